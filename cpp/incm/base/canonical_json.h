@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "incm/base/result.h"
+
+namespace incm::base {
+
+/// Nesting levels up to which a text has a canonical form.
+inline constexpr std::size_t kMaxCanonicalDepth = 200;
+
+/// Write a JSON text the way CPython 3.11 writes it.
+///
+/// Shape:   bytes -> exactly `json.dumps(json.loads(text.decode("utf-8")), ensure_ascii=False)` as
+///          UTF-8: separators ", " and ": ", keys in the order of their first occurrence with the
+///          value of the last, integers digit by digit, floats as repr() prints them, only `"`, `\`
+///          and U+0000..U+001F escaped. NaN, Infinity and -Infinity are literals.
+/// Units:   at most kMaxCanonicalDepth levels of arrays and objects; time is linear in text.size()
+///          up to a logarithm for objects with many keys, memory at most about 8 times text.size().
+/// Errors:  kNotJson when CPython's json.loads refuses the text too (broken syntax, invalid UTF-8,
+/// a
+///          byte order mark); kNoCanonicalForm when the text is JSON of a kind that CPython cannot
+///          print again or that is beyond the limits (lone surrogates, an integer of more than 4300
+///          digits, too deep).
+/// Threads: any; no state, no locale.
+/// Source:  specification section 2.1; reliability.md section 2.2, rules 1-16.
+[[nodiscard]] Result<std::string> canonical_json(std::string_view text);
+
+/// Say whether a text is JSON, and rewrite what strict parsers refuse.
+///
+/// For authentic bodies that a strict parser rejected: accepts all that canonical_json() accepts,
+/// and beyond it any depth, integers of any length, lone surrogates, and a leading byte order mark.
+///
+/// Shape:   bytes -> strict RFC 8259 text with the same structure, order and duplicates, in which
+/// NaN
+///          and the infinities became null, numbers outside of int64 or not finite as double became
+///          strings of their digits, and lone surrogate escapes became U+FFFD. One sentence is
+///          added to problems for each kind of change (not for each place).
+/// Errors:  kNotJson when the text is no JSON; problems is unchanged then.
+/// Threads: any; not recursive, so depth costs one bit a level.
+/// Source:  own choice (promise P6: an authentic body is never dropped).
+[[nodiscard]] Result<std::string> readable_json(std::string_view text,
+                                                std::vector<std::string>& problems);
+
+}  // namespace incm::base

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string_view>
+
+namespace incm::base {
+
+enum class LogLevel { kInfo, kWarning, kError };
+
+/// Where the core's log lines go. Implementations must be callable from any thread, must not throw
+/// and must not call Python (a logger that takes the GIL can deadlock with a thread that holds it).
+class LogSink {
+ public:
+    LogSink() = default;
+    LogSink(const LogSink&) = delete;
+    LogSink& operator=(const LogSink&) = delete;
+    virtual ~LogSink() = default;
+
+    /// Write one line. text: printable (see printable()), without secrets and bodies.
+    virtual void write(LogLevel level, std::string_view text) noexcept = 0;
+};
+
+/// The sink that writes `TIME LEVEL core: TEXT` to standard error with one write(2) a line.
+class StderrSink final : public LogSink {
+ public:
+    void write(LogLevel level, std::string_view text) noexcept override;
+};
+
+}  // namespace incm::base

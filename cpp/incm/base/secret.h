@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+namespace incm::base {
+
+/// A shared secret: bytes that are wiped on destruction and never printed.
+///
+/// Shape:   any bytes, at least one (checked where secrets are read, not here).
+/// Threads: like a value type.
+class Secret {
+ public:
+    explicit Secret(std::string bytes) : bytes_(std::move(bytes)) {}
+    Secret(const Secret&) = default;
+    Secret& operator=(const Secret&) = default;
+    Secret(Secret&&) = default;
+    Secret& operator=(Secret&&) = default;
+    ~Secret();
+
+    /// The bytes. Never hand them to a log, an error text or an answer.
+    [[nodiscard]] const std::string& reveal() const noexcept { return bytes_; }
+
+ private:
+    std::string bytes_;
+};
+
+}  // namespace incm::base
