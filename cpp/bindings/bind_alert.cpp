@@ -1,0 +1,336 @@
+#include "bind_alert.h"
+
+#include <chrono>
+#include <memory>
+
+#include "bindings.h"
+#include <datetime.h>
+#include <pybind11/operators.h>
+#include <pybind11/stl.h>
+
+#include "incm/base/canonical_json.h"
+#include "incm/model/alert_type.h"
+
+namespace incm::bindings {
+
+namespace {
+
+using model::Alert;
+using model::Timestamp;
+
+/// A Party with all its members, as Python sees it.
+struct PartyView {
+    model::Party party;
+    py::dict members;
+};
+
+struct CivilTime {
+    std::chrono::year_month_day date;
+    std::chrono::hh_mm_ss<std::chrono::microseconds> time;
+};
+
+CivilTime civil(Timestamp moment) {
+    const std::chrono::sys_time<std::chrono::microseconds> at{std::chrono::microseconds(moment.us)};
+    const auto day = std::chrono::floor<std::chrono::days>(at);
+    return {std::chrono::year_month_day(day),
+            std::chrono::hh_mm_ss<std::chrono::microseconds>(at - day)};
+}
+
+py::object optional_datetime(const std::optional<Timestamp>& moment) {
+    return moment ? to_datetime(moment->us) : py::none();
+}
+
+py::object iso_text(const std::optional<Timestamp>& moment) {
+    if (!moment) return py::none();
+    py::object text = to_datetime(moment->us).attr("isoformat")();
+    return text.attr("replace")("+00:00", "Z");
+}
+
+/// The verified text as Python objects. json.loads takes what CPython's sender can print (NaN, long
+/// integers, lone surrogates); what it cannot take is rewritten first; what is nested too deep is
+/// an empty object.
+py::object decoded(const Alert& alert) {
+    const py::object loads = py::module_::import("json").attr("loads");
+    try {
+        return loads(py::bytes(alert.raw));
+    } catch (py::error_already_set& error) {
+        if (!error.matches(PyExc_ValueError) && !error.matches(PyExc_RecursionError)) throw;
+    }
+    std::vector<std::string> changes;
+    const base::Result<std::string> readable = base::readable_json(alert.raw, changes);
+    if (!readable.ok()) return py::dict();
+    try {
+        return loads(py::bytes(readable.value()));
+    } catch (py::error_already_set& error) {
+        if (!error.matches(PyExc_RecursionError)) throw;
+    }
+    return py::dict();
+}
+
+py::object member(const Alert& alert, const char* key) {
+    const py::object root = decoded(alert);
+    if (!py::isinstance<py::dict>(root)) return py::none();
+    return root.attr("get")(key);
+}
+
+py::object party_view(const Alert& alert, const std::optional<model::Party>& party,
+                      const char* key) {
+    if (!party) return py::none();
+    py::object members = member(alert, key);
+    if (!py::isinstance<py::dict>(members)) members = py::dict();
+    return py::cast(PartyView{*party, py::reinterpret_borrow<py::dict>(members)});
+}
+
+py::object data_of(const Alert& alert) {
+    if (!alert.has_data) return py::none();
+    py::object data = member(alert, "data");
+    return py::isinstance<py::dict>(data) ? data : py::dict();
+}
+
+/// Top-level members that no one documented, and documented ones that could not be read.
+py::dict extra_of(const Alert& alert) {
+    const py::object root = decoded(alert);
+    if (!py::isinstance<py::dict>(root)) return {};
+    py::dict extra = py::reinterpret_borrow<py::dict>(root);
+    const auto drop = [&](const char* key, bool was_read) {
+        if (extra.contains(key) && (was_read || extra[key].is_none())) extra.attr("pop")(key);
+    };
+    drop("_id", alert.id.has_value());
+    drop("ack", alert.ack.has_value());
+    drop("app", alert.app.has_value());
+    drop("content", alert.content.has_value());
+    drop("data", alert.has_data);
+    drop("deviceId", alert.device_id.has_value());
+    drop("entityId", alert.entity_id.has_value());
+    drop("entityName", alert.entity_name.has_value());
+    drop("entityType", alert.entity_type.has_value());
+    drop("oid", alert.org_id.has_value());
+    drop("org", alert.org.has_value());
+    drop("title", alert.title.has_value());
+    drop("type", alert.type.has_value());
+    drop("updatedAt", alert.updated_at.has_value());
+    drop("createdAt", alert.created_at.has_value());
+    drop("deviceGroupId", alert.device_group_id.has_value());
+    drop("deviceGroup", alert.device_group.has_value());
+    drop("closedAt", alert.closed_at.has_value());
+    drop("status", alert.status.has_value());
+    drop("priority", alert.priority.has_value());
+    return extra;
+}
+
+py::object label_of(const Alert& alert) {
+    if (!alert.type) return py::none();
+    return py::str(std::string(model::label_of(*alert.type)));
+}
+
+py::object members_of(const py::object& party) {
+    return party.is_none() ? party : py::object(party.cast<const PartyView&>().members);
+}
+
+py::dict to_dict(const Alert& alert) {
+    py::dict all;
+    all["id"] = alert.id;
+    all["type"] = alert.type;
+    all["label"] = label_of(alert);
+    all["ack"] = alert.ack;
+    all["app"] = alert.app;
+    all["content"] = alert.content;
+    all["data"] = data_of(alert);
+    all["serial_number"] = alert.serial_number;
+    all["reason"] = alert.reason;
+    all["retention"] = alert.retention_s;
+    all["timestamp"] = iso_text(alert.timestamp);
+    all["device_id"] = alert.device_id;
+    all["entity_id"] = alert.entity_id;
+    all["entity_name"] = alert.entity_name;
+    all["entity_type"] = alert.entity_type;
+    all["org_id"] = alert.org_id;
+    all["org"] = members_of(party_view(alert, alert.org, "org"));
+    all["title"] = alert.title;
+    all["updated_at"] = iso_text(alert.updated_at);
+    all["created_at"] = iso_text(alert.created_at);
+    all["device_group_id"] = alert.device_group_id;
+    all["device_group"] = members_of(party_view(alert, alert.device_group, "deviceGroup"));
+    all["closed_at"] = iso_text(alert.closed_at);
+    all["status"] = alert.status;
+    all["priority"] = alert.priority;
+    all["extra"] = extra_of(alert);
+    all["problems"] = alert.problems;
+    return all;
+}
+
+std::shared_ptr<Alert> from_json(const py::object& text) {
+    std::string bytes;
+    if (py::isinstance<py::bytes>(text)) {
+        bytes = text.cast<std::string>();
+    } else if (py::isinstance<py::str>(text)) {
+        bytes = text.attr("encode")("utf-8", "surrogatepass").cast<std::string>();
+    } else {
+        throw py::type_error("Alert.from_json takes bytes or str");
+    }
+    return std::make_shared<Alert>(value_or_throw(model::parse_alert(std::move(bytes))));
+}
+
+std::string repr(const Alert& alert) {
+    const auto shown = [](const std::optional<std::string>& text) {
+        return text ? std::string(py::repr(py::str(*text))) : std::string("None");
+    };
+    return "<Alert " + shown(alert.type) + " id=" + shown(alert.id) +
+           " device_id=" + shown(alert.device_id) + ">";
+}
+
+void bind_party(py::module_& module) {
+    py::class_<PartyView>(module, "Party",
+                          R"(An organisation or a device group as the alert names it.
+
+Shape:   `.id` and `.name`; every member, documented or not, by its JSON name as in a mapping.
+Threads: immutable.
+Source:  specification section 3.)")
+        .def_property_readonly("id", [](const PartyView& self) { return self.party.id; })
+        .def_property_readonly("name", [](const PartyView& self) { return self.party.name; })
+        .def(
+            "to_dict", [](const PartyView& self) { return self.members.attr("copy")(); },
+            "All members by their JSON names, as a new dict.")
+        .def(
+            "get",
+            [](const PartyView& self, const py::str& key, const py::object& other) {
+                return self.members.attr("get")(key, other);
+            },
+            py::arg("key"), py::arg("default") = py::none(), "A member, or the default.")
+        .def(
+            "keys", [](const PartyView& self) { return py::list(self.members); },
+            "The JSON names of all members.")
+        .def("__getitem__",
+             [](const PartyView& self, const py::str& key) {
+                 if (!self.members.contains(key)) throw py::key_error(std::string(key));
+                 return py::object(self.members[key]);
+             })
+        .def("__contains__", [](const PartyView& self,
+                                const py::object& key) { return self.members.contains(key); })
+        .def("__eq__",
+             [](const PartyView& self, const py::object& other) {
+                 if (py::isinstance<PartyView>(other)) {
+                     return self.members.equal(other.cast<const PartyView&>().members);
+                 }
+                 return self.members.equal(other);
+             })
+        .def("__hash__",
+             [](const PartyView& self) {
+                 return py::hash(py::make_tuple(self.party.id, self.party.name));
+             })
+        .def("__repr__", [](const PartyView& self) {
+            return "<Party id=" + std::string(py::repr(py::cast(self.party.id))) +
+                   " name=" + std::string(py::repr(py::cast(self.party.name))) + ">";
+        });
+}
+
+void bind_alert_type(py::module_& module) {
+    py::class_<model::AlertType>(module, "AlertType",
+                                 "A known kind of alert. Source: specification section 4.")
+        .def_property_readonly(
+            "name", [](const model::AlertType& self) { return self.name; }, "Value of `type`.")
+        .def_property_readonly(
+            "label", [](const model::AlertType& self) { return self.label; },
+            "As InCloud Manager shows it.")
+        .def_property_readonly(
+            "opposite",
+            [](const model::AlertType& self) -> py::object {
+                if (self.opposite.empty()) return py::none();
+                return py::str(std::string(self.opposite));
+            },
+            "The type that ends this one, or None.")
+        .def("__repr__", [](const model::AlertType& self) {
+            return "<AlertType " + std::string(self.name) + ">";
+        });
+    module.def(
+        "alert_types",
+        [] {
+            const auto types = model::alert_types();
+            return std::vector<model::AlertType>(types.begin(), types.end());
+        },
+        "The 22 documented types and the 4 newer ones; a type that is not among them is an alert "
+        "like any other.");
+}
+
+constexpr const char* kAlertDoc = R"(One alert: the documented fields, typed, and all the rest.
+
+Shape:   attributes as listed in the README; times are aware datetimes in UTC, `retention` an int of seconds,
+         `data` and `extra` dicts, `org` and `device_group` a Party; what is absent or unreadable is None.
+         `raw` is the verified text byte for byte; `extra` holds the top-level members that no one documented or
+         that could not be read; `problems` says what was odd. Two alerts are equal when their texts are.
+Errors:  none on access.
+Threads: immutable; any. Dicts are made anew on each access, so that changing one changes nothing else.
+Source:  specification section 3.)";
+
+}  // namespace
+
+py::object to_datetime(std::int64_t us) {
+    const CivilTime at = civil(Timestamp{us});
+    return py::reinterpret_steal<py::object>(PyDateTimeAPI->DateTime_FromDateAndTime(
+        static_cast<int>(at.date.year()), static_cast<int>(static_cast<unsigned>(at.date.month())),
+        static_cast<int>(static_cast<unsigned>(at.date.day())),
+        static_cast<int>(at.time.hours().count()), static_cast<int>(at.time.minutes().count()),
+        static_cast<int>(at.time.seconds().count()), static_cast<int>(at.time.subseconds().count()),
+        PyDateTime_TimeZone_UTC, PyDateTimeAPI->DateTimeType));
+}
+
+void bind_alert(py::module_& module) {
+    PyDateTime_IMPORT;
+    bind_party(module);
+    bind_alert_type(module);
+    py::class_<Alert, std::shared_ptr<Alert>>(module, "Alert", kAlertDoc)
+        .def_static("from_json", &from_json, py::arg("text"),
+                    "Read an alert from its JSON text (bytes, or str).\n\n"
+                    "Errors:  AlertError (a ValueError) when the text is no JSON.")
+        .def_property_readonly("raw", [](const Alert& self) { return py::bytes(self.raw); })
+        .def_readonly("id", &Alert::id)
+        .def_readonly("type", &Alert::type)
+        .def_property_readonly("label", &label_of)
+        .def_readonly("ack", &Alert::ack)
+        .def_readonly("app", &Alert::app)
+        .def_readonly("content", &Alert::content)
+        .def_property_readonly("data", &data_of)
+        .def_readonly("serial_number", &Alert::serial_number)
+        .def_readonly("reason", &Alert::reason)
+        .def_readonly("retention", &Alert::retention_s)
+        .def_property_readonly("timestamp",
+                               [](const Alert& self) { return optional_datetime(self.timestamp); })
+        .def_readonly("device_id", &Alert::device_id)
+        .def_readonly("entity_id", &Alert::entity_id)
+        .def_readonly("entity_name", &Alert::entity_name)
+        .def_readonly("entity_type", &Alert::entity_type)
+        .def_readonly("org_id", &Alert::org_id)
+        .def_property_readonly("org",
+                               [](const Alert& self) { return party_view(self, self.org, "org"); })
+        .def_readonly("title", &Alert::title)
+        .def_property_readonly("updated_at",
+                               [](const Alert& self) { return optional_datetime(self.updated_at); })
+        .def_property_readonly("created_at",
+                               [](const Alert& self) { return optional_datetime(self.created_at); })
+        .def_readonly("device_group_id", &Alert::device_group_id)
+        .def_property_readonly(
+            "device_group",
+            [](const Alert& self) { return party_view(self, self.device_group, "deviceGroup"); })
+        .def_property_readonly("closed_at",
+                               [](const Alert& self) { return optional_datetime(self.closed_at); })
+        .def_readonly("status", &Alert::status)
+        .def_readonly("priority", &Alert::priority)
+        .def_property_readonly("extra", &extra_of)
+        .def_property_readonly("problems",
+                               [](const Alert& self) { return py::tuple(py::cast(self.problems)); })
+        .def("to_dict", &to_dict,
+             "All fields by attribute name, ready for json.dumps: times as ISO 8601 text.")
+        .def("__eq__",
+             [](const Alert& self, const py::object& other) {
+                 return py::isinstance<Alert>(other) && self.raw == other.cast<const Alert&>().raw;
+             })
+        .def("__hash__", [](const Alert& self) { return py::hash(py::bytes(self.raw)); })
+        .def("__reduce__",
+             [](const py::object& self) {
+                 return py::make_tuple(py::type::of<Alert>().attr("from_json"),
+                                       py::make_tuple(self.attr("raw")));
+             })
+        .def("__repr__", &repr);
+}
+
+}  // namespace incm::bindings

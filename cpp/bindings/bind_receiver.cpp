@@ -1,0 +1,252 @@
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bind_alert.h"
+#include "bind_signature.h"
+#include "bindings.h"
+#include <pybind11/stl.h>
+
+#include "incm/receiver/receiver.h"
+
+namespace incm::bindings {
+
+namespace {
+
+using WithoutGil = py::call_guard<py::gil_scoped_release>;
+
+/// A delivery with its alert already read.
+struct DeliveryView {
+    inbox::Delivery delivery;
+    std::shared_ptr<model::Alert> alert;
+};
+
+std::int64_t milliseconds(double seconds) {
+    if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e9) {
+        throw py::value_error("a time in seconds must be between 0 and 1e9");
+    }
+    return std::llround(seconds * 1000);
+}
+
+/// A receiver and the log that it needs for as long as it lives.
+class ReceiverView {
+ public:
+    explicit ReceiverView(receiver::Config config) : receiver_(std::move(config), log_) {}
+
+    void start() { value_or_throw(receiver_.start()); }
+    void stop_listening(double grace_s) { receiver_.stop_listening(milliseconds(grace_s)); }
+    void stop() { receiver_.stop(); }
+    void wake_takers() { receiver_.inbox().wake_takers(); }
+    receiver::Receiver& native() { return receiver_; }
+
+    std::vector<DeliveryView> take(const std::string& plugin, std::size_t max_items,
+                                   double timeout_s) {
+        std::vector<inbox::Delivery> taken = value_or_throw(
+            receiver_.inbox().take(plugin, max_items, std::llround(timeout_s * 1000)));
+        std::vector<DeliveryView> views;
+        views.reserve(taken.size());
+        for (inbox::Delivery& delivery : taken) {
+            base::Result<model::Alert> alert = model::parse_alert(std::move(delivery.text));
+            views.push_back({std::move(delivery),
+                             std::make_shared<model::Alert>(value_or_throw(std::move(alert)))});
+        }
+        return views;
+    }
+
+    void settle(const DeliveryView& view, inbox::Outcome outcome, double delay_s, std::string error,
+                double duration_s) {
+        inbox::Settlement settlement{.alert_id = view.delivery.alert_id,
+                                     .plugin = view.delivery.plugin,
+                                     .outcome = outcome,
+                                     .retry_in_ms = milliseconds(delay_s),
+                                     .duration_ms = milliseconds(duration_s),
+                                     .error = std::move(error)};
+        std::vector<inbox::Settlement> one;
+        one.push_back(std::move(settlement));
+        receiver_.inbox().settle(std::move(one));
+    }
+
+    void give_back(const std::vector<const DeliveryView*>& views) {
+        for (const DeliveryView* view : views) {
+            receiver_.inbox().give_back(view->delivery.plugin, {view->delivery.alert_id});
+        }
+    }
+
+ private:
+    base::StderrSink log_;
+    receiver::Receiver receiver_;
+};
+
+std::unique_ptr<ReceiverView> make_receiver(const std::string& listen,
+                                            const std::optional<std::string>& admin,
+                                            std::string inbox_path,
+                                            std::vector<ingest::Endpoint> endpoints,
+                                            std::vector<ingest::Route> routes,
+                                            std::size_t max_body_bytes, int max_connections) {
+    receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
+                            .admin = std::nullopt,
+                            .inbox_path = std::move(inbox_path),
+                            .endpoints = std::move(endpoints),
+                            .routes = std::move(routes),
+                            .max_body_bytes = max_body_bytes,
+                            .max_connections = max_connections};
+    if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
+    return std::make_unique<ReceiverView>(std::move(config));
+}
+
+/// Counters and row counts by name; the counts are missing while the inbox is closed.
+py::dict stats(ReceiverView& self) {
+    const ingest::Counters& counters = self.native().counters();
+    std::uint64_t refused = 0;
+    for (std::size_t i = 0; i <= static_cast<std::size_t>(base::kLastErrorCode); ++i) {
+        refused += counters.refused(static_cast<base::ErrorCode>(i));
+    }
+    py::dict all;
+    all["accepted"] = counters.accepted();
+    all["duplicate"] = counters.duplicates();
+    all["refused"] = refused;
+    const auto counts = [&] {
+        const py::gil_scoped_release release;
+        return self.native().inbox().counts();
+    }();
+    if (!counts.ok()) return all;
+    all["alerts"] = counts.value().alerts;
+    all["open"] = counts.value().open;
+    all["dead"] = counts.value().dead;
+    all["quarantined"] = counts.value().quarantined;
+    return all;
+}
+
+void bind_routing(py::module_& module) {
+    using model::AlertFilter;
+    using Texts = std::vector<std::string>;
+    py::class_<AlertFilter>(module, "Filter",
+                            R"(Which alerts a plugin wants; an empty list wants all.
+
+Shape:   patterns with `*` and `?`; see the README's table of filters.
+Threads: immutable.
+Source:  contract section 3.)")
+        .def(py::init([](Texts types, Texts endpoints, Texts orgs, Texts groups, Texts devices,
+                         Texts status, std::vector<std::int64_t> priority) {
+                 return AlertFilter{std::move(types),   std::move(endpoints), std::move(orgs),
+                                    std::move(groups),  std::move(devices),   std::move(status),
+                                    std::move(priority)};
+             }),
+             py::kw_only(), py::arg("types") = Texts{}, py::arg("endpoints") = Texts{},
+             py::arg("orgs") = Texts{}, py::arg("groups") = Texts{}, py::arg("devices") = Texts{},
+             py::arg("status") = Texts{}, py::arg("priority") = std::vector<std::int64_t>{})
+        .def("matches", &AlertFilter::matches, py::arg("alert"), py::arg("endpoint"),
+             "Whether the filter wants this alert of the endpoint with this path.");
+    py::class_<ingest::Endpoint>(
+        module, "Endpoint", "A path that takes alerts: with secrets, or unsigned (no secrets).")
+        .def(py::init([](std::string path, const py::sequence& secrets) {
+                 return ingest::Endpoint{std::move(path), secrets_from(secrets)};
+             }),
+             py::arg("path"), py::arg("secrets"))
+        .def_readonly("path", &ingest::Endpoint::path)
+        .def_property_readonly("unsigned",
+                               [](const ingest::Endpoint& self) { return self.secrets.empty(); });
+    py::class_<ingest::Route>(module, "Route", "A plugin's name and the alerts it wants.")
+        .def(py::init<std::string, AlertFilter>(), py::arg("plugin"), py::arg("filter"));
+}
+
+void bind_delivery(py::module_& module) {
+    py::class_<DeliveryView>(module, "Delivery", R"(One alert on its way to one plugin.
+
+Shape:   `alert`; `alert_id` its number in the inbox; `plugin`; `key` the same on every attempt; `attempt` 1 for the
+         first; `received_at` an aware datetime; `endpoint` the path that took it.
+Threads: immutable.)")
+        .def_readonly("alert", &DeliveryView::alert)
+        .def_property_readonly("alert_id",
+                               [](const DeliveryView& self) { return self.delivery.alert_id; })
+        .def_property_readonly("plugin",
+                               [](const DeliveryView& self) { return self.delivery.plugin; })
+        .def_property_readonly("key", [](const DeliveryView& self) { return self.delivery.key; })
+        .def_property_readonly("attempt",
+                               [](const DeliveryView& self) { return self.delivery.attempt; })
+        .def_property_readonly("received_at",
+                               [](const DeliveryView& self) {
+                                   return to_datetime(self.delivery.received_at_ms * 1000);
+                               })
+        .def_property_readonly("endpoint",
+                               [](const DeliveryView& self) { return self.delivery.endpoint; });
+}
+
+}  // namespace
+
+void bind_receiver(py::module_& module) {
+    bind_routing(module);
+    bind_delivery(module);
+    py::class_<ReceiverView>(
+        module, "Receiver",
+        R"(The listening server, the inbox behind it and the deliveries that wait.
+
+Constructed (opens nothing) -> start() -> stop_listening() -> stop(). Not started twice.
+Threads: any; every call that can block releases the GIL, and no thread of the core ever takes it.
+Source:  architecture section 1.)")
+        .def(py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
+             py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
+             py::arg("max_body_bytes") = 1024 * 1024, py::arg("max_connections") = 256,
+             "listen and admin are HOST:PORT, inbox is a file's path. Errors: ConfigError for an "
+             "address.")
+        .def("start", &ReceiverView::start, WithoutGil(),
+             "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "
+             "stays open.")
+        .def_property_readonly(
+            "address", [](ReceiverView& self) { return self.native().listen_address().text(); })
+        .def_property_readonly("admin_address",
+                               [](ReceiverView& self) -> std::optional<std::string> {
+                                   const auto address = self.native().admin_address();
+                                   if (!address) return std::nullopt;
+                                   return address->text();
+                               })
+        .def("take", &ReceiverView::take, WithoutGil(), py::arg("plugin"), py::arg("max_items"),
+             py::arg("timeout"),
+             "Up to max_items due deliveries of a plugin; waits up to timeout seconds for the "
+             "first.\n\n"
+             "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
+             "written.")
+        .def(
+            "delivered",
+            [](ReceiverView& self, const DeliveryView& delivery, double duration) {
+                self.settle(delivery, inbox::Outcome::kDelivered, 0, "", duration);
+            },
+            WithoutGil(), py::arg("delivery"), py::arg("duration"),
+            "The plugin handled it; duration in seconds.")
+        .def(
+            "retry",
+            [](ReceiverView& self, const DeliveryView& delivery, double delay, std::string error,
+               double duration) {
+                self.settle(delivery, inbox::Outcome::kRetry, delay, std::move(error), duration);
+            },
+            WithoutGil(), py::arg("delivery"), py::arg("delay"), py::arg("error"),
+            py::arg("duration"), "Again after delay seconds; error says why.")
+        .def(
+            "dead",
+            [](ReceiverView& self, const DeliveryView& delivery, std::string error,
+               double duration) {
+                self.settle(delivery, inbox::Outcome::kDead, 0, std::move(error), duration);
+            },
+            WithoutGil(), py::arg("delivery"), py::arg("error"), py::arg("duration"),
+            "Not again: a dead letter, kept for a person.")
+        .def("give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
+             "Taken but not attempted: due again at once.")
+        .def(
+            "set_endpoints",
+            [](ReceiverView& self, const std::vector<ingest::Endpoint>& endpoints) {
+                self.native().set_endpoints(endpoints);
+            },
+            WithoutGil(), py::arg("endpoints"),
+            "Replace the endpoints for requests from now on. Errors: ConfigError; the old ones "
+            "stay.")
+        .def("wake_takers", &ReceiverView::wake_takers, WithoutGil(),
+             "Make every waiting take() return now.")
+        .def("stop_listening", &ReceiverView::stop_listening, WithoutGil(), py::arg("grace"),
+             "Not ready any more; finish the answers under way within grace seconds.")
+        .def("stop", &ReceiverView::stop, WithoutGil(),
+             "Stop listening and close the inbox. Idempotent.")
+        .def("stats", &stats, "Counters since the start, and rows in the inbox.");
+}
+
+}  // namespace incm::bindings

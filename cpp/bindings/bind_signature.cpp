@@ -1,0 +1,140 @@
+#include "bind_signature.h"
+
+#include <string>
+#include <vector>
+
+#include "bindings.h"
+#include <pybind11/stl.h>
+
+#include "incm/auth/signature.h"
+#include "incm/base/canonical_json.h"
+
+namespace incm::bindings {
+
+namespace {
+
+/// A verdict together with the text that it speaks of.
+struct VerdictView {
+    auth::Verdict verdict;
+    std::string text;
+};
+
+const char* reason_of(const VerdictView& view) {
+    switch (view.verdict.refusal) {
+        case auth::Refusal::kMissing:
+            return "missing";
+        case auth::Refusal::kMalformed:
+            return "malformed";
+        case auth::Refusal::kMismatch:
+            return "mismatch";
+        case auth::Refusal::kNone:
+            break;
+    }
+    return nullptr;
+}
+
+VerdictView verify(const std::string& body, const std::optional<std::string>& signature,
+                   const std::vector<base::Secret>& secrets) {
+    VerdictView view{auth::Verifier(secrets).verify(body, signature), {}};
+    if (view.verdict.ok()) view.text = view.verdict.text(body);
+    return view;
+}
+
+template <typename T>
+py::object when_ok(const VerdictView& view, const T& value) {
+    return view.verdict.ok() ? py::cast(value) : py::none();
+}
+
+void bind_verdict(py::module_& module) {
+    py::class_<VerdictView>(module, "Verdict",
+                            R"(The outcome of a verification; true when the signature fits.
+
+Shape:   `ok`; `form` "raw" or "canonical"; `text` the verified bytes, which alone may be used from here on;
+         `secret_index` which secret fitted; `reason` "missing", "malformed" or "mismatch". What does not
+         apply is None.
+Threads: immutable.)")
+        .def_property_readonly("ok", [](const VerdictView& self) { return self.verdict.ok(); })
+        .def_property_readonly("form",
+                               [](const VerdictView& self) {
+                                   const bool raw = self.verdict.form == auth::SignedForm::kRaw;
+                                   return when_ok(self, raw ? "raw" : "canonical");
+                               })
+        .def_property_readonly(
+            "text", [](const VerdictView& self) { return when_ok(self, py::bytes(self.text)); })
+        .def_property_readonly(
+            "secret_index",
+            [](const VerdictView& self) { return when_ok(self, self.verdict.secret_index); })
+        .def_property_readonly("reason", [](const VerdictView& self) { return reason_of(self); })
+        .def("__bool__", [](const VerdictView& self) { return self.verdict.ok(); })
+        .def("__repr__", [](const VerdictView& self) {
+            if (!self.verdict.ok()) return "<Verdict not ok: " + std::string(reason_of(self)) + ">";
+            const bool raw = self.verdict.form == auth::SignedForm::kRaw;
+            return std::string("<Verdict ok: ") + (raw ? "raw" : "canonical") + ", secret " +
+                   std::to_string(self.verdict.secret_index) + ">";
+        });
+}
+
+}  // namespace
+
+base::Secret secret_from(const py::handle& object) {
+    std::string bytes;
+    if (py::isinstance<py::bytes>(object)) {
+        bytes = object.cast<std::string>();
+    } else if (py::isinstance<py::str>(object)) {
+        bytes = object.attr("encode")("utf-8").cast<std::string>();
+    } else {
+        throw py::type_error("a secret is str or bytes");
+    }
+    if (bytes.empty()) throw py::value_error("a secret must not be empty");
+    return base::Secret(std::move(bytes));
+}
+
+std::vector<base::Secret> secrets_from(const py::sequence& objects) {
+    if (py::isinstance<py::str>(objects) || py::isinstance<py::bytes>(objects)) {
+        throw py::type_error("secrets is a list of str or bytes, not one of them");
+    }
+    std::vector<base::Secret> secrets;
+    for (const py::handle object : objects) secrets.push_back(secret_from(object));
+    return secrets;
+}
+
+void bind_signature(py::module_& module) {
+    bind_verdict(module);
+    module.def(
+        "canonical_json",
+        [](const py::bytes& body) {
+            return py::bytes(value_or_throw(base::canonical_json(std::string(body))));
+        },
+        py::arg("body"), R"(Write a JSON text the way CPython 3.11 writes it.
+
+Shape:   bytes -> the bytes of json.dumps(json.loads(body), ensure_ascii=False), at most 200 levels deep.
+Errors:  CanonicalError (a ValueError) when the body has no such text.
+Source:  specification section 2.1.)");
+    module.def(
+        "sign",
+        [](const py::bytes& body, const py::object& secret) {
+            return auth::sign(std::string(body), secret_from(secret));
+        },
+        py::arg("body"), py::arg("secret"),
+        R"(Sign bytes as InCloud Manager does: Base64 of HMAC-SHA256.
+
+Shape:   the bytes to sign (a sender that follows the guide signs canonical_json(body)) and a secret (str is taken as
+         UTF-8) -> 44 characters, the value of X-Signature.
+Errors:  ValueError when the secret is empty.
+Source:  specification section 2.)");
+    module.def(
+        "verify",
+        [](const py::bytes& body, const std::optional<std::string>& signature,
+           const py::sequence& secrets) {
+            return verify(std::string(body), signature, secrets_from(secrets));
+        },
+        py::arg("body"), py::arg("signature"), py::arg("secrets"),
+        R"(Check X-Signature: the raw body with every secret first, then its canonical text.
+
+Shape:   the body as received, the header's value (None: the request has none), 1..n secrets -> Verdict.
+Errors:  ConfigError when there is no secret, ValueError when one is empty.
+Threads: any; tags are compared in constant time.
+Source:  specification section 2.)");
+}
+
+}  // namespace incm::bindings

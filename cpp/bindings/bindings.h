@@ -1,0 +1,26 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "incm/base/result.h"
+
+namespace incm::bindings {
+
+namespace py = pybind11;
+
+/// Each function adds one subject to the module; module.cpp calls them in order.
+/// Threads: with the GIL, while the module is imported.
+void bind_errors(py::module_& module);
+void bind_alert(py::module_& module);
+void bind_signature(py::module_& module);
+void bind_receiver(py::module_& module);
+
+/// The value, or a Failure that the translator in bind_errors.cpp turns into the Python exception.
+/// Threads: with or without the GIL.
+template <typename T>
+T value_or_throw(base::Result<T> result) {
+    if (!result.ok()) throw base::Failure(result.error());
+    return std::move(result).value();
+}
+
+}  // namespace incm::bindings

@@ -1,0 +1,15 @@
+#include "bindings.h"
+
+#ifndef INCM_VERSION
+#define INCM_VERSION "0"
+#endif
+
+PYBIND11_MODULE(_core, module) {
+    module.doc() = "The native core of incm_webhook.";
+    module.attr("__version__") = INCM_VERSION;
+    // The errors come first: the other parts name them in their docstrings.
+    incm::bindings::bind_errors(module);
+    incm::bindings::bind_alert(module);
+    incm::bindings::bind_signature(module);
+    incm::bindings::bind_receiver(module);
+}

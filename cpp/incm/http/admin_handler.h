@@ -1,0 +1,20 @@
+#pragma once
+
+#include <atomic>
+
+#include "incm/base/log.h"
+#include "incm/http/server.h"
+#include "incm/inbox/inbox.h"
+#include "incm/ingest/counters.h"
+
+namespace incm::http {
+
+/// The answer of the admin listener: GET or HEAD of /healthz (the process answers), /readyz (alerts
+/// are taken; 503 while stopping or when the inbox cannot be read) and /metrics.
+///
+/// Threads: as webhook_answer(); ready may be changed at any time.
+/// Source:  contract section 4.
+[[nodiscard]] Answer admin_answer(inbox::Inbox& inbox, const ingest::Counters& counters,
+                                  const std::atomic<bool>& ready, base::LogSink& log);
+
+}  // namespace incm::http

@@ -1,0 +1,37 @@
+#include "incm/http/answer.h"
+
+#include <ostream>
+
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerResponse.h>
+
+#include "incm/http/body_reader.h"
+#include "incm/http/problem.h"
+
+namespace incm::http {
+
+void send(Poco::Net::HTTPServerResponse& response, int status, std::string_view content_type,
+          std::string_view body) {
+    response.setStatusAndReason(static_cast<Poco::Net::HTTPResponse::HTTPStatus>(status));
+    response.setContentType(std::string(content_type));
+    response.setContentLength64(static_cast<Poco::Int64>(body.size()));
+    std::ostream& out = response.send();
+    out.write(body.data(), static_cast<std::streamsize>(body.size()));
+    out.flush();
+}
+
+void send_problem(Poco::Net::HTTPServerRequest& request, Poco::Net::HTTPServerResponse& response,
+                  const base::Error& error, bool body_was_read) {
+    const Problem problem = problem_for(error.code);
+    if (problem.status == 401) response.set("WWW-Authenticate", "X-Signature");
+    if (problem.status == 503) response.set("Retry-After", "10");
+    if (!body_was_read) response.setKeepAlive(false);
+    send(response, problem.status, "application/problem+json", problem_json(error));
+    if (!body_was_read) drain(request);
+}
+
+std::string_view path_of(std::string_view target) {
+    return target.substr(0, target.find('?'));
+}
+
+}  // namespace incm::http

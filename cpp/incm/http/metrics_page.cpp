@@ -1,0 +1,57 @@
+#include "incm/http/metrics_page.h"
+
+#include <map>
+#include <string_view>
+
+#include "incm/http/problem.h"
+
+namespace incm::http {
+
+namespace {
+
+void head(std::string& page, std::string_view name, std::string_view type, std::string_view help) {
+    page.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");
+    page.append(name).append(" ").append(type).append("\n");
+}
+
+template <typename Number>
+void sample(std::string& page, std::string_view name, std::string_view labels, Number value) {
+    page.append(name).append(labels).append(" ").append(std::to_string(value)).append("\n");
+}
+
+template <typename Number>
+void metric(std::string& page, std::string_view name, std::string_view type, std::string_view help,
+            Number value) {
+    head(page, name, type, help);
+    sample(page, name, "", value);
+}
+
+}  // namespace
+
+std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& counts) {
+    std::string page;
+    metric(page, "incm_webhook_alerts_accepted_total", "counter", "Alerts stored.",
+           counters.accepted());
+    metric(page, "incm_webhook_alerts_duplicate_total", "counter",
+           "Alerts answered as repetitions of a stored one.", counters.duplicates());
+    std::map<std::string_view, std::uint64_t> refused;
+    for (std::size_t i = 0; i <= static_cast<std::size_t>(base::kLastErrorCode); ++i) {
+        const auto code = static_cast<base::ErrorCode>(i);
+        refused[problem_for(code).slug] += counters.refused(code);
+    }
+    constexpr std::string_view kRefused = "incm_webhook_requests_refused_total";
+    head(page, kRefused, "counter", "Requests answered with an error, by the problem's type.");
+    for (const auto& [slug, count] : refused) {
+        sample(page, kRefused, "{reason=\"" + std::string(slug) + "\"}", count);
+    }
+    metric(page, "incm_webhook_inbox_alerts", "gauge", "Alerts in the inbox.", counts.alerts);
+    constexpr std::string_view kDeliveries = "incm_webhook_deliveries";
+    head(page, kDeliveries, "gauge", "Deliveries that are not made yet, by state.");
+    sample(page, kDeliveries, "{state=\"open\"}", counts.open);
+    sample(page, kDeliveries, "{state=\"dead\"}", counts.dead);
+    metric(page, "incm_webhook_quarantined", "gauge", "Rejected bodies kept for a person.",
+           counts.quarantined);
+    return page;
+}
+
+}  // namespace incm::http

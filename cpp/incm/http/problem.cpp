@@ -1,0 +1,64 @@
+#include "incm/http/problem.h"
+
+#include <sstream>
+
+#include <Poco/JSON/Object.h>
+
+namespace incm::http {
+
+using base::ErrorCode;
+
+Problem problem_for(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::kMalformedRequest:
+            return {400, "malformed-request", "The request is malformed"};
+        case ErrorCode::kTruncatedBody:
+            return {400, "truncated-body", "The body ended too early"};
+        case ErrorCode::kNotJson:
+        case ErrorCode::kNoCanonicalForm:
+            return {400, "not-json", "The body is not JSON"};
+        case ErrorCode::kMissingSignature:
+            return {401, "missing-signature", "The signature is missing"};
+        case ErrorCode::kWrongSignature:
+            return {401, "wrong-signature", "The signature is wrong"};
+        case ErrorCode::kNotFound:
+            return {404, "not-found", "There is nothing at this path"};
+        case ErrorCode::kMethodNotAllowed:
+            return {405, "method-not-allowed", "The method is not allowed here"};
+        case ErrorCode::kTimeout:
+            return {408, "timeout", "The request took too long to arrive"};
+        case ErrorCode::kLengthRequired:
+            return {411, "length-required", "The request has no Content-Length and is not chunked"};
+        case ErrorCode::kBodyTooLarge:
+            return {413, "body-too-large", "The body is too large"};
+        case ErrorCode::kWrongContentType:
+            return {415, "wrong-content-type", "The content type is not application/json"};
+        case ErrorCode::kStoreFailed:
+            return {503, "cannot-store", "The alert cannot be stored now"};
+        case ErrorCode::kClosed:
+            return {503, "stopping", "The receiver is stopping"};
+        case ErrorCode::kInternal:
+        case ErrorCode::kBadConfig:
+        case ErrorCode::kInboxForeign:
+        case ErrorCode::kInboxNewer:
+        case ErrorCode::kInboxInUse:
+        case ErrorCode::kInboxUnusable:
+        case ErrorCode::kCannotListen:
+            break;
+    }
+    return {500, "internal", "The receiver has a defect"};
+}
+
+std::string problem_json(const base::Error& error) {
+    const Problem problem = problem_for(error.code);
+    Poco::JSON::Object document(Poco::JSON_PRESERVE_KEY_ORDER);
+    document.set("type", "urn:incm-webhook:problem:" + std::string(problem.slug));
+    document.set("title", std::string(problem.title));
+    document.set("status", problem.status);
+    if (problem.status < 500) document.set("detail", error.text);
+    std::ostringstream text;
+    document.stringify(text);
+    return text.str();
+}
+
+}  // namespace incm::http

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "incm/base/result.h"
+
+namespace incm::http {
+
+/// How an error looks to a client. The one place that maps an ErrorCode to HTTP.
+struct Problem {
+    int status;
+    std::string_view slug;   ///< last part of the `type` URN; never changes
+    std::string_view title;  ///< a short sentence that is the same for every occurrence
+};
+
+/// Look the problem up; codes that no request can cause are 500.
+[[nodiscard]] Problem problem_for(base::ErrorCode code);
+
+/// The problem document (RFC 9457) of an error, as JSON text.
+///
+/// Shape:   {"type": "urn:incm-webhook:problem:SLUG", "title", "status", "detail"}. detail is the
+/// error's text
+///          for 4xx and left out for 5xx, where it may hold what is no business of a client.
+/// Source:  contract section 4.
+[[nodiscard]] std::string problem_json(const base::Error& error);
+
+}  // namespace incm::http

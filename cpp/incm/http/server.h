@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "incm/base/result.h"
+
+namespace Poco::Net {
+class HTTPServerRequest;
+class HTTPServerResponse;
+}  // namespace Poco::Net
+
+namespace incm::http {
+
+/// What a listener needs to know.
+struct ServerOptions {
+    std::string host;        ///< name or address; "" is not allowed
+    std::uint16_t port = 0;  ///< 0 takes a free one
+    int max_connections =
+        256;  ///< served at once (a thread each); as many again may wait in a queue
+    int receive_timeout_ms = 10'000;  ///< longest silence within a request
+    int keep_alive_ms = 15'000;       ///< longest silence between two requests
+};
+
+/// Answers one request; may be called from many threads at once; must not throw.
+using Answer = std::function<void(Poco::Net::HTTPServerRequest&, Poco::Net::HTTPServerResponse&)>;
+
+/// One listening address: Poco's HTTPServer with its own thread pool.
+///
+/// Threads: start(), drain() and stop() from one thread at a time; port() from any after start().
+/// Source:  reliability.md section 1 (what Poco 1.11 needs around it).
+class Server {
+ public:
+    Server(ServerOptions options, Answer answer);
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+    /// Calls stop(0).
+    ~Server();
+
+    /// Bind and begin to serve. Errors: kCannotListen with the address and the reason.
+    [[nodiscard]] base::Status start();
+
+    /// The bound port.
+    [[nodiscard]] std::uint16_t port() const;
+
+    /// Stop taking connections, wait up to grace_ms until no request is being answered, then close
+    /// all connections and join all threads. Idempotent.
+    void stop(std::int64_t grace_ms);
+
+ private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace incm::http

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "incm/base/result.h"
+
+namespace incm::ingest {
+
+/// What the front door did since the start, for metrics and `stats()`.
+///
+/// Units:   requests; they only grow.
+/// Threads: any; each counter is exact, a set read together is not a snapshot.
+class Counters {
+ public:
+    void count_accepted() { accepted_.fetch_add(1, std::memory_order_relaxed); }
+    void count_duplicate() { duplicates_.fetch_add(1, std::memory_order_relaxed); }
+    void count_refused(base::ErrorCode code) {
+        refused_[static_cast<std::size_t>(code)].fetch_add(1, std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t accepted() const {
+        return accepted_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t duplicates() const {
+        return duplicates_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t refused(base::ErrorCode code) const {
+        return refused_[static_cast<std::size_t>(code)].load(std::memory_order_relaxed);
+    }
+
+ private:
+    std::atomic<std::uint64_t> accepted_{0};
+    std::atomic<std::uint64_t> duplicates_{0};
+    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(base::kLastErrorCode) + 1>
+        refused_{};
+};
+
+}  // namespace incm::ingest

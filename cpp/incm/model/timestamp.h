@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "incm/model/alert.h"
+
+namespace incm::model {
+
+/// A date that was read, and whether it had to be guessed at.
+struct ReadTimestamp {
+    Timestamp value;
+    bool had_zone;  ///< false: the text names no zone, UTC was assumed
+};
+
+/// Read an ISO 8601 date and time.
+///
+/// Shape:   `YYYY-MM-DD`, then optionally `T` or a space and `HH:MM[:SS[.fraction]]`, then
+/// optionally `Z`
+///          or `+HH:MM`, `+HHMM`, `+HH` (or `-`) -> UTC. Fractions beyond microseconds are cut off;
+///          second 60 is the next minute's first.
+/// Units:   years 1 to 9999 after conversion to UTC (what Python's datetime can hold).
+/// Errors:  empty when the text is anything else.
+/// Threads: any.
+/// Source:  specification section 3 (`2025-01-06T10:01:38Z`); other forms: own choice.
+[[nodiscard]] std::optional<ReadTimestamp> read_iso_timestamp(std::string_view text);
+
+/// Read Unix time: from 1e11 upwards milliseconds, below it seconds; 0 to year 9999.
+/// Source: own choice; the specification shows ISO dates only.
+[[nodiscard]] std::optional<Timestamp> read_unix_timestamp(double number);
+
+}  // namespace incm::model

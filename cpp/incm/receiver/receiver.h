@@ -1,0 +1,93 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "incm/base/log.h"
+#include "incm/base/result.h"
+#include "incm/http/server.h"
+#include "incm/inbox/inbox.h"
+#include "incm/ingest/counters.h"
+#include "incm/ingest/ingest.h"
+
+namespace incm::receiver {
+
+/// A host and a port to listen on.
+struct Address {
+    std::string host;
+    std::uint16_t port;
+
+    /// `HOST:PORT`, with brackets around an IPv6 address.
+    [[nodiscard]] std::string text() const;
+};
+
+/// Read `HOST:PORT` or `[IPV6]:PORT`; port 0 means a free one. Errors: kBadConfig.
+[[nodiscard]] base::Result<Address> parse_address(const std::string& text);
+
+struct Config {
+    Address listen;
+    std::optional<Address> admin;  ///< none: no admin listener
+    std::string inbox_path;
+    std::vector<ingest::Endpoint> endpoints;
+    std::vector<ingest::Route> routes;
+    std::size_t max_body_bytes = 1024 * 1024;
+    int max_connections = 256;
+};
+
+/// The composition root: inbox, ingest and listeners, with one life cycle.
+///
+/// constructed (nothing is opened) -> start() -> stop_listening() -> stop(). A receiver is not
+/// started twice. Threads: every method from any thread; start(), stop_listening() and stop() one
+/// after the other.
+class Receiver {
+ public:
+    Receiver(Config config, base::LogSink& log);
+    Receiver(const Receiver&) = delete;
+    Receiver& operator=(const Receiver&) = delete;
+    /// Calls stop().
+    ~Receiver();
+
+    /// Open the inbox, then bind both listeners.
+    ///
+    /// Errors:  those of Inbox::open() and Server::start(), kBadConfig for endpoints that cannot
+    /// work; nothing is
+    ///          left open then.
+    [[nodiscard]] base::Status start();
+
+    /// Where the listeners are; valid after start().
+    [[nodiscard]] Address listen_address() const;
+    [[nodiscard]] std::optional<Address> admin_address() const;
+
+    /// The inbox to take from; valid between start() and stop(). Errors: Failure(kClosed)
+    /// otherwise.
+    [[nodiscard]] inbox::Inbox& inbox();
+
+    /// Replace the endpoints. Errors: Failure(kBadConfig), Failure(kClosed); nothing changes then.
+    void set_endpoints(const std::vector<ingest::Endpoint>& endpoints);
+
+    /// Not ready any more: refuse connections, finish the answers under way within grace_ms.
+    void stop_listening(std::int64_t grace_ms);
+
+    /// stop_listening(0) if that was not done, then close the inbox. Idempotent.
+    void stop();
+
+    [[nodiscard]] const ingest::Counters& counters() const { return counters_; }
+
+ private:
+    [[nodiscard]] base::Status listen();
+
+    const Config config_;
+    base::LogSink& log_;
+    ingest::Counters counters_;
+    std::atomic<bool> ready_{false};
+    std::unique_ptr<inbox::Inbox> inbox_;
+    std::unique_ptr<ingest::Ingest> ingest_;
+    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<http::Server> admin_;
+};
+
+}  // namespace incm::receiver
