@@ -1,0 +1,149 @@
+"""Composes receiver and plugins out of the settings, and runs them until a signal says stop."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from incm_webhook import registry
+from incm_webhook._core import ConfigError, Endpoint, Filter, Receiver, Route
+from incm_webhook.config import Settings
+from incm_webhook.dispatcher import Dispatcher
+from incm_webhook.log import one_line
+from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
+
+_log = logging.getLogger("incm_webhook.service")
+
+
+class _Signals:
+    """Turns SIGTERM and SIGINT into stop, SIGHUP into reload. Threads: the main thread."""
+
+    def __init__(self) -> None:
+        self._wake = threading.Event()
+        self._reload = False
+        self._stops = 0
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if number == signal.SIGHUP:
+            self._reload = True
+        else:
+            self._stops += 1
+            if self._stops > 1:
+                os._exit(1)  # asked twice: at once, without grace
+        self._wake.set()
+
+    def wait(self, on_reload: Callable[[], None]) -> None:
+        """Return when a stop is asked for; run on_reload for each reload before that."""
+        while not self._stops:
+            self._wake.wait()
+            self._wake.clear()
+            if self._reload:
+                self._reload = False
+                on_reload()
+
+
+def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
+    """Give the core its endpoints with their secrets."""
+    return [
+        Endpoint(one.path, [secret.reveal() for secret in one.secrets]) for one in settings
+    ]
+
+
+def filter_of(settings: PluginSettings) -> Filter:
+    """Give the core the filter of a plugin."""
+    return Filter(
+        types=settings.types,
+        endpoints=settings.endpoints,
+        orgs=settings.orgs,
+        groups=settings.groups,
+        devices=settings.devices,
+        status=settings.status,
+        priority=settings.priority,
+    )
+
+
+def write_ready_file(path: Path, receiver: Receiver, endpoint: str) -> None:
+    """Say where the server listens: a JSON object, whole or not at all."""
+    admin = receiver.admin_address
+    ready = {
+        "url": f"http://{receiver.address}{endpoint}",
+        "admin_url": None if admin is None else f"http://{admin}",
+        "pid": os.getpid(),
+    }
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def run(settings: Settings, load: Callable[[], Settings]) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: what to serve.
+        load: reads the settings anew, for SIGHUP.
+
+    Returns:
+        The exit status: 0 after a graceful stop, 1 when a plugin had to be left behind.
+
+    Raises:
+        PluginError: a plugin cannot be loaded.
+        InboxError, ListenError: the receiver cannot start.
+
+    Threads: the main thread, since it installs signal handlers.
+    Source: contract section 2.
+    """
+    plugins = [registry.load(one, settings.base) for one in settings.plugin]
+    receiver = Receiver(
+        listen=settings.server.listen,
+        admin=settings.server.admin,
+        inbox=str(inbox_path(settings.inbox.url)),
+        endpoints=endpoints_of(settings.endpoint),
+        routes=[Route(plugin.name, filter_of(plugin.settings)) for plugin in plugins],
+        max_body_bytes=settings.server.max_body,
+        max_connections=settings.server.max_connections,
+    )
+    dispatcher = Dispatcher(receiver, plugins)
+    signals = _Signals()
+    receiver.start()
+    dispatcher.start()
+    for one in settings.endpoint:
+        signed = "unsigned" if one.unsigned else "signed"
+        _log.info("listening on http://%s%s (%s)", receiver.address, one.path, signed)
+    if settings.server.ready_file is not None:
+        write_ready_file(settings.server.ready_file, receiver, settings.endpoint[0].path)
+    signals.wait(lambda: _reload(receiver, load))
+    return _stop(receiver, dispatcher, settings.server.grace)
+
+
+def _reload(receiver: Receiver, load: Callable[[], Settings]) -> None:
+    """Take new endpoints and secrets; a broken configuration changes nothing."""
+    try:
+        settings = load()
+        receiver.set_endpoints(endpoints_of(settings.endpoint))
+    except ConfigError as error:
+        _log.error("reload failed, everything stays as it was: %s", one_line(error))
+    else:
+        _log.info("reloaded endpoints and secrets")
+
+
+def _stop(receiver: Receiver, dispatcher: Dispatcher, grace_s: float) -> int:
+    deadline = time.monotonic() + grace_s
+    _log.info("stopping")
+    receiver.stop_listening(grace_s / 2)
+    finished = dispatcher.stop(deadline)
+    receiver.stop()
+    _log.info("stopped")
+    if finished:
+        return 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)  # a handler still runs; an ordinary exit would wait for it or crash under it
