@@ -1,0 +1,97 @@
+#include "incm/base/canonical_json.h"
+
+#include "incm/base/json_members.h"
+#include "incm/base/json_number.h"
+#include "incm/base/json_scanner.h"
+
+namespace incm::base {
+namespace {
+
+constexpr std::size_t kMaxIntegerDigits = 4300;
+// "1e15," becomes 20 characters: up to here the offsets of JsonMembers hold what is written.
+constexpr std::size_t kMaxTextBytes = std::size_t{512} << 20;
+
+/// Writes the canonical text. What has no canonical form is noted, and the text read on to its end:
+/// broken syntax behind it makes the whole no JSON, which is the stronger statement.
+class CanonicalWriter {
+ public:
+    explicit CanonicalWriter(std::size_t size) { out_.reserve(size + size / 8 + 32); }
+
+    std::string& out() { return out_; }
+
+    void open(bool object) {
+        if (++depth_ > kMaxCanonicalDepth) {
+            refuse("it is nested too deeply");
+        }
+        out_.push_back(object ? '{' : '[');
+        if (object) {
+            members_.open();
+        }
+    }
+
+    void close(bool object) {
+        --depth_;
+        if (object) {
+            members_.close(out_);
+        }
+        out_.push_back(object ? '}' : ']');
+    }
+
+    void comma() { out_.append(", ", 2); }
+    void key_begins() { members_.key_begins(out_.size()); }
+    void key_ends() { members_.key_ends(out_.size()); }
+    void colon() { out_.append(": ", 2); }
+    void literal(std::string_view text) { out_.append(text); }
+    void constant(std::string_view text) { out_.append(text); }
+    void lone_surrogate() { lone_surrogates_ = true; }
+
+    void number(std::string_view token, bool integral) {
+        if (!integral) {
+            append_double(read_double(token), out_);
+            return;
+        }
+        if (token.size() - (token.front() == '-' ? 1 : 0) > kMaxIntegerDigits) {
+            refuse("an integer has more than 4300 digits");
+        }
+        append_integer(token, out_);
+    }
+
+    Result<std::string> finish() {
+        std::string text = members_.has_duplicates() ? members_.apply(out_) : std::move(out_);
+        // One in a value that a later duplicate replaced does no harm.
+        if (lone_surrogates_ && find_surrogate(text) != std::string::npos) {
+            refuse("a string has half a surrogate pair");
+        }
+        if (refusal_ != nullptr) {
+            return Error{ErrorCode::kNoCanonicalForm,
+                         std::string("the text has no canonical form: ") + refusal_};
+        }
+        return text;
+    }
+
+ private:
+    void refuse(const char* why) { refusal_ = refusal_ == nullptr ? why : refusal_; }
+
+    std::string out_;
+    JsonMembers members_;
+    std::size_t depth_ = 0;
+    bool lone_surrogates_ = false;
+    const char* refusal_ = nullptr;
+};
+
+}  // namespace
+
+Result<std::string> canonical_json(std::string_view text) {
+    if (text.size() > kMaxTextBytes) {
+        return Error{ErrorCode::kNoCanonicalForm, "the text has no canonical form: it is too long"};
+    }
+    CanonicalWriter writer(text.size());
+    JsonScanner scanner(text, writer);
+    if (!scanner.run()) {
+        return Error{ErrorCode::kNotJson,
+                     "the text is no JSON near byte " + std::to_string(scanner.position())};
+    }
+    return writer.finish();
+}
+
+}  // namespace incm::base

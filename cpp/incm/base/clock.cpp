@@ -1,0 +1,20 @@
+#include "incm/base/clock.h"
+
+#include <time.h>
+
+namespace incm::base {
+namespace {
+
+std::int64_t read_ms(clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000;
+}
+
+}  // namespace
+
+Instant now() {
+    return Instant{.wall_ms = read_ms(CLOCK_REALTIME), .steady_ms = read_ms(CLOCK_BOOTTIME)};
+}
+
+}  // namespace incm::base

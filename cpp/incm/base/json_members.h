@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace incm::base {
+
+/// Finds the duplicate keys of a JSON text while it is written, and takes them out at the end.
+///
+/// Shape:   told where keys begin and end in a text whose separators are ", " and ": ". apply()
+///          gives each key the place of its first and the value of its last occurrence.
+/// Units:   offsets into the written text, which must stay below 4 GiB.
+/// Threads: like a value type. Time is n log n in the keys of one object, whatever the keys are;
+///          nothing is moved before apply(), so nesting does not multiply the work.
+/// Source:  reliability.md section 2.2, rule 12.
+class JsonMembers {
+ public:
+    /// `{` was written.
+    void open() { objects_.push_back(members_.size()); }
+    /// A key begins, or has just ended, at this offset.
+    void key_begins(std::size_t at) { members_.push_back({static_cast<std::uint32_t>(at), 0}); }
+    void key_ends(std::size_t at) {
+        members_.back().key_size = static_cast<std::uint32_t>(at) - members_.back().key;
+    }
+    /// `}` is about to be written behind this text.
+    void close(const std::string& text);
+
+    [[nodiscard]] bool has_duplicates() const { return !edits_.empty(); }
+    /// The whole text without its duplicates.
+    [[nodiscard]] std::string apply(const std::string& text);
+
+ private:
+    struct Member {
+        std::uint32_t key;
+        std::uint32_t key_size;
+    };
+    struct Ranked {
+        std::uint64_t hash;
+        std::uint32_t member;
+    };
+    struct Span {
+        std::uint32_t begin;
+        std::uint32_t end;
+    };
+    struct Edit {
+        Span old_text;
+        Span new_text;  // elsewhere in the same text, with edits of its own
+    };
+
+    [[nodiscard]] std::string_view key_of(std::size_t member, std::string_view text) const;
+    [[nodiscard]] bool few_and_different(std::size_t first, std::string_view text) const;
+    [[nodiscard]] std::vector<Ranked> rank(std::size_t first, std::string_view text) const;
+    [[nodiscard]] Span value_of(std::size_t member, std::size_t text_size) const;
+    void merge(const std::vector<Ranked>& ranked, std::size_t begin, std::size_t end,
+               std::size_t text_size);
+
+    std::vector<std::size_t> objects_;  // for each open object, its first member
+    std::vector<Member> members_;       // of all open objects, the innermost last
+    std::vector<Edit> edits_;
+};
+
+}  // namespace incm::base

@@ -1,0 +1,137 @@
+#include "incm/base/json_number.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace incm::base {
+namespace {
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+const char* skip_digits(const char* from, const char* end) {
+    return std::find_if_not(from, end, is_digit);
+}
+
+/// Whether a non-zero number that no double can hold is too large (and not too small): the decimal
+/// exponent of its first non-zero digit tells, since such numbers are hundreds of powers away.
+bool is_too_large(std::string_view token) {
+    const std::size_t mark = std::min(token.find_first_of("eE"), token.size());
+    const std::string_view mantissa = token.substr(0, mark);
+    const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
+    const std::size_t first = mantissa.find_first_of("123456789");
+    const auto magnitude = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+    std::string_view exponent = token.substr(std::min(mark + 1, token.size()));
+    const bool negative = exponent.starts_with('-');
+    exponent.remove_prefix(negative || exponent.starts_with('+') ? 1 : 0);
+    std::int64_t value = 0;
+    const auto [_, error] =
+        std::from_chars(exponent.data(), exponent.data() + exponent.size(), value);
+    if (error == std::errc::result_out_of_range) {
+        value = std::numeric_limits<std::int64_t>::max() / 2;
+    }
+    return magnitude + (negative ? -value : value) > 0;
+}
+
+/// Lay out shortest digits as repr() does; point = how many of them stand before the point.
+void append_digits(std::string_view digits, int point, std::string& out) {
+    constexpr int kFirstExponentBelow = -4;
+    constexpr int kLastPositional = 16;
+    const int count = static_cast<int>(digits.size());
+    if (point > kFirstExponentBelow && point <= 0) {
+        out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
+    } else if (point > 0 && point <= kLastPositional && point >= count) {
+        out.append(digits).append(static_cast<std::size_t>(point - count), '0').append(".0");
+    } else if (point > 0 && point <= kLastPositional) {
+        const auto whole = static_cast<std::size_t>(point);
+        out.append(digits.substr(0, whole)).append(".").append(digits.substr(whole));
+    } else {
+        out.append(digits.substr(0, 1));
+        if (count > 1) {
+            out.append(".").append(digits.substr(1));
+        }
+        const int exponent = point - 1;
+        out.append(exponent < 0 ? "e-" : "e+");
+        const std::string text = std::to_string(std::abs(exponent));
+        out.append(text.size() < 2 ? "0" : "").append(text);
+    }
+}
+
+}  // namespace
+
+NumberToken scan_number(const char* from, const char* end) {
+    constexpr NumberToken kNone{nullptr, false};
+    if (from != end && *from == '-') {
+        ++from;
+    }
+    if (from == end || !is_digit(*from)) {
+        return kNone;
+    }
+    from = *from == '0' ? from + 1 : skip_digits(from, end);
+    bool integral = true;
+    if (from != end && *from == '.') {
+        const char* digits = from + 1;
+        from = skip_digits(digits, end);
+        integral = false;
+        if (from == digits) {
+            return kNone;
+        }
+    }
+    if (from != end && (*from == 'e' || *from == 'E')) {
+        const char* digits = from + 1;
+        if (digits != end && (*digits == '+' || *digits == '-')) {
+            ++digits;
+        }
+        from = skip_digits(digits, end);
+        integral = false;
+        if (from == digits) {
+            return kNone;
+        }
+    }
+    return {from, integral};
+}
+
+double read_double(std::string_view token) {
+    double value = 0;
+    const auto [_, error] = std::from_chars(token.data(), token.data() + token.size(), value);
+    if (error == std::errc::result_out_of_range) {
+        const double magnitude =
+            is_too_large(token) ? std::numeric_limits<double>::infinity() : 0.0;
+        value = std::copysign(magnitude, token.front() == '-' ? -1.0 : 1.0);
+    }
+    return value;
+}
+
+void append_integer(std::string_view token, std::string& out) {
+    out.append(token == "-0" ? "0" : token);
+}
+
+void append_double(double value, std::string& out) {
+    if (std::signbit(value)) {
+        out.push_back('-');
+    }
+    if (std::isinf(value)) {
+        out.append("Infinity");
+        return;
+    }
+    std::array<char, 32> text{};
+    const auto [end, _] = std::to_chars(text.data(), text.data() + text.size(), std::abs(value),
+                                        std::chars_format::scientific);
+    char* const mark = std::find(text.data(), end, 'e');
+    int exponent = 0;
+    std::from_chars(mark[1] == '+' ? mark + 2 : mark + 1, end, exponent);
+    std::string_view digits(text.data(), static_cast<std::size_t>(mark - text.data()));
+    if (digits.size() > 1) {
+        // Close the gap of the point: the digits alone are laid out again.
+        text[1] = text[0];
+        digits.remove_prefix(1);
+    }
+    append_digits(digits, exponent + 1, out);
+}
+
+}  // namespace incm::base

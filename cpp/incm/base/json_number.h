@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace incm::base {
+
+/// The extent of a number in a JSON text.
+struct NumberToken {
+    const char* end;  ///< behind its last digit, or null when there is no number
+    bool integral;    ///< neither a fraction nor an exponent
+};
+
+/// Find the end of a number that begins at from. Source: RFC 8259, section 6.
+[[nodiscard]] NumberToken scan_number(const char* from, const char* end);
+
+/// The nearest double of a number's text, ties to even; too large is an infinity, too small a zero.
+///
+/// Shape:   a text that scan_number() accepted, of any length; linear in its length.
+/// Threads: any; no locale.
+[[nodiscard]] double read_double(std::string_view token);
+
+/// Append an integer's text as CPython prints it: digit by digit, `-0` as `0`.
+void append_integer(std::string_view token, std::string& out);
+
+/// Append a double as CPython's json prints it: repr(), Infinity or -Infinity.
+///
+/// Shape:   shortest digits that read back the same; positional for 1e-4 <= |x| < 1e16 and for
+///          zero, always with a point; otherwise `d[.ddd]e±XX`.
+/// Threads: any; no locale.
+/// Source:  reliability.md section 2.2, rules 6 and 7.
+void append_double(double value, std::string& out);
+
+}  // namespace incm::base
