@@ -1,0 +1,405 @@
+#include "incm/receiver/receiver.h"
+
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "raw_client.h"
+#include <Poco/TemporaryFile.h>
+#include <gtest/gtest.h>
+
+#include "incm/auth/signature.h"
+#include "incm/http/problem.h"
+
+namespace {
+
+using incm::base::ErrorCode;
+using incm::testing::RawAnswer;
+using incm::testing::RawClient;
+
+/// Keeps log lines for assertions.
+class MemorySink final : public incm::base::LogSink {
+ public:
+    void write(incm::base::LogLevel, std::string_view text) noexcept override {
+        const std::lock_guard lock(mutex_);
+        lines_.append(text).append("\n");
+    }
+    std::string lines() {
+        const std::lock_guard lock(mutex_);
+        return lines_;
+    }
+
+ private:
+    std::mutex mutex_;
+    std::string lines_;
+};
+
+const incm::base::Secret kSecret("topsecret");
+constexpr const char* kBody = R"({"_id": "1", "type": "reboot"})";
+
+class ReceiverTest : public ::testing::Test {
+ protected:
+    ReceiverTest() : folder_(Poco::TemporaryFile::tempName()) {
+        Poco::File(folder_).createDirectories();
+    }
+    ~ReceiverTest() override {
+        receiver_.reset();
+        Poco::File(folder_).remove(true);
+    }
+
+    void start(std::size_t max_body_bytes = 1024 * 1024) {
+        incm::receiver::Config config;
+        config.listen = {"127.0.0.1", 0};
+        config.admin = incm::receiver::Address{"127.0.0.1", 0};
+        config.inbox_path = folder_ + "/inbox.db";
+        config.endpoints = {{"/webhook", {kSecret}}, {"/open", {}}};
+        config.routes = {{"all", {}}, {"reboots", {.types = {"reboot"}}}};
+        config.max_body_bytes = max_body_bytes;
+        receiver_ = std::make_unique<incm::receiver::Receiver>(config, log_);
+        const auto started = receiver_->start();
+        ASSERT_TRUE(started.ok()) << started.error().text;
+    }
+
+    [[nodiscard]] std::uint16_t port() const { return receiver_->listen_address().port; }
+    [[nodiscard]] std::uint16_t admin_port() const { return receiver_->admin_address()->port; }
+
+    static std::string post(const std::string& body, const std::string& headers,
+                            const std::string& path = "/webhook") {
+        return "POST " + path + " HTTP/1.1\r\nHost: x\r\n" + headers +
+               "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    }
+    static std::string signature(const std::string& body) {
+        return "X-Signature: " + incm::auth::sign(body, kSecret) + "\r\n";
+    }
+    static std::string signed_post(const std::string& body) { return post(body, signature(body)); }
+
+    [[nodiscard]] RawAnswer exchange(const std::string& request) const {
+        RawClient client(port());
+        client.send(request);
+        return client.receive();
+    }
+    void expect_problem(const RawAnswer& answer, int status, const std::string& slug) {
+        EXPECT_EQ(answer.status, status) << answer.headers << answer.body;
+        EXPECT_NE(answer.headers.find("Content-Type: application/problem+json"), std::string::npos);
+        EXPECT_NE(answer.body.find("\"type\":\"urn:incm-webhook:problem:" + slug + "\""),
+                  std::string::npos)
+            << answer.body;
+    }
+    [[nodiscard]] incm::inbox::Counts counts() {
+        auto counted = receiver_->inbox().counts();
+        EXPECT_TRUE(counted.ok());
+        return counted.value();
+    }
+
+    const std::string folder_;
+    MemorySink log_;
+    std::unique_ptr<incm::receiver::Receiver> receiver_;
+};
+
+TEST_F(ReceiverTest, StoresASignedAlertBeforeItAnswers) {
+    start();
+    const RawAnswer answer = exchange(signed_post(kBody));
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body, R"({"status": "accepted", "id": 1})");
+    EXPECT_EQ(counts().alerts, 1);
+    auto taken = receiver_->inbox().take("all", 10, 0);
+    ASSERT_TRUE(taken.ok());
+    ASSERT_EQ(taken.value().size(), 1U);
+    EXPECT_EQ(taken.value().front().text, kBody);
+    EXPECT_EQ(taken.value().front().endpoint, "/webhook");
+}
+
+TEST_F(ReceiverTest, TheSameContentInAnySpellingIsADuplicate) {
+    start();
+    EXPECT_EQ(exchange(signed_post(kBody)).body, R"({"status": "accepted", "id": 1})");
+    EXPECT_EQ(exchange(signed_post(kBody)).body, R"({"status": "duplicate", "id": 1})");
+    EXPECT_EQ(exchange(signed_post(R"({"_id":"1","type":"reb\u006fot"})")).body,
+              R"({"status": "duplicate", "id": 1})");
+    EXPECT_EQ(exchange(post(kBody, "Content-Type: application/json\r\n", "/open")).body,
+              R"({"status": "accepted", "id": 2})");
+}
+
+TEST_F(ReceiverTest, OnlyTheVerifiedTextIsStored) {
+    start();
+    const std::string canonical = R"({"_id": "1", "type": "b"})";
+    const std::string wire = R"({"_id":"1","type":"a","type":"b"})";
+    EXPECT_EQ(exchange(post(wire, signature(canonical))).status, 200);
+    EXPECT_EQ(receiver_->inbox().take("all", 1, 0).value().front().text, canonical);
+}
+
+TEST_F(ReceiverTest, RoutesByFilter) {
+    start();
+    EXPECT_EQ(exchange(signed_post(R"({"_id": "1", "type": "reboot"})")).status, 200);
+    EXPECT_EQ(exchange(signed_post(R"({"_id": "2", "type": "sim_switch"})")).status, 200);
+    EXPECT_EQ(receiver_->inbox().take("all", 10, 0).value().size(), 2U);
+    EXPECT_EQ(receiver_->inbox().take("reboots", 10, 0).value().size(), 1U);
+}
+
+TEST_F(ReceiverTest, RefusesMissingGarbledAndWrongSignatures) {
+    start();
+    expect_problem(exchange(post(kBody, "")), 401, "missing-signature");
+    const std::string good = incm::auth::sign(kBody, kSecret);
+    for (const std::string value :
+         {std::string(), std::string("x"), good.substr(1), "sha256=" + good, good + "," + good,
+          incm::auth::sign("other", kSecret),
+          incm::auth::sign(kBody, incm::base::Secret("other"))}) {
+        const RawAnswer answer = exchange(post(kBody, "X-Signature: " + value + "\r\n"));
+        expect_problem(answer, 401, "wrong-signature");
+        EXPECT_EQ(answer.body.find(good), std::string::npos);
+    }
+    EXPECT_EQ(counts().alerts, 0);
+    EXPECT_EQ(log_.lines().find(good), std::string::npos);
+    EXPECT_EQ(log_.lines().find("topsecret"), std::string::npos);
+}
+
+TEST_F(ReceiverTest, AnAuthenticBodyIsNeverDropped) {
+    start();
+    for (const std::string body :
+         {"[]", "null", "{\"type\": 5}", R"({"x": NaN})", R"({"x": "\ud800"})"}) {
+        EXPECT_EQ(exchange(signed_post(body)).status, 200) << body;
+    }
+    const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+    EXPECT_EQ(exchange(signed_post(deep)).status, 200);
+    EXPECT_EQ(counts().alerts, 6);
+    for (const std::string body : {"", "reboot", "{\"a\": }", "\xff"}) {
+        expect_problem(exchange(signed_post(body)), 400, "not-json");
+    }
+    EXPECT_EQ(counts().alerts, 6);
+    EXPECT_EQ(counts().quarantined, 4);
+}
+
+TEST_F(ReceiverTest, AnUnsignedEndpointTakesJsonOnly) {
+    start();
+    for (const std::string type : {"application/json", "Application/JSON ; charset=utf-8"}) {
+        EXPECT_EQ(exchange(post(kBody, "Content-Type: " + type + "\r\n", "/open")).status, 200);
+    }
+    for (const std::string header : {"", "Content-Type: text/plain\r\n",
+                                     "Content-Type: application/jsonx\r\n", "Content-Type: \r\n"}) {
+        expect_problem(exchange(post(kBody, header, "/open")), 415, "wrong-content-type");
+    }
+    expect_problem(exchange(post("{", "Content-Type: application/json\r\n", "/open")), 400,
+                   "not-json");
+    EXPECT_EQ(exchange(post(kBody, signature(kBody) + "Content-Type: text/plain\r\n")).status, 200);
+}
+
+TEST_F(ReceiverTest, RefusesOtherPathsAndMethods) {
+    start();
+    expect_problem(exchange("POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), 404,
+                   "not-found");
+    const RawAnswer answer = exchange("GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_problem(answer, 405, "method-not-allowed");
+    EXPECT_NE(answer.headers.find("Allow: POST\r\n"), std::string::npos);
+    EXPECT_EQ(exchange(post(kBody, signature(kBody), "/webhook?source=icm")).status, 200);
+}
+
+TEST_F(ReceiverTest, ReadsChunkedBodies) {
+    start();
+    const std::string body(kBody);
+    const std::string head = "POST /webhook HTTP/1.1\r\nHost: x\r\n" + signature(body) +
+                             "Transfer-Encoding: Chunked\r\n\r\n";
+    RawClient client(port());
+    client.send(head + "5;name=value\r\n" + body.substr(0, 5) + "\r\n" + "19\r\n" + body.substr(5) +
+                "\r\n0\r\nTrailer: x\r\n\r\n");
+    EXPECT_EQ(client.receive().body, R"({"status": "accepted", "id": 1})");
+    client.send(signed_post(body));  // the decoder took not a byte too many
+    EXPECT_EQ(client.receive().body, R"({"status": "duplicate", "id": 1})");
+    for (const std::string broken : {"zz\r\n", "\r\n", "-1\r\nx\r\n", "0x5\r\nhello\r\n",
+                                     "3\r\nabcdef\r\n0\r\n\r\n", "3\nabc\r\n", "0\r\nno end\n\n"}) {
+        SCOPED_TRACE(broken);
+        expect_problem(exchange(head + broken + std::string(300, ' ')), 400, "malformed-request");
+    }
+    expect_problem(exchange(head + "fffffffffffffffff\r\nx"), 413, "body-too-large");
+    EXPECT_EQ(counts().alerts, 1);
+}
+
+TEST_F(ReceiverTest, NoticesATruncatedBody) {
+    start();
+    const std::string body(kBody);
+    for (const std::string request :
+         {"POST /webhook HTTP/1.1\r\nHost: x\r\n" + signature(body) + "Content-Length: 99\r\n\r\n" +
+              body,
+          "POST /webhook HTTP/1.1\r\nHost: x\r\n" + signature(body) +
+              "Transfer-Encoding: chunked\r\n\r\n1e\r\n" + body + "\r\n",
+          "POST /webhook HTTP/1.1\r\nHost: x\r\n" + signature(body) +
+              "Transfer-Encoding: chunked\r\n\r\n1e\r\n" + body + "\r\n0\r\n"}) {
+        RawClient client(port());
+        client.send(request);
+        client.finish_sending();
+        expect_problem(client.receive(), 400, "truncated-body");
+        EXPECT_TRUE(client.at_end());
+    }
+    EXPECT_EQ(counts().alerts, 0);
+}
+
+TEST_F(ReceiverTest, WantsExactlyOneLength) {
+    start();
+    const std::string head = "POST /webhook HTTP/1.1\r\nHost: x\r\n" + signature(kBody);
+    expect_problem(exchange(head + "\r\n"), 411, "length-required");
+    for (const std::string lengths :
+         {"Content-Length: 3\r\nContent-Length: 5\r\n",
+          "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+          "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
+          "Content-Length: +3\r\n", "Content-Length: 1,0\r\n", "Content-Length: \r\n"}) {
+        SCOPED_TRACE(lengths);
+        expect_problem(exchange(head + lengths + "\r\nabc"), 400, "malformed-request");
+    }
+}
+
+TEST_F(ReceiverTest, RefusesALargeBodyAndTheClientReadsTheAnswer) {
+    start(4096);
+    const std::string limit = "[\"" + std::string(4092, 'x') + "\"]";
+    EXPECT_EQ(exchange(signed_post(limit)).status, 200);
+    expect_problem(exchange(signed_post(limit + " ")), 413, "body-too-large");
+    RawClient client(port());
+    client.send(signed_post(std::string(5 * 1024 * 1024, 'x')));
+    expect_problem(client.receive(), 413, "body-too-large");
+    EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(ReceiverTest, ServesManyRequestsOnOneConnection) {
+    start();
+    RawClient client(port());
+    for (int i = 0; i < 50; ++i) {
+        client.send(signed_post(R"({"_id": ")" + std::to_string(i) + R"("})"));
+        EXPECT_EQ(client.receive().status, 200);
+    }
+    client.send("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nGET /");
+    expect_problem(client.receive(), 404, "not-found");
+    EXPECT_TRUE(client.at_end());  // the unread body is not taken for a request
+}
+
+TEST_F(ReceiverTest, ConcurrentSendersStoreEachAlertOnce) {
+    start();
+    std::vector<std::thread> senders;
+    for (int sender = 0; sender < 8; ++sender) {
+        senders.emplace_back([this] {
+            RawClient client(port());
+            for (int i = 0; i < 40; ++i) {
+                client.send(signed_post(R"({"_id": ")" + std::to_string(i) + R"("})"));
+                EXPECT_EQ(client.receive().status, 200);
+            }
+        });
+    }
+    for (std::thread& sender : senders) sender.join();
+    EXPECT_EQ(counts().alerts, 40);
+    EXPECT_EQ(receiver_->counters().accepted(), 40U);
+    EXPECT_EQ(receiver_->counters().duplicates(), 280U);
+}
+
+TEST_F(ReceiverTest, SecretsCanBeRotatedWhileServing) {
+    start();
+    const incm::base::Secret next("next");
+    const std::string signed_with_next =
+        post(kBody, "X-Signature: " + incm::auth::sign(kBody, next) + "\r\n");
+    expect_problem(exchange(signed_with_next), 401, "wrong-signature");
+    receiver_->set_endpoints({{"/webhook", {next, kSecret}}});
+    EXPECT_EQ(exchange(signed_with_next).body, R"({"status": "accepted", "id": 1})");
+    EXPECT_EQ(exchange(signed_post(kBody)).body, R"({"status": "duplicate", "id": 1})");
+    EXPECT_THROW(receiver_->set_endpoints({{"/a", {}}, {"/a", {}}}), incm::base::Failure);
+    EXPECT_EQ(exchange(signed_post(kBody)).status, 200);
+}
+
+TEST_F(ReceiverTest, TheAdminListenerShowsHealthAndMetrics) {
+    start();
+    EXPECT_EQ(exchange(signed_post(kBody)).status, 200);
+    EXPECT_EQ(exchange(post(kBody, "")).status, 401);
+    const auto get = [this](const std::string& path, const std::string& method = "GET") {
+        RawClient client(admin_port());
+        client.send(method + " " + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+        return client.receive();
+    };
+    EXPECT_EQ(get("/healthz").status, 200);
+    EXPECT_EQ(get("/readyz").status, 200);
+    const std::string page = get("/metrics").body;
+    for (const std::string line :
+         {"incm_webhook_alerts_accepted_total 1\n", "incm_webhook_inbox_alerts 1\n",
+          "incm_webhook_requests_refused_total{reason=\"missing-signature\"} 1\n",
+          "incm_webhook_deliveries{state=\"open\"} 2\n"}) {
+        EXPECT_NE(page.find(line), std::string::npos) << line << page;
+    }
+    expect_problem(get("/other"), 404, "not-found");
+    expect_problem(get("/healthz", "DELETE"), 405, "method-not-allowed");
+    receiver_->stop_listening(0);
+    expect_problem(get("/readyz"), 503, "stopping");
+    EXPECT_EQ(get("/healthz").status, 200);
+}
+
+TEST_F(ReceiverTest, APortInUseIsAClearError) {
+    start();
+    incm::receiver::Config config;
+    config.listen = receiver_->listen_address();
+    config.inbox_path = folder_ + "/second.db";
+    config.endpoints = {{"/webhook", {kSecret}}};
+    incm::receiver::Receiver second(config, log_);
+    const auto started = second.start();
+    ASSERT_FALSE(started.ok());
+    EXPECT_EQ(started.error().code, ErrorCode::kCannotListen);
+    EXPECT_NE(started.error().text.find("127.0.0.1:" + std::to_string(port())), std::string::npos);
+}
+
+TEST_F(ReceiverTest, StopsUnderLoadWithoutHalfAnswers) {
+    start();
+    std::vector<std::thread> senders;
+    std::mutex mutex;
+    std::set<std::string> confirmed;
+    std::atomic<int> begun{0};
+    for (int sender = 0; sender < 4; ++sender) {
+        senders.emplace_back([this, sender, &mutex, &confirmed, &begun] {
+            try {
+                RawClient client(port());
+                for (int i = 0;; ++i) {
+                    const std::string id = std::to_string(sender) + "-" + std::to_string(i);
+                    client.send(signed_post(R"({"_id": ")" + id + R"("})"));
+                    const RawAnswer answer = client.receive();
+                    if (answer.status == 0) return;
+                    EXPECT_EQ(answer.status, 200);
+                    const std::lock_guard lock(mutex);
+                    confirmed.insert(id);
+                    ++begun;
+                }
+            } catch (const Poco::Exception&) {
+                return;  // the connection was reset by the stop
+            }
+        });
+    }
+    while (begun < 20) std::this_thread::yield();
+    receiver_->stop_listening(5000);
+    for (std::thread& sender : senders) sender.join();
+    std::set<std::string> stored;
+    for (;;) {
+        auto taken = receiver_->inbox().take("all", 100, 0);
+        ASSERT_TRUE(taken.ok());
+        if (taken.value().empty()) break;
+        for (const auto& delivery : taken.value()) {
+            stored.insert(delivery.text.substr(9, delivery.text.size() - 11));
+        }
+    }
+    for (const std::string& id : confirmed) EXPECT_TRUE(stored.contains(id)) << id;
+}
+
+TEST(Address, IsHostAndPort) {
+    using incm::receiver::parse_address;
+    EXPECT_EQ(parse_address("127.0.0.1:8080").value().text(), "127.0.0.1:8080");
+    EXPECT_EQ(parse_address("[::1]:0").value().text(), "[::1]:0");
+    for (const char* wrong :
+         {"", "8080", ":80", "host", "host:", "host:99999", "host:-1", "::1:80", "[]:1"}) {
+        EXPECT_FALSE(parse_address(wrong).ok()) << wrong;
+    }
+}
+
+TEST(Problem, EveryErrorHasAStatus) {
+    std::set<std::string> slugs;
+    for (int i = 0; i <= static_cast<int>(incm::base::kLastErrorCode); ++i) {
+        const auto problem = incm::http::problem_for(static_cast<ErrorCode>(i));
+        EXPECT_GE(problem.status, 400);
+        EXPECT_LT(problem.status, 600);
+        slugs.insert(std::string(problem.slug));
+    }
+    EXPECT_EQ(slugs.size(), 14U);
+    EXPECT_EQ(incm::http::problem_json({ErrorCode::kInternal, "a secret path"}).find("secret"),
+              std::string::npos);
+}
+
+}  // namespace
