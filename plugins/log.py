@@ -1,0 +1,48 @@
+"""Prints each alert as one line on standard output."""
+
+import sys
+
+from incm_webhook import Alert, Context, plugin
+
+
+def _escaped(text: str) -> str:
+    """Escape what a terminal would obey: an alert's text comes from outside."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def line_of(alert: Alert, ctx: Context) -> str:
+    """Tell an alert in one line.
+
+    Args:
+        alert: any alert, also one without any field.
+        ctx: for the time it was received, when the alert has none of its own.
+
+    Returns:
+        Time in UTC, type, device, (group, organisation), state when it is not active, id; two
+        blanks between them; what the alert lacks is left out. No control characters.
+    """
+    moment = alert.timestamp or alert.created_at or ctx.received_at
+    group = alert.device_group.name if alert.device_group else None
+    org = alert.org.name if alert.org else None
+    where = [f"group {group}" if group else "", f"org {org}" if org else ""]
+    place = ", ".join(part for part in where if part)
+    parts = [
+        f"{moment:%Y-%m-%d %H:%M:%SZ}",
+        alert.label or alert.type or "alert without type",
+        alert.entity_name or alert.serial_number or alert.device_id,
+        f"({place})" if place else "",
+        alert.status if alert.status != "active" else "",
+        alert.id,
+    ]
+    return _escaped("  ".join(part for part in parts if part))
+
+
+@plugin("log")
+def on_alert(alert: Alert, ctx: Context) -> None:
+    """Print each alert as one line on standard output."""
+    encoding = sys.stdout.encoding or "utf-8"
+    line = f"{line_of(alert, ctx)}\n".encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(line)
+    sys.stdout.flush()

@@ -1,0 +1,57 @@
+"""Receives InCloud Manager alert webhooks, stores them durably and hands them to plugins.
+
+A plugin imports what it needs from here and from nowhere else in this package.
+"""
+
+try:
+    from incm_webhook._core import (
+        Alert,
+        AlertType,
+        Verdict,
+        __version__,
+        alert_types,
+        canonical_json,
+        sign,
+        verify,
+    )
+except ImportError as error:
+    raise ImportError(
+        "the native core of incm-webhook (incm_webhook._core) is missing or does not fit this "
+        "Python: install the package with `pip install .` in the source tree, or install the wheel "
+        f"for this version of Python ({error})"
+    ) from error
+
+from incm_webhook.errors import (
+    AlertError,
+    CanonicalError,
+    ConfigError,
+    Error,
+    InboxError,
+    ListenError,
+    PluginError,
+    SignatureError,
+)
+from incm_webhook.plugin import Context, Reject, Retry, plugin
+
+__all__ = [
+    "Alert",
+    "AlertError",
+    "AlertType",
+    "CanonicalError",
+    "ConfigError",
+    "Context",
+    "Error",
+    "InboxError",
+    "ListenError",
+    "PluginError",
+    "Reject",
+    "Retry",
+    "SignatureError",
+    "Verdict",
+    "__version__",
+    "alert_types",
+    "canonical_json",
+    "plugin",
+    "sign",
+    "verify",
+]

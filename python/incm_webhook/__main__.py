@@ -1,0 +1,8 @@
+"""`python -m incm_webhook` is `incm-webhook`."""
+
+import sys
+
+from incm_webhook.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

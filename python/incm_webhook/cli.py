@@ -1,0 +1,159 @@
+"""The command line: what it is made of, and how every command ends."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from incm_webhook import __version__
+from incm_webhook.cli_message import send, sign, verify
+from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
+from incm_webhook.log import describe, is_debug, set_up_logging
+
+PROGRAM = "incm-webhook"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _option(flag: str, text: str, **settings: Any) -> Callable[[_Command], _Command]:
+    variable = "INCM_WEBHOOK_" + flag.removeprefix("--").upper().replace("-", "_")
+    return click.option(flag, default=None, help=f"{text}  [env: {variable}]", **settings)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """Receive InCloud Manager alert webhooks, store them, hand them to plugins."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(EXIT_USAGE)
+
+
+@commands.command()
+@_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
+@_option("--listen", "Address for alerts; port 0 takes a free one.", metavar="HOST:PORT")
+@_option("--path", "Path that takes alerts.", metavar="PATH")
+@_option("--secret-file", "File that holds the webhook's secret token.", metavar="FILE")
+@_option("--inbox", "Where alerts are stored: sqlite:///PATH or a path.", metavar="URL")
+@_option("--plugin", "Plugin: a name, ./file.py or module:object.", metavar="SPEC", multiple=True)
+@_option("--admin", "Address for health and metrics; off for none.", metavar="HOST:PORT")
+@_option("--unsigned", "Take alerts without a signature.", is_flag=True)
+@_option("--ready-file", "File to write once it serves (JSON).", metavar="FILE")
+def serve(**overrides: Any) -> int:
+    """Receive alerts until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
+
+    A flag counts more than its environment variable, that more than the configuration file.
+    INCM_WEBHOOK_PLUGIN holds several plugins with blanks between them.
+    """
+    import logging
+
+    from incm_webhook.config import Settings, load_settings
+
+    cwd = Path.cwd()
+
+    def load() -> Settings:
+        return load_settings(overrides, os.environ, cwd)
+
+    settings = load()
+    set_up_logging()
+    logger = logging.getLogger("incm_webhook.config")
+    for warning in settings.warnings:
+        logger.warning("%s", warning)
+
+    from incm_webhook import service
+
+    return service.run(settings, load)
+
+
+@commands.command()
+@_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
+def check(config: str | None) -> int:
+    """Check the configuration, its secrets, its plugins and the inbox, without serving.
+
+    Exit status: 0 it could serve; 2 the configuration is wrong; 3 the inbox cannot be used; 4 a
+    plugin cannot be loaded or says that it could not work.
+    """
+    from incm_webhook.check import run_check
+
+    return run_check({"config": config}, os.environ, Path.cwd())
+
+
+@commands.command()
+@_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plugins(*, config: str | None, as_json: bool) -> int:
+    """List the bundled, the installed and the configured plugins."""
+    from incm_webhook.check import list_plugins
+
+    return list_plugins({"config": config}, os.environ, Path.cwd(), as_json=as_json)
+
+
+@commands.command()
+def version() -> int:
+    """Print the versions of the program, of Python and of the native core."""
+    import platform
+    from importlib import metadata
+
+    try:
+        program = metadata.version(PROGRAM)
+    except metadata.PackageNotFoundError:
+        program = __version__
+    click.echo(f"{PROGRAM} {program}, Python {platform.python_version()}, core {__version__}")
+    return 0
+
+
+commands.add_command(send)
+commands.add_command(sign)
+commands.add_command(verify)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; None takes the process's own.
+
+    Returns:
+        The exit status: 0 done, 1 failed while running, 2 wrong usage or configuration, 3 could
+        not start, 4 a plugin could not be loaded. What went wrong is one message on standard
+        error; a traceback only with INCM_WEBHOOK_DEBUG=1.
+
+    Threads: the main one.
+    Source: contract section 2.
+    """
+    try:
+        status = commands.main(
+            list(arguments) if arguments is not None else None, PROGRAM, standalone_mode=False
+        )
+    except click.UsageError as error:
+        return _fail(_usage(error), error.exit_code)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("stopped", EXIT_FAILED)
+    except Error as error:
+        return _fail(str(error), exit_status(error), error)
+    except Exception as error:
+        return _fail(f"unexpected error: {describe(error)}", EXIT_FAILED, error)
+    return status if isinstance(status, int) else 0
+
+
+def _usage(error: click.UsageError) -> str:
+    text = error.format_message()
+    text = text[:1].lower() + text[1:].rstrip(".")
+    command = error.ctx.command_path if error.ctx else PROGRAM
+    return f"{text}; `{command} --help` says what can be written"
+
+
+def _fail(message: str, status: int, error: BaseException | None = None) -> int:
+    if error is not None and is_debug():
+        import traceback
+
+        traceback.print_exception(error)
+    click.echo(f"{PROGRAM}: {message}", err=True)
+    return status

@@ -1,0 +1,332 @@
+"""Reads the settings: flag over environment over file over default."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from incm_webhook import config_messages, config_warnings
+from incm_webhook.config_messages import Location
+from incm_webhook.errors import ConfigError
+from incm_webhook.secrets import Secret, is_readable_by_others, locate_secret_file, read_secret_file
+from incm_webhook.settings import (
+    NOT_YET,
+    EndpointSettings,
+    InboxSettings,
+    PluginSettings,
+    RetrySettings,
+    SecretSource,
+    ServerSettings,
+    Settings,
+    default_plugin_name,
+    inbox_path,
+)
+
+__all__ = [
+    "EndpointSettings",
+    "InboxSettings",
+    "PluginSettings",
+    "RetrySettings",
+    "SecretSource",
+    "ServerSettings",
+    "Settings",
+    "load_settings",
+]
+
+DEFAULT_FILE = "incm-webhook.toml"
+_TABLES = ("server", "inbox")
+_LISTS = ("endpoint", "plugin")
+_LATER = {
+    ("server", "tls"): f"{NOT_YET}; put a proxy that speaks TLS in front",
+    ("inbox", "retention"): f"{NOT_YET}; leave it out: nothing is pruned yet",
+}
+# Where an override belongs: key of `overrides` -> (its place in the file, flag). Its environment
+# variable is INCM_WEBHOOK_ and the key in capitals.
+_OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
+    "listen": (("server", "listen"), "--listen"),
+    "admin": (("server", "admin"), "--admin"),
+    "ready_file": (("server", "ready_file"), "--ready-file"),
+    "inbox": (("inbox", "url"), "--inbox"),
+    "path": (("endpoint", "path"), "--path"),
+    "secret_file": (("endpoint", "secret_file"), "--secret-file"),
+    "unsigned": (("endpoint", "unsigned"), "--unsigned"),
+    "plugin": (("plugin",), "--plugin"),
+}
+_WORDS = {"1": True, "true": True, "yes": True, "on": True}
+_WORDS |= {"0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Override:
+    """One setting from a flag or the environment: its value, and what the operator calls it."""
+
+    value: Any
+    origin: str
+    is_flag: bool
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The settings while they are put together: raw tables, folder, and where keys came from."""
+
+    raw: dict[str, Any]
+    source: Path | None
+    base: Path
+    cwd: Path
+    environ: Mapping[str, str]
+    problems: list[str] = field(default_factory=list)
+    origins: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+
+def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Settings:
+    """Read, merge and check all settings, and read the secrets.
+
+    Args:
+        overrides: what flags say: config, listen, admin, ready_file, inbox, path, secret_file,
+            unsigned, plugin (a sequence); None, or absent, is not given.
+        environ: INCM_WEBHOOK_* variables (an empty one is not given), $STATE_DIRECTORY,
+            $CREDENTIALS_DIRECTORY, and what `{ env = "NAME" }` names.
+        cwd: what relative paths of flags and variables are relative to; ./incm-webhook.toml is
+            read there when no file is named.
+
+    Returns:
+        Frozen settings: paths absolute, secrets read, `warnings` filled.
+
+    Raises:
+        ConfigError: all that is wrong, a sentence each, with no secret in it.
+
+    Threads: any; reads files, writes none.
+    Source: contract sections 2 and 3.
+    """
+    given = _gather(overrides, environ)
+    draft = _read(given.get("config"), cwd, environ)
+    _check_shape(draft)
+    _merge_server(draft, given)
+    _merge_endpoint(draft, given)
+    _merge_plugins(draft, given)
+    settings = _validate(draft)
+    settings.hold(draft.source, draft.base, config_warnings.warnings_of(settings))
+    return settings
+
+
+def _gather(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, _Override]:
+    given = {}
+    for key in ("config", *_OVERRIDES):
+        flag = _OVERRIDES[key][1] if key in _OVERRIDES else "--config"
+        value = overrides.get(key)
+        variable = f"INCM_WEBHOOK_{key.upper()}"
+        if value is not None and not (key == "plugin" and not value):
+            given[key] = _Override(value, flag, is_flag=True)
+        elif environ.get(variable):
+            given[key] = _Override(
+                _from_text(key, variable, environ[variable]), variable, is_flag=False
+            )
+    return given
+
+
+def _from_text(key: str, variable: str, text: str) -> Any:
+    if key == "plugin":
+        return tuple(text.split())
+    if key == "unsigned":
+        if text.lower() not in _WORDS:
+            raise ConfigError(f"{variable}: wants true or false, not {text!r}")
+        return _WORDS[text.lower()]
+    return text
+
+
+def _read(named: _Override | None, cwd: Path, environ: Mapping[str, str]) -> _Draft:
+    path = cwd / (named.value if named else DEFAULT_FILE)
+    if named is None and not path.exists():
+        return _Draft({}, None, cwd, cwd, environ)
+    try:
+        raw = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+    return _Draft(raw, path, path.parent, cwd, environ)
+
+
+def _check_shape(draft: _Draft) -> None:
+    """Note tables that are no tables, and keys of later releases; drop both from the draft."""
+    for name in _TABLES:
+        if not isinstance(draft.raw.setdefault(name, {}), dict):
+            draft.problems.append(f"{name}: is a table: write [{name}]")
+            draft.raw[name] = {}
+    for name in _LISTS:
+        tables = draft.raw.setdefault(name, [])
+        if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+            draft.problems.append(f"{name}: is a list of tables: write [[{name}]] above each")
+            draft.raw[name] = []
+    for (table, key), sentence in _LATER.items():
+        if key in draft.raw[table]:
+            del draft.raw[table][key]
+            draft.problems.append(f"[{table}] {key}: {sentence}")
+
+
+def _merge_server(draft: _Draft, given: Mapping[str, _Override]) -> None:
+    for key, ((table, *rest), _) in _OVERRIDES.items():
+        if table in _TABLES and key in given:
+            draft.raw[table][rest[0]] = given[key].value
+            draft.origins[table, rest[0]] = given[key].origin
+    server, inbox = draft.raw["server"], draft.raw["inbox"]
+    if isinstance(server.get("ready_file"), str):
+        server["ready_file"] = _base_of(draft, "server", "ready_file") / server["ready_file"]
+    if "url" not in inbox:
+        state = draft.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        inbox["url"] = f"sqlite:{draft.base / state / 'inbox.db'}"
+    elif isinstance(inbox["url"], str):
+        try:
+            path = _base_of(draft, "inbox", "url") / inbox_path(inbox["url"])
+            inbox["url"] = f"sqlite://{path}"
+        except ValueError:
+            pass  # the model finds the same and says where
+
+
+def _base_of(draft: _Draft, *key: str) -> Path:
+    return draft.cwd if key in draft.origins else draft.base
+
+
+def _merge_endpoint(draft: _Draft, given: Mapping[str, _Override]) -> None:
+    endpoints = draft.raw["endpoint"]
+    wanted = {key: given[key] for key in ("path", "secret_file", "unsigned") if key in given}
+    if wanted and len(endpoints) > 1:
+        names = " and ".join(one.origin for one in wanted.values())
+        draft.problems.append(
+            f"{names} can apply to one endpoint only, and {draft.source} has {len(endpoints)}: "
+            "say it there, under the [[endpoint]] that is meant"
+        )
+        return
+    if not endpoints:
+        endpoints.append({})
+    endpoint = endpoints[0]
+    for key, override in wanted.items():
+        draft.origins["endpoint", key] = override.origin
+    if "path" in wanted:
+        endpoint["path"] = wanted["path"].value
+    secret, unsigned = wanted.get("secret_file"), wanted.get("unsigned")
+    if secret is not None:
+        endpoint.pop("secret", None)
+        found = locate_secret_file(str(secret.value), draft.cwd, draft.environ)
+        endpoint["secret_file"] = str(found)
+        if unsigned is None or (secret.is_flag and not unsigned.is_flag):
+            endpoint.pop("unsigned", None)  # signed by what ranks higher; never the other way round
+            unsigned = None
+    if unsigned is not None:
+        endpoint["unsigned"] = unsigned.value
+
+
+def _merge_plugins(draft: _Draft, given: Mapping[str, _Override]) -> None:
+    base = draft.base
+    if "plugin" in given:
+        base = draft.cwd
+        draft.raw["plugin"] = [{"use": spec} for spec in given["plugin"].value]
+        draft.origins["plugin",] = given["plugin"].origin
+    for table in draft.raw["plugin"]:
+        use = table.get("use")
+        if isinstance(use, str) and is_file(use):
+            table["use"] = str(base / use)
+
+
+def is_file(use: str) -> bool:
+    """Say whether `use` means a file: it has a slash, or ends in .py or .py:name."""
+    return "/" in use or use.endswith(".py") or ".py:" in use
+
+
+def _place(draft: _Draft, location: Location) -> tuple[str, Location]:
+    """Name the table of an error as the operator knows it: by flag, variable or heading."""
+    if not location:
+        return "", ()
+    table, *rest = location
+    if table in _TABLES:
+        origin = draft.origins.get((str(table), *(str(part) for part in rest[:1])))
+        return (origin, rest[1:]) if origin else (f"[{table}]", rest)
+    if table in _LISTS and rest and isinstance(rest[0], int):
+        return heading(str(table), rest[0], draft), rest[1:]
+    return "", location
+
+
+def heading(table: str, index: int, draft: _Draft) -> str:
+    """Name one `[[endpoint]]` or `[[plugin]]`: by its number and its path or name."""
+    raw = draft.raw[table][index]
+    if table == "endpoint":
+        name = raw.get("path", EndpointSettings.model_fields["path"].default)
+    else:
+        name = raw.get("name") or default_plugin_name(str(raw.get("use", "")))
+    if (table,) in draft.origins:
+        return f"{draft.origins[table,]} {name}"
+    if draft.source is None:
+        return f'{table} "{name}"'
+    return f"[[{table}]] {index + 1}" + (f' "{name}"' if isinstance(name, str) else "")
+
+
+def _validate(draft: _Draft) -> Settings:
+    settings = None
+    try:
+        settings = Settings.model_validate(draft.raw)
+    except ValidationError as error:
+        draft.problems += config_messages.sentences(
+            error, Settings, lambda location: _place(draft, location)
+        )
+    if settings is not None:
+        _check_unique(draft, "endpoint", "path", [one.path for one in settings.endpoint])
+        _check_unique(draft, "plugin", "name", [one.name for one in settings.plugin])
+        for index, endpoint in enumerate(settings.endpoint):
+            _read_secrets(draft, index, endpoint)
+    if draft.problems:
+        raise ConfigError(_report(draft))
+    assert settings is not None  # noqa: S101 - no settings means problems
+    return settings
+
+
+def _check_unique(draft: _Draft, table: str, key: str, values: list[str]) -> None:
+    for index, value in enumerate(values):
+        first = values.index(value)
+        if first < index:
+            draft.problems.append(
+                f'{heading(table, index, draft)}: {key} "{value}" is taken by [[{table}]] '
+                f"{first + 1}: give each its own {key}"
+            )
+
+
+def _read_secrets(draft: _Draft, index: int, endpoint: EndpointSettings) -> None:
+    secrets, exposed = [], []
+    files = [SecretSource(file=name) for name in endpoint.secret_file]
+    for source in [*files, *endpoint.secret]:
+        try:
+            secret, path = _read_secret(draft, source)
+        except ConfigError as error:
+            draft.problems.append(f"{heading('endpoint', index, draft)}: {error}")
+            continue
+        secrets.append(secret)
+        if path is not None and is_readable_by_others(path):
+            exposed.append(path)
+    endpoint.hold(tuple(secrets), tuple(exposed))
+
+
+def _read_secret(draft: _Draft, source: SecretSource) -> tuple[Secret, Path | None]:
+    if source.inline is not None:
+        return source.inline, None
+    if source.env is not None:
+        value = draft.environ.get(source.env, "")
+        if not value:
+            raise ConfigError(f"the environment variable {source.env} is not set, or empty")
+        return Secret(value.encode(errors="surrogateescape")), None
+    assert source.file is not None  # noqa: S101 - the only one left
+    path = locate_secret_file(source.file, draft.base, draft.environ)
+    return read_secret_file(path), path
+
+
+def _report(draft: _Draft) -> str:
+    problems = draft.problems
+    if draft.source is None:
+        return "\n  ".join(problems)
+    if len(problems) == 1:
+        return f"{draft.source}: {problems[0]}"
+    return "\n  ".join([f"{draft.source}: {len(problems)} errors:", *problems])

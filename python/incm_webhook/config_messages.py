@@ -1,0 +1,155 @@
+"""Turns what pydantic found wrong into sentences for a person who edits a configuration file."""
+
+import difflib
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+Location = Sequence[str | int]
+
+# A pydantic error type -> what the key wants. None of these repeats the value: it may be a secret.
+_WANTS = {
+    "bool_type": "wants true or false",
+    "bool_parsing": "wants true or false",
+    "int_type": "wants a whole number",
+    "int_parsing": "wants a whole number",
+    "int_from_float": "wants a whole number",
+    "float_type": "wants a number",
+    "float_parsing": "wants a number",
+    "string_type": "wants a text in quotes",
+    "list_type": "wants a list",
+    "tuple_type": "wants a list",
+    "dict_type": "wants a table, such as { key = value }",
+    "model_type": "wants a table, such as { key = value }",
+    "model_attributes_type": "wants a table, such as { key = value }",
+    "missing": "is required",
+    "greater_than_equal": "wants at least {ge}",
+    "greater_than": "wants more than {gt}",
+    "less_than_equal": "wants at most {le}",
+    "less_than": "wants less than {lt}",
+    "finite_number": "wants a finite number",
+    "string_too_short": "must not be shorter than {min_length} characters",
+    "string_too_long": "must not be longer than {max_length} characters",
+    "literal_error": "wants {expected}",
+    "enum": "wants {expected}",
+}
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known word was probably meant.
+
+    Args:
+        word: what was written.
+        known: what could have been written.
+
+    Returns:
+        '; did you mean "retry"?', or '; known are ...' when nothing is near, or "" when nothing
+        is known.
+    """
+    names = sorted(known)
+    folded = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    if close:
+        return f'; did you mean "{folded[close[0]]}"?'
+    return f"; known are {', '.join(names)}" if names else ""
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """Say that a key is unknown, and which one was probably meant."""
+    return f'unknown key "{key}"{nearest(key, known)}'
+
+
+def sentences(
+    error: ValidationError,
+    model: type[BaseModel],
+    place: Callable[[Location], tuple[str, Location]],
+) -> list[str]:
+    """Tell each error of a validation in a sentence.
+
+    Args:
+        error: what pydantic raised.
+        model: the model it raised it for.
+        place: splits an error's location into the name of its table ("" for the top) and the
+            location within that table.
+
+    Returns:
+        One sentence for each error, in pydantic's order, without the values that were given.
+    """
+    return list(_sentences(error, model, place))
+
+
+def _sentences(
+    error: ValidationError,
+    model: type[BaseModel],
+    place: Callable[[Location], tuple[str, Location]],
+) -> Iterator[str]:
+    for detail in error.errors(include_url=False, include_input=False):
+        location = detail["loc"]
+        kind = detail["type"]
+        context = detail.get("ctx", {})
+        if kind == "extra_forbidden":
+            table, inner = place(location[:-1])
+            what = unknown_key(str(location[-1]), known_keys(model, location[:-1]))
+        else:
+            table, inner = place(location)
+            if kind == "value_error":
+                what = str(context["error"])
+            elif kind in _WANTS:
+                what = _WANTS[kind].format(**context)
+            else:
+                what = detail["msg"][:1].lower() + detail["msg"][1:]
+        where = " ".join(part for part in (table, dotted(inner)) if part)
+        yield f"{where}: {what}" if where else what
+
+
+def dotted(location: Location) -> str:
+    """Write a location within a table as people do: `retry.first`, `types[2]` (counted from 1)."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def known_keys(model: type[BaseModel], location: Location) -> list[str]:
+    """List the keys that a table of a model may have.
+
+    Args:
+        model: the model of the whole.
+        location: the way from it to the table; empty for the model itself.
+
+    Returns:
+        The keys as they are written, that is, the alias where a field has one; empty when the
+        way leads to no model.
+    """
+    current: type[BaseModel] | None = model
+    for part in location:
+        if current is None:
+            return []
+        if isinstance(part, int):
+            continue
+        current = next(
+            (
+                _model_in(info.annotation)
+                for name, info in current.model_fields.items()
+                if part in (name, info.alias)
+            ),
+            None,
+        )
+    if current is None:
+        return []
+    return [info.alias or name for name, info in current.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in typing.get_args(annotation):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,71 @@
+"""What a configuration does that works, but is hardly meant."""
+
+from collections.abc import Iterator
+
+from incm_webhook import alert_types
+from incm_webhook.config_messages import nearest
+from incm_webhook.settings import EndpointSettings, PluginSettings, Settings, is_loopback
+
+_WILD = frozenset("*?")
+
+
+def warnings_of(settings: Settings) -> list[str]:
+    """List what the operator should know before this serves.
+
+    Args:
+        settings: whole and valid, secrets read.
+
+    Returns:
+        A sentence each, with no secret in it.
+
+    Source: contract sections 2 and 3.
+    """
+    return list(_warnings(settings))
+
+
+def _warnings(settings: Settings) -> Iterator[str]:
+    server = settings.server
+    if not is_loopback(server.listen):
+        yield (
+            f"listening on {server.listen} without TLS: alerts and their signatures cross the "
+            "network in the clear; it wants TLS or a proxy in front"
+        )
+    if server.admin is not None and not is_loopback(server.admin):
+        yield (
+            f"the admin listener on {server.admin} asks nobody for a password: "
+            'keep it on loopback, or turn it off with admin = "off"'
+        )
+    for endpoint in settings.endpoint:
+        yield from _of_endpoint(endpoint)
+    if not settings.plugin:
+        yield (
+            "no plugin is configured: alerts are stored, and handed to nobody; "
+            'add a [[plugin]] with use = "log", or --plugin log'
+        )
+    paths = {endpoint.path for endpoint in settings.endpoint}
+    for plugin in settings.plugin:
+        yield from _of_filters(plugin, paths)
+
+
+def _of_endpoint(endpoint: EndpointSettings) -> Iterator[str]:
+    if any(source.inline is not None for source in endpoint.secret):
+        yield (
+            f"endpoint {endpoint.path}: the secret is written in the configuration itself; "
+            "secret_file keeps it apart"
+        )
+    for path in endpoint.exposed_files:
+        yield (
+            f"endpoint {endpoint.path}: every user of this machine may read the secret file "
+            f"{path}; chmod o-r {path} ends that"
+        )
+
+
+def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
+    known = {one.name for one in alert_types()}
+    for name in plugin.types:
+        guess = nearest(name, known)
+        if name not in known and not _WILD & set(name) and "did you mean" in guess:
+            yield f'plugin {plugin.name}: "{name}" is no known alert type{guess}'
+    for path in plugin.endpoints:
+        if path not in paths and not _WILD & set(path):
+            yield f'plugin {plugin.name}: endpoints: there is no endpoint "{path}"'

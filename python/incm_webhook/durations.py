@@ -1,0 +1,108 @@
+"""Durations ("500ms", "10s", "90d") and sizes ("64KiB", "10MB") as people write them."""
+
+import math
+import re
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_BYTES = {
+    "": 1,
+    "B": 1,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "KIB": 1024,
+    "MIB": 1024**2,
+    "GIB": 1024**3,
+}
+_QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)", re.ASCII)
+
+
+def parse_duration(value: object) -> float:
+    """Read a duration.
+
+    Args:
+        value: a number of seconds, or a text of one number and one unit: ms, s, m, h, d, w.
+
+    Returns:
+        Seconds, finite and not negative.
+
+    Raises:
+        ValueError: anything else; the text says what is wanted.
+
+    Source: contract, introduction; the unit w: own choice.
+    """
+    wanted = 'wants a duration such as "500ms", "10s", "5m", "2h" or "90d"'
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"{wanted}, or a number of seconds")  # noqa: TRY004 - pydantic
+    if isinstance(value, str):
+        match = _QUANTITY.fullmatch(value.strip())
+        if match is None or match[2] not in _SECONDS:
+            raise ValueError(f"{wanted}, not {value!r}")
+        return float(match[1]) * _SECONDS[match[2]]
+    if value < 0 or not math.isfinite(value):
+        raise ValueError(f"{wanted}, not {value!r}")
+    return float(value)
+
+
+def parse_size(value: object) -> int:
+    """Read a size.
+
+    Args:
+        value: a whole number of bytes, or a text of one number and one unit: B, KB, MB, GB (powers
+            of 1000), KiB, MiB, GiB (powers of 1024); the unit's case does not matter.
+
+    Returns:
+        Bytes, a whole number, not negative.
+
+    Raises:
+        ValueError: anything else, and a fraction of a byte; the text says what is wanted.
+
+    Source: contract, introduction.
+    """
+    wanted = 'wants a size such as "64KiB", "1MiB" or "10MB"'
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"{wanted}, or a whole number of bytes")  # noqa: TRY004 - pydantic
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError(f"{wanted}, not {value!r}")
+        return value
+    match = _QUANTITY.fullmatch(value.strip())
+    unit = _BYTES.get(match[2].upper()) if match else None
+    if match is None or unit is None:
+        raise ValueError(f"{wanted}, not {value!r}")
+    size = float(match[1]) * unit
+    if not size.is_integer():
+        raise ValueError(f"{wanted}, not {value!r}, which is no whole number of bytes")
+    return int(size)
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration the way `parse_duration` reads it, in its largest whole unit.
+
+    Args:
+        seconds: finite, not negative.
+
+    Returns:
+        Such as "90d", "5m", "1.5s"; what `parse_duration` reads back to the millisecond.
+    """
+    for unit in ("d", "h", "m", "s"):
+        count = seconds / _SECONDS[unit]
+        if count >= 1 and count.is_integer():
+            return f"{int(count)}{unit}"
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def format_size(size: int) -> str:
+    """Write a size the way `parse_size` reads it, in its largest whole unit of 1024.
+
+    Args:
+        size: bytes, not negative.
+
+    Returns:
+        Such as "1MiB" or "1500B".
+    """
+    for unit in ("GiB", "MiB", "KiB"):
+        count, rest = divmod(size, _BYTES[unit.upper()])
+        if count and not rest:
+            return f"{count}{unit}"
+    return f"{size}B"

@@ -1,0 +1,63 @@
+"""The errors of incm-webhook: the native ones, and those of plugins."""
+
+from incm_webhook._core import (
+    AlertError,
+    CanonicalError,
+    ClosedError,
+    ConfigError,
+    Error,
+    InboxError,
+    ListenError,
+    SignatureError,
+)
+
+__all__ = [
+    "AlertError",
+    "CanonicalError",
+    "ClosedError",
+    "ConfigError",
+    "Error",
+    "InboxError",
+    "ListenError",
+    "PluginError",
+    "SendError",
+    "SignatureError",
+    "exit_status",
+]
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_CANNOT_START = 3
+EXIT_PLUGIN = 4
+
+
+class PluginError(Error):
+    """A plugin cannot be loaded, configured or set up.
+
+    The text is a sentence for the operator that names the plugin, the place (file and line where
+    there is one) and what to change. Source: contract section 2 (exit status 4).
+    """
+
+
+class SendError(Error):
+    """A message could not be sent, or its answer not be read; the text is a sentence."""
+
+
+def exit_status(error: BaseException) -> int:
+    """Say with which status a command ends that met an error.
+
+    Args:
+        error: what ended the command.
+
+    Returns:
+        2 for configuration and secrets, 3 for the listener and the inbox, 4 for a plugin, else 1.
+
+    Source: contract section 2.
+    """
+    if isinstance(error, ConfigError):
+        return EXIT_USAGE
+    if isinstance(error, (ListenError, InboxError)):
+        return EXIT_CANNOT_START
+    if isinstance(error, PluginError):
+        return EXIT_PLUGIN
+    return EXIT_FAILED

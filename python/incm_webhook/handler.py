@@ -1,0 +1,204 @@
+"""A loaded plugin: one shape for functions, classes and modules, sync and async."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from incm_webhook.errors import PluginError
+from incm_webhook.log import plugin_logger
+from incm_webhook.plugin import Context
+from incm_webhook.settings import PluginSettings
+
+Outcome = Awaitable[None] | None
+
+
+class DeliveryFacts(Protocol):
+    """What a context is made of; the native `Delivery` is one."""
+
+    @property
+    def key(self) -> str:
+        """The delivery key."""
+
+    @property
+    def attempt(self) -> int:
+        """The attempt, counted from 1."""
+
+    @property
+    def alert_id(self) -> int:
+        """The id in the inbox."""
+
+    @property
+    def endpoint(self) -> str:
+        """The path on which the alert came."""
+
+    @property
+    def received_at(self) -> datetime:
+        """When the alert was stored, aware, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A function of a plugin, and whether it wants the context as its last argument."""
+
+    function: Callable[..., Any]
+    wants_context: bool
+
+    def call(self, *arguments: Any, context: Context) -> Any:
+        """Call the function with the arguments, and with the context when it wants it."""
+        return self.function(*arguments, *([context] if self.wants_context else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plugin comes from.
+
+    Attributes:
+        text: a path, or "bundled", or a distribution, or a module.
+        version: of that, None when it does not say.
+        summary: the first line of the documentation, or "".
+    """
+
+    text: str
+    version: str | None
+    summary: str
+
+
+class LoadedPlugin:
+    """A plugin that is ready to be set up and to handle alerts.
+
+    Shape: `handle` takes one alert, or a list of alerts when `batch`. setup, handle, close and
+    check return None, or an awaitable when the plugin's own function is async: await it, all of
+    one plugin's on the same loop. The order of calls is setup, handle any number of times, close;
+    check is called on its own, without setup.
+    Errors: the four raise whatever the plugin raises; of handle, `Retry` and `Reject` have a
+    meaning, and any other exception is a failed attempt.
+    Threads: handle may be called from several threads at once, up to `settings.concurrency`.
+    Source: contract section 5.
+
+    Attributes:
+        name: as configured, unique.
+        settings: the configuration over the decorator's defaults over the general defaults.
+        config: the validated model, or the plain dict.
+        batch: whether the plugin handles lists of alerts.
+        is_async: whether its handler is a coroutine function.
+        origin: where it comes from.
+    """
+
+    def __init__(
+        self, settings: PluginSettings, config: Any, hooks: dict[str, Hook], origin: Origin
+    ) -> None:
+        self.name = settings.name
+        self.settings = settings
+        self.config = config
+        self.origin = origin
+        self.batch = "handle_batch" in hooks
+        self._hooks = hooks
+        self._handle = hooks["handle_batch" if self.batch else "handle"]
+        self._log = plugin_logger(self.name)
+        self.is_async = _is_async(self._handle.function)
+
+    def setup(self) -> Outcome:
+        """Let the plugin open what it needs."""
+        return self._call("setup")
+
+    def handle(self, alert: Any, context: Context) -> Outcome:
+        """Hand one alert, or a list of alerts when `batch`, to the plugin."""
+        result: Outcome = self._handle.call(alert, context=context)
+        return result
+
+    def close(self) -> Outcome:
+        """Let the plugin close what it opened."""
+        return self._call("close")
+
+    def check(self) -> Outcome:
+        """Let the plugin look whether it could work; it raises when not."""
+        return self._call("check")
+
+    def context(self, deliveries: Sequence[DeliveryFacts] = ()) -> Context:
+        """Make the context of one call.
+
+        Args:
+            deliveries: those whose alerts are handed over: one, or the batch in its order; none
+                for setup, close and check.
+
+        Returns:
+            The context; `each` is filled for a batch plugin.
+        """
+        each = tuple(
+            Context(
+                config=self.config,
+                log=self._log,
+                plugin=self.name,
+                attempt=one.attempt,
+                delivery_key=one.key,
+                alert_id=one.alert_id,
+                endpoint=one.endpoint,
+                received_at=one.received_at,
+            )
+            for one in deliveries
+        )
+        if not each:
+            return Context(config=self.config, log=self._log, plugin=self.name)
+        if not self.batch:
+            return each[0]
+        return Context(
+            config=self.config,
+            log=self._log,
+            plugin=self.name,
+            attempt=max(one.attempt for one in each),
+            delivery_key=each[0].delivery_key,
+            alert_id=each[0].alert_id,
+            endpoint=each[0].endpoint,
+            received_at=each[0].received_at,
+            each=each,
+        )
+
+    def _call(self, name: str) -> Outcome:
+        hook = self._hooks.get(name)
+        if hook is None:
+            return None
+        result: Outcome = hook.call(context=self.context())
+        return result
+
+    def __repr__(self) -> str:
+        return f"<LoadedPlugin {self.name!r} from {self.origin.text}>"
+
+
+def hook_of(function: Callable[..., Any], arguments: str, label: str) -> Hook:
+    """Look at a function's signature.
+
+    Args:
+        function: a function, a bound method, or anything callable.
+        arguments: what it takes besides the context: "alert", "alerts", or "" for none.
+        label: what a message calls it.
+
+    Returns:
+        The hook.
+
+    Raises:
+        PluginError: it cannot be called with the arguments alone, nor with a context more; or it
+            is a generator, whose body would never run.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise PluginError(f"{label} has a yield in it and would never run: return instead")
+    count = 1 if arguments else 0
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return Hook(function, wants_context=True)
+    for extra in (1, 0):
+        try:
+            signature.bind(*[None] * (count + extra))
+        except TypeError:
+            continue
+        return Hook(function, wants_context=bool(extra))
+    either = f"({arguments}) or ({arguments}, ctx)" if arguments else "() or (ctx)"
+    raise PluginError(f"{label} must take {either}, not {signature}")
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object with async __call__
+    )

@@ -1,0 +1,175 @@
+"""What a plugin is written with: the decorator, the context, and the outcomes it may raise."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["Context", "PluginMark", "Reject", "Retry", "mark_of", "plugin"]
+
+_MARK = "__incm_webhook_plugin__"
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Texts = str | Sequence[str]
+
+
+class Retry(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised by a handler: try this delivery again later.
+
+    Args:
+        after: seconds until the next attempt; None leaves it to the plugin's retry settings.
+
+    Raises:
+        ValueError: after is negative or no finite number.
+    """
+
+    def __init__(self, after: float | None = None) -> None:
+        if after is not None and not (math.isfinite(after) and after >= 0):
+            raise ValueError(f"Retry(after=...) wants seconds, 0 or more, not {after!r}")
+        super().__init__("try again" if after is None else f"try again after {after:g} s")
+        self.after = after
+
+
+class Reject(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised by a handler: never try again; the delivery becomes a dead letter now.
+
+    Args:
+        reason: why, for the person who will look at the dead letter.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a handler knows besides the alert.
+
+    Shape: for one alert every field is that delivery's. For a batch, `each` holds one Context for
+    each alert, in the alerts' order, and the fields of the whole are: the highest attempt, and of
+    the first delivery the rest. In setup, close and check there is no delivery: attempt and
+    alert_id are 0, delivery_key and endpoint are empty, received_at is the Unix epoch.
+    Threads: immutable. Source: contract section 5.
+
+    Attributes:
+        config: the plugin's validated model, or the plain dict when it has none.
+        log: a logger that names the plugin.
+        plugin: the name in the configuration.
+        attempt: counts from 1.
+        delivery_key: the same on every attempt of this alert to this plugin.
+        alert_id: the id in the inbox, as in the answer to the sender.
+        endpoint: the path on which the alert came.
+        received_at: when it was stored, aware, UTC.
+        each: one Context for each alert of a batch, otherwise empty.
+    """
+
+    config: Any = None
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger] = field(
+        default_factory=lambda: logging.getLogger("incm_webhook.plugin")
+    )
+    plugin: str = ""
+    attempt: int = 0
+    delivery_key: str = ""
+    alert_id: int = 0
+    endpoint: str = ""
+    received_at: datetime = _EPOCH
+    each: tuple["Context", ...] = ()
+
+    @property
+    def delivery_keys(self) -> tuple[str, ...]:
+        """The delivery keys of all alerts at hand, in their order."""
+        return tuple(one.delivery_key for one in self.each) or (self.delivery_key,)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginMark:
+    """What `@plugin` wrote down about a function or class.
+
+    Attributes:
+        name: what `use = "file.py:name"` may call it.
+        defaults: keys of `[[plugin]]` that hold unless the configuration says otherwise.
+        config: the pydantic model of `config`, or None.
+    """
+
+    name: str
+    defaults: Mapping[str, Any]
+    config: "type[BaseModel] | None"
+
+
+def plugin(
+    name: str,
+    *,
+    types: Texts | None = None,
+    endpoints: Texts | None = None,
+    orgs: Texts | None = None,
+    groups: Texts | None = None,
+    devices: Texts | None = None,
+    status: Texts | None = None,
+    priority: int | Sequence[int] | None = None,
+    config: "type[BaseModel] | None" = None,
+    timeout: str | float | None = None,
+    retry: Mapping[str, Any] | None = None,
+    concurrency: int | None = None,
+) -> Callable[[_Handler], _Handler]:
+    """Mark a function or a class as a plugin and give its defaults.
+
+    The keywords are the keys of `[[plugin]]`; the configuration file overrides each of them. They
+    are checked when the plugin is loaded, not here. The function or class is returned unchanged,
+    so a test may call it as it is.
+
+    Args:
+        name: what `use = "file.py:name"` may call it; it does not name the deliveries (the
+            configuration's `name` does, or the last part of `use`), since those must keep their
+            name when code changes.
+        types: alert types, `*` and `?` allowed; likewise the other filters.
+        endpoints: paths of endpoints.
+        orgs: ids or names of organisations.
+        groups: ids or names of device groups.
+        devices: device ids, serial numbers or entity names.
+        status: "active", "closed".
+        priority: priorities.
+        config: a pydantic model; its instance is `ctx.config` and a class's constructor argument.
+        timeout: a duration: seconds, or a text such as "30s".
+        retry: first, factor, max, give_up.
+        concurrency: how many deliveries run at once.
+
+    Returns:
+        The decorator.
+
+    Source: contract section 5.
+    """
+    given = {
+        "types": types,
+        "endpoints": endpoints,
+        "orgs": orgs,
+        "groups": groups,
+        "devices": devices,
+        "status": status,
+        "priority": priority,
+        "timeout": timeout,
+        "retry": None if retry is None else dict(retry),
+        "concurrency": concurrency,
+    }
+    if not isinstance(name, str) or not name:
+        raise TypeError('@plugin wants a name first: @plugin("pager")')
+    mark = PluginMark(
+        name, {key: value for key, value in given.items() if value is not None}, config
+    )
+
+    def decorate(handler: _Handler) -> _Handler:
+        setattr(handler, _MARK, mark)
+        return handler
+
+    return decorate
+
+
+def mark_of(handler: object) -> PluginMark | None:
+    """Return what `@plugin` wrote on this very function or class, not on one it inherits from."""
+    mark = vars(handler).get(_MARK) if hasattr(handler, "__dict__") else None
+    return mark if isinstance(mark, PluginMark) else None

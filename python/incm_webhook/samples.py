@@ -1,0 +1,144 @@
+"""Alerts as InCloud Manager sends them, made up afresh: for `send`, for tests, for a first look."""
+
+import json
+import random
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from incm_webhook import alert_types
+
+Wire = Literal["python", "ascii", "compact", "pretty"]
+WIRES: tuple[str, ...] = get_args(Wire)
+DEFAULT_TYPE = "disconnected"
+
+# What the alert's text adds about the device, and what `data` holds besides the four documented
+# members. The extra members are made up: only `ruleId` is in a published example.
+_TEXTS: dict[str, str] = {
+    "connected": "connected to the platform",
+    "disconnected": "has been disconnected from the platform for more than 5 minutes",
+    "config_sync_failed": "did not take the configuration",
+    "sim_switch": "switched from SIM 1 to SIM 2",
+    "local_config_update": "was configured locally",
+    "reboot": "rebooted",
+    "firmware_upgrade": "changed its firmware from V2.0.3 to V2.0.5",
+    "license_expiring": "has a licence that expires within 30 days",
+    "license_expired": "has a licence that has expired",
+    "uplink_switch": "switched its primary uplink from wan1 to cellular1",
+    "ethernet_wan_connected": "connected wan1",
+    "ethernet_wan_disconnected": "lost wan1",
+    "modem_wan_connected": "connected cellular1",
+    "modem_wan_disconnected": "lost cellular1",
+    "wwan_connected": "connected wlan-sta",
+    "wwan_disconnected": "lost wlan-sta",
+    "client_connected": "saw the client 00:18:05:1a:2b:3c come",
+    "client_disconnected": "saw the client 00:18:05:1a:2b:3c go",
+    "cell_traffic_reach_threshold": "used 80 % of its monthly 5 GB",
+    "bridge_loop_detect": "found a loop on LAN port 2",
+    "cell_operator_switch": "changed its carrier from 46000 to 46001",
+    "uplink_status_change": "changed the state of wan1 to down",
+    "device_power_off": "lost its power",
+    "high_average_cpu_utilization": "used 93 % of its processor on average",
+    "high_memory_utilization": "used 91 % of its memory",
+    "poor_cellular_signal_strength": "has a weak signal of -109 dBm",
+}
+_RETENTION_S = {
+    "connected": 300,
+    "disconnected": 300,
+    "client_connected": 60,
+    "client_disconnected": 60,
+    "license_expiring": 30 * 86400,
+    "license_expired": 0,
+    "high_average_cpu_utilization": 600,
+    "high_memory_utilization": 600,
+    "poor_cellular_signal_strength": 600,
+    "uplink_status_change": 60,
+}
+_SPELLINGS: dict[str, Callable[[Any], str]] = {
+    "python": lambda value: json.dumps(value, ensure_ascii=False),
+    "ascii": json.dumps,
+    "compact": lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+    "pretty": lambda value: json.dumps(value, ensure_ascii=False, indent=2),
+}
+
+
+def sample(
+    alert_type: str = DEFAULT_TYPE,
+    *,
+    now: datetime | None = None,
+    rng: random.Random | None = None,
+) -> dict[str, Any]:
+    """Make up an alert.
+
+    Args:
+        alert_type: the `type`; one that is in no list gives an alert like any other.
+        now: when it arises, aware; None is the present second.
+        rng: where ids and serial numbers come from; None is a fresh, unpredictable one.
+
+    Returns:
+        The parsed body: every documented field but closedAt, in the order of the guide's example,
+        and `data.ruleId`. `_id` differs each time.
+
+    Source: specification sections 3 and 4; the values are made up.
+    """
+    rng = rng or secrets.SystemRandom()
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    time = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    labels = {one.name: one.label for one in alert_types()}
+    serial = f"EF605{rng.randrange(10**6):06d}{''.join(rng.choices('ABCDEFGHKLMNPRSTUVWXY', k=4))}"
+    org, device, group = (_object_id(rng, moment) for _ in range(3))
+    data: dict[str, Any] = {
+        "ruleId": _object_id(rng, moment),
+        "reason": alert_type,
+        "serialNumber": serial,
+        "timestamp": time,
+    }
+    if alert_type in _RETENTION_S:
+        data["retention"] = str(_RETENTION_S[alert_type])
+    return {
+        "oid": org,
+        "org": {"name": "Nordwind Logistik", "_id": org},
+        "app": "nezha",
+        "type": alert_type,
+        "title": labels.get(alert_type, alert_type),
+        "content": f"{serial} {_TEXTS.get(alert_type, f'raised {alert_type}')}",
+        "deviceId": device,
+        "entityId": device,
+        "entityName": f"{serial} 仓库",
+        "entityType": "device",
+        "data": data,
+        "createdAt": time,
+        "updatedAt": time,
+        "ack": False,
+        "status": "active",
+        "priority": 1,
+        "deviceGroupId": group,
+        "deviceGroup": {"name": "Halle 3", "_id": group},
+        "_id": _object_id(rng, moment),
+    }
+
+
+def spell(alert: Any, wire: str = "python") -> bytes:
+    """Write a parsed body as one of the senders of the specification may.
+
+    Args:
+        alert: what JSON can hold.
+        wire: "python" (json.dumps without ASCII escapes: the canonical text), "ascii" (with
+            escapes), "compact" (no blanks), "pretty" (indented by 2).
+
+    Returns:
+        UTF-8.
+
+    Raises:
+        KeyError: another wire.
+        ValueError: the body holds a lone surrogate, which UTF-8 cannot.
+
+    Source: specification section 2.
+    """
+    return _SPELLINGS[wire](alert).encode()
+
+
+def _object_id(rng: random.Random, moment: datetime) -> str:
+    """24 hexadecimal digits that begin with the time, as the platform's ids do."""
+    return f"{int(moment.timestamp()) & 0xFFFFFFFF:08x}{rng.getrandbits(64):016x}"

@@ -1,0 +1,121 @@
+"""Secrets: where they come from, and a wrapper that nothing prints."""
+
+import hmac
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+from incm_webhook.errors import ConfigError
+
+MAX_SECRET_BYTES = 4096
+MOUNTED_SECRETS = Path("/run/secrets")
+
+
+@final
+class Secret:
+    """The bytes of a webhook's secret token.
+
+    Shape: 1 to 4096 bytes. repr and str are redacted and it cannot be pickled; `reveal` is the
+    only way to the bytes. Equality is in constant time. Threads: immutable. Source: own choice.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        if not value:
+            raise ConfigError("the secret is empty: put the webhook's secret token there")
+        if len(value) > MAX_SECRET_BYTES:
+            raise ConfigError(
+                f"the secret is {len(value)} bytes long, more than {MAX_SECRET_BYTES}: "
+                "is it the right file?"
+            )
+        self._value = value
+
+    def reveal(self) -> bytes:
+        """Return the bytes themselves, to hand them to the native core."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not written anywhere")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value, other._value)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+def locate_secret_file(text: str, base: Path, environ: Mapping[str, str]) -> Path:
+    """Find the file that a `secret_file` means.
+
+    Args:
+        text: a path, or a bare name.
+        base: the folder that relative paths are relative to.
+        environ: for $CREDENTIALS_DIRECTORY (systemd's LoadCredential).
+
+    Returns:
+        base/text; for a bare name that is not there, the first of $CREDENTIALS_DIRECTORY/text and
+        /run/secrets/text that exists; base/text when none does.
+
+    Source: contract section 2.
+    """
+    beside = base / text
+    if "/" in text or beside.exists():
+        return beside
+    folders = (
+        [Path(environ["CREDENTIALS_DIRECTORY"])] if environ.get("CREDENTIALS_DIRECTORY") else []
+    )
+    for folder in [*folders, MOUNTED_SECRETS]:
+        if (folder / text).exists():
+            return folder / text
+    return beside
+
+
+def read_secret_file(path: Path) -> Secret:
+    """Read a secret from a file.
+
+    Args:
+        path: a file; exactly one line end (LF or CR LF) at its end is not part of the secret.
+
+    Returns:
+        The secret.
+
+    Raises:
+        ConfigError: unreadable, empty, or longer than 4096 bytes; names the file and the reason.
+    """
+    try:
+        with path.open("rb") as file:
+            value = file.read(MAX_SECRET_BYTES + 3)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot read the secret file {path}: {reason}") from None
+    except ValueError:
+        raise ConfigError(f"cannot read the secret file {path!r}: no such path") from None
+    if value.endswith(b"\n"):
+        value = value[: -2 if value.endswith(b"\r\n") else -1]
+    if len(value) > MAX_SECRET_BYTES:
+        raise ConfigError(
+            f"the secret file {path} holds more than {MAX_SECRET_BYTES} bytes: "
+            "it must hold the secret token alone"
+        )
+    if not value:
+        raise ConfigError(f"the secret file {path} is empty: put the webhook's secret token in it")
+    return Secret(value)
+
+
+def is_readable_by_others(path: Path) -> bool:
+    """Say whether every user of the machine may read a file.
+
+    False for a file that cannot be looked at, and in /run/secrets, where containers find their own
+    secrets with that mode.
+    """
+    try:
+        return path.parent != MOUNTED_SECRETS and bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False

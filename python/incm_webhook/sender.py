@@ -1,0 +1,148 @@
+"""Posts alerts like InCloud Manager: signed over the canonical text, whatever the wire spells."""
+
+import contextlib
+import http.client
+import socket
+import ssl
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from incm_webhook import __version__, canonical_json, sign
+from incm_webhook.errors import CanonicalError, SendError
+from incm_webhook.log import printable
+
+TIMEOUT_S = 30.0
+MAX_ANSWER_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver answered.
+
+    Attributes:
+        status: the HTTP status.
+        reason: its text.
+        body: at most 64 KiB of the body.
+        headers: in the order received, names as received.
+    """
+
+    status: int
+    reason: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+def signature_of(body: bytes, secret: bytes) -> str:
+    """Sign a body as the platform does.
+
+    Args:
+        body: any bytes.
+        secret: the webhook's secret token, not empty.
+
+    Returns:
+        The value of X-Signature: over the canonical text, or over the body itself when it has
+        none.
+
+    Source: specification section 2.
+    """
+    try:
+        return sign(canonical_json(body), secret)
+    except CanonicalError:
+        return sign(body, secret)
+
+
+class Sender:
+    """Posts to one URL over one connection that is kept alive.
+
+    Shape: use it in a `with` statement. Errors: `SendError` with a sentence when the URL is no
+    HTTP URL, and when nothing answers. Threads: one at a time. Source: specification section 2.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise SendError(f"{printable(url)} is no URL: {error}") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SendError(
+                f"{printable(url)} is no URL to post to: write http://HOST:PORT/PATH or https://..."
+            )
+        if not url.isprintable() or " " in url:
+            raise SendError(f"{printable(url)} is no URL to post to: it holds a blank")
+        self._url = url
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        self._connection = kind(parts.hostname, port, timeout=timeout_s)
+        self._used = False
+
+    def post(self, body: bytes, signature: str | None = None) -> Answer:
+        """Post one body.
+
+        Args:
+            body: the bytes of the wire.
+            signature: X-Signature; None sends none.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            SendError: nothing answered. A kept connection that the receiver has closed meanwhile
+                is opened again once.
+        """
+        headers = {"Content-Type": "application/json", "User-Agent": f"incm-webhook/{__version__}"}
+        if signature is not None:
+            headers["X-Signature"] = signature
+        while True:
+            again, self._used = self._used, True
+            try:
+                return self._exchange(body, headers)
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                closed = isinstance(error, (ConnectionResetError, BrokenPipeError))
+                if again and closed:
+                    self._used = False
+                    continue
+                raise SendError(_sentence(self._url, error)) from None
+
+    def _exchange(self, body: bytes, headers: dict[str, str]) -> Answer:
+        # A receiver that refuses a body early answers and closes: the answer still counts.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.request("POST", self._target, body, headers)
+        response = self._connection.getresponse()
+        text = response.read(MAX_ANSWER_BYTES)
+        if not response.isclosed():
+            self._connection.close()
+        return Answer(response.status, response.reason, text, tuple(response.getheaders()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+
+def _sentence(url: str, error: Exception) -> str:
+    shown = printable(url)
+    if isinstance(error, ConnectionRefusedError):
+        return f"nothing listens at {shown}: is `incm-webhook serve` running there?"
+    if isinstance(error, socket.gaierror):
+        return f"the host of {shown} has no address: {error.strerror}"
+    if isinstance(error, TimeoutError):
+        return f"{shown} did not answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate of {shown} is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"{shown} does not speak TLS as expected: {error.reason}"
+    if isinstance(error, (http.client.HTTPException, ConnectionError)):
+        return f"{shown} closed the connection or did not answer with HTTP"
+    return f"cannot reach {shown}: {printable(str(error))}"

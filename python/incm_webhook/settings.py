@@ -1,0 +1,345 @@
+"""The models of the configuration file: what each key may hold, and its default."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+
+from incm_webhook.durations import parse_duration, parse_size
+from incm_webhook.errors import ConfigError
+from incm_webhook.secrets import Secret
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_FORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+NOT_YET = "is not available in this version"
+
+
+def _as_list(value: object) -> object:
+    """Take a single text or number for a list of one."""
+    return [value] if isinstance(value, (str, int)) and not isinstance(value, bool) else value
+
+
+def _positive_duration(value: object) -> float:
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise ValueError("wants a duration longer than 0")
+    return seconds
+
+
+def _only(key: str, now: str, *later: str) -> BeforeValidator:
+    """Accept one word, and say of the words to come that they are to come."""
+
+    def check(value: object) -> str:
+        if value in later:
+            raise ValueError(f'"{value}" {NOT_YET}; use {key} = "{now}" or leave the key out')
+        if value != now:
+            raise ValueError(f'wants "{now}"')
+        return now
+
+    return BeforeValidator(check)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT.
+
+    Args:
+        text: "127.0.0.1:8080", "localhost:0" or "[::1]:8080".
+
+    Returns:
+        The host without brackets, and the port, 0 to 65535 (0: any free one).
+
+    Raises:
+        ValueError: anything else; the text says what is wanted.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(
+            f'wants HOST:PORT, an IPv6 address in brackets: "[::1]:8080", not {text!r}'
+        )
+    if not colon or not host or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII):
+        raise ValueError(f'wants HOST:PORT such as "127.0.0.1:8080", not {text!r}')
+    if int(port) > 65535 or re.search(r"[\s/\[\]]", host):
+        raise ValueError(f'wants HOST:PORT such as "127.0.0.1:8080", not {text!r}')
+    return host, int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether only this machine can reach HOST:PORT; of names, only localhost."""
+    host, _ = split_address(address)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _address(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError('wants a text such as "127.0.0.1:8080"')  # noqa: TRY004 - pydantic's way
+    split_address(value)
+    return value
+
+
+def _optional_address(value: object) -> str | None:
+    return None if value is None or value in ("", "off") else _address(value)
+
+
+def inbox_path(url: str) -> Path:
+    """Read an inbox URL.
+
+    Args:
+        url: `sqlite:///abs/path` (or four slashes), `sqlite:rel.db`, `sqlite:./rel.db`, or a path.
+
+    Returns:
+        The path of the SQLite file, relative when the URL is.
+
+    Raises:
+        ValueError: another scheme, no path, or a database in memory.
+    """
+    scheme = _SCHEME.match(url)
+    supported = (
+        'supported is sqlite: "sqlite:///var/lib/incm-webhook/inbox.db" or "sqlite:inbox.db"'
+    )
+    path = url
+    if scheme:
+        if scheme[1].lower() != "sqlite":
+            raise ValueError(f'"{scheme[1]}:" is no kind of inbox in this version; {supported}')
+        path = url[scheme.end() :]
+        if path.startswith("//") and not path.startswith("///"):
+            raise ValueError(f"an absolute path wants three slashes; {supported}")
+        path = re.sub(r"^/{3,}", "/", path)
+    if not path or path.endswith("/") or "\0" in path:
+        raise ValueError(f"names no file; {supported}")
+    if path == ":memory:":
+        raise ValueError(f"an inbox in memory would lose alerts; {supported}")
+    return Path(path)
+
+
+def _inbox_url(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError('wants a text such as "sqlite:inbox.db"')  # noqa: TRY004 - pydantic's way
+    inbox_path(value)
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+PositiveDuration = Annotated[float, BeforeValidator(_positive_duration)]
+Size = Annotated[int, BeforeValidator(parse_size)]
+Texts = Annotated[tuple[Annotated[StrictStr, Field(min_length=1)], ...], BeforeValidator(_as_list)]
+Numbers = Annotated[tuple[StrictInt, ...], BeforeValidator(_as_list)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class ServerSettings(_Table):
+    """`[server]`: addresses and limits. Units: bytes, connections, seconds."""
+
+    listen: Annotated[str, BeforeValidator(_address)] = "127.0.0.1:8080"
+    admin: Annotated[str | None, BeforeValidator(_optional_address)] = "127.0.0.1:9464"
+    ready_file: Path | None = None
+    max_body: Annotated[Size, Field(ge=1024, le=64 * 1024**2)] = 1024**2
+    max_connections: Annotated[StrictInt, Field(ge=1, le=4096)] = 256
+    grace: Annotated[Duration, Field(le=3600)] = 10.0
+
+
+class InboxSettings(_Table):
+    """`[inbox]`: where alerts are stored. After `load_settings` the URL's path is absolute."""
+
+    url: Annotated[str, BeforeValidator(_inbox_url)] = "sqlite:inbox.db"
+
+    @property
+    def path(self) -> Path:
+        """The path of the SQLite file."""
+        return inbox_path(self.url)
+
+
+class SecretSource(_Table):
+    """One way to a secret: exactly one of the three."""
+
+    inline: Secret | None = None
+    env: StrictStr | None = None
+    file: StrictStr | None = None
+
+
+def _inline_secret(text: str) -> Secret:
+    try:
+        return Secret(text.encode())
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+def _secret_sources(value: object) -> tuple[SecretSource, ...]:
+    sources = []
+    for one in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(one, SecretSource):
+            sources.append(one)
+        elif isinstance(one, str) and one:
+            sources.append(SecretSource(inline=_inline_secret(one)))
+        elif (
+            isinstance(one, dict)
+            and len(one) == 1
+            and all(isinstance(text, str) and text for text in one.values())
+            and set(one) <= {"env", "file"}
+        ):
+            sources.append(SecretSource(**one))
+        else:
+            raise ValueError(
+                'wants { file = "FILE" }, { env = "NAME" }, a text in quotes that is not empty, '
+                "or a list of these"
+            )
+    return tuple(sources)
+
+
+def _endpoint_path(value: object) -> str:
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise ValueError('wants a text that begins with "/", such as "/webhook"')
+    if "?" in value or "#" in value:
+        raise ValueError('wants a path alone, without "?" or "#"')
+    if not value.isprintable() or any(one.isspace() for one in value):
+        raise ValueError("must hold no blank and no control character")
+    return value
+
+
+class EndpointSettings(_Table):
+    """`[[endpoint]]`: a path that takes alerts, with secrets or unsigned."""
+
+    path: Annotated[str, BeforeValidator(_endpoint_path)] = "/webhook"
+    secret: Annotated[tuple[SecretSource, ...], BeforeValidator(_secret_sources)] = ()
+    secret_file: Texts = ()
+    unsigned: StrictBool = False
+    ack: Annotated[str, _only("ack", "stored", "processed")] = "stored"
+    _secrets: tuple[Secret, ...] = PrivateAttr(default=())
+    _exposed_files: tuple[Path, ...] = PrivateAttr(default=())
+
+    def hold(self, secrets: tuple[Secret, ...], exposed_files: tuple[Path, ...]) -> None:
+        """Take the secrets that `secret` and `secret_file` lead to; for `load_settings` alone."""
+        self._secrets, self._exposed_files = secrets, exposed_files
+
+    @property
+    def exposed_files(self) -> tuple[Path, ...]:
+        """The secret files that every user of the machine may read."""
+        return self._exposed_files
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets themselves, in the order in which they are tried; empty when unsigned."""
+        return self._secrets
+
+    @model_validator(mode="after")
+    def _has_one_of_both(self) -> "EndpointSettings":
+        has_secret = bool(self.secret or self.secret_file)
+        if has_secret and self.unsigned:
+            raise ValueError(
+                "has a secret and says unsigned: leave out unsigned to take signed alerts only, or "
+                "leave out the secret to take any"
+            )
+        if not has_secret and not self.unsigned:
+            raise ValueError(
+                "has no secret and does not say unsigned: give the webhook's secret token "
+                '(secret_file = "FILE", or --secret-file FILE), or say unsigned = true '
+                "(or --unsigned) to take alerts from anyone who can reach this address"
+            )
+        return self
+
+
+class RetrySettings(_Table):
+    """`retry`: when a failed delivery is tried again. Units: seconds."""
+
+    first: PositiveDuration = 1.0
+    factor: Annotated[float, Field(ge=1, le=100, strict=True)] = 2.0
+    max: PositiveDuration = 600.0
+    give_up: Duration = 86400.0
+
+
+def default_plugin_name(use: str) -> str:
+    """Take the last part of `use`: "jsonl", "./a/file.py" -> "file", "pkg.mod:obj" -> "obj"."""
+    before, colon, after = use.rpartition(":")
+    if colon and after and "/" not in after:
+        return after
+    return Path(before + colon + after).name.removesuffix(".py")
+
+
+def _plugin_name(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 64 or not _FORM.fullmatch(value):
+        raise ValueError("wants 1 to 64 letters, digits, dots, dashes or underscores")
+    return value
+
+
+class PluginSettings(_Table):
+    """`[[plugin]]`: which plugin, for which alerts, and how it is run. Units: seconds."""
+
+    use: Annotated[StrictStr, Field(min_length=1)]
+    name: Annotated[str, BeforeValidator(_plugin_name)] = ""
+    types: Texts = ()
+    endpoints: Texts = ()
+    orgs: Texts = ()
+    groups: Texts = ()
+    devices: Texts = ()
+    status: Texts = ()
+    priority: Numbers = ()
+    config: dict[str, Any] = Field(default_factory=dict)
+    timeout: PositiveDuration = 30.0
+    retry: RetrySettings = RetrySettings()
+    concurrency: Annotated[StrictInt, Field(ge=1, le=256)] = 4
+    order: Annotated[str, _only("order", "none", "device")] = "none"
+    isolation: Annotated[str, _only("isolation", "thread", "process")] = "thread"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_of_use(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "name" not in data and isinstance(data.get("use"), str):
+            return {**data, "name": default_plugin_name(data["use"])}
+        return data
+
+
+class Settings(_Table):
+    """All settings. Threads: immutable; a reload makes a new one.
+
+    Attributes:
+        server: `[server]`.
+        inbox: `[inbox]`.
+        endpoint: `[[endpoint]]`, at least one, with unique paths.
+        plugin: `[[plugin]]`, with unique names.
+    """
+
+    server: ServerSettings = ServerSettings()
+    inbox: InboxSettings = InboxSettings()
+    endpoint: tuple[EndpointSettings, ...] = ()
+    plugin: tuple[PluginSettings, ...] = ()
+    _warnings: list[str] = PrivateAttr(default_factory=list)
+    _source: Path | None = PrivateAttr(default=None)
+    _base: Path = PrivateAttr(default_factory=Path)
+
+    def hold(self, source: Path | None, base: Path, warnings: list[str]) -> None:
+        """Take what is known only after the whole is valid; for `load_settings` alone."""
+        self._source, self._base, self._warnings = source, base, warnings
+
+    @property
+    def warnings(self) -> list[str]:
+        """What works but is hardly meant, a sentence each, for the log."""
+        return self._warnings
+
+    @property
+    def source(self) -> Path | None:
+        """The configuration file, None when there is none."""
+        return self._source
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths of the file are relative to."""
+        return self._base

@@ -1,0 +1,299 @@
+"""For the tests of plugin authors: alerts, plugins without a server, and a server.
+
+Importing this needs no pytest; with pytest installed it brings the fixture `incm_receiver`, which
+pytest finds by itself.
+"""
+
+import asyncio
+import inspect
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from incm_webhook import Alert, Reject, Retry, samples
+from incm_webhook.sender import Sender, signature_of
+
+if TYPE_CHECKING:
+    from incm_webhook.handler import LoadedPlugin
+
+__all__ = ["Receiver", "make_alert", "run_plugin"]
+
+Outcome = str | Exception
+Body = Alert | bytes | Mapping[str, Any]
+
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 20.0
+
+# Attribute of Alert -> its path in the body, where the two differ.
+_WIRE = {
+    "id": ("_id",),
+    "serial_number": ("data", "serialNumber"),
+    "reason": ("data", "reason"),
+    "retention": ("data", "retention"),
+    "timestamp": ("data", "timestamp"),
+    "device_id": ("deviceId",),
+    "entity_id": ("entityId",),
+    "entity_name": ("entityName",),
+    "entity_type": ("entityType",),
+    "org_id": ("oid",),
+    "updated_at": ("updatedAt",),
+    "created_at": ("createdAt",),
+    "device_group_id": ("deviceGroupId",),
+    "device_group": ("deviceGroup",),
+    "closed_at": ("closedAt",),
+}
+
+
+def make_alert(type: str = samples.DEFAULT_TYPE, **fields: Any) -> Alert:  # noqa: A002
+    """Make an alert for a test.
+
+    Args:
+        type: the alert type, one of the documented ones or any other.
+        fields: by the attribute's name (`serial_number="EF1"`) or by the name on the wire
+            (`deviceId="1"`), other names stay as they are; a datetime becomes text as the platform
+            writes it, and None leaves the field out.
+
+    Returns:
+        An alert as if it had been received, with a fresh id.
+    """
+    body = samples.sample(type)
+    for key, value in sorted(fields.items(), key=lambda item: item[0] != "data"):
+        *tables, name = _WIRE.get(key, (key,))
+        table = body
+        for one in tables:
+            table = table.setdefault(one, {})
+        if value is None:
+            table.pop(name, None)
+        elif isinstance(value, datetime):
+            table[name] = f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        else:
+            table[name] = value
+    return Alert.from_json(samples.spell(body))
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    key: str
+    attempt: int
+    alert_id: int
+    endpoint: str
+    received_at: datetime
+
+
+def run_plugin(
+    plugin: object, *alerts: Alert, config: Mapping[str, Any] | None = None
+) -> list[Outcome]:
+    """Run a plugin as the service does, without a server.
+
+    Args:
+        plugin: a function, a class, a module, or what `use` would say: a name, a path,
+            "package.module:object".
+        alerts: what to hand over, each once; a batch plugin gets all of them in one batch.
+        config: what `config = { ... }` would say; it is validated by the plugin's model.
+
+    Returns:
+        For each alert "delivered", or the exception that the handler raised (`Retry`, `Reject`,
+        or any other Exception).
+
+    Raises:
+        PluginError: the plugin cannot be loaded, or its config is wrong.
+        Exception: what setup or close raises.
+
+    Threads: the calling one; not from within a running event loop. Filters, retries and time-outs
+    are the service's and take no part.
+    """
+    loaded = _load(plugin, dict(config or {}))
+    now = datetime.now(UTC)
+    deliveries = [
+        _Delivery(f"test-{number}", 1, number, "/webhook", now)
+        for number in range(1, len(alerts) + 1)
+    ]
+    return asyncio.run(_run(loaded, alerts, deliveries))
+
+
+def _load(plugin: object, config: dict[str, Any]) -> "LoadedPlugin":
+    from incm_webhook import registry
+    from incm_webhook.settings import PluginSettings
+
+    if isinstance(plugin, (str, Path)):
+        return registry.load(PluginSettings(use=str(plugin), config=config), Path.cwd())
+    name = getattr(plugin, "__name__", "").rpartition(".")[2] or "plugin"
+    if not isinstance(plugin, (ModuleType, type)) and not callable(plugin):
+        raise TypeError(f"run_plugin wants a function, class, module, path or name, not {plugin!r}")
+    return registry.load_object(plugin, PluginSettings(use=name, name=name, config=config))
+
+
+async def _run(
+    loaded: "LoadedPlugin", alerts: Sequence[Alert], deliveries: Sequence[_Delivery]
+) -> list[Outcome]:
+    await _finish(loaded.setup())
+    try:
+        if loaded.batch:
+            outcome = await _outcome(loaded, list(alerts), deliveries) if alerts else "delivered"
+            return [outcome] * len(alerts)
+        return [
+            await _outcome(loaded, alert, [delivery])
+            for alert, delivery in zip(alerts, deliveries, strict=True)
+        ]
+    finally:
+        await _finish(loaded.close())
+
+
+async def _outcome(loaded: "LoadedPlugin", work: Any, deliveries: Sequence[_Delivery]) -> Outcome:
+    try:
+        await _finish(loaded.handle(work, loaded.context(deliveries)))
+    except (Retry, Reject) as outcome:
+        return outcome
+    except Exception as error:
+        return error
+    return "delivered"
+
+
+async def _finish(result: Any) -> None:
+    if inspect.isawaitable(result):
+        await result
+
+
+class Receiver:
+    """A real `incm-webhook serve` in a process of its own, on a free port of loopback.
+
+    Shape: use it in a `with` statement, or call `stop`. Errors: RuntimeError, with what the
+    process said, when it does not begin to serve. Threads: one at a time.
+
+    Attributes:
+        url: where alerts are posted.
+        admin_url: the admin listener.
+        secret: the secret token.
+        folder: holds the inbox, the secret file and what plugins write with relative paths.
+        process: the process.
+    """
+
+    def __init__(
+        self, folder: Path, *, plugins: Sequence[str] = ("log",), arguments: Sequence[str] = ()
+    ) -> None:
+        """Start it and wait until it serves.
+
+        Args:
+            folder: an empty folder, such as pytest's tmp_path.
+            plugins: SPECs for --plugin.
+            arguments: further arguments for `serve`.
+        """
+        self.folder = folder
+        self.secret = os.urandom(16).hex()
+        (folder / "secret").write_text(self.secret)
+        (folder / "secret").chmod(0o600)
+        self._ready = folder / "ready.json"
+        self._output = folder / "serve.log"
+        command = [sys.executable, "-m", "incm_webhook", "serve", "--listen", "127.0.0.1:0"]
+        command += ["--admin", "127.0.0.1:0", "--secret-file", "./secret", "--inbox", "./inbox.db"]
+        command += ["--ready-file", str(self._ready), *arguments]
+        for plugin in plugins:
+            command += ["--plugin", plugin]
+        environ = {
+            key: one for key, one in os.environ.items() if not key.startswith("INCM_WEBHOOK_")
+        }
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - this very program
+                command,
+                cwd=folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            facts = self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        self.url = str(facts["url"])
+        self.admin_url = str(facts["admin_url"])
+
+    def send(self, alert: Body, *, signature: str | None = None) -> tuple[int, dict[str, Any]]:
+        """Post an alert, signed.
+
+        Args:
+            alert: an Alert (its raw bytes are sent), bytes, or a parsed body.
+            signature: instead of the right one; "" sends none.
+
+        Returns:
+            The status, and the answer's JSON ({} when it has none).
+
+        Raises:
+            SendError: nothing answers.
+        """
+        if isinstance(alert, bytes):
+            body = alert
+        else:
+            body = alert.raw if isinstance(alert, Alert) else samples.spell(dict(alert))
+        if signature is None:
+            signature = signature_of(body, self.secret.encode())
+        with Sender(self.url) as sender:
+            answer = sender.post(body, signature or None)
+        try:
+            parsed = json.loads(answer.body)
+        except ValueError:
+            parsed = {}
+        return answer.status, parsed if isinstance(parsed, dict) else {}
+
+    def stop(self) -> int:
+        """Stop it gracefully, by force after 20 s; return its exit status. May be called again."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        return self.process.wait()
+
+    def output(self) -> str:
+        """Return what the process has written to standard output and error."""
+        return self._output.read_text(errors="replace")
+
+    def _wait_until_ready(self) -> dict[str, Any]:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not self._ready.exists():
+            try:
+                status = self.process.wait(0.02)  # ends the pause at once when the process ends
+            except subprocess.TimeoutExpired:
+                if time.monotonic() < deadline:
+                    continue
+                raise RuntimeError(
+                    f"not ready after {READY_TIMEOUT_S} s:\n{self.output()}"
+                ) from None
+            raise RuntimeError(f"it ended with exit status {status}:\n{self.output()}")
+        facts: dict[str, Any] = json.loads(self._ready.read_text())
+        return facts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+try:
+    import pytest
+except ImportError:
+    pass
+else:
+
+    @pytest.fixture
+    def incm_receiver(tmp_path: Path) -> Iterator[Receiver]:
+        """A `Receiver` with the log plugin, stopped after the test."""
+        with Receiver(tmp_path) as receiver:
+            yield receiver
