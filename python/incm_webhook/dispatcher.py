@@ -1,21 +1,20 @@
 """Takes due deliveries out of the inbox, runs the plugins, and settles what became of each."""
 
-import asyncio
 import contextlib
+import inspect
 import logging
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from incm_webhook._core import ClosedError, Delivery, InboxError
-from incm_webhook.log import one_line
-from incm_webhook.plugin import Context, Reject, Retry
-from incm_webhook.registry import LoadedPlugin
+from incm_webhook.event_loop import EventLoop
+from incm_webhook.handler import LoadedPlugin
+from incm_webhook.log import describe
+from incm_webhook.plugin import Reject, Retry
 from incm_webhook.retry import delay, gives_up
 
 _TAKE_WAIT_S = 30.0  # how long an idle worker sleeps in the core; a stop wakes it at once
@@ -78,10 +77,7 @@ class PluginRunner:
         self._plugin = plugin
         self._settings = plugin.settings
         self._rng = rng
-        self._log = logging.LoggerAdapter(
-            logging.getLogger(f"incm_webhook.plugin.{plugin.name}"), {}
-        )
-        self._loop = _LoopThread(plugin.name) if plugin.is_async else None
+        self._loop = EventLoop(plugin.name)
         self._stopping = threading.Event()
         self._fetching = threading.Lock()  # its holder alone waits in take()
         self._ready: deque[Delivery] = deque()  # taken, not attempted; guarded by _fetching
@@ -139,9 +135,8 @@ class PluginRunner:
             return False
         with contextlib.suppress(ClosedError):
             self._receiver.give_back(list(self._ready))
-        self._guarded("close", lambda: self._call(self._plugin.close))
-        if self._loop is not None:
-            self._loop.stop()
+        self._guarded("close", lambda: self._finish(self._plugin.close()))
+        self._loop.stop()
         return True
 
     def _threads(self) -> list[threading.Thread]:
@@ -150,7 +145,7 @@ class PluginRunner:
 
     def _launch(self) -> None:
         attempt = 1
-        while not self._guarded("setup", lambda: self._call(self._plugin.setup, self._context([]))):
+        while not self._guarded("setup", lambda: self._finish(self._plugin.setup())):
             if self._stopping.wait(delay(self._settings.retry, attempt, self._rng)):
                 return
             attempt += 1
@@ -160,8 +155,8 @@ class PluginRunner:
     def _guarded(self, step: str, action: Callable[[], object]) -> bool:
         try:
             action()
-        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises stays with it
-            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, one_line(error))
+        except BaseException as error:  # whatever a plugin raises stays with it
+            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, describe(error))
             return False
         return True
 
@@ -189,11 +184,9 @@ class PluginRunner:
                 if self._ready:
                     return self._pop()
                 try:
-                    taken = self._receiver.take(
-                        self._plugin.name, self._appetite(), _TAKE_WAIT_S
-                    )
+                    taken = self._receiver.take(self._plugin.name, self._appetite(), _TAKE_WAIT_S)
                 except InboxError as error:
-                    _log.error("plugin %s: %s", self._plugin.name, one_line(error))
+                    _log.error("plugin %s: %s", self._plugin.name, describe(error))
                     self._stopping.wait(_INBOX_PAUSE_S)
                     continue
                 self._ready.extend(taken)
@@ -221,7 +214,7 @@ class PluginRunner:
         failure: BaseException | None = None
         try:
             self._handle(deliveries)
-        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises stays with it
+        except BaseException as error:  # whatever a plugin raises stays with it
             failure = error
         if not attempt.claim():
             with self._state:
@@ -238,51 +231,20 @@ class PluginRunner:
         return True
 
     def _handle(self, deliveries: list[Delivery]) -> None:
-        context = self._context(deliveries)
-        if self._plugin.batch:
-            self._call(self._plugin.handle, [d.alert for d in deliveries], context)
-        else:
-            self._call(self._plugin.handle, deliveries[0].alert, context)
+        alerts = [delivery.alert for delivery in deliveries]
+        self._finish(
+            self._plugin.handle(
+                alerts if self._plugin.batch else alerts[0], self._plugin.context(deliveries)
+            )
+        )
 
-    def _call(self, function: Callable[..., Any], *args: object) -> None:
-        result = function(*args)
-        if self._loop is not None and asyncio.iscoroutine(result):
+    def _finish(self, result: Awaitable[None] | None) -> None:
+        """Let an asynchronous function run to its end, on the plugin's own loop."""
+        if result is not None and inspect.isawaitable(result):
             self._loop.run(result, self._settings.timeout)
 
-    def _context(self, deliveries: list[Delivery]) -> Context:
-        if not deliveries:
-            return Context(config=self._plugin.config, log=self._log, plugin=self._plugin.name)
-        contexts = tuple(
-            Context(
-                config=self._plugin.config,
-                log=self._log,
-                plugin=delivery.plugin,
-                attempt=delivery.attempt,
-                delivery_key=delivery.key,
-                alert_id=delivery.alert_id,
-                endpoint=delivery.endpoint,
-                received_at=delivery.received_at,
-                each=(),
-            )
-            for delivery in deliveries
-        )
-        if not self._plugin.batch:
-            return contexts[0]
-        first = contexts[0]
-        return Context(
-            config=first.config,
-            log=first.log,
-            plugin=first.plugin,
-            attempt=max(context.attempt for context in contexts),
-            delivery_key=first.delivery_key,
-            alert_id=first.alert_id,
-            endpoint=first.endpoint,
-            received_at=first.received_at,
-            each=contexts,
-        )
-
     def _settle_failure(self, attempt: _Attempt, failure: BaseException) -> None:
-        text = failure.reason if isinstance(failure, Reject) else one_line(failure)
+        text = failure.reason if isinstance(failure, Reject) else describe(failure)
         for delivery in attempt.deliveries:
             where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"
             times = f"attempt {delivery.attempt}"
@@ -299,40 +261,6 @@ class PluginRunner:
             else:
                 _log.warning("%s: %s failed, again in %.1f s: %s", where, times, wait, text)
                 self._receiver.retry(delivery, wait, text, attempt.duration)
-
-
-class _LoopThread:
-    """An event loop in a thread of its own, for one asynchronous plugin.
-
-    Each plugin has its own, so that one that blocks its loop delays no other.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._main, name=f"{name}-loop", daemon=True)
-        self._thread.start()
-
-    def _main(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
-
-    def run(self, coroutine: Any, timeout_s: float) -> None:
-        """Run a coroutine to its end; TimeoutError after timeout_s, when it is cancelled."""
-        future: Future[object] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            future.result(timeout_s)
-        except FutureTimeoutError:
-            if future.done():
-                raise  # the plugin's own
-            future.cancel()
-            raise TimeoutError(f"no result within {timeout_s:g} s") from None
-
-    def stop(self) -> None:
-        """End the loop; what still runs in it is dropped."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(1.0)
 
 
 class Dispatcher:
@@ -359,7 +287,8 @@ class Dispatcher:
         """Stop every plugin until deadline (monotonic seconds); False when one is still busy."""
         self._stopping.set()
         self._watchdog.join()
-        return all([runner.stop(deadline) for runner in self._runners])
+        stopped = [runner.stop(deadline) for runner in self._runners]
+        return all(stopped)
 
     def _watch(self) -> None:
         while not self._stopping.wait(min(1.0, self._period_s)):

@@ -15,7 +15,6 @@ from incm_webhook import registry
 from incm_webhook._core import ConfigError, Endpoint, Filter, Receiver, Route
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
-from incm_webhook.log import one_line
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 
 _log = logging.getLogger("incm_webhook.service")
@@ -53,9 +52,7 @@ class _Signals:
 
 def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
     """Give the core its endpoints with their secrets."""
-    return [
-        Endpoint(one.path, [secret.reveal() for secret in one.secrets]) for one in settings
-    ]
+    return [Endpoint(one.path, [secret.reveal() for secret in one.secrets]) for one in settings]
 
 
 def filter_of(settings: PluginSettings) -> Filter:
@@ -130,7 +127,7 @@ def _reload(receiver: Receiver, load: Callable[[], Settings]) -> None:
         settings = load()
         receiver.set_endpoints(endpoints_of(settings.endpoint))
     except ConfigError as error:
-        _log.error("reload failed, everything stays as it was: %s", one_line(error))
+        _log.error("reload failed, everything stays as it was: %s", error)
     else:
         _log.info("reloaded endpoints and secrets")
 

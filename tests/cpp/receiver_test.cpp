@@ -141,7 +141,7 @@ TEST_F(ReceiverTest, RefusesMissingGarbledAndWrongSignatures) {
     start();
     expect_problem(exchange(post(kBody, "")), 401, "missing-signature");
     const std::string good = incm::auth::sign(kBody, kSecret);
-    for (const std::string value :
+    for (const std::string& value :
          {std::string(), std::string("x"), good.substr(1), "sha256=" + good, good + "," + good,
           incm::auth::sign("other", kSecret),
           incm::auth::sign(kBody, incm::base::Secret("other"))}) {
@@ -217,7 +217,7 @@ TEST_F(ReceiverTest, ReadsChunkedBodies) {
 TEST_F(ReceiverTest, NoticesATruncatedBody) {
     start();
     const std::string body(kBody);
-    for (const std::string request :
+    for (const std::string& request :
          {"POST /webhook HTTP/1.1\r\nHost: x\r\n" + signature(body) + "Content-Length: 99\r\n\r\n" +
               body,
           "POST /webhook HTTP/1.1\r\nHost: x\r\n" + signature(body) +

@@ -1,0 +1,76 @@
+"""An event loop in a thread of its own, for one plugin's asynchronous functions."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+
+class EventLoop:
+    """Runs awaitables of one plugin, all on the same loop, which starts with the first one.
+
+    Each plugin has its own loop, so that one that blocks it delays no other plugin.
+    Threads: run() from any number of threads; stop() from one, after the last run().
+    Source: own choice.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()  # guards the two below
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def run(self, awaitable: Awaitable[object], timeout: float) -> None:
+        """Wait for an awaitable.
+
+        Args:
+            awaitable: what an asynchronous function returned.
+            timeout: seconds; after them it is cancelled.
+
+        Raises:
+            TimeoutError: it took too long. Otherwise whatever the awaitable raises.
+        """
+        loop = self._started()
+        future: Future[object] = asyncio.run_coroutine_threadsafe(_wait(awaitable), loop)
+        try:
+            future.result(timeout)
+        except FutureTimeoutError:
+            if future.done():
+                raise  # the plugin's own
+            future.cancel()
+            raise TimeoutError(f"no result within {timeout:g} s") from None
+
+    def stop(self) -> None:
+        """End the loop and cancel what still runs in it; does nothing when it never started."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=_serve, args=(self._loop,), name=f"{self._name}-loop", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+
+async def _wait(awaitable: Awaitable[object]) -> object:
+    return await awaitable
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
