@@ -147,6 +147,10 @@ class Inbox {
     /// Count rows. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Counts> counts();
 
+    /// Whether an fsync failed since open(). Every later append(), quarantine() and take() fails
+    /// with kStoreFailed then, and the process should end (promise P8).
+    [[nodiscard]] bool failed() const noexcept;
+
     /// Refuse new work, commit what waits, checkpoint and close the file. Idempotent.
     void close();
 

@@ -1,0 +1,191 @@
+#include "incm/inbox/database_file.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "incm/base/result.h"
+#include "incm/inbox/schema.h"
+
+namespace incm::inbox {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kHeaderBytes = 100;
+constexpr std::string_view kMagic("SQLite format 3\0", 16);
+constexpr std::size_t kUserVersionOffset = 60;
+constexpr std::size_t kApplicationIdOffset = 68;
+
+class Descriptor {
+ public:
+    Descriptor(const std::string& path, int flags)
+        : descriptor_(open(path.c_str(), flags | O_CLOEXEC)) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (descriptor_ >= 0) {
+            close(descriptor_);
+        }
+    }
+    [[nodiscard]] int get() const noexcept { return descriptor_; }
+
+ private:
+    int descriptor_;
+};
+
+[[noreturn]] void fail(base::ErrorCode code, const std::string& text) {
+    throw base::Failure({code, text});
+}
+
+std::string reason() {
+    return std::strerror(errno);
+}
+
+void sync(const std::string& path, int flags) {
+    const Descriptor file(path, flags);
+    if (file.get() < 0 || fsync(file.get()) != 0) {
+        fail(base::ErrorCode::kInboxUnusable, "cannot write " + path + " to disk: " + reason());
+    }
+}
+
+void remove_unfinished(const std::string& path) {
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+        const std::string name = path + suffix;
+        if (unlink(name.c_str()) != 0 && errno != ENOENT) {
+            fail(base::ErrorCode::kInboxUnusable,
+                 "cannot remove " + name + ", left by an earlier start: " + reason());
+        }
+    }
+}
+
+std::uint32_t big_endian(const std::array<unsigned char, kHeaderBytes>& header, std::size_t at) {
+    return static_cast<std::uint32_t>(header[at]) << 24 |
+           static_cast<std::uint32_t>(header[at + 1]) << 16 |
+           static_cast<std::uint32_t>(header[at + 2]) << 8 |
+           static_cast<std::uint32_t>(header[at + 3]);
+}
+
+/// Look at the file without SQLite, which would already make its -wal and -shm.
+void check_identity(const std::string& path) {
+    std::array<unsigned char, kHeaderBytes> header{};
+    ssize_t size = 0;
+    {
+        const Descriptor file(path, O_RDONLY);
+        size = file.get() < 0 ? -1 : read(file.get(), header.data(), header.size());
+    }
+    if (size < 0) {
+        fail(base::ErrorCode::kInboxUnusable, "cannot read the inbox " + path + ": " + reason());
+    }
+    if (static_cast<std::size_t>(size) < kHeaderBytes ||
+        std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0 ||
+        big_endian(header, kApplicationIdOffset) != kApplicationId) {
+        fail(base::ErrorCode::kInboxForeign,
+             path + (size == 0 ? " is an empty file" : " is not an inbox of this program") +
+                 ": name another path, or move the file away");
+    }
+    // The version is a signed number in SQLite; a negative one is nothing we ever wrote.
+    const auto version = big_endian(header, kUserVersionOffset);
+    if (version > schema_version()) {
+        fail(base::ErrorCode::kInboxNewer,
+             "the inbox " + path + " is of version " + std::to_string(version) +
+                 ", this program knows up to " + std::to_string(schema_version()) +
+                 ": use the newer program");
+    }
+}
+
+void create(const std::string& path) {
+    struct stat log {};
+    if (stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0) {
+        // SQLite would replay it into the new file. It may hold acknowledged alerts.
+        fail(base::ErrorCode::kInboxUnusable,
+             "there is no inbox " + path + ", but its log " + path +
+                 "-wal is there: put the inbox back, or move the log away");
+    }
+    const std::string unfinished = path + ".new";
+    remove_unfinished(unfinished);
+    {
+        Database database(unfinished, Access::kCreate);
+        database.set_pragma("application_id", std::to_string(kApplicationId));
+        database.set_pragma("journal_mode", "WAL", "wal");
+        database.set_pragma("synchronous", "FULL", "2");
+        migrate(database);
+        database.checkpoint(true);
+    }
+    sync(unfinished, O_RDONLY);
+    if (rename(unfinished.c_str(), path.c_str()) != 0) {
+        fail(base::ErrorCode::kInboxUnusable, "cannot create the inbox " + path + ": " + reason());
+    }
+    sync(fs::path(path).parent_path().string(), O_RDONLY | O_DIRECTORY);
+}
+
+void configure_writer(Database& database) {
+    database.set_pragma("journal_mode", "WAL", "wal");
+    database.set_pragma("synchronous", "FULL", "2");
+    database.set_pragma("foreign_keys", "OFF", "0");
+    // Debian builds SQLite to overwrite deleted rows with zeros: writes that nobody here needs.
+    database.set_pragma("secure_delete", "OFF", "0");
+    database.set_pragma("cache_size", "-16384");
+    database.set_pragma("journal_size_limit", "67108864");
+}
+
+}  // namespace
+
+std::string resolve(const std::string& path) {
+    std::error_code error;
+    const fs::path absolute = fs::weakly_canonical(fs::absolute(path, error), error);
+    if (error) {
+        fail(base::ErrorCode::kInboxUnusable,
+             "cannot use the inbox path " + path + ": " + error.message());
+    }
+    if (!fs::is_directory(absolute.parent_path(), error)) {
+        fail(base::ErrorCode::kInboxUnusable, "the folder " + absolute.parent_path().string() +
+                                                  " of the inbox does not exist: create it");
+    }
+    const fs::file_status status = fs::status(absolute, error);
+    if (fs::exists(status) && !fs::is_regular_file(status)) {
+        fail(base::ErrorCode::kInboxUnusable,
+             absolute.string() + " is not a file: name a file for the inbox");
+    }
+    return absolute.string();
+}
+
+std::unique_ptr<Database> open_writer(const std::string& path) {
+    if (access(path.c_str(), F_OK) == 0) {
+        check_identity(path);
+    } else if (errno == ENOENT) {
+        create(path);
+    } else {
+        fail(base::ErrorCode::kInboxUnusable, "cannot reach the inbox " + path + ": " + reason());
+    }
+    auto database = std::make_unique<Database>(path, Access::kReadWrite);
+    if (database->read_only()) {
+        fail(base::ErrorCode::kInboxUnusable,
+             "the inbox " + path + " is write-protected: give this user write access");
+    }
+    try {
+        configure_writer(*database);
+        migrate(*database);
+    } catch (...) {
+        database->no_checkpoint_on_close();
+        throw;
+    }
+    return database;
+}
+
+std::unique_ptr<Database> open_reader(const std::string& path) {
+    auto database = std::make_unique<Database>(path, Access::kReadOnly);
+    database->set_pragma("query_only", "ON", "1");
+    return database;
+}
+
+}  // namespace incm::inbox

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "incm/inbox/sqlite.h"
+
+namespace incm::inbox {
+
+/// Resolve the links in a path and say early what makes it useless.
+///
+/// Shape:   path -> absolute path, so that two names of one file have one lock file.
+/// Errors:  base::Failure kInboxUnusable: no folder, or something that is no regular file.
+[[nodiscard]] std::string resolve(const std::string& path);
+
+/// Open the read-write connection; make the file when there is none, migrate it when it is old.
+///
+/// A new file is built beside its place and renamed when it is complete and on disk, so that what
+/// is found under `path` is never half an inbox. The caller holds the FileLock of the path, and no
+/// descriptor of the file is open in this process.
+///
+/// Errors:  base::Failure kInboxForeign, kInboxNewer, kInboxUnusable; SqlError. The bytes of an
+///          existing file are unchanged then.
+[[nodiscard]] std::unique_ptr<Database> open_writer(const std::string& path);
+
+/// Open the connection for reading; needs an open writer.
+[[nodiscard]] std::unique_ptr<Database> open_reader(const std::string& path);
+
+}  // namespace incm::inbox

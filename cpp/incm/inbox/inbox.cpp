@@ -1,0 +1,238 @@
+#include "incm/inbox/inbox.h"
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "incm/inbox/database_file.h"
+#include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/file_lock.h"
+#include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/operations.h"
+#include "incm/inbox/recovery.h"
+#include "incm/inbox/taker.h"
+#include "incm/inbox/writer.h"
+
+namespace incm::inbox {
+
+namespace {
+
+base::Error closed() {
+    return {base::ErrorCode::kClosed, "the inbox is closed"};
+}
+
+void check_names(const std::vector<std::string>& plugins) {
+    for (auto name = plugins.begin(); name != plugins.end(); ++name) {
+        if (name->empty() || std::find(plugins.begin(), name, *name) != name) {
+            throw base::Failure({base::ErrorCode::kBadConfig,
+                                 "plugin names must be unique and not empty: \"" + *name + "\""});
+        }
+    }
+}
+
+}  // namespace
+
+/// Members in the order of their making; close() and the destructor go the other way.
+struct Inbox::Impl {
+    Impl(const Options& options, const std::string& path, base::LogSink& log_sink)
+        : log(log_sink),
+          lock(std::make_unique<FileLock>(path + ".lock")),
+          database(open_writer(path)),
+          clock(options.clock, stored_clock_ms(*database)) {
+        enrol(options.plugins);
+        const std::int64_t interrupted = recover_leases(*database, clock.now_ms(), clock.wall_ms());
+        if (interrupted > 0) {
+            log.write(base::LogLevel::kWarning,
+                      std::to_string(interrupted) +
+                          " deliveries were under way when the receiver ended: they are due again");
+        }
+        writer = std::make_unique<Writer>(*database, clock, log);
+        taker = std::make_unique<Taker>(path, stored_inbox_id(*database), clock, *writer);
+        lock->keep();
+    }
+
+    void enrol(const std::vector<std::string>& plugins) {
+        Transaction transaction(*database, true);
+        for (const std::string& name : plugins) {
+            queues.try_emplace(name, name, enrol_plugin(*database, name));
+        }
+        transaction.commit();
+    }
+
+    [[nodiscard]] DeliveryQueue* find(const std::string& plugin) {
+        const auto found = queues.find(plugin);
+        return found == queues.end() ? nullptr : &found->second;
+    }
+
+    void ignored(const char* what, const std::string& plugin, std::int64_t alert_id) {
+        log.write(base::LogLevel::kWarning,
+                  std::string(what) + " of alert " + std::to_string(alert_id) + " by " +
+                      base::printable(plugin) + " ignored: it is not taken");
+    }
+
+    void close();
+
+    base::LogSink& log;
+    std::unique_ptr<FileLock> lock;
+    std::unique_ptr<Database> database;
+    InboxClock clock;
+    std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
+    std::unique_ptr<Writer> writer;
+    std::unique_ptr<Taker> taker;
+    std::mutex closing;
+    bool is_closed = false;
+};
+
+void Inbox::Impl::close() {
+    const std::lock_guard guard(closing);
+    if (std::exchange(is_closed, true)) {
+        return;
+    }
+    for (auto& [name, queue] : queues) {
+        queue.wake(true);
+    }
+    writer->stop();
+    taker->close();
+    try {
+        if (writer->failed()) {
+            database->no_checkpoint_on_close();
+        } else {
+            store_clock(*database, clock.now_ms());
+            database->checkpoint(true);
+        }
+    } catch (const SqlError& error) {
+        log.write(base::LogLevel::kWarning, std::string("the inbox was closed without copying its "
+                                                        "log back: ") +
+                                                base::printable(error.what()));
+    }
+    database.reset();
+    lock.reset();
+}
+
+Inbox::Inbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Inbox::~Inbox() {
+    close();
+}
+
+base::Result<std::unique_ptr<Inbox>> Inbox::open(const Options& options, base::LogSink& log) {
+    try {
+        check_names(options.plugins);
+        const std::string path = resolve(options.path);
+        return std::unique_ptr<Inbox>(new Inbox(std::make_unique<Impl>(options, path, log)));
+    } catch (const base::Failure& failure) {
+        return base::Error{failure.code(), failure.what()};
+    } catch (const SqlError& error) {
+        const char* advice = error.damaged() ? ": the file is damaged, restore it from a copy"
+                                             : ": see to the disk and start again";
+        return base::Error{
+            base::ErrorCode::kInboxUnusable,
+            "cannot open the inbox " + options.path + " (" + error.what() + ")" + advice};
+    } catch (const std::exception& error) {
+        return base::Error{base::ErrorCode::kInboxUnusable,
+                           "cannot open the inbox " + options.path + ": " + error.what()};
+    }
+}
+
+base::Result<Stored> Inbox::append(NewAlert alert) {
+    std::vector<DeliveryQueue*> queues;
+    queues.reserve(alert.plugins.size());
+    for (const std::string& plugin : alert.plugins) {
+        DeliveryQueue* queue = impl_->find(plugin);
+        if (!queue) {
+            return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
+        }
+        // Named twice it still gets one delivery.
+        if (std::find(queues.begin(), queues.end(), queue) == queues.end()) {
+            queues.push_back(queue);
+        }
+    }
+    Append operation(std::move(alert), std::move(queues));
+    const base::Status done = impl_->writer->run(operation);
+    if (!done) {
+        return done.error();
+    }
+    return operation.stored();
+}
+
+base::Status Inbox::quarantine(Rejected rejected) {
+    Quarantine operation(std::move(rejected));
+    return impl_->writer->run(operation);
+}
+
+base::Result<std::vector<Delivery>> Inbox::take(const std::string& plugin, std::size_t max_items,
+                                                std::int64_t timeout_ms) {
+    DeliveryQueue* queue = impl_->find(plugin);
+    if (!queue) {
+        return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
+    }
+    return impl_->taker->take(*queue, std::max<std::size_t>(max_items, 1), timeout_ms);
+}
+
+void Inbox::settle(std::vector<Settlement> settlements) {
+    auto operation = std::make_unique<Settle>();
+    const std::int64_t now_ms = impl_->clock.now_ms();
+    const std::int64_t wall_ms = impl_->clock.wall_ms();
+    for (Settlement& settlement : settlements) {
+        DeliveryQueue* queue = impl_->find(settlement.plugin);
+        const auto taken = queue ? queue->claim(settlement.alert_id) : std::nullopt;
+        if (!taken) {
+            impl_->ignored("settlement", settlement.plugin, settlement.alert_id);
+            continue;
+        }
+        const std::int64_t due_at_ms = now_ms + std::max<std::int64_t>(settlement.retry_in_ms, 0);
+        operation->add(*queue, {queue->id(), taken->lease_id, taken->attempts + 1, due_at_ms,
+                                wall_ms, std::move(settlement)});
+    }
+    if (!operation->empty()) {
+        impl_->writer->post(std::move(operation));
+    }
+}
+
+void Inbox::give_back(const std::string& plugin, const std::vector<std::int64_t>& alert_ids) {
+    DeliveryQueue* queue = impl_->find(plugin);
+    std::vector<GiveBack::Item> items;
+    for (const std::int64_t alert_id : alert_ids) {
+        const auto taken = queue ? queue->claim(alert_id) : std::nullopt;
+        if (taken) {
+            items.push_back({taken->lease_id, alert_id});
+        } else {
+            impl_->ignored("return", plugin, alert_id);
+        }
+    }
+    if (items.empty()) {
+        return;
+    }
+    // First to the writer: whoever takes them again must lease them after this lease has ended.
+    impl_->writer->post(std::make_unique<GiveBack>(items));
+    for (const GiveBack::Item& item : items) {
+        queue->put_back(item.alert_id);
+    }
+    queue->arrived(true);
+}
+
+void Inbox::wake_takers() {
+    for (auto& [name, queue] : impl_->queues) {
+        queue.wake(false);
+    }
+}
+
+base::Result<Counts> Inbox::counts() {
+    const std::lock_guard guard(impl_->closing);
+    if (impl_->is_closed) {
+        return closed();
+    }
+    return impl_->writer->counts();
+}
+
+bool Inbox::failed() const noexcept {
+    return impl_->writer->failed();
+}
+
+void Inbox::close() {
+    impl_->close();
+}
+
+}  // namespace incm::inbox

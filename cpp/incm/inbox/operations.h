@@ -1,0 +1,105 @@
+#pragma once
+
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/inbox.h"
+#include "incm/inbox/tables.h"
+#include "incm/inbox/writer.h"
+
+namespace incm::inbox {
+
+class Append final : public Operation {
+ public:
+    Append(NewAlert alert, std::vector<DeliveryQueue*> queues)
+        : alert_(std::move(alert)), queues_(std::move(queues)) {
+        plugin_ids_.reserve(queues_.size());
+        for (const DeliveryQueue* queue : queues_) {
+            plugin_ids_.push_back(queue->id());
+        }
+    }
+    void execute(Tables& tables) override { stored_ = tables.append(alert_, plugin_ids_); }
+    void committed() noexcept override {
+        if (stored_.duplicate) {
+            return;
+        }
+        for (DeliveryQueue* queue : queues_) {
+            queue->arrived(false);
+        }
+    }
+    [[nodiscard]] Stored stored() const noexcept { return stored_; }
+
+ private:
+    NewAlert alert_;
+    std::vector<DeliveryQueue*> queues_;
+    std::vector<std::int64_t> plugin_ids_;
+    Stored stored_{};
+};
+
+class Quarantine final : public Operation {
+ public:
+    explicit Quarantine(Rejected rejected) : rejected_(std::move(rejected)) {}
+    void execute(Tables& tables) override { tables.quarantine(rejected_); }
+
+ private:
+    Rejected rejected_;
+};
+
+class Lease final : public Operation {
+ public:
+    Lease(std::int64_t id, std::int64_t plugin_id, std::int64_t wall_ms,
+          std::vector<std::int64_t> alert_ids)
+        : id_(id), plugin_id_(plugin_id), wall_ms_(wall_ms), alert_ids_(std::move(alert_ids)) {}
+    void execute(Tables& tables) override { tables.lease(id_, plugin_id_, wall_ms_, alert_ids_); }
+
+ private:
+    std::int64_t id_;
+    std::int64_t plugin_id_;
+    std::int64_t wall_ms_;
+    std::vector<std::int64_t> alert_ids_;
+};
+
+class Settle final : public Operation {
+ public:
+    void add(DeliveryQueue& queue, Settled settled) {
+        items_.push_back({&queue, std::move(settled)});
+    }
+    [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
+    void execute(Tables& tables) override {
+        for (const auto& [queue, settled] : items_) {
+            tables.settle(settled);
+        }
+    }
+    void committed() noexcept override {
+        for (const auto& [queue, settled] : items_) {
+            queue->release(settled.settlement.alert_id);
+            if (settled.settlement.outcome == Outcome::kRetry) {
+                queue->arrived(true);
+            }
+        }
+    }
+
+ private:
+    std::vector<std::pair<DeliveryQueue*, Settled>> items_;
+};
+
+class GiveBack final : public Operation {
+ public:
+    struct Item {
+        std::int64_t lease_id;
+        std::int64_t alert_id;
+    };
+    explicit GiveBack(std::vector<Item> items) : items_(std::move(items)) {}
+    void execute(Tables& tables) override {
+        for (const Item& item : items_) {
+            tables.give_back(item.lease_id, item.alert_id);
+        }
+    }
+
+ private:
+    std::vector<Item> items_;
+};
+
+}  // namespace incm::inbox

@@ -1,0 +1,113 @@
+#include "incm/inbox/schema.h"
+
+#include <array>
+#include <string>
+
+#include "incm/base/result.h"
+
+namespace incm::inbox {
+
+namespace {
+
+// clang-format off
+constexpr const char* kVersion1 = R"(
+CREATE TABLE meta(
+    key TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta(key, value) VALUES
+    ('inbox_id', lower(hex(randomblob(8)))),
+    ('clock_ms', 0),
+    ('last_alert_id', 0),
+    ('alerts', 0);
+
+CREATE TABLE alert(
+    id INTEGER PRIMARY KEY,
+    endpoint TEXT NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    form TEXT NOT NULL,
+    type TEXT NOT NULL,
+    device TEXT NOT NULL,
+    text BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE seen(
+    key BLOB PRIMARY KEY,
+    alert_id INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plugin(
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE delivery(
+    plugin_id INTEGER NOT NULL,
+    alert_id INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at_ms INTEGER NOT NULL,
+    dead INTEGER NOT NULL,
+    error TEXT,
+    PRIMARY KEY(plugin_id, alert_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_retry ON delivery(plugin_id, due_at_ms) WHERE attempts > 0 AND dead = 0;
+
+CREATE TABLE attempt(
+    alert_id INTEGER NOT NULL,
+    plugin_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER NOT NULL,
+    duration_ms INTEGER,
+    outcome TEXT NOT NULL,
+    error TEXT,
+    PRIMARY KEY(alert_id, plugin_id, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lease(
+    id INTEGER PRIMARY KEY,
+    plugin_id INTEGER NOT NULL,
+    alert_ids BLOB NOT NULL,
+    taken_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE quarantine(
+    id INTEGER PRIMARY KEY,
+    received_at_ms INTEGER NOT NULL,
+    endpoint TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+)";
+// clang-format on
+
+/// Step i brings version i to version i + 1. Steps are never edited once released.
+constexpr std::array kSteps = {kVersion1};
+
+}  // namespace
+
+std::int64_t schema_version() noexcept {
+    return static_cast<std::int64_t>(kSteps.size());
+}
+
+void migrate(Database& database) {
+    // Asked from SQLite and not from the file's first page: a newer one may be in the log only.
+    const std::int64_t version = database.integer_of("PRAGMA user_version");
+    if (version > schema_version()) {
+        throw base::Failure({base::ErrorCode::kInboxNewer,
+                             "the inbox is of version " + std::to_string(version) +
+                                 ", this program knows up to " + std::to_string(schema_version())});
+    }
+    if (version == schema_version()) {
+        return;
+    }
+    Transaction transaction(database, true);
+    for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step) {
+        database.execute(kSteps[step]);
+    }
+    database.execute(("PRAGMA user_version=" + std::to_string(schema_version())).c_str());
+    transaction.commit();
+}
+
+}  // namespace incm::inbox

@@ -1,0 +1,205 @@
+#include "incm/inbox/sqlite.h"
+
+#include <sqlite3.h>
+
+namespace incm::inbox {
+
+namespace {
+
+constexpr int kBusyTimeoutMs = 5000;
+
+[[noreturn]] void fail(sqlite3* handle) {
+    throw SqlError(sqlite3_extended_errcode(handle), sqlite3_errmsg(handle));
+}
+
+int flags_of(Access access) {
+    constexpr int kCommon = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+    switch (access) {
+        case Access::kCreate:
+            return kCommon | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+        case Access::kReadWrite:
+            return kCommon | SQLITE_OPEN_READWRITE;
+        case Access::kReadOnly:
+            break;
+    }
+    return kCommon | SQLITE_OPEN_READONLY;
+}
+
+int remember_wal_pages(void* target, sqlite3*, const char*, int pages) {
+    *static_cast<int*>(target) = pages;
+    return SQLITE_OK;
+}
+
+}  // namespace
+
+bool SqlError::sync_failed() const noexcept {
+    return code_ == SQLITE_IOERR_FSYNC || code_ == SQLITE_IOERR_DIR_FSYNC;
+}
+
+bool SqlError::damaged() const noexcept {
+    const int primary = code_ & 0xff;
+    return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+}
+
+Database::Database(const std::string& path, Access access) {
+    const int code = sqlite3_open_v2(path.c_str(), &handle_, flags_of(access), nullptr);
+    if (code != SQLITE_OK) {
+        const SqlError error(code, handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code));
+        sqlite3_close(handle_);
+        throw error;
+    }
+    sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+    // A hook of our own replaces SQLite's automatic checkpoint, which would run inside of a COMMIT
+    // that somebody waits for.
+    sqlite3_wal_hook(handle_, remember_wal_pages, &wal_pages_);
+}
+
+Database::~Database() {
+    sqlite3_close_v2(handle_);
+}
+
+void Database::execute(const char* sql) {
+    if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+        fail(handle_);
+    }
+}
+
+std::string Database::text_of(const std::string& sql) {
+    Statement statement(*this, sql);
+    Rows rows = statement.query();
+    return rows.next() ? std::string(rows.bytes(0)) : std::string();
+}
+
+std::int64_t Database::integer_of(const std::string& sql) {
+    Statement statement(*this, sql);
+    Rows rows = statement.query();
+    return rows.next() ? rows.integer(0) : 0;
+}
+
+void Database::set_pragma(const std::string& name, const std::string& value,
+                          const std::string& expected) {
+    execute(("PRAGMA " + name + "=" + value).c_str());
+    const std::string actual = text_of("PRAGMA " + name);
+    if (actual != expected) {
+        throw SqlError(SQLITE_ERROR,
+                       "PRAGMA " + name + " is " + actual + " instead of " + expected);
+    }
+}
+
+bool Database::read_only() const noexcept {
+    return sqlite3_db_readonly(handle_, "main") == 1;
+}
+
+bool Database::in_transaction() const noexcept {
+    return sqlite3_get_autocommit(handle_) == 0;
+}
+
+std::int64_t Database::changes() const noexcept {
+    return sqlite3_changes64(handle_);
+}
+
+void Database::checkpoint(bool truncate) {
+    int pages = 0;
+    int copied = 0;
+    const int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    if (sqlite3_wal_checkpoint_v2(handle_, "main", mode, &pages, &copied) != SQLITE_OK) {
+        fail(handle_);
+    }
+    if (copied >= pages) {
+        wal_pages_ = 0;
+    }
+}
+
+void Database::no_checkpoint_on_close() noexcept {
+    sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+Statement::Statement(Database& database, std::string_view sql) {
+    if (sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
+                           SQLITE_PREPARE_PERSISTENT, &handle_, nullptr) != SQLITE_OK) {
+        fail(database.handle());
+    }
+}
+
+Statement::~Statement() {
+    sqlite3_finalize(handle_);
+}
+
+void Statement::bind(int index, std::int64_t value) {
+    if (sqlite3_bind_int64(handle_, index, value) != SQLITE_OK) {
+        fail(sqlite3_db_handle(handle_));
+    }
+}
+
+void Statement::bind(int index, std::string_view text) {
+    // A null pointer would bind NULL.
+    const char* data = text.data() ? text.data() : "";
+    if (sqlite3_bind_text64(handle_, index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8) !=
+        SQLITE_OK) {
+        fail(sqlite3_db_handle(handle_));
+    }
+}
+
+void Statement::bind(int index, Blob blob) {
+    const char* data = blob.bytes.data() ? blob.bytes.data() : "";
+    if (sqlite3_bind_blob64(handle_, index, data, blob.bytes.size(), SQLITE_STATIC) != SQLITE_OK) {
+        fail(sqlite3_db_handle(handle_));
+    }
+}
+
+void Statement::bind(int index, std::nullopt_t) {
+    if (sqlite3_bind_null(handle_, index) != SQLITE_OK) {
+        fail(sqlite3_db_handle(handle_));
+    }
+}
+
+bool Statement::step() {
+    const int code = sqlite3_step(handle_);
+    if (code == SQLITE_ROW) {
+        return true;
+    }
+    if (code != SQLITE_DONE) {
+        const SqlError error(code, sqlite3_errmsg(sqlite3_db_handle(handle_)));
+        reset();
+        throw error;
+    }
+    return false;
+}
+
+void Statement::finish() {
+    while (step()) {
+    }
+    reset();
+}
+
+void Statement::reset() noexcept {
+    sqlite3_reset(handle_);
+}
+
+std::int64_t Rows::integer(int column) const noexcept {
+    return sqlite3_column_int64(statement_.handle_, column);
+}
+
+std::string_view Rows::bytes(int column) const noexcept {
+    const void* data = sqlite3_column_blob(statement_.handle_, column);
+    const int size = sqlite3_column_bytes(statement_.handle_, column);
+    return data ? std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(size))
+                : std::string_view();
+}
+
+Transaction::Transaction(Database& database, bool write) : database_(database) {
+    database_.execute(write ? "BEGIN IMMEDIATE" : "BEGIN");
+}
+
+Transaction::~Transaction() {
+    // Some failures roll back on their own; a second ROLLBACK would be an error.
+    if (database_.in_transaction()) {
+        sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    }
+}
+
+void Transaction::commit() {
+    database_.execute("COMMIT");
+}
+
+}  // namespace incm::inbox

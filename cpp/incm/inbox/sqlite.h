@@ -1,0 +1,161 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace incm::inbox {
+
+/// A call into SQLite that failed. Does not leave this folder: open() and the writer turn it into
+/// an Error.
+class SqlError : public std::runtime_error {
+ public:
+    /// code: an extended result code.
+    SqlError(int code, const std::string& text) : std::runtime_error(text), code_(code) {}
+    [[nodiscard]] int code() const noexcept { return code_; }
+    /// Whether the kernel may have dropped pages that it reported as written (promise P8).
+    [[nodiscard]] bool sync_failed() const noexcept;
+    /// Whether the file holds something that SQLite cannot read.
+    [[nodiscard]] bool damaged() const noexcept;
+
+ private:
+    int code_;
+};
+
+/// How a Database is opened. None of them creates a file except kCreate.
+enum class Access { kCreate, kReadWrite, kReadOnly };
+
+/// One connection.
+///
+/// Errors:  every method that is not noexcept throws SqlError.
+/// Threads: one at a time; opened with SQLITE_OPEN_NOMUTEX, because each connection here has either
+///          one thread (the writer) or one mutex (the reader) and a second lock per call is waste.
+class Database {
+ public:
+    Database(const std::string& path, Access access);
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    ~Database();
+
+    /// Run statements without parameters; rows are dropped.
+    void execute(const char* sql);
+    /// The first column of the first row; empty when there is none.
+    [[nodiscard]] std::string text_of(const std::string& sql);
+    [[nodiscard]] std::int64_t integer_of(const std::string& sql);
+    /// Set a pragma and read it back. Errors: also when it reads differently than `expected`.
+    void set_pragma(const std::string& name, const std::string& value, const std::string& expected);
+    void set_pragma(const std::string& name, const std::string& value) {
+        set_pragma(name, value, value);
+    }
+
+    [[nodiscard]] bool read_only() const noexcept;
+    [[nodiscard]] bool in_transaction() const noexcept;
+    /// Rows that the last INSERT, UPDATE or DELETE changed.
+    [[nodiscard]] std::int64_t changes() const noexcept;
+
+    /// Pages in the write-ahead log after the last commit, 0 after it was copied back whole.
+    [[nodiscard]] int wal_pages() const noexcept { return wal_pages_; }
+    /// Copy the write-ahead log into the file; truncate: wait for readers, and empty it.
+    void checkpoint(bool truncate);
+    /// Leave the write-ahead log as it is on close.
+    void no_checkpoint_on_close() noexcept;
+
+    [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }
+
+ private:
+    sqlite3* handle_ = nullptr;
+    int wal_pages_ = 0;
+};
+
+/// Bytes to be bound as BLOB instead of TEXT.
+struct Blob {
+    std::string_view bytes;
+};
+
+class Rows;
+
+/// A prepared statement, kept and used again.
+///
+/// Bound texts and blobs are not copied: they must live until the call returns (run) or until the
+/// Rows end (query). Errors: SqlError. Threads: those of its Database.
+class Statement {
+ public:
+    Statement(Database& database, std::string_view sql);
+    Statement(const Statement&) = delete;
+    Statement& operator=(const Statement&) = delete;
+    ~Statement();
+
+    /// Bind values to ?1, ?2, ..., run to the end, reset.
+    template <typename... Values>
+    void run(const Values&... values) {
+        bind_all(values...);
+        finish();
+    }
+
+    /// Bind values to ?1, ?2, ... and read rows; one Rows of a statement at a time.
+    template <typename... Values>
+    [[nodiscard]] Rows query(const Values&... values);
+
+ private:
+    friend class Rows;
+
+    template <typename... Values>
+    void bind_all(const Values&... values) {
+        int index = 0;
+        (bind(++index, values), ...);
+    }
+    void bind(int index, std::int64_t value);
+    void bind(int index, std::string_view text);
+    void bind(int index, Blob blob);
+    void bind(int index, std::nullopt_t null);
+    bool step();
+    void finish();
+    void reset() noexcept;
+
+    sqlite3_stmt* handle_ = nullptr;
+};
+
+/// The rows of a query; resets the statement at its end.
+class Rows {
+ public:
+    explicit Rows(Statement& statement) : statement_(statement) {}
+    Rows(const Rows&) = delete;
+    Rows& operator=(const Rows&) = delete;
+    ~Rows() { statement_.reset(); }
+
+    [[nodiscard]] bool next() { return statement_.step(); }
+    [[nodiscard]] std::int64_t integer(int column) const noexcept;
+    /// Valid until next() or the end of the Rows.
+    [[nodiscard]] std::string_view bytes(int column) const noexcept;
+
+ private:
+    Statement& statement_;
+};
+
+template <typename... Values>
+Rows Statement::query(const Values&... values) {
+    bind_all(values...);
+    return Rows(*this);
+}
+
+/// BEGIN now, ROLLBACK at the end of the scope unless commit() went well.
+class Transaction {
+ public:
+    /// write: take the write lock at once; otherwise a snapshot is taken by the first read.
+    Transaction(Database& database, bool write);
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    ~Transaction();
+
+    void commit();
+
+ private:
+    Database& database_;
+};
+
+}  // namespace incm::inbox

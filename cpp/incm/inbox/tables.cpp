@@ -1,0 +1,274 @@
+#include "incm/inbox/tables.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace incm::inbox {
+
+namespace {
+
+constexpr std::size_t kMaxErrorBytes = 2000;
+constexpr std::size_t kIdBytes = 8;
+
+/// Cut in front of a whole UTF-8 character, so that the rest is still a text.
+std::string_view cut(std::string_view text) {
+    if (text.size() <= kMaxErrorBytes) {
+        return text;
+    }
+    std::size_t size = kMaxErrorBytes;
+    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
+        --size;
+    }
+    return text.substr(0, size);
+}
+
+}  // namespace
+
+std::string pack_ids(std::span<const std::int64_t> ids) {
+    std::string bytes;
+    bytes.reserve(ids.size() * kIdBytes);
+    for (const std::int64_t id : ids) {
+        for (std::size_t i = 0; i < kIdBytes; ++i) {
+            bytes += static_cast<char>(static_cast<std::uint64_t>(id) >> (8 * i) & 0xFF);
+        }
+    }
+    return bytes;
+}
+
+std::vector<std::int64_t> unpack_ids(std::string_view bytes) {
+    std::vector<std::int64_t> ids;
+    for (std::size_t at = 0; at + kIdBytes <= bytes.size(); at += kIdBytes) {
+        std::uint64_t id = 0;
+        for (std::size_t i = 0; i < kIdBytes; ++i) {
+            id |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
+        }
+        ids.push_back(static_cast<std::int64_t>(id));
+    }
+    return ids;
+}
+
+Tables::Tables(Database& database)
+    : database_(database),
+      begin_(database, "BEGIN IMMEDIATE"),
+      commit_(database, "COMMIT"),
+      set_meta_(database, "UPDATE meta SET value = ?2 WHERE key = ?1"),
+      insert_seen_(database,
+                   "INSERT INTO seen(key, alert_id, at_ms) VALUES (?1, ?2, ?3)"
+                   " ON CONFLICT DO NOTHING"),
+      find_seen_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
+      move_seen_(database, "UPDATE seen SET alert_id = ?2, at_ms = ?3 WHERE key = ?1"),
+      insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+      insert_delivery_(database, "INSERT INTO delivery VALUES (?1, ?2, 0, ?3, 0, NULL)"),
+      delete_delivery_(database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2"),
+      retry_delivery_(database,
+                      "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, error = ?5"
+                      " WHERE plugin_id = ?1 AND alert_id = ?2"),
+      kill_delivery_(database,
+                     "UPDATE delivery SET attempts = ?3, dead = 1, error = ?4"
+                     " WHERE plugin_id = ?1 AND alert_id = ?2"),
+      insert_attempt_(database, "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
+      insert_lease_(database, "INSERT INTO lease VALUES (?1, ?2, ?3, ?4)"),
+      update_lease_(database, "UPDATE lease SET alert_ids = ?2 WHERE id = ?1"),
+      delete_lease_(database, "DELETE FROM lease WHERE id = ?1"),
+      insert_rejected_(database,
+                       "INSERT INTO quarantine(received_at_ms, endpoint, reason, body)"
+                       " VALUES (?1, ?2, ?3, ?4)"),
+      size_rejected_(database, "SELECT count(*), total(length(body)) FROM quarantine"),
+      delete_rejected_(database,
+                       "DELETE FROM quarantine WHERE id = (SELECT min(id) FROM quarantine)"
+                       " RETURNING length(body)") {
+    totals_.last_alert_id =
+        database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
+    totals_.counts.alerts = database.integer_of("SELECT value FROM meta WHERE key = 'alerts'");
+    totals_.counts.open = database.integer_of("SELECT count(*) FROM delivery WHERE dead = 0");
+    totals_.counts.dead = database.integer_of("SELECT count(*) FROM delivery WHERE dead = 1");
+    totals_.counts.quarantined = database.integer_of("SELECT count(*) FROM quarantine");
+    publish();
+}
+
+void Tables::begin(std::int64_t now_ms) {
+    now_ms_ = now_ms;
+    changed_ = false;
+    next_ = totals_;
+    lease_changes_.clear();
+    begin_.run();
+}
+
+void Tables::commit() {
+    if (changed_) {
+        write_leases();
+        write_meta();
+    }
+    commit_.run();
+    totals_ = next_;
+    for (auto& [id, change] : lease_changes_) {
+        if (change.left.empty()) {
+            leases_.erase(id);
+        } else {
+            leases_[id] = std::move(change.left);
+        }
+    }
+    publish();
+}
+
+void Tables::rollback() noexcept {
+    if (database_.in_transaction()) {
+        try {
+            database_.execute("ROLLBACK");
+        } catch (const SqlError&) {
+            // The next BEGIN fails and says so.
+        }
+    }
+}
+
+Stored Tables::append(const NewAlert& alert, std::span<const std::int64_t> plugin_ids) {
+    const Blob key{
+        {reinterpret_cast<const char*>(alert.dedupe_key.data()), alert.dedupe_key.size()}};
+    // Most alerts are new: one descent of the tree says so and stores the key.
+    insert_seen_.run(key, next_.last_alert_id + 1, now_ms_);
+    if (database_.changes() == 0) {
+        std::int64_t earlier = 0;
+        std::int64_t at_ms = 0;
+        {
+            Rows rows = find_seen_.query(key);
+            if (rows.next()) {
+                earlier = rows.integer(0);
+                at_ms = rows.integer(1);
+            }
+        }
+        if (alert.duplicate_for_ever || now_ms_ - at_ms <= kShortDedupeMs) {
+            return {earlier, true};
+        }
+        move_seen_.run(key, next_.last_alert_id + 1, now_ms_);
+    }
+    return {insert(alert, plugin_ids), false};
+}
+
+std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t> plugin_ids) {
+    changed_ = true;
+    // Not "max + 1": a pruned number would come back, and with it a delivery key.
+    const std::int64_t id = ++next_.last_alert_id;
+    insert_alert_.run(id, std::string_view(alert.endpoint), alert.received_at_ms,
+                      std::string_view(alert.form), std::string_view(alert.type),
+                      std::string_view(alert.device), Blob{alert.text});
+    for (const std::int64_t plugin : plugin_ids) {
+        insert_delivery_.run(plugin, id, now_ms_);
+    }
+    ++next_.counts.alerts;
+    next_.counts.open += static_cast<std::int64_t>(plugin_ids.size());
+    return id;
+}
+
+void Tables::quarantine(const Rejected& rejected) {
+    changed_ = true;
+    insert_rejected_.run(rejected.received_at_ms, std::string_view(rejected.endpoint),
+                         std::string_view(rejected.reason), Blob{rejected.body});
+    std::int64_t count = 0;
+    std::int64_t bytes = 0;
+    {
+        Rows rows = size_rejected_.query();
+        if (rows.next()) {
+            count = rows.integer(0);
+            bytes = rows.integer(1);
+        }
+    }
+    while (count > 1 && (count > kMaxRejected || bytes > kMaxRejectedBytes)) {
+        Rows rows = delete_rejected_.query();
+        if (!rows.next()) {
+            break;
+        }
+        bytes -= rows.integer(0);
+        --count;
+    }
+    next_.counts.quarantined = count;
+}
+
+void Tables::lease(std::int64_t lease_id, std::int64_t plugin_id, std::int64_t wall_ms,
+                   std::span<const std::int64_t> alert_ids) {
+    changed_ = true;
+    const std::string bytes = pack_ids(alert_ids);
+    insert_lease_.run(lease_id, plugin_id, Blob{bytes}, wall_ms);
+    lease_changes_[lease_id].added.emplace(alert_ids.begin(), alert_ids.end());
+}
+
+void Tables::settle(const Settled& settled) {
+    changed_ = true;
+    const Settlement& it = settled.settlement;
+    const std::string_view error = cut(it.error);
+    const char* outcome = "delivered";
+    if (it.outcome == Outcome::kDelivered) {
+        delete_delivery_.run(settled.plugin_id, it.alert_id);
+        --next_.counts.open;
+    } else if (it.outcome == Outcome::kRetry) {
+        outcome = "retry";
+        retry_delivery_.run(settled.plugin_id, it.alert_id, settled.attempt, settled.due_at_ms,
+                            error);
+    } else {
+        outcome = "dead";
+        kill_delivery_.run(settled.plugin_id, it.alert_id, settled.attempt, error);
+        --next_.counts.open;
+        ++next_.counts.dead;
+    }
+    const std::int64_t started_at_ms = settled.ended_at_ms - it.duration_ms;
+    if (it.outcome == Outcome::kDelivered) {
+        insert_attempt_.run(it.alert_id, settled.plugin_id, settled.attempt, started_at_ms,
+                            settled.ended_at_ms, it.duration_ms, outcome, std::nullopt);
+    } else {
+        insert_attempt_.run(it.alert_id, settled.plugin_id, settled.attempt, started_at_ms,
+                            settled.ended_at_ms, it.duration_ms, outcome, error);
+    }
+    lease_changes_[settled.lease_id].removed.push_back(it.alert_id);
+}
+
+void Tables::give_back(std::int64_t lease_id, std::int64_t alert_id) {
+    changed_ = true;
+    lease_changes_[lease_id].removed.push_back(alert_id);
+}
+
+void Tables::write_leases() {
+    for (auto& [id, change] : lease_changes_) {
+        const auto known = leases_.find(id);
+        if (change.added) {
+            change.left = std::move(*change.added);
+        } else if (known != leases_.end()) {
+            change.left = known->second;
+        }
+        if (change.removed.empty()) {
+            continue;
+        }
+        std::sort(change.removed.begin(), change.removed.end());
+        std::erase_if(change.left, [&](std::int64_t alert_id) {
+            return std::binary_search(change.removed.begin(), change.removed.end(), alert_id);
+        });
+        if (change.left.empty()) {
+            delete_lease_.run(id);
+        } else {
+            const std::string bytes = pack_ids(change.left);
+            update_lease_.run(id, Blob{bytes});
+        }
+    }
+}
+
+void Tables::write_meta() {
+    set_meta_.run(std::string_view("clock_ms"), now_ms_);
+    if (next_.last_alert_id != totals_.last_alert_id) {
+        set_meta_.run(std::string_view("last_alert_id"), next_.last_alert_id);
+    }
+    if (next_.counts.alerts != totals_.counts.alerts) {
+        set_meta_.run(std::string_view("alerts"), next_.counts.alerts);
+    }
+}
+
+void Tables::publish() {
+    alerts_.store(totals_.counts.alerts, std::memory_order_relaxed);
+    open_.store(totals_.counts.open, std::memory_order_relaxed);
+    dead_.store(totals_.counts.dead, std::memory_order_relaxed);
+    quarantined_.store(totals_.counts.quarantined, std::memory_order_relaxed);
+}
+
+Counts Tables::counts() const noexcept {
+    return {alerts_.load(std::memory_order_relaxed), open_.load(std::memory_order_relaxed),
+            dead_.load(std::memory_order_relaxed), quarantined_.load(std::memory_order_relaxed)};
+}
+
+}  // namespace incm::inbox

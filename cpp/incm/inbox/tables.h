@@ -1,0 +1,99 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "incm/inbox/inbox.h"
+#include "incm/inbox/sqlite.h"
+
+namespace incm::inbox {
+
+/// One settlement with what the queue in memory knew of its delivery.
+struct Settled {
+    std::int64_t plugin_id;
+    std::int64_t lease_id;
+    std::int64_t attempt;  ///< the one that is settled; 1 for the first
+    std::int64_t due_at_ms;
+    std::int64_t ended_at_ms;  ///< wall clock
+    Settlement settlement;
+};
+
+/// The changes to the rows, all made on the writing connection.
+///
+/// What is kept in memory beside the rows (numbers, totals, open leases) changes with commit() and
+/// only then.
+/// Errors:  every method that is not noexcept throws SqlError; rollback() is due then.
+/// Threads: the writer thread; counts() any.
+class Tables {
+ public:
+    /// The database is migrated and has no leases; reads the totals.
+    explicit Tables(Database& database);
+
+    /// Times are of the inbox clock unless they are called wall.
+    void begin(std::int64_t now_ms);
+    /// Without a change since begin() nothing is written. Returns when the log is on disk.
+    void commit();
+    void rollback() noexcept;
+
+    Stored append(const NewAlert& alert, std::span<const std::int64_t> plugin_ids);
+    void quarantine(const Rejected& rejected);
+    /// lease_id: one never used before.
+    void lease(std::int64_t lease_id, std::int64_t plugin_id, std::int64_t wall_ms,
+               std::span<const std::int64_t> alert_ids);
+    void settle(const Settled& settled);
+    void give_back(std::int64_t lease_id, std::int64_t alert_id);
+
+    [[nodiscard]] Counts counts() const noexcept;
+
+ private:
+    /// What commit() publishes.
+    struct Totals {
+        std::int64_t last_alert_id = 0;
+        Counts counts{};
+    };
+    /// What a transaction does to one lease.
+    struct LeaseChange {
+        std::optional<std::vector<std::int64_t>> added;
+        std::vector<std::int64_t> removed;
+        std::vector<std::int64_t> left;
+    };
+
+    [[nodiscard]] std::int64_t insert(const NewAlert& alert,
+                                      std::span<const std::int64_t> plugin_ids);
+    void write_leases();
+    void write_meta();
+    void publish();
+
+    Database& database_;
+    std::int64_t now_ms_ = 0;
+    bool changed_ = false;
+    Totals totals_;
+    Totals next_;
+    std::unordered_map<std::int64_t, std::vector<std::int64_t>> leases_;
+    std::unordered_map<std::int64_t, LeaseChange> lease_changes_;
+
+    std::atomic<std::int64_t> alerts_{0};
+    std::atomic<std::int64_t> open_{0};
+    std::atomic<std::int64_t> dead_{0};
+    std::atomic<std::int64_t> quarantined_{0};
+
+    Statement begin_, commit_;
+    Statement set_meta_;
+    Statement insert_seen_, find_seen_, move_seen_;
+    Statement insert_alert_, insert_delivery_;
+    Statement delete_delivery_, retry_delivery_, kill_delivery_, insert_attempt_;
+    Statement insert_lease_, update_lease_, delete_lease_;
+    Statement insert_rejected_, size_rejected_, delete_rejected_;
+};
+
+/// The ids of a lease as the bytes of its row: 8 each, little endian.
+[[nodiscard]] std::string pack_ids(std::span<const std::int64_t> ids);
+[[nodiscard]] std::vector<std::int64_t> unpack_ids(std::string_view bytes);
+
+}  // namespace incm::inbox

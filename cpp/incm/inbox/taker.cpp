@@ -1,0 +1,163 @@
+#include "incm/inbox/taker.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "incm/inbox/operations.h"
+
+namespace incm::inbox {
+
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+/// Long enough for everybody, and far from where a sum of times overflows.
+constexpr std::int64_t kLongestWaitMs = 24LL * 60 * 60 * 1000;
+
+SteadyTime in(std::int64_t delay_ms) {
+    return std::chrono::steady_clock::now() +
+           std::chrono::milliseconds(std::clamp<std::int64_t>(delay_ms, 0, kLongestWaitMs));
+}
+
+base::Error closed() {
+    return {base::ErrorCode::kClosed, "the inbox is closed"};
+}
+
+}  // namespace
+
+std::vector<Pick> mix(const std::vector<Pick>& retries, const std::vector<Pick>& fresh,
+                      std::size_t limit, bool retry_first) {
+    std::size_t old_ones = std::min(retries.size(), limit);
+    if (!fresh.empty()) {
+        const std::size_t share = limit >= 2 ? limit / 2 : (retry_first ? 1 : 0);
+        const std::size_t unfilled = limit - std::min(fresh.size(), limit - std::min(share, limit));
+        old_ones = std::min(retries.size(), std::max(share, std::min(unfilled, limit)));
+    }
+    const std::size_t new_ones = std::min(fresh.size(), limit - old_ones);
+    std::vector<Pick> picks;
+    picks.reserve(old_ones + new_ones);
+    for (std::size_t i = 0; i < std::max(old_ones, new_ones); ++i) {
+        if (i < old_ones) {
+            picks.push_back(retries[i]);
+        }
+        if (i < new_ones) {
+            picks.push_back(fresh[i]);
+        }
+    }
+    return picks;
+}
+
+Taker::Taker(const std::string& path, std::string inbox_id, const InboxClock& clock, Writer& writer)
+    : inbox_id_(std::move(inbox_id)),
+      clock_(clock),
+      writer_(writer),
+      reader_(std::make_unique<Reader>(path)) {}
+
+void Taker::close() {
+    const std::lock_guard lock(selecting_);
+    reader_.reset();
+}
+
+base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, std::size_t max_items,
+                                                std::int64_t timeout_ms) {
+    const SteadyTime deadline = in(timeout_ms);
+    for (bool last = timeout_ms <= 0;;) {
+        const std::uint64_t version = queue.version();
+        Selection selection;
+        try {
+            selection = select(queue, max_items);
+        } catch (const SqlError& error) {
+            // Whoever woke this thread may have meant one of several.
+            queue.arrived(false);
+            return base::Error{base::ErrorCode::kStoreFailed,
+                               std::string("the inbox cannot be read: ") + error.what()};
+        }
+        if (selection.closed || queue.closed()) {
+            // A lease that is not on disk yet needs no end.
+            for (const Delivery& delivery : selection.deliveries) {
+                queue.put_back(delivery.alert_id);
+            }
+            return closed();
+        }
+        if (!selection.deliveries.empty()) {
+            return lease(queue, std::move(selection));
+        }
+        if (last || queue.hurried()) {
+            return std::vector<Delivery>{};
+        }
+        SteadyTime until = deadline;
+        if (selection.next_due_ms != Reader::kNever) {
+            until = std::min(until, in(selection.next_due_ms - clock_.now_ms()));
+        }
+        queue.wait(version, until);
+        // One more look after the deadline: an arrival may have woken this thread alone.
+        last = std::chrono::steady_clock::now() >= deadline;
+    }
+}
+
+Taker::Selection Taker::select(DeliveryQueue& queue, std::size_t max_items) {
+    Selection selection;
+    const std::lock_guard lock(selecting_);
+    if (!reader_) {
+        selection.closed = true;
+        return selection;
+    }
+    const DeliveryQueue::Start start = queue.begin_selection();
+    std::vector<Pick> picks;
+    {
+        const Transaction snapshot = reader_->snapshot();
+        const Reader::Retries retries =
+            reader_->retries(queue.id(), clock_.now_ms(), max_items,
+                             [&](std::int64_t alert_id) { return queue.in_flight(alert_id); });
+        std::vector<Pick> fresh;
+        for (std::size_t i = 0; i < std::min(start.returned.size(), max_items); ++i) {
+            fresh.push_back({start.returned[i], 0});
+        }
+        if (fresh.size() < max_items) {
+            reader_->fresh(queue.id(), start.cursor, max_items - fresh.size(), fresh);
+        }
+        picks = mix(retries.due, fresh, max_items, start.retry_first);
+        selection.next_due_ms = retries.next_due_ms;
+        selection.deliveries = load(queue, picks);
+    }
+    selection.lease_id = ++last_lease_id_;
+    queue.mark(picks, selection.lease_id);
+    return selection;
+}
+
+std::vector<Delivery> Taker::load(const DeliveryQueue& queue, const std::vector<Pick>& picks) {
+    std::vector<Delivery> deliveries;
+    deliveries.reserve(picks.size());
+    for (const Pick& pick : picks) {
+        Delivery& delivery = deliveries.emplace_back();
+        delivery.alert_id = pick.alert_id;
+        delivery.plugin = queue.name();
+        delivery.key = inbox_id_ + "-" + std::to_string(pick.alert_id) + "-" + queue.name();
+        delivery.attempt = pick.attempts + 1;
+        reader_->load(pick.alert_id, delivery);
+    }
+    return deliveries;
+}
+
+base::Result<std::vector<Delivery>> Taker::lease(DeliveryQueue& queue, Selection selection) {
+    std::vector<std::int64_t> alert_ids;
+    alert_ids.reserve(selection.deliveries.size());
+    for (const Delivery& delivery : selection.deliveries) {
+        alert_ids.push_back(delivery.alert_id);
+    }
+    Lease operation(selection.lease_id, queue.id(), clock_.wall_ms(), alert_ids);
+    // There may be more than this thread takes; the next one can look while this one waits.
+    queue.arrived(false);
+    const base::Status done = writer_.run(operation);
+    if (!done) {
+        for (const std::int64_t alert_id : alert_ids) {
+            queue.put_back(alert_id);
+        }
+        queue.arrived(false);
+        return done.error();
+    }
+    return std::move(selection.deliveries);
+}
+
+}  // namespace incm::inbox

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "incm/base/result.h"
+#include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/inbox.h"
+#include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/reader.h"
+#include "incm/inbox/writer.h"
+
+namespace incm::inbox {
+
+/// Mix retries and fresh deliveries in fair turns.
+///
+/// Shape:   up to `limit`; retries get half of it at most (at least one) while there are fresh
+///          ones; what one kind leaves, the other fills. With room for one, retry_first decides.
+///          The kinds alternate in the result, each in its own order.
+/// Threads: any.
+[[nodiscard]] std::vector<Pick> mix(const std::vector<Pick>& retries,
+                                    const std::vector<Pick>& fresh, std::size_t limit,
+                                    bool retry_first);
+
+/// Picks due deliveries, leases them through the writer and hands them out.
+///
+/// Threads: any.
+class Taker {
+ public:
+    /// The references must outlive the taker.
+    Taker(const std::string& path, std::string inbox_id, const InboxClock& clock, Writer& writer);
+
+    /// As Inbox::take().
+    [[nodiscard]] base::Result<std::vector<Delivery>> take(DeliveryQueue& queue,
+                                                           std::size_t max_items,
+                                                           std::int64_t timeout_ms);
+    /// Close the reading connection; take() answers kClosed from now on.
+    void close();
+
+ private:
+    struct Selection {
+        std::vector<Delivery> deliveries;
+        std::int64_t lease_id = 0;
+        std::int64_t next_due_ms = Reader::kNever;
+        bool closed = false;
+    };
+
+    [[nodiscard]] Selection select(DeliveryQueue& queue, std::size_t max_items);
+    [[nodiscard]] std::vector<Delivery> load(const DeliveryQueue& queue,
+                                             const std::vector<Pick>& picks);
+    [[nodiscard]] base::Result<std::vector<Delivery>> lease(DeliveryQueue& queue,
+                                                            Selection selection);
+
+    const std::string inbox_id_;
+    const InboxClock& clock_;
+    Writer& writer_;
+    std::mutex selecting_;
+    std::unique_ptr<Reader> reader_;
+    std::int64_t last_lease_id_ = 0;  ///< leases do not outlive the process that made them
+};
+
+}  // namespace incm::inbox

@@ -1,0 +1,205 @@
+#include "incm/inbox/writer.h"
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <utility>
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "incm/base/bytes.h"
+
+namespace incm::inbox {
+
+namespace {
+
+/// 16 MiB. Longer logs are copied back more cheaply, because a page that many commits changed is
+/// copied once, and read more slowly after a crash.
+constexpr int kCheckpointPages = 4096;
+constexpr auto kRetryPause = std::chrono::seconds(1);
+
+/// Signals are for the threads of the application: a handler must not run on this one.
+std::thread start_without_signals(std::function<void()> body) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    std::thread thread(std::move(body));
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_setname_np(thread.native_handle(), "incm-inbox");
+    return thread;
+}
+
+}  // namespace
+
+Writer::Writer(Database& database, const InboxClock& clock, base::LogSink& log)
+    : database_(database), clock_(clock), log_(log), tables_(std::make_unique<Tables>(database)) {
+    queued_.batch = std::make_shared<Batch>();
+    thread_ = start_without_signals([this] { loop(); });
+}
+
+Writer::~Writer() {
+    stop();
+}
+
+base::Status Writer::run(Operation& operation) {
+    std::shared_ptr<Batch> batch;
+    bool wake = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) {
+            return base::Error{base::ErrorCode::kClosed, "the inbox is closed"};
+        }
+        batch = queued_.batch;
+        queued_.waiting.push_back(&operation);
+        wake = std::exchange(idle_, false);
+    }
+    if (wake) {
+        work_added_.notify_one();
+    }
+    batch->done.wait(0, std::memory_order_acquire);
+    if (batch->error) {
+        return *batch->error;
+    }
+    return base::success();
+}
+
+void Writer::post(std::unique_ptr<Operation> operation) {
+    bool wake = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) {
+            return;
+        }
+        queued_.posted.push_back(std::move(operation));
+        wake = std::exchange(idle_, false);
+    }
+    if (wake) {
+        work_added_.notify_one();
+    }
+}
+
+void Writer::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        idle_ = false;
+    }
+    work_added_.notify_one();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+    tables_.reset();
+}
+
+void Writer::loop() {
+    Work work;
+    while (next(work)) {
+        const std::optional<base::Error> error = commit(work);
+        if (error) {
+            repost(work);
+        } else {
+            for (const auto& operation : work.posted) {
+                operation->committed();
+            }
+            for (Operation* operation : work.waiting) {
+                operation->committed();
+            }
+        }
+        work.batch->error = error;
+        work.batch->done.store(1, std::memory_order_release);
+        work.batch->done.notify_all();
+        checkpoint_if_long();
+    }
+}
+
+/// Wait for work and take all of it. False when there is none and none will come.
+bool Writer::next(Work& work) {
+    work.posted.clear();
+    work.waiting.clear();
+    work.batch = std::make_shared<Batch>();
+    std::unique_lock lock(mutex_);
+    while (queued_.waiting.empty() && (queued_.posted.empty() || retrying_) && !stopping_) {
+        idle_ = true;
+        if (retrying_) {
+            retrying_ = work_added_.wait_for(lock, kRetryPause) == std::cv_status::no_timeout;
+        } else {
+            work_added_.wait(lock);
+        }
+    }
+    idle_ = false;
+    retrying_ = false;
+    std::swap(work, queued_);
+    return !work.waiting.empty() || !work.posted.empty();
+}
+
+std::optional<base::Error> Writer::commit(const Work& work) {
+    if (failed()) {
+        return base::Error{base::ErrorCode::kStoreFailed,
+                           "the inbox takes nothing more, because the disk failed to write: "
+                           "check the disk and start again"};
+    }
+    std::string reason;
+    try {
+        tables_->begin(clock_.now_ms());
+        for (const auto& operation : work.posted) {
+            operation->execute(*tables_);
+        }
+        for (Operation* operation : work.waiting) {
+            operation->execute(*tables_);
+        }
+        tables_->commit();
+        if (std::exchange(failing_, false)) {
+            log_.write(base::LogLevel::kInfo, "the inbox stores again");
+        }
+        return std::nullopt;
+    } catch (const SqlError& error) {
+        note_failure(error);
+        reason = error.what();
+    } catch (const std::exception& error) {
+        reason = error.what();
+    }
+    tables_->rollback();
+    if (!std::exchange(failing_, true)) {
+        log_.write(base::LogLevel::kError, "the inbox cannot store: " + base::printable(reason));
+    }
+    return base::Error{base::ErrorCode::kStoreFailed, "the inbox cannot store: " + reason};
+}
+
+/// Nobody waits for what was posted, so nobody would post it again.
+void Writer::repost(Work& work) {
+    const std::lock_guard lock(mutex_);
+    if (work.posted.empty() || stopping_ || failed()) {
+        return;
+    }
+    queued_.posted.insert(queued_.posted.begin(), std::make_move_iterator(work.posted.begin()),
+                          std::make_move_iterator(work.posted.end()));
+    retrying_ = true;
+}
+
+void Writer::checkpoint_if_long() {
+    if (database_.wal_pages() < kCheckpointPages || failed()) {
+        return;
+    }
+    try {
+        database_.checkpoint(false);
+        checkpoint_failing_ = false;
+    } catch (const SqlError& error) {
+        // The log is as good as the file: nothing is lost, and the next commit tries again.
+        note_failure(error);
+        if (!std::exchange(checkpoint_failing_, true)) {
+            log_.write(base::LogLevel::kError,
+                       "the inbox cannot copy its log back: " + base::printable(error.what()));
+        }
+    }
+}
+
+void Writer::note_failure(const SqlError& error) {
+    if (error.sync_failed()) {
+        failed_.store(true, std::memory_order_release);
+    }
+}
+
+}  // namespace incm::inbox

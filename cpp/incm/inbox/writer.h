@@ -1,0 +1,101 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "incm/base/log.h"
+#include "incm/base/result.h"
+#include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/sqlite.h"
+#include "incm/inbox/tables.h"
+
+namespace incm::inbox {
+
+/// One change that the writer makes together with others.
+class Operation {
+ public:
+    Operation() = default;
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+    virtual ~Operation() = default;
+
+    /// Make the change. May run again after a transaction that failed. Errors: SqlError.
+    virtual void execute(Tables& tables) = 0;
+    /// The change is on disk.
+    virtual void committed() noexcept {}
+};
+
+/// The thread that owns the writing connection: it makes everything that waits in one transaction,
+/// commits, and releases all who wait for it with one wake-up.
+///
+/// After a failed fsync nothing is written any more: the kernel may have dropped pages that it
+/// calls clean, so that a second fsync would succeed without them (promise P8).
+/// Threads: any, except where said.
+class Writer {
+ public:
+    /// The references must outlive the writer; the thread starts here.
+    Writer(Database& database, const InboxClock& clock, base::LogSink& log);
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+    /// Calls stop().
+    ~Writer();
+
+    /// Make a change and wait until it is on disk. Errors: kStoreFailed (not made), kClosed.
+    [[nodiscard]] base::Status run(Operation& operation);
+    /// Make a change with the next commit, without waiting. It runs before every run() that is
+    /// called later, and is tried again when a commit fails. Dropped after stop().
+    void post(std::unique_ptr<Operation> operation);
+
+    /// Commit what waits, end the thread and let go of the database. Idempotent; one thread at a
+    /// time.
+    void stop();
+
+    [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }
+    /// Not after stop().
+    [[nodiscard]] Counts counts() const noexcept { return tables_->counts(); }
+
+ private:
+    /// What the waiting threads of one transaction share; outlives the one that leaves last.
+    struct Batch {
+        std::atomic<int> done{0};
+        std::optional<base::Error> error;
+    };
+    /// Everything of one transaction.
+    struct Work {
+        std::vector<std::unique_ptr<Operation>> posted;
+        std::vector<Operation*> waiting;
+        std::shared_ptr<Batch> batch;
+    };
+
+    void loop();
+    [[nodiscard]] bool next(Work& work);
+    [[nodiscard]] std::optional<base::Error> commit(const Work& work);
+    void repost(Work& work);
+    void checkpoint_if_long();
+    void note_failure(const SqlError& error);
+
+    Database& database_;
+    const InboxClock& clock_;
+    base::LogSink& log_;
+    std::unique_ptr<Tables> tables_;  ///< empty after stop()
+    std::atomic<bool> failed_{false};
+    bool failing_ = false;  ///< the last commit failed; one log line a series is enough
+    bool checkpoint_failing_ = false;
+
+    std::mutex mutex_;
+    std::condition_variable work_added_;
+    Work queued_;
+    bool idle_ = false;
+    bool retrying_ = false;  ///< what is posted failed before: not before a pause
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace incm::inbox

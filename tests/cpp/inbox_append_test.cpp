@@ -1,0 +1,218 @@
+#include <barrier>
+#include <set>
+#include <thread>
+
+#include "inbox_support.h"
+
+namespace incm::inbox::test {
+namespace {
+
+class InboxAppendTest : public InboxTest {};
+
+TEST_F(InboxAppendTest, NumbersAlertsFromOne) {
+    open();
+    EXPECT_EQ(append(alert(1)).id, 1);
+    EXPECT_EQ(append(alert(2)).id, 2);
+    EXPECT_EQ(counts().alerts, 2);
+}
+
+TEST_F(InboxAppendTest, KeepsAllFields) {
+    open();
+    NewAlert made = alert(1, {"a"});
+    made.text = std::string("{\"a\": \"\0\xff\"}", 11) + std::string(1 << 20, 'x');
+    const std::string text = made.text;
+    append(made);
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 1U);
+    EXPECT_EQ(taken[0].text, text);
+    EXPECT_EQ(taken[0].endpoint, "/alerts");
+    EXPECT_EQ(taken[0].received_at_ms, 1'700'000'000'000);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT form, type, device, length(text) FROM alert"),
+              std::vector<std::string>{"raw|test|device-1|" + std::to_string(text.size())});
+}
+
+TEST_F(InboxAppendTest, EmptyTextsAreKeptAsEmpty) {
+    open();
+    NewAlert made = alert(1, {"a"});
+    made.text = made.type = made.device = "";
+    append(made);
+    ASSERT_EQ(take().size(), 1U);
+}
+
+TEST_F(InboxAppendTest, DuplicateForEver) {
+    open();
+    const auto first = append(alert(1, {"a"}));
+    clock_.pass(365LL * 24 * 3600 * 1000);
+    const auto again = append(alert(1, {"a"}));
+    EXPECT_TRUE(again.duplicate);
+    EXPECT_EQ(again.id, first.id);
+    open();
+    EXPECT_TRUE(append(alert(1, {"a"})).duplicate);
+    EXPECT_EQ(counts().alerts, 1);
+    EXPECT_EQ(counts().open, 1);
+}
+
+TEST_F(InboxAppendTest, DuplicateAfterPruning) {
+    open();
+    append(alert(1));
+    append(alert(2));
+    close();
+    run_sql(path(), "DELETE FROM alert");
+    open();
+    EXPECT_TRUE(append(alert(1)).duplicate);
+    EXPECT_EQ(append(alert(3)).id, 3) << "a number must not come back";
+}
+
+TEST_F(InboxAppendTest, WithoutIdDuplicateForFiveMinutes) {
+    open();
+    NewAlert made = alert(1, {"a"});
+    made.duplicate_for_ever = false;
+    EXPECT_EQ(append(made).id, 1);
+    clock_.pass(kShortDedupeMs);
+    EXPECT_TRUE(append(made).duplicate);
+    clock_.pass(1);
+    const auto later = append(made);
+    EXPECT_FALSE(later.duplicate);
+    EXPECT_EQ(later.id, 2);
+    clock_.pass(kShortDedupeMs);
+    const auto again = append(made);
+    EXPECT_TRUE(again.duplicate);
+    EXPECT_EQ(again.id, 2);
+    EXPECT_EQ(counts().open, 2);
+}
+
+TEST_F(InboxAppendTest, WallClockJumpsChangeNoDedupe) {
+    open();
+    NewAlert made = alert(1);
+    made.duplicate_for_ever = false;
+    append(made);
+    clock_.wall_ms += 3'600'000;
+    EXPECT_TRUE(append(made).duplicate);
+    clock_.wall_ms -= 7'200'000;
+    clock_.steady_ms += kShortDedupeMs + 1;
+    EXPECT_FALSE(append(made).duplicate);
+}
+
+TEST_F(InboxAppendTest, ClockDoesNotRunBackOverARestart) {
+    open();
+    append(alert(1));
+    clock_.pass(1000);
+    NewAlert made = alert(2);
+    made.duplicate_for_ever = false;
+    append(made);
+    close();
+    clock_.wall_ms -= 3'600'000;
+    clock_.steady_ms = 0;
+    open();
+    clock_.pass(kShortDedupeMs + 1);
+    EXPECT_FALSE(append(made).duplicate) << "the clock went back by an hour";
+}
+
+TEST_F(InboxAppendTest, UnknownPluginIsRefused) {
+    open();
+    const auto stored = inbox_->append(alert(1, {"nobody"}));
+    ASSERT_FALSE(stored.ok());
+    EXPECT_EQ(stored.error().code, base::ErrorCode::kBadConfig);
+    EXPECT_EQ(counts().alerts, 0);
+}
+
+TEST_F(InboxAppendTest, PluginNamedTwiceGetsOneDelivery) {
+    open();
+    append(alert(1, {"a", "a"}));
+    EXPECT_EQ(take().size(), 1U);
+}
+
+TEST_F(InboxAppendTest, EachDistinctAlertOnceFromManyThreads) {
+    constexpr int kThreads = 16;
+    constexpr std::uint64_t kAlerts = 60;
+    open();
+    std::vector<std::vector<Stored>> stored(kThreads);
+    std::barrier start(kThreads);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&, i] {
+            // In step, so that the same alert meets itself in one batch.
+            for (std::uint64_t number = 1; number <= kAlerts; ++number) {
+                start.arrive_and_wait();
+                auto done = inbox_->append(alert(number, {"a"}));
+                stored[static_cast<std::size_t>(i)].push_back(done.ok() ? done.value()
+                                                                        : Stored{-1, false});
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    std::set<std::int64_t> ids;
+    for (std::size_t number = 0; number < kAlerts; ++number) {
+        int fresh = 0;
+        for (const auto& mine : stored) {
+            EXPECT_EQ(mine[number].id, stored[0][number].id);
+            fresh += mine[number].duplicate ? 0 : 1;
+        }
+        EXPECT_EQ(fresh, 1);
+        ids.insert(stored[0][number].id);
+    }
+    EXPECT_EQ(ids.size(), kAlerts);
+    open();
+    EXPECT_EQ(counts().alerts, static_cast<std::int64_t>(kAlerts));
+    EXPECT_EQ(take().size(), kAlerts);
+}
+
+TEST_F(InboxAppendTest, QuarantineIsBoundedByNumber) {
+    open();
+    for (std::int64_t i = 0; i < kMaxRejected + 5; ++i) {
+        ASSERT_TRUE(inbox_->quarantine({i, "/alerts", "no alert", "{}"}).ok());
+    }
+    EXPECT_EQ(counts().quarantined, kMaxRejected);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT min(received_at_ms), count(*) FROM quarantine"),
+              std::vector<std::string>{"5|" + std::to_string(kMaxRejected)});
+}
+
+TEST_F(InboxAppendTest, QuarantineIsBoundedByBytes) {
+    open();
+    const std::string body(8 << 20, 'x');
+    for (int i = 0; i < 10; ++i) {
+        ASSERT_TRUE(inbox_->quarantine({i, "/alerts", "no alert", body}).ok());
+    }
+    EXPECT_EQ(counts().quarantined, 8);
+    ASSERT_TRUE(inbox_->quarantine({10, "/alerts", "no alert", "{}"}).ok());
+    EXPECT_EQ(counts().quarantined, 8);
+    open();
+    EXPECT_EQ(counts().quarantined, 8);
+}
+
+TEST_F(InboxAppendTest, CloseDuringAppendsKeepsWhatWasAcknowledged) {
+    open();
+    std::atomic<std::int64_t> acknowledged{0};
+    std::vector<std::thread> threads;
+    for (std::uint64_t i = 0; i < 8; ++i) {
+        threads.emplace_back([&, i] {
+            for (std::uint64_t number = 0;; ++number) {
+                const auto done = inbox_->append(alert(1 + number * 8 + i));
+                if (!done.ok()) {
+                    EXPECT_EQ(done.error().code, base::ErrorCode::kClosed);
+                    return;
+                }
+                ++acknowledged;
+            }
+        });
+    }
+    while (acknowledged < 200) {
+        std::this_thread::yield();
+    }
+    inbox_->close();
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    inbox_->close();
+    EXPECT_EQ(inbox_->counts().error().code, base::ErrorCode::kClosed);
+    EXPECT_EQ(inbox_->quarantine({0, "", "", ""}).error().code, base::ErrorCode::kClosed);
+    open();
+    EXPECT_EQ(counts().alerts, acknowledged.load());
+}
+
+}  // namespace
+}  // namespace incm::inbox::test
