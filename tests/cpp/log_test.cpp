@@ -1,12 +1,16 @@
 #include "incm/base/log.h"
 
 #include <array>
-#include <regex>
+#include <cstdio>
+#include <stdexcept>
 #include <string>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "incm/base/clock.h"
 
 namespace {
 
@@ -53,15 +57,34 @@ std::string logged(LogLevel level, std::string_view text) {
     return pipe.read();
 }
 
+/// The line with every digit as "0".
+std::string shape_of(std::string line) {
+    for (char& c : line) {
+        c = c >= '0' && c <= '9' ? '0' : c;
+    }
+    return line;
+}
+
 TEST(StderrSink, WritesTimeLevelAndText) {
-    const std::string time = R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z )";
-    EXPECT_TRUE(
-        std::regex_match(logged(LogLevel::kInfo, "listening on 127.0.0.1:80"),
-                         std::regex(time + "INFO  core: listening on 127\\.0\\.0\\.1:80\n")));
-    EXPECT_TRUE(std::regex_match(logged(LogLevel::kWarning, "disk is filling"),
-                                 std::regex(time + "WARN  core: disk is filling\n")));
-    EXPECT_TRUE(
-        std::regex_match(logged(LogLevel::kError, ""), std::regex(time + "ERROR core: \n")));
+    const std::string time = "0000-00-00T00:00:00.000Z ";
+    EXPECT_EQ(shape_of(logged(LogLevel::kInfo, "listening")), time + "INFO  core: listening\n");
+    EXPECT_EQ(shape_of(logged(LogLevel::kWarning, "disk is filling")),
+              time + "WARN  core: disk is filling\n");
+    EXPECT_EQ(shape_of(logged(LogLevel::kError, "")), time + "ERROR core: \n");
+}
+
+TEST(StderrSink, WritesTheTimeOfNow) {
+    const std::int64_t before = incm::base::now().wall_ms / 1000;
+    const std::string line = logged(LogLevel::kInfo, "now");
+    tm utc{};
+    ASSERT_EQ(std::sscanf(line.c_str(), "%d-%d-%dT%d:%d:%d", &utc.tm_year, &utc.tm_mon,
+                          &utc.tm_mday, &utc.tm_hour, &utc.tm_min, &utc.tm_sec),
+              6);
+    utc.tm_year -= 1900;
+    utc.tm_mon -= 1;
+    const std::int64_t written = timegm(&utc);
+    EXPECT_GE(written, before);
+    EXPECT_LE(written, incm::base::now().wall_ms / 1000);
 }
 
 TEST(StderrSink, CutsALineThatNoAtomicWriteCouldTake) {
