@@ -40,9 +40,8 @@ VerdictView verify(const std::string& body, const std::optional<std::string>& si
     return view;
 }
 
-template <typename T>
-py::object when_ok(const VerdictView& view, const T& value) {
-    return view.verdict.ok() ? py::cast(value) : py::none();
+py::object when_ok(const VerdictView& view, py::object value) {
+    return view.verdict.ok() ? std::move(value) : py::none();
 }
 
 void bind_verdict(py::module_& module) {
@@ -57,13 +56,14 @@ Threads: immutable.)")
         .def_property_readonly("form",
                                [](const VerdictView& self) {
                                    const bool raw = self.verdict.form == auth::SignedForm::kRaw;
-                                   return when_ok(self, raw ? "raw" : "canonical");
+                                   return when_ok(self, py::str(raw ? "raw" : "canonical"));
                                })
         .def_property_readonly(
             "text", [](const VerdictView& self) { return when_ok(self, py::bytes(self.text)); })
-        .def_property_readonly(
-            "secret_index",
-            [](const VerdictView& self) { return when_ok(self, self.verdict.secret_index); })
+        .def_property_readonly("secret_index",
+                               [](const VerdictView& self) {
+                                   return when_ok(self, py::int_(self.verdict.secret_index));
+                               })
         .def_property_readonly("reason", [](const VerdictView& self) { return reason_of(self); })
         .def("__bool__", [](const VerdictView& self) { return self.verdict.ok(); })
         .def("__repr__", [](const VerdictView& self) {
