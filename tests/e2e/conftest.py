@@ -1,0 +1,89 @@
+"""What the end-to-end tests share: plugins that report to the test, and the server under them."""
+
+import json
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from incm_webhook.testing import Receiver
+
+DEADLINE_S = 30.0  # only a test that fails waits so long
+
+# A plugin file's head: `tell(...)` sends a JSON value to the test.
+REPORTING = """\
+import json, os, socket
+from incm_webhook import Alert, Context, Reject, Retry, plugin
+_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+def tell(**facts):
+    _socket.sendto(json.dumps(facts).encode(), {path!r})
+"""
+
+
+class Reports:
+    """The test's end of what plugins tell."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="incm-"))
+        self.path = str(self.folder / "reports")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024**2)
+        self._socket.settimeout(DEADLINE_S)
+        self._socket.bind(self.path)
+
+    def next(self) -> dict[str, Any]:
+        """Wait for the next report."""
+        facts: dict[str, Any] = json.loads(self._socket.recv(65536))
+        return facts
+
+    def none_waits(self) -> bool:
+        """Whether no report has come in."""
+        self._socket.setblocking(False)
+        try:
+            self._socket.recv(65536)
+        except BlockingIOError:
+            return True
+        finally:
+            self._socket.settimeout(DEADLINE_S)
+        return False
+
+    def plugin(self, path: Path, code: str) -> Path:
+        """Write a plugin file that can `tell`."""
+        path.write_text(REPORTING.format(path=self.path) + code)
+        return path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    """The test's end of what plugins tell."""
+    with Reports() as opened:
+        yield opened
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Receiver]]:
+    """Start servers in folders below tmp_path; all are stopped after the test."""
+    started: list[Receiver] = []
+
+    def start(*plugins: str | Path, arguments: tuple[str, ...] = (), folder: str = "") -> Receiver:
+        place = tmp_path / folder
+        place.mkdir(exist_ok=True)
+        (place / "ready.json").unlink(missing_ok=True)
+        receiver = Receiver(place, plugins=[str(one) for one in plugins], arguments=arguments)
+        started.append(receiver)
+        return receiver
+
+    yield start
+    for receiver in started:
+        receiver.stop()

@@ -1,0 +1,147 @@
+"""Starting, stopping, crashing and reloading."""
+
+import http.client
+import json
+import signal
+import sqlite3
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from e2e.conftest import Reports
+
+from incm_webhook import sign
+from incm_webhook.testing import Receiver, make_alert
+
+Serve = Callable[..., Receiver]
+
+SEE = """
+def on_alert(alert: Alert, ctx: Context) -> None:
+    tell(id=alert.id, attempt=ctx.attempt, key=ctx.delivery_key)
+"""
+
+# Reports, then blocks as long as the test holds the other end of the pipe.
+BLOCK = """
+def on_alert(alert: Alert, ctx: Context) -> None:
+    tell(id=alert.id, attempt=ctx.attempt, key=ctx.delivery_key)
+    if os.path.exists("blocked"):
+        import threading
+        threading.Event().wait()
+"""
+
+
+def test_the_ready_file_says_where_it_listens(serve: Serve) -> None:
+    receiver = serve("log")
+    ready = json.loads((receiver.folder / "ready.json").read_text())
+    assert ready == {
+        "url": receiver.url,
+        "admin_url": receiver.admin_url,
+        "pid": receiver.process.pid,
+    }
+    for page in ("/healthz", "/readyz", "/metrics"):
+        with urllib.request.urlopen(receiver.admin_url + page) as answer:
+            assert answer.status == 200
+
+
+def test_sigterm_and_sigint_stop_with_status_0(serve: Serve) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        receiver = serve("log")
+        receiver.process.send_signal(number)
+        assert receiver.process.wait(30) == 0
+        assert "stopped" in receiver.output()
+
+
+def test_a_stop_lets_the_running_handler_finish(
+    serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    code = """
+import time
+def on_alert(alert: Alert, ctx: Context) -> None:
+    tell(step="begin")
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    tell(step="end")
+"""
+    receiver = serve(reports.plugin(tmp_path / "slow.py", code))
+    assert receiver.send(make_alert("reboot"))[0] == 200
+    assert reports.next() == {"step": "begin"}
+    receiver.process.send_signal(signal.SIGTERM)
+    (receiver.folder / "go").touch()
+    assert receiver.process.wait(30) == 0
+    assert reports.next() == {"step": "end"}
+    again = serve(tmp_path / "slow.py")
+    again.stop()
+    assert reports.none_waits()  # it was settled, so it is not delivered again
+
+
+def test_kill_9_loses_nothing_and_delivers_again_with_the_same_key(
+    serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    plugin = reports.plugin(tmp_path / "block.py", BLOCK)
+    (tmp_path / "blocked").touch()
+    receiver = serve(plugin)
+    alerts = [make_alert("reboot") for _ in range(20)]
+    for alert in alerts:
+        assert receiver.send(alert)[0] == 200
+    before = [reports.next() for _ in range(4)]  # as many as there are workers
+    receiver.process.kill()
+    receiver.process.wait()
+    (tmp_path / "blocked").unlink()
+    again = serve(plugin)
+    after = [reports.next() for _ in alerts]
+    assert sorted(one["id"] for one in after) == sorted(str(one.id) for one in alerts)
+    keys = {one["id"]: one["key"] for one in after}
+    assert all(keys[one["id"]] == one["key"] for one in before)
+    assert all(one["attempt"] == 2 for one in after if one["id"] in {b["id"] for b in before})
+    assert again.send(alerts[0])[1]["status"] == "duplicate"
+
+
+def test_the_same_content_is_a_duplicate_after_a_restart(serve: Serve) -> None:
+    alert = make_alert("reboot")
+    receiver = serve("log")
+    assert receiver.send(alert)[1] == {"status": "accepted", "id": 1}
+    receiver.stop()
+    signature = sign(alert.raw, (receiver.folder / "secret").read_text())
+    again = serve("log")
+    assert again.send(alert)[1] == {"status": "duplicate", "id": 1}
+    assert again.send(alert, signature=signature)[0] == 401  # under the secret of before
+
+
+def test_sighup_takes_new_secrets_and_keeps_the_old_on_a_mistake(serve: Serve) -> None:
+    receiver = serve("log")
+    connection = http.client.HTTPConnection(urlsplit(receiver.url).netloc, timeout=30)
+    old = receiver.secret
+    (receiver.folder / "secret").write_text("rotated")
+    receiver.process.send_signal(signal.SIGHUP)
+    receiver.secret = "rotated"
+
+    def answers(secret: str) -> int:
+        body = make_alert("reboot").raw
+        connection.request("POST", "/webhook", body, {"X-Signature": sign(body, secret)})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    while answers("rotated") != 200:  # the signal is handled soon
+        assert receiver.process.poll() is None
+    assert answers(old) == 401
+    (receiver.folder / "secret").write_text("")
+    receiver.process.send_signal(signal.SIGHUP)
+    while "reload failed" not in receiver.output():
+        assert receiver.process.poll() is None
+    assert answers("rotated") == 200
+    connection.close()
+
+
+def test_the_inbox_is_whole_after_a_kill(serve: Serve) -> None:
+    receiver = serve("log")
+    for _ in range(30):
+        assert receiver.send(make_alert("reboot"))[0] == 200
+    receiver.process.kill()
+    receiver.process.wait()
+    serve("log").stop()
+    with sqlite3.connect(receiver.folder / "inbox.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert database.execute("SELECT count(*) FROM alert").fetchone() == (30,)
+    database.close()
