@@ -7,7 +7,7 @@ namespace incm::base {
 namespace {
 
 // Comparing each key with each other one is faster than sorting up to about here (measured).
-constexpr std::size_t kFewMembers = 24;
+constexpr std::size_t kFewMembers = 16;
 constexpr std::uint32_t kSeparatorSize = 2;  // ", " and ": "
 
 }  // namespace

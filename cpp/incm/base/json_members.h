@@ -18,6 +18,12 @@ namespace incm::base {
 /// Source:  reliability.md section 2.2, rule 12.
 class JsonMembers {
  public:
+    /// Room for an alert with its objects, so that only larger texts grow in steps.
+    JsonMembers() {
+        objects_.reserve(8);
+        members_.reserve(32);
+    }
+
     /// `{` was written.
     void open() { objects_.push_back(members_.size()); }
     /// A key begins, or has just ended, at this offset.

@@ -1,5 +1,6 @@
 #include "incm/base/json_text.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -14,9 +15,14 @@ constexpr std::uint64_t repeat(unsigned char byte) {
     return 0x0101010101010101U * byte;
 }
 
-/// High bit set in each byte of the word that is zero; bytes above the lowest such may be wrong.
-constexpr std::uint64_t zero_bytes(std::uint64_t word) {
-    return (word - repeat(0x01)) & ~word & repeat(0x80);
+/// High bit set in each byte of the word at which skip_ascii() stops; bytes above the lowest such
+/// may be wrong. Below 0x80 a subtraction sets a byte's high bit exactly when it borrows, and from
+/// 0x80 on the byte stops anyway.
+constexpr std::uint64_t stops(std::uint64_t word) {
+    const std::uint64_t control = word - repeat(0x20);
+    const std::uint64_t quote = (word ^ repeat('"')) - repeat(1);
+    const std::uint64_t backslash = (word ^ repeat('\\')) - repeat(1);
+    return (control | quote | backslash | word) & repeat(0x80);
 }
 
 /// The first byte that is not ASCII, or is a quote, a backslash or a control character.
@@ -25,19 +31,16 @@ const char* skip_ascii(const char* from, const char* end) {
         while (end - from >= 8) {
             std::uint64_t word = 0;
             std::memcpy(&word, from, sizeof word);
-            const std::uint64_t control = (word - repeat(0x20)) & ~word & repeat(0x80);
-            const std::uint64_t stop = control | zero_bytes(word ^ repeat('"')) |
-                                       zero_bytes(word ^ repeat('\\')) | (word & repeat(0x80));
-            if (stop != 0) {
+            if (const std::uint64_t stop = stops(word); stop != 0) {
                 return from + std::countr_zero(stop) / 8;
             }
             from += 8;
         }
     }
-    while (from != end && *from >= 0x20 && *from != '"' && *from != '\\') {
-        ++from;
-    }
-    return from;
+    return std::find_if(from, end, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);  // char has no sign on some machines
+        return byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\';
+    });
 }
 
 bool is_continuation(char c) {
