@@ -301,45 +301,6 @@ def test_the_inbox_goes_where_systemd_says(workdir: Path) -> None:
     assert settings.inbox.path == Path("/var/lib/a/inbox.db")
 
 
-def test_warnings(workdir: Path, write: Write) -> None:
-    assert load(workdir, secret_file="secret", plugin=("log",)).warnings == []
-    (workdir / "secret").chmod(0o644)
-    write(
-        "incm-webhook.toml",
-        """
-        [server]
-        listen = "0.0.0.0:8080"
-        admin = "0.0.0.0:9464"
-        [[endpoint]]
-        secret_file = "secret"
-        [[endpoint]]
-        path = "/b"
-        secret = "hunter2-inline"
-        """,
-    )
-    warnings = load(workdir).warnings
-    for part in (
-        "wants TLS or a proxy in front",
-        "admin listener",
-        "every user of this machine may read the secret file",
-        "the secret is written in the configuration itself",
-        "no plugin is configured",
-    ):
-        assert any(part in one for one in warnings), part
-    assert "hunter2" not in "".join(warnings)
-
-
-def test_a_filter_that_can_match_nothing_is_warned_about(workdir: Path, write: Write) -> None:
-    write(
-        "incm-webhook.toml",
-        SIGNED + "[[plugin]]\nuse = 'log'\n"
-        "types = ['disconected', 'license_*', 'reboot', 'quite_new']\nendpoints = ['/other']\n",
-    )
-    one, two = load(workdir).warnings
-    assert '"disconected" is no known alert type; did you mean "disconnected"?' in one
-    assert 'there is no endpoint "/other"' in two
-
-
 def test_no_secret_in_errors_or_repr(workdir: Path, write: Write) -> None:
     write("incm-webhook.toml", "[[endpoint]]\nsecret = 'hunter2'\n")
     assert "hunter2" not in repr(load(workdir))
