@@ -29,6 +29,14 @@ def test_a_line(stream: io.StringIO) -> None:
     )
 
 
+def test_levels_have_five_letters(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    for level in (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+        logging.getLogger("x").log(level, "y")
+    words = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+    assert words == ["INFO  x: y", "WARN  x: y", "ERROR x: y", "FATAL x: y"]
+
+
 def test_setting_up_twice_logs_once(stream: io.StringIO) -> None:
     set_up_logging(stream, debug=False)
     set_up_logging(stream, debug=False)
