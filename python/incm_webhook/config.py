@@ -254,20 +254,25 @@ def _place(draft: _Draft, location: Location) -> tuple[str, Location]:
 
 def heading(table: str, index: int, draft: _Draft) -> str:
     """Name one `[[endpoint]]` or `[[plugin]]`: by its number and its path or name."""
-    raw = draft.raw[table][index]
-    if table == "endpoint":
-        name = raw.get("path", EndpointSettings.model_fields["path"].default)
-    else:
-        name = raw.get("name") or default_plugin_name(str(raw.get("use", "")))
+    name = _name_of(table, draft.raw[table][index])
     if (table,) in draft.origins:
         return f"{draft.origins[table,]} {name}"
     if draft.source is None:
         return f'{table} "{name}"'
-    return f"[[{table}]] {index + 1}" + (f' "{name}"' if isinstance(name, str) else "")
+    return f"[[{table}]] {index + 1}" + (f' "{name}"' if name else "")
+
+
+def _name_of(table: str, raw: Mapping[str, Any]) -> str:
+    """The path of a raw endpoint or the name of a raw plugin, by default when it has none."""
+    if table == "endpoint":
+        return str(raw.get("path", EndpointSettings.model_fields["path"].default))
+    return str(raw.get("name") or default_plugin_name(str(raw.get("use", ""))))
 
 
 def _validate(draft: _Draft) -> Settings:
     settings = None
+    _check_unique(draft, "endpoint", "path")
+    _check_unique(draft, "plugin", "name")
     try:
         settings = Settings.model_validate(draft.raw)
     except ValidationError as error:
@@ -275,8 +280,6 @@ def _validate(draft: _Draft) -> Settings:
             error, Settings, lambda location: _place(draft, location)
         )
     if settings is not None:
-        _check_unique(draft, "endpoint", "path", [one.path for one in settings.endpoint])
-        _check_unique(draft, "plugin", "name", [one.name for one in settings.plugin])
         for index, endpoint in enumerate(settings.endpoint):
             _read_secrets(draft, index, endpoint)
     if draft.problems:
@@ -285,7 +288,8 @@ def _validate(draft: _Draft) -> Settings:
     return settings
 
 
-def _check_unique(draft: _Draft, table: str, key: str, values: list[str]) -> None:
+def _check_unique(draft: _Draft, table: str, key: str) -> None:
+    values = [_name_of(table, raw) for raw in draft.raw[table]]
     for index, value in enumerate(values):
         first = values.index(value)
         if first < index:

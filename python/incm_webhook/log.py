@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 LOGGER_NAME = "incm_webhook"
+_LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}  # five letters, as the core writes them
 
 
 def printable(text: str) -> str:
@@ -68,7 +69,8 @@ class LineFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC)
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         name = record.name.removeprefix(f"{LOGGER_NAME}.")
-        line = f"{stamp} {record.levelname:<5} {printable(f'{name}: {record.getMessage()}')}"
+        level = _LEVELS.get(record.levelname, record.levelname)
+        line = f"{stamp} {level:<5} {printable(f'{name}: {record.getMessage()}')}"
         if record.exc_info and record.exc_info[1] is not None:
             line += f": {describe(record.exc_info[1])}"
             if self._debug:

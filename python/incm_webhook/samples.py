@@ -85,11 +85,10 @@ def sample(
     rng = rng or secrets.SystemRandom()
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     time = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-    labels = {one.name: one.label for one in alert_types()}
     serial = f"EF605{rng.randrange(10**6):06d}{''.join(rng.choices('ABCDEFGHKLMNPRSTUVWXY', k=4))}"
-    org, device, group = (_object_id(rng, moment) for _ in range(3))
+    org, device, group, rule = (_object_id(rng, moment) for _ in range(4))
     data: dict[str, Any] = {
-        "ruleId": _object_id(rng, moment),
+        "ruleId": rule,
         "reason": alert_type,
         "serialNumber": serial,
         "timestamp": time,
@@ -101,7 +100,7 @@ def sample(
         "org": {"name": "Nordwind Logistik", "_id": org},
         "app": "nezha",
         "type": alert_type,
-        "title": labels.get(alert_type, alert_type),
+        "title": _label(alert_type),
         "content": f"{serial} {_TEXTS.get(alert_type, f'raised {alert_type}')}",
         "deviceId": device,
         "entityId": device,
@@ -137,6 +136,10 @@ def spell(alert: Any, wire: str = "python") -> bytes:
     Source: specification section 2.
     """
     return _SPELLINGS[wire](alert).encode()
+
+
+def _label(alert_type: str) -> str:
+    return next((one.label for one in alert_types() if one.name == alert_type), alert_type)
 
 
 def _object_id(rng: random.Random, moment: datetime) -> str:

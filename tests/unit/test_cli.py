@@ -1,0 +1,263 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from incm_webhook import InboxError, ListenError, PluginError
+from incm_webhook.cli import main
+
+Write = Callable[[str, str], Path]
+SIGNED = '[[endpoint]]\nsecret_file = "secret"\n'
+
+
+@pytest.fixture
+def run(workdir: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command; give its status and what it wrote to both streams."""
+
+    def run_command(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return status, out, err
+
+    return run_command
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Stand in for the service: keep what `serve` hands it; an exception put first is raised."""
+    calls: list[Any] = []
+
+    def run_service(settings: Any, load: Any) -> int:
+        if calls and isinstance(calls[0], BaseException):
+            raise calls[0]
+        calls.append((settings, load))
+        return 0
+
+    module = ModuleType("incm_webhook.service")
+    module.__dict__["run"] = run_service
+    monkeypatch.setitem(sys.modules, "incm_webhook.service", module)
+    monkeypatch.setattr("incm_webhook.service", module, raising=False)
+    monkeypatch.setattr("incm_webhook.log.set_up_logging", lambda: None)
+    monkeypatch.setattr("incm_webhook.cli.set_up_logging", lambda: None)
+    return calls
+
+
+def test_serve_hands_over_its_settings(run: Any, served: list[Any], workdir: Path) -> None:
+    status, _, _ = run(
+        *("serve", "--listen", "127.0.0.1:0", "--admin", "off", "--path", "/x", "--inbox", "i.db"),
+        *("--secret-file", "secret", "--plugin", "log", "--plugin", "jsonl", "--ready-file", "r"),
+    )
+    assert status == 0
+    ((settings, load),) = served
+    assert settings.server.listen == "127.0.0.1:0"
+    assert settings.server.admin is None
+    assert settings.endpoint[0].path == "/x"
+    assert settings.inbox.path == workdir / "i.db"
+    assert [one.name for one in settings.plugin] == ["log", "jsonl"]
+    assert settings.server.ready_file == workdir / "r"
+    assert load() == settings
+
+
+def test_a_reload_reads_the_file_again(run: Any, served: list[Any], write: Write) -> None:
+    write("incm-webhook.toml", SIGNED)
+    assert run("serve")[0] == 0
+    ((_, load),) = served
+    write("incm-webhook.toml", SIGNED + '[[plugin]]\nuse = "log"\n')
+    assert [one.name for one in load().plugin] == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ListenError("the port is taken"), 3),
+        (InboxError("the disk is read-only"), 3),
+        (PluginError("broken"), 4),
+        (RuntimeError("boom"), 1),
+        (KeyboardInterrupt(), 1),
+    ],
+)
+def test_how_serve_ends_when_it_fails(
+    run: Any, served: list[Any], error: BaseException, status: int
+) -> None:
+    served.append(error)
+    got, out, err = run("serve", "--unsigned")
+    assert (got, out) == (status, "")
+    assert err.lstrip().startswith("incm-webhook: ")  # after Ctrl-C on a line of its own
+    assert str(error) in err
+
+
+def test_debug_shows_the_traceback(
+    served: list[Any],
+    workdir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    served.append(RuntimeError("boom"))
+    monkeypatch.setenv("INCM_WEBHOOK_DEBUG", "1")
+    assert main(["serve", "--unsigned"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve", "--foo"],
+        ["serve", "extra"],
+        ["serve", "--listen"],
+        ["nonsense"],
+        ["--nonsense"],
+        ["send"],
+        ["send", "http://h/", "--count", "0"],
+        ["send", "http://h/", "--count", "x"],
+        ["send", "http://h/", "--wire", "morse"],
+        ["send", "http://h/", "--file", "f", "--type", "reboot"],
+        ["send", "http://h/", "--file", "nowhere"],
+        ["send", "http://h/", "--secret-file", "nowhere"],
+        ["sign"],
+        ["verify", "--signature", "x"],
+        ["verify", "--secret-file", "secret"],
+        ["serve"],
+        ["serve", "--secret-file", "nowhere"],
+        ["serve", "--unsigned", "--secret-file", "secret"],
+        ["serve", "--unsigned", "--listen", "x"],
+        ["serve", "--config", "nowhere.toml"],
+        ["check", "--config", "nowhere.toml"],
+    ],
+)
+def test_wrong_usage_is_one_message_and_status_2(
+    run: Any, served: list[Any], arguments: list[str]
+) -> None:
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("incm-webhook: ")
+    assert err.count("\n") == 1
+    assert not served
+
+
+def test_no_command_shows_the_help(run: Any) -> None:
+    status, _, err = run()
+    assert status == 2
+    assert "Commands:" in err
+    status, out, _ = run("--help")
+    assert status == 0
+    for command in ("serve", "send", "sign", "verify", "check", "plugins", "version"):
+        assert f"  {command} " in out
+
+
+def test_help_names_the_variables(run: Any) -> None:
+    _, out, _ = run("serve", "--help")
+    for name in ("CONFIG", "LISTEN", "PATH", "SECRET_FILE", "INBOX", "PLUGIN", "ADMIN"):
+        assert f"INCM_WEBHOOK_{name}" in out
+    assert "INCM_WEBHOOK_UNSIGNED" in out
+    assert "INCM_WEBHOOK_READY_FILE" in out
+
+
+def test_version_names_program_python_and_core(run: Any) -> None:
+    import platform
+
+    import incm_webhook
+
+    status, out, _ = run("version")
+    assert status == 0
+    assert f"Python {platform.python_version()}" in out
+    assert f"core {incm_webhook.__version__}" in out
+
+
+def test_check_tells_what_would_be_served(run: Any, write: Write) -> None:
+    write(
+        "incm-webhook.toml",
+        SIGNED + '[[endpoint]]\npath = "/b"\nunsigned = true\n'
+        '[[plugin]]\nuse = "log"\ntypes = ["reboot", "sim_switch"]\n[[plugin]]\nuse = "./noc.py"\n',
+    )
+    write("noc.py", "async def on_alert(alert): pass\n")
+    status, out, err = run("check")
+    assert (status, err) == (0, "")
+    for part in (
+        "incm-webhook.toml",
+        "listens on 127.0.0.1:8080, admin on 127.0.0.1:9464",
+        "inbox.db",
+        "endpoint /webhook: 1 secret\n",
+        "endpoint /b: unsigned\n",
+        "plugin log: bundled",
+        "types reboot, sim_switch",
+        "plugin noc: ",
+        "every alert",
+        "all is well",
+    ):
+        assert part in out
+    assert "topsecret" not in out
+
+
+def test_check_tells_warnings(run: Any, write: Write) -> None:
+    write("incm-webhook.toml", SIGNED)
+    status, out, _ = run("check")
+    assert status == 0
+    assert "warning: no plugin is configured" in out
+
+
+def test_check_finds_every_broken_plugin(run: Any, write: Write) -> None:
+    write(
+        "incm-webhook.toml",
+        SIGNED + '[[plugin]]\nuse = "./a.py"\n[[plugin]]\nuse = "./b.py"\n'
+        '[[plugin]]\nuse = "./c.py"\n[[plugin]]\nuse = "log"\n',
+    )
+    write("a.py", "def f(:\n")
+    write("b.py", "1 / 0\n")
+    write("c.py", "class A:\n    def handle(self, a): 0\n    async def check(self): 1 / 0\n")
+    status, out, err = run("check")
+    assert status == 4
+    assert "plugin log: bundled" in out
+    one, two, three = err.splitlines()
+    assert one.startswith('incm-webhook: plugin "a": ')
+    assert "a.py:1: invalid syntax" in one
+    assert "b.py:1: ZeroDivisionError" in two
+    assert 'plugin "c": its check failed: ZeroDivisionError: division by zero' in three
+
+
+def test_check_looks_at_the_inbox(run: Any, write: Write, workdir: Path) -> None:
+    write("incm-webhook.toml", SIGNED + '[inbox]\nurl = "sqlite:no/inbox.db"\n')
+    status, _, err = run("check")
+    assert status == 3
+    assert f"the folder {workdir}/no does not exist" in err
+    (workdir / "no" / "inbox.db").mkdir(parents=True)
+    status, _, err = run("check")
+    assert status == 3
+    assert "is no file" in err
+
+
+def test_check_refuses_a_wrong_configuration(run: Any, write: Write) -> None:
+    write("incm-webhook.toml", "servr = 1\n")
+    status, _, err = run("check")
+    assert status == 2
+    assert 'did you mean "server"?' in err
+
+
+def test_plugins_lists_bundled_and_configured_ones(run: Any, write: Write) -> None:
+    status, out, _ = run("plugins")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0].split() == ["KIND", "NAME", "VERSION", "ORIGIN", "SUMMARY"]
+    assert any("jsonl" in line and "Append each alert to a file" in line for line in lines)
+    write("incm-webhook.toml", SIGNED + '[[plugin]]\nuse = "./noc.py"\nname = "night"\n')
+    write("noc.py", '"""Tell the NOC."""\n__version__ = "7"\ndef on_alert(alert): pass\n')
+    status, out, _ = run("plugins", "--json")
+    assert status == 0
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert rows["night"]["kind"] == "configured"
+    assert rows["night"]["version"] == "7"
+    assert rows["night"]["origin"].endswith("noc.py")
+    assert rows["night"]["summary"] == "Tell the NOC."
+    assert rows["log"]["kind"] == "available"
+
+
+def test_plugins_lists_a_broken_one_with_its_error(run: Any, write: Write) -> None:
+    write("incm-webhook.toml", SIGNED + '[[plugin]]\nuse = "./noc.py"\n')
+    write("noc.py", "1 / 0\n")
+    status, out, _ = run("plugins")
+    assert status == 4
+    assert "noc.py:1: ZeroDivisionError" in out

@@ -1,0 +1,89 @@
+import io
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incm_webhook.log import describe, plugin_logger, printable, set_up_logging
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """What is logged while a test runs."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield io.StringIO()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.raiseExceptions = True
+
+
+def test_a_line(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    logging.getLogger("incm_webhook.service").info("serving %s", "all")
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO  service: serving all\n", stream.getvalue()
+    )
+
+
+def test_levels_have_five_letters(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    for level in (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+        logging.getLogger("x").log(level, "y")
+    words = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+    assert words == ["INFO  x: y", "WARN  x: y", "ERROR x: y", "FATAL x: y"]
+
+
+def test_setting_up_twice_logs_once(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    set_up_logging(stream, debug=False)
+    logging.getLogger("x").warning("once")
+    assert stream.getvalue().count("once") == 1
+
+
+@given(st.text())
+def test_p16_no_control_character_gets_into_a_line(text: str) -> None:
+    stream = io.StringIO()
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        set_up_logging(stream, debug=False)
+        plugin_logger("p").error("%s", text)
+        line = stream.getvalue()
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+
+
+def test_names_in_other_scripts_stay_readable() -> None:
+    assert printable("仓库 Straße\r\n\x1b[31m\u202e") == "仓库 Straße\\r\\n\\x1b[31m\\u202e"
+
+
+def test_an_exception_is_one_clause(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    try:
+        raise ValueError("first\nsecond")  # noqa: TRY301
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    line = stream.getvalue()
+    assert line.count("\n") == 1
+    assert re.search(r"ERROR x: failed: ValueError: first\\nsecond \(.*test_log\.py:\d+\)$", line)
+
+
+def test_debug_adds_the_traceback(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=True)
+    try:
+        raise ValueError("first")  # noqa: TRY301
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    assert "Traceback (most recent call last)" in stream.getvalue()
+
+
+def test_an_exception_that_was_never_raised_has_no_place() -> None:
+    assert describe(RuntimeError("x")) == "RuntimeError: x"
+    assert describe(RuntimeError()) == "RuntimeError: no text"

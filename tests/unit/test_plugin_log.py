@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from incm_webhook import Alert
+from incm_webhook.testing import make_alert, run_plugin
+
+REBOOT = (Path(__file__).parents[1] / "golden" / "reboot.json").read_bytes()
+
+
+def test_the_example_of_the_guide(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_plugin("log", Alert.from_json(REBOOT)) == ["delivered"]
+    assert capsys.readouterr().out == (
+        "2025-01-06 10:01:38Z  Reboot  EF605231726YKLU  (group 605, org inhand00356)  "
+        "677baa025a34db68978609b8\n"
+    )
+
+
+def test_an_alert_without_any_field(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_plugin("log", Alert.from_json(b"{}")) == ["delivered"]
+    assert capsys.readouterr().out.endswith("Z  alert without type\n")
+
+
+def test_a_closed_alert_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    run_plugin("log", make_alert("disconnected", status="closed"))
+    assert "  closed  " in capsys.readouterr().out
+
+
+def test_p16_an_alert_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    run_plugin("log", make_alert("reboot", entity_name="a\nb\x1b[2J\u202e仓"))
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert "a\\nb\\x1b[2J\\u202e仓" in out

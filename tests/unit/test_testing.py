@@ -1,0 +1,99 @@
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from incm_webhook import Alert, Context, PluginError, Reject, Retry, plugin
+from incm_webhook.testing import make_alert, run_plugin
+
+
+def test_make_alert_takes_both_names_of_a_field() -> None:
+    moment = datetime(2025, 1, 6, 10, 1, 38, tzinfo=UTC)
+    alert = make_alert(
+        "reboot",
+        id="1",
+        serial_number="EF1",
+        deviceId="2",
+        timestamp=moment,
+        retention="60",
+        status=None,
+        org={"_id": "o", "name": "Org"},
+        novelty=[1],
+    )
+    assert (alert.id, alert.type, alert.serial_number, alert.device_id) == (
+        "1",
+        "reboot",
+        "EF1",
+        "2",
+    )
+    assert (alert.timestamp, alert.retention, alert.status) == (moment, 60, None)
+    assert alert.org is not None
+    assert alert.org.name == "Org"
+    assert alert.extra == {"novelty": [1]}
+
+
+def test_data_can_be_replaced_and_still_be_filled() -> None:
+    alert = make_alert("reboot", serial_number="EF1", data={"a": 1})
+    assert alert.data == {"a": 1, "serialNumber": "EF1"}
+
+
+def test_run_plugin_tells_each_outcome() -> None:
+    def on_alert(alert: Alert, ctx: Context) -> None:
+        if alert.type == "reboot":
+            raise Retry(after=3)
+        if alert.type == "sim_switch":
+            raise Reject("no")
+        if alert.type == "connected":
+            raise KeyError("x")
+        assert ctx.attempt == 1
+        assert ctx.delivery_key
+
+    types = ("disconnected", "reboot", "sim_switch", "connected")
+    delivered, retry, reject, failed = run_plugin(on_alert, *(make_alert(one) for one in types))
+    assert delivered == "delivered"
+    assert isinstance(retry, Retry)
+    assert retry.after == 3
+    assert isinstance(reject, Reject)
+    assert isinstance(failed, KeyError)
+
+
+def test_run_plugin_sets_up_and_closes_a_class() -> None:
+    calls: list[str] = []
+
+    @plugin("sink")
+    class Sink:
+        def __init__(self, config: dict[str, int]) -> None:
+            calls.append(f"init {config}")
+
+        async def setup(self) -> None:
+            calls.append("setup")
+
+        async def handle_batch(self, alerts: list[Alert], ctx: Context) -> None:
+            calls.append(f"{len(alerts)} {len(ctx.delivery_keys)}")
+
+        def close(self) -> None:
+            calls.append("close")
+
+    assert run_plugin(Sink, make_alert(), make_alert(), config={"a": 1}) == ["delivered"] * 2
+    assert calls == ["init {'a': 1}", "setup", "2 2", "close"]
+
+
+def test_run_plugin_loads_like_the_service(workdir: Path) -> None:
+    (workdir / "noc.py").write_text("async def on_alert(alert): raise ValueError(alert.type)\n")
+    (outcome,) = run_plugin("./noc.py", make_alert("reboot"))
+    assert isinstance(outcome, ValueError)
+    assert str(outcome) == "reboot"
+    assert run_plugin(workdir / "noc.py") == []
+    with pytest.raises(PluginError, match="there is no file"):
+        run_plugin("./nowhere.py", make_alert())
+    with pytest.raises(TypeError, match="wants a function"):
+        run_plugin(3, make_alert())
+
+
+def test_importing_needs_no_pytest() -> None:
+    code = (
+        "import sys; sys.modules['pytest'] = None; import incm_webhook.testing as t; t.make_alert()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
