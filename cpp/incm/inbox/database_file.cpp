@@ -167,6 +167,7 @@ std::unique_ptr<Database> open_writer(const std::string& path) {
     } else {
         fail(base::ErrorCode::kInboxUnusable, "cannot reach the inbox " + path + ": " + reason());
     }
+    const bool had_log = access((path + "-wal").c_str(), F_OK) == 0;
     auto database = std::make_unique<Database>(path, Access::kReadWrite);
     if (database->read_only()) {
         fail(base::ErrorCode::kInboxUnusable,
@@ -176,7 +177,11 @@ std::unique_ptr<Database> open_writer(const std::string& path) {
         configure_writer(*database);
         migrate(*database);
     } catch (...) {
-        database->no_checkpoint_on_close();
+        // The log of an earlier process must not go into a file that is refused; an own one must
+        // not stay behind.
+        if (had_log) {
+            database->no_checkpoint_on_close();
+        }
         throw;
     }
     return database;

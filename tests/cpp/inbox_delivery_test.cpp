@@ -1,0 +1,337 @@
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "inbox_support.h"
+
+#include "incm/inbox/taker.h"
+
+namespace incm::inbox::test {
+namespace {
+
+class InboxDeliveryTest : public InboxTest {};
+
+TEST_F(InboxDeliveryTest, HandsOutOldestFirstAndOnce) {
+    open();
+    append_range(1, 5);
+    EXPECT_EQ(take_ids(3), (Ids{1, 2, 3}));
+    EXPECT_EQ(take_ids(3), (Ids{4, 5}));
+    EXPECT_EQ(take_ids(3), Ids{});
+}
+
+TEST_F(InboxDeliveryTest, KeyIsTheSameOnEveryAttemptAndUnique) {
+    open({"a", "b"});
+    append(alert(1, {"a", "b"}));
+    const auto first = take().at(0);
+    EXPECT_EQ(first.attempt, 1);
+    EXPECT_EQ(first.plugin, "a");
+    EXPECT_EQ(first.key.size(), 16 + std::string("-1-a").size());
+    EXPECT_EQ(first.key.substr(16), "-1-a");
+    EXPECT_EQ(take(1, 0, "b").at(0).key, first.key.substr(0, 16) + "-1-b");
+    settle(1, Outcome::kRetry, 0);
+    flush();
+    const auto second = take().at(0);
+    EXPECT_EQ(second.key, first.key);
+    EXPECT_EQ(second.attempt, 2);
+}
+
+TEST_F(InboxDeliveryTest, DeliveredIsGoneAndInTheLedger) {
+    open();
+    append_range(1, 2);
+    take();
+    settle(1, Outcome::kDelivered);
+    flush();
+    EXPECT_EQ(counts().open, 1);
+    settle(2, Outcome::kDelivered);
+    open();
+    EXPECT_EQ(counts().open, 0);
+    EXPECT_EQ(take_ids(), Ids{});
+    close();
+    EXPECT_EQ(rows(path(),
+                   "SELECT alert_id, attempt, ended_at_ms - started_at_ms, duration_ms, outcome,"
+                   " error FROM attempt"),
+              (std::vector<std::string>{"1|1|7|7|delivered|NULL", "2|1|7|7|delivered|NULL"}));
+    EXPECT_EQ(rows(path(), "SELECT * FROM lease"), std::vector<std::string>{});
+}
+
+TEST_F(InboxDeliveryTest, RetryIsDueAfterItsPause) {
+    open();
+    append_range(1, 1);
+    take();
+    settle(1, Outcome::kRetry, 1000);
+    flush();
+    clock_.pass(999);
+    EXPECT_EQ(take_ids(), Ids{});
+    clock_.wall_ms += 3'600'000;
+    EXPECT_EQ(take_ids(), Ids{}) << "a wall clock jump made it due";
+    clock_.wall_ms -= 7'200'000;
+    clock_.pass(1);
+    EXPECT_EQ(take_ids(), Ids{1}) << "a wall clock jump held it up";
+    EXPECT_EQ(take_ids(), Ids{}) << "a retry in flight was taken again";
+    EXPECT_EQ(counts().open, 1);
+}
+
+TEST_F(InboxDeliveryTest, RetryKeepsItsDueTimeOverARestart) {
+    open();
+    append_range(1, 1);
+    take();
+    settle(1, Outcome::kRetry, 1000);
+    close();
+    clock_.wall_ms -= 3'600'000;
+    clock_.steady_ms = 0;
+    open();
+    EXPECT_EQ(take_ids(), Ids{});
+    clock_.pass(1000);
+    EXPECT_EQ(take_ids(), Ids{1});
+}
+
+TEST_F(InboxDeliveryTest, DeadIsKeptAndNotTaken) {
+    open();
+    append_range(1, 1);
+    take();
+    settle(1, Outcome::kDead, 0, "a", std::string(1999, 'x') + "\xc3\xa4" + "tail");
+    flush();
+    EXPECT_EQ(counts().dead, 1);
+    EXPECT_EQ(counts().open, 0);
+    open();
+    EXPECT_EQ(counts().dead, 1);
+    EXPECT_EQ(take_ids(), Ids{});
+    close();
+    EXPECT_EQ(rows(path(), "SELECT attempts, dead, length(error) FROM delivery"),
+              std::vector<std::string>{"1|1|1999"});
+}
+
+TEST_F(InboxDeliveryTest, GivenBackIsTakenAgainWithoutAnAttempt) {
+    open();
+    append_range(1, 4);
+    EXPECT_EQ(take_ids(3), (Ids{1, 2, 3}));
+    inbox_->give_back("a", {3, 1});
+    EXPECT_EQ(take_ids(), (Ids{1, 3, 4}));
+    settle(1, Outcome::kRetry, 0);
+    flush();
+    EXPECT_EQ(take().at(0).attempt, 2);
+    inbox_->give_back("a", {1});
+    const auto again = take();
+    ASSERT_EQ(again.size(), 1U);
+    EXPECT_EQ(again[0].attempt, 2);
+    inbox_->give_back("a", {1, 2, 3, 4});
+    open();
+    std::vector<std::int64_t> attempts;
+    for (const Delivery& delivery : take()) {
+        attempts.push_back(delivery.attempt);
+    }
+    EXPECT_EQ(attempts, (Ids{2, 1, 1, 1})) << "a return counted as an interruption";
+}
+
+TEST_F(InboxDeliveryTest, SettlementOfTheUntakenIsIgnoredAndLogged) {
+    open();
+    append_range(1, 2);
+    settle(1, Outcome::kDelivered);
+    settle(99, Outcome::kDead);
+    settle(1, Outcome::kDelivered, 0, "nobody");
+    EXPECT_TRUE(log_.has("settlement of alert 99 by a ignored"));
+    EXPECT_TRUE(log_.has("settlement of alert 1 by nobody ignored"));
+    inbox_->give_back("a", {1});
+    inbox_->give_back("nobody", {1});
+    EXPECT_TRUE(log_.has("return of alert 1 by a ignored"));
+    EXPECT_EQ(take_ids(), (Ids{1, 2}));
+    settle(1, Outcome::kDelivered);
+    settle(1, Outcome::kDead);
+    flush();
+    EXPECT_EQ(counts().dead, 0);
+    EXPECT_EQ(counts().open, 1);
+}
+
+TEST_F(InboxDeliveryTest, PartlySettledLeaseKeepsTheRest) {
+    open();
+    append_range(1, 3);
+    take();
+    settle(2, Outcome::kRetry, 0);
+    open();  // The rest of the lease counts as interrupted, the settled one does not.
+    EXPECT_EQ(rows(path(), "SELECT alert_id, attempts, due_at_ms > 0 FROM delivery"),
+              (std::vector<std::string>{"1|1|1", "2|1|1", "3|1|1"}));
+    EXPECT_EQ(rows(path(), "SELECT alert_id, outcome FROM attempt"),
+              (std::vector<std::string>{"1|interrupted", "2|retry", "3|interrupted"}));
+}
+
+TEST_F(InboxDeliveryTest, InterruptionsPauseLongerEachTime) {
+    open();
+    append_range(1, 1);
+    const Ids pauses_ms = {0,     2000,   4000,   8000,   16000,  32000,
+                           64000, 128000, 256000, 512000, 600000, 600000};
+    ASSERT_EQ(take_ids(), Ids{1});
+    for (const std::int64_t pause_ms : pauses_ms) {
+        open();  // The lease is still in the file, as after a crash.
+        if (pause_ms > 0) {
+            clock_.pass(pause_ms - 1);
+            ASSERT_EQ(take_ids(), Ids{}) << pause_ms;
+            clock_.pass(1);
+        }
+        ASSERT_EQ(take_ids(), Ids{1}) << pause_ms;
+    }
+}
+
+TEST_F(InboxDeliveryTest, MixIsFair) {
+    const auto picks = [](std::int64_t first, std::size_t count, std::int64_t attempts) {
+        std::vector<Pick> made;
+        for (std::size_t i = 0; i < count; ++i) {
+            made.push_back({first + static_cast<std::int64_t>(i), attempts});
+        }
+        return made;
+    };
+    const auto ids = [&](std::size_t retries, std::size_t fresh, std::size_t limit,
+                         bool retry_first = true) {
+        Ids mixed;
+        for (const Pick& pick :
+             mix(picks(1, retries, 1), picks(101, fresh, 0), limit, retry_first)) {
+            mixed.push_back(pick.alert_id);
+        }
+        return mixed;
+    };
+    EXPECT_EQ(ids(9, 9, 4), (Ids{1, 101, 2, 102}));
+    EXPECT_EQ(ids(9, 9, 3), (Ids{1, 101, 102}));
+    EXPECT_EQ(ids(9, 9, 2), (Ids{1, 101}));
+    EXPECT_EQ(ids(9, 9, 1), (Ids{1}));
+    EXPECT_EQ(ids(9, 9, 1, false), (Ids{101}));
+    EXPECT_EQ(ids(9, 1, 4), (Ids{1, 101, 2, 3}));
+    EXPECT_EQ(ids(1, 9, 4), (Ids{1, 101, 102, 103}));
+    EXPECT_EQ(ids(9, 0, 4), (Ids{1, 2, 3, 4}));
+    EXPECT_EQ(ids(0, 9, 4), (Ids{101, 102, 103, 104}));
+    EXPECT_EQ(ids(9, 0, 1, false), (Ids{1}));
+    EXPECT_EQ(ids(0, 9, 1, true), (Ids{101}));
+    EXPECT_EQ(ids(0, 0, 4), Ids{});
+}
+
+TEST_F(InboxDeliveryTest, RetriesAndFreshOnesTakeTurns) {
+    open();
+    append_range(1, 4);
+    for (const std::int64_t id : take_ids()) {
+        settle(id, Outcome::kRetry, 0);
+    }
+    append_range(5, 8);
+    EXPECT_EQ(take_ids(4), (Ids{1, 5, 2, 6}));
+    const Ids one_by_one = {take_ids(1).at(0), take_ids(1).at(0), take_ids(1).at(0)};
+    EXPECT_EQ(one_by_one, (Ids{3, 7, 4}));
+    EXPECT_EQ(take_ids(4), (Ids{8}));
+}
+
+TEST_F(InboxDeliveryTest, PluginsAreIndependent) {
+    open({"a", "b"});
+    append(alert(1, {"a", "b"}));
+    append(alert(2, {"b"}));
+    EXPECT_EQ(take_ids(), Ids{1});
+    EXPECT_EQ(take(9, 0, "b").size(), 2U);
+    EXPECT_EQ(inbox_->take("nobody", 1, 0).error().code, base::ErrorCode::kBadConfig);
+}
+
+TEST_F(InboxDeliveryTest, RowsOfAPluginThatIsGoneStay) {
+    open({"a", "b"});
+    append(alert(1, {"a", "b"}));
+    open({"b", "c"});
+    append(alert(2, {"b", "c"}));
+    EXPECT_EQ(take(9, 0, "c").size(), 1U);
+    EXPECT_EQ(counts().open, 4);
+    open({"a"});
+    EXPECT_EQ(take_ids(), Ids{1});
+}
+
+TEST_F(InboxDeliveryTest, TwoTakersNeverGetTheSame) {
+    open();
+    constexpr std::uint64_t kAlerts = 300;
+    std::vector<std::thread> threads;
+    std::mutex mutex;
+    std::vector<std::int64_t> delivered;
+    std::atomic<int> retries{0};
+    std::atomic<bool> done{false};
+    for (int i = 0; i < 3; ++i) {
+        threads.emplace_back([&] {
+            while (!done) {
+                for (const Delivery& delivery : take(7, 50)) {
+                    if (delivery.attempt == 1 && delivery.alert_id % 3 == 0) {
+                        ++retries;
+                        settle(delivery.alert_id, Outcome::kRetry, 0);
+                    } else if (delivery.alert_id % 5 == 0 && delivery.attempt == 2) {
+                        settle(delivery.alert_id, Outcome::kRetry, 0);
+                    } else {
+                        settle(delivery.alert_id, Outcome::kDelivered);
+                        const std::lock_guard lock(mutex);
+                        delivered.push_back(delivery.alert_id);
+                        done = delivered.size() >= kAlerts;
+                    }
+                }
+            }
+        });
+    }
+    append_range(1, kAlerts);
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    std::sort(delivered.begin(), delivered.end());
+    EXPECT_EQ(delivered.size(), kAlerts);
+    EXPECT_EQ(std::adjacent_find(delivered.begin(), delivered.end()), delivered.end());
+    EXPECT_EQ(retries, 100);
+    EXPECT_FALSE(log_.has("ignored"));
+    open();
+    EXPECT_EQ(counts().open, 0);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT count(*) FROM attempt"), std::vector<std::string>{"420"});
+}
+
+TEST_F(InboxDeliveryTest, BlockedTakerGetsWhatArrives) {
+    open();
+    std::thread sender([&] { append(alert(1, {"a"})); });
+    EXPECT_EQ(take_ids(1, 60'000), Ids{1});
+    sender.join();
+    std::thread settler([&] { settle(1, Outcome::kRetry, 0); });
+    EXPECT_EQ(take_ids(1, 60'000), Ids{1});
+    settler.join();
+    std::thread giver([&] { inbox_->give_back("a", {1}); });
+    EXPECT_EQ(take_ids(1, 60'000), Ids{1});
+    giver.join();
+}
+
+TEST_F(InboxDeliveryTest, WakeEndsEveryWaitFromThenOn) {
+    open();
+    std::vector<std::thread> takers;
+    for (int i = 0; i < 3; ++i) {
+        takers.emplace_back([&] { EXPECT_EQ(take_ids(1, 60'000), Ids{}); });
+    }
+    inbox_->wake_takers();
+    for (std::thread& taker : takers) {
+        taker.join();
+    }
+    EXPECT_EQ(take_ids(1, 60'000), Ids{});
+    append(alert(1, {"a"}));
+    EXPECT_EQ(take_ids(1, 60'000), Ids{1});
+}
+
+TEST_F(InboxDeliveryTest, CloseEndsABlockedTake) {
+    open();
+    std::atomic<bool> started{false};
+    std::thread taker([&] {
+        started = true;
+        const auto taken = inbox_->take("a", 1, 60'000);
+        EXPECT_FALSE(taken.ok());
+        EXPECT_EQ(taken.error().code, base::ErrorCode::kClosed);
+    });
+    while (!started) {
+        std::this_thread::yield();
+    }
+    inbox_->close();
+    taker.join();
+    settle(1, Outcome::kDelivered);
+    inbox_->give_back("a", {1});
+}
+
+TEST_F(InboxDeliveryTest, ReachesFromTheRealClock) {
+    auto opened = Inbox::open({folder_ / "real.db", {"a"}}, log_);
+    ASSERT_TRUE(opened.ok());
+    inbox_ = std::move(opened).value();
+    append(alert(1, {"a"}));
+    ASSERT_EQ(take_ids(), Ids{1});
+    settle(1, Outcome::kRetry, 20);
+    EXPECT_EQ(take_ids(1, 60'000), Ids{1});
+}
+
+}  // namespace
+}  // namespace incm::inbox::test

@@ -1,0 +1,197 @@
+#include "inbox_support.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace incm::inbox::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class InboxFileTest : public InboxTest {
+ protected:
+    /// Opening fails like this and leaves the folder and the bytes as they are.
+    void refuses(base::ErrorCode code) {
+        const auto names = folder_.names();
+        const std::string bytes = fs::is_regular_file(path()) ? read_bytes(path()) : "";
+        const auto opened = try_open();
+        ASSERT_FALSE(opened.ok());
+        EXPECT_EQ(opened.error().code, code) << opened.error().text;
+        EXPECT_NE(opened.error().text.find(path()), std::string::npos) << opened.error().text;
+        EXPECT_EQ(folder_.names(), names);
+        if (fs::is_regular_file(path())) {
+            EXPECT_EQ(read_bytes(path()), bytes);
+        }
+    }
+    /// Set a big-endian number in the header of the closed file.
+    void patch(std::size_t offset, std::uint32_t value) {
+        std::string bytes = read_bytes(path());
+        for (std::size_t i = 0; i < 4; ++i) {
+            bytes[offset + i] = static_cast<char>(value >> (24 - 8 * i) & 0xFF);
+        }
+        write_bytes(path(), bytes);
+    }
+    void make_and_forget_lock() {
+        open();
+        append(alert(1, {"a"}));
+        close();
+        fs::remove(path() + ".lock");
+    }
+};
+
+TEST_F(InboxFileTest, NewFileIsCompleteAndMarked) {
+    write_bytes(path() + ".new", "left by a crash");
+    write_bytes(path() + ".new-wal", "left by a crash");
+    open();
+    close();
+    EXPECT_EQ(folder_.names(), (std::vector<std::string>{"inbox.db", "inbox.db.lock"}));
+    EXPECT_EQ(read_bytes(path()).substr(68, 4), "INCM");
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{"1"});
+    EXPECT_EQ(rows(path(), "PRAGMA journal_mode"), std::vector<std::string>{"wal"});
+    EXPECT_EQ(rows(path(), "PRAGMA integrity_check"), std::vector<std::string>{"ok"});
+    EXPECT_EQ(rows(path(), "SELECT length(value) FROM meta WHERE key = 'inbox_id'"),
+              std::vector<std::string>{"16"});
+}
+
+TEST_F(InboxFileTest, ReopenKeepsEverything) {
+    open();
+    append_range(1, 3);
+    const std::string key = take(1).at(0).key;
+    inbox_->give_back("a", {1});
+    ASSERT_TRUE(inbox_->quarantine({1, "/alerts", "no alert", "[]"}).ok());
+    open();
+    EXPECT_EQ(counts().alerts, 3);
+    EXPECT_EQ(counts().open, 3);
+    EXPECT_EQ(counts().quarantined, 1);
+    EXPECT_TRUE(append(alert(2)).duplicate);
+    EXPECT_EQ(append(alert(4)).id, 4);
+    EXPECT_EQ(take(1).at(0).key, key);
+}
+
+TEST_F(InboxFileTest, LinkAndFileShareOneLock) {
+    open();
+    fs::create_symlink(path(), folder_ / "link.db");
+    const auto second = Inbox::open({folder_ / "link.db", {"a"}, clock_.source()}, log_);
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().code, base::ErrorCode::kInboxInUse);
+}
+
+TEST_F(InboxFileTest, SecondOpenIsRefusedWithTheProcessOfTheFirst) {
+    open();
+    const auto second = try_open();
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().code, base::ErrorCode::kInboxInUse);
+    EXPECT_NE(second.error().text.find("process " + std::to_string(getpid()) + ","),
+              std::string::npos);
+    append(alert(1));
+    inbox_->close();
+    EXPECT_TRUE(try_open().ok()) << "close() gives the file free";
+}
+
+TEST_F(InboxFileTest, SecondProcessIsRefused) {
+    open();
+    const pid_t child = fork();
+    if (child == 0) {
+        const auto second = try_open();
+        _exit(!second.ok() && second.error().code == base::ErrorCode::kInboxInUse ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    append(alert(1));
+}
+
+TEST_F(InboxFileTest, TextFileIsForeign) {
+    write_bytes(path(), std::string(5000, 't'));
+    refuses(base::ErrorCode::kInboxForeign);
+}
+
+TEST_F(InboxFileTest, ShortFileIsForeign) {
+    write_bytes(path(), std::string("SQLite format 3\0", 16));
+    refuses(base::ErrorCode::kInboxForeign);
+}
+
+TEST_F(InboxFileTest, EmptyFileIsForeign) {
+    write_bytes(path(), "");
+    refuses(base::ErrorCode::kInboxForeign);
+}
+
+TEST_F(InboxFileTest, OtherDatabaseIsForeign) {
+    run_sql(path(), "PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+    refuses(base::ErrorCode::kInboxForeign);
+}
+
+TEST_F(InboxFileTest, NewerVersionIsRefused) {
+    make_and_forget_lock();
+    patch(60, 2);
+    refuses(base::ErrorCode::kInboxNewer);
+    patch(60, 0xFFFFFFFF);
+    refuses(base::ErrorCode::kInboxNewer);
+}
+
+TEST_F(InboxFileTest, OlderVersionIsMigrated) {
+    run_sql(path(), "PRAGMA application_id=" + std::to_string(0x494E434D));
+    open();
+    append_range(1, 1);
+    open();
+    EXPECT_EQ(take_ids(), Ids{1});
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{"1"});
+}
+
+TEST_F(InboxFileTest, FailedMigrationChangesNothing) {
+    run_sql(path(), "PRAGMA application_id=" + std::to_string(0x494E434D) +
+                        "; CREATE TABLE lease(x); INSERT INTO lease VALUES (1)");
+    const auto opened = try_open();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxUnusable);
+    EXPECT_EQ(rows(path(), "SELECT name FROM sqlite_schema"), std::vector<std::string>{"lease"});
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{"0"});
+}
+
+TEST_F(InboxFileTest, GarbageAfterTheHeaderIsUnusable) {
+    make_and_forget_lock();
+    std::string bytes = read_bytes(path());
+    std::fill(bytes.begin() + 100, bytes.end(), '\x5a');
+    write_bytes(path(), bytes);
+    refuses(base::ErrorCode::kInboxUnusable);
+}
+
+TEST_F(InboxFileTest, FolderAtThePathIsUnusable) {
+    fs::create_directory(path());
+    refuses(base::ErrorCode::kInboxUnusable);
+}
+
+TEST_F(InboxFileTest, PipeAtThePathIsUnusable) {
+    ASSERT_EQ(mkfifo(path().c_str(), 0600), 0);
+    refuses(base::ErrorCode::kInboxUnusable);
+}
+
+TEST_F(InboxFileTest, LogWithoutItsFileIsNotThrownAway) {
+    write_bytes(path() + "-wal", "may hold acknowledged alerts");
+    refuses(base::ErrorCode::kInboxUnusable);
+    EXPECT_EQ(read_bytes(path() + "-wal"), "may hold acknowledged alerts");
+}
+
+TEST_F(InboxFileTest, MissingFolderIsUnusable) {
+    const auto opened = Inbox::open({folder_ / "none/inbox.db", {}, clock_.source()}, log_);
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxUnusable);
+    EXPECT_NE(opened.error().text.find("none of the inbox does not exist: create it"),
+              std::string::npos);
+}
+
+TEST_F(InboxFileTest, ReadOnlyFolderIsUnusable) {
+    // No user can make files there, not even root.
+    const auto opened = Inbox::open({"/proc/self/inbox.db", {}, clock_.source()}, log_);
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxUnusable);
+    EXPECT_NE(opened.error().text.find("write access"), std::string::npos) << opened.error().text;
+}
+
+TEST_F(InboxFileTest, PluginNamesAreUniqueAndNotEmpty) {
+    EXPECT_EQ(try_open({"a", "a"}).error().code, base::ErrorCode::kBadConfig);
+    EXPECT_EQ(try_open({""}).error().code, base::ErrorCode::kBadConfig);
+    EXPECT_EQ(folder_.names(), std::vector<std::string>{});
+}
+
+}  // namespace
+}  // namespace incm::inbox::test
