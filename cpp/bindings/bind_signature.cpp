@@ -103,7 +103,12 @@ void bind_signature(py::module_& module) {
     module.def(
         "canonical_json",
         [](const py::bytes& body) {
-            return py::bytes(value_or_throw(base::canonical_json(std::string(body))));
+            const base::Result<std::string> text = base::canonical_json(std::string(body));
+            if (!text.ok()) {
+                // A caller asks one question here, so there is one error, whatever the reason.
+                throw base::Failure({base::ErrorCode::kNoCanonicalForm, text.error().text});
+            }
+            return py::bytes(text.value());
         },
         py::arg("body"), R"(Write a JSON text the way CPython 3.11 writes it.
 

@@ -23,7 +23,7 @@ struct Verdict {
     Refusal refusal = Refusal::kNone;
     SignedForm form = SignedForm::kRaw;  ///< meaningful when ok()
     std::size_t secret_index = 0;        ///< which secret fitted; meaningful when ok()
-    std::string canonical;               ///< the verified text when form is kCanonical, else empty
+    std::string canonical = {};          ///< the verified text when form is kCanonical, else empty
 
     [[nodiscard]] bool ok() const noexcept { return refusal == Refusal::kNone; }
     /// The text that verified and that alone may be used from here on: body or canonical.

@@ -13,9 +13,10 @@ class Secret {
  public:
     explicit Secret(std::string bytes) : bytes_(std::move(bytes)) {}
     Secret(const Secret&) = default;
-    Secret& operator=(const Secret&) = default;
     Secret(Secret&&) = default;
-    Secret& operator=(Secret&&) = default;
+    // Assignment could free the old bytes unwiped; nobody needs it.
+    Secret& operator=(const Secret&) = delete;
+    Secret& operator=(Secret&&) = delete;
     ~Secret();
 
     /// The bytes. Never hand them to a log, an error text or an answer.
