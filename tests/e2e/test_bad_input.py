@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from incm_webhook.testing import Receiver, make_alert
 
 from incm_webhook import sign
+from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
 

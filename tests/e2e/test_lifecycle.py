@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from e2e.conftest import Reports
-
 from incm_webhook import sign
 from incm_webhook.testing import Receiver, make_alert
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from conftest import GOLDEN
 from e2e.conftest import Reports
-
 from incm_webhook import Alert, canonical_json, sign
 from incm_webhook.samples import WIRES, spell
 from incm_webhook.testing import Receiver, make_alert
