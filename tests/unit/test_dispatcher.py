@@ -1,0 +1,335 @@
+"""Every outcome of a handler is settled, and one plugin never touches another."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from incm_webhook import Alert, Context, Reject, Retry, registry
+from incm_webhook._core import ClosedError
+from incm_webhook.dispatcher import Dispatcher
+from incm_webhook.settings import PluginSettings
+from incm_webhook.testing import make_alert
+
+DEADLINE_S = 30.0  # only a test that fails waits so long
+
+
+@dataclass(frozen=True)
+class FakeDelivery:
+    alert_id: int
+    plugin: str
+    attempt: int = 1
+    age: float = 0.0
+    alert: Alert = field(default_factory=lambda: make_alert("reboot"))
+    endpoint: str = "/webhook"
+    received_at: datetime = datetime.fromtimestamp(0, UTC)
+
+    @property
+    def key(self) -> str:
+        return f"{self.alert_id}-{self.plugin}"
+
+
+class FakeReceiver:
+    """Hands out what it was given, and keeps what was settled."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._due: dict[str, deque[FakeDelivery]] = {}
+        self._woken = False
+        self.settled: list[tuple[str, int, Any]] = []
+        self.returned: list[int] = []
+
+    def offer(self, *deliveries: FakeDelivery) -> None:
+        with self._changed:
+            for one in deliveries:
+                self._due.setdefault(one.plugin, deque()).append(one)
+            self._changed.notify_all()
+
+    def take(self, plugin: str, max_items: int, timeout: float) -> list[FakeDelivery]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._due.get(plugin) or self._woken, timeout)
+            due = self._due.get(plugin, deque())
+            return [due.popleft() for _ in range(min(max_items, len(due)))]
+
+    def _settle(self, outcome: str, delivery: FakeDelivery, detail: Any) -> None:
+        with self._changed:
+            self.settled.append((outcome, delivery.alert_id, detail))
+            self._changed.notify_all()
+
+    def delivered(self, delivery: FakeDelivery, duration: float) -> None:
+        self._settle("delivered", delivery, None)
+
+    def retry(self, delivery: FakeDelivery, delay: float, error: str, duration: float) -> None:
+        self._settle("retry", delivery, (delay, error))
+
+    def dead(self, delivery: FakeDelivery, error: str, duration: float) -> None:
+        self._settle("dead", delivery, error)
+
+    def give_back(self, deliveries: Sequence[FakeDelivery]) -> None:
+        self.returned += [one.alert_id for one in deliveries]
+
+    def wake_takers(self) -> None:
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def wait_settled(self, count: int) -> list[tuple[str, int, Any]]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.settled) >= count, DEADLINE_S)
+            return list(self.settled)
+
+
+Start = Callable[..., FakeReceiver]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    running: list[Dispatcher] = []
+
+    def start_plugins(*handlers: Callable[..., Any], **settings: Any) -> FakeReceiver:
+        receiver = FakeReceiver()
+        plugins = [
+            registry.load_object(
+                handler, PluginSettings(use="x", name=getattr(handler, "__name__", "x"), **settings)
+            )
+            for handler in handlers
+        ]
+        dispatcher = Dispatcher(receiver, plugins)  # type: ignore[arg-type]
+        dispatcher.start()
+        running.append(dispatcher)
+        return receiver
+
+    yield start_plugins
+    for dispatcher in running:
+        dispatcher.stop(0.0)
+
+
+def test_a_return_is_a_delivery(start: Start) -> None:
+    def ok(alert: Alert) -> None:
+        pass
+
+    receiver = start(ok)
+    receiver.offer(FakeDelivery(1, "ok"), FakeDelivery(2, "ok"))
+    assert sorted(one[:2] for one in receiver.wait_settled(2)) == [
+        ("delivered", 1),
+        ("delivered", 2),
+    ]
+
+
+def test_retry_after_is_taken_at_its_word(start: Start) -> None:
+    def later(alert: Alert) -> None:
+        raise Retry(after=42)
+
+    receiver = start(later)
+    receiver.offer(FakeDelivery(1, "later"))
+    outcome, _, (delay, _) = receiver.wait_settled(1)[0]
+    assert (outcome, delay) == ("retry", 42)
+
+
+def test_an_exception_backs_off_and_is_told(start: Start) -> None:
+    def broken(alert: Alert) -> None:
+        raise ValueError("no Slack\ntoday")
+
+    receiver = start(broken, retry={"first": 8, "factor": 2, "max": 20})
+    receiver.offer(FakeDelivery(1, "broken", attempt=1), FakeDelivery(2, "broken", attempt=3))
+    delays = {number: detail for _, number, detail in receiver.wait_settled(2)}
+    assert 4 <= delays[1][0] <= 8
+    assert 10 <= delays[2][0] <= 20
+    assert delays[1][1].startswith(r"ValueError: no Slack\ntoday (")
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt(), MemoryError()])
+def test_no_exception_gets_past_the_worker(start: Start, error: BaseException) -> None:
+    def wild(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 1:
+            raise error
+
+    receiver = start(wild, concurrency=1)
+    receiver.offer(FakeDelivery(1, "wild"), FakeDelivery(2, "wild"))
+    assert [one[:2] for one in receiver.wait_settled(2)] == [("retry", 1), ("delivered", 2)]
+
+
+def test_reject_is_dead_at_once_and_age_gives_up(start: Start) -> None:
+    def picky(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 1:
+            raise Reject("not mine")
+        raise ValueError("still broken")
+
+    receiver = start(picky, retry={"give_up": 60})
+    receiver.offer(FakeDelivery(1, "picky"))
+    assert receiver.wait_settled(1)[0] == ("dead", 1, "not mine")
+    receiver.offer(FakeDelivery(2, "picky", age=59.0))
+    assert receiver.wait_settled(2)[1][0] == "retry"
+    receiver.offer(FakeDelivery(3, "picky", age=60.0))
+    assert receiver.wait_settled(3)[2][0] == "dead"
+
+
+def test_as_many_run_at_once_as_the_settings_say(start: Start) -> None:
+    together = threading.Barrier(3, timeout=DEADLINE_S)
+
+    def meet(alert: Alert) -> None:
+        together.wait()
+
+    receiver = start(meet, concurrency=3)
+    receiver.offer(*(FakeDelivery(number, "meet") for number in range(3)))
+    assert {one[0] for one in receiver.wait_settled(3)} == {"delivered"}
+
+
+def test_a_hanging_handler_is_settled_replaced_and_its_late_result_ignored(start: Start) -> None:
+    hang = threading.Event()
+
+    def hanging(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 1:
+            hang.wait(DEADLINE_S)
+
+    receiver = start(hanging, concurrency=1, timeout=0.05)
+    receiver.offer(FakeDelivery(1, "hanging"), FakeDelivery(2, "hanging"))
+    settled = receiver.wait_settled(2)
+    assert [one[:2] for one in settled] == [("retry", 1), ("delivered", 2)]
+    assert "no result within 0.05 s" in settled[0][2][1]
+    hang.set()
+    receiver.offer(FakeDelivery(3, "hanging"))
+    assert [one[:2] for one in receiver.wait_settled(3)][2] == ("delivered", 3)
+
+
+def test_a_plugin_whose_handlers_all_hang_delays_no_other(start: Start) -> None:
+    hang = threading.Event()
+
+    def hanging(alert: Alert) -> None:
+        hang.wait(DEADLINE_S)
+
+    def ok(alert: Alert) -> None:
+        pass
+
+    receiver = start(hanging, ok, concurrency=2, timeout=0.05)
+    receiver.offer(*(FakeDelivery(number, "hanging") for number in range(9)))
+    receiver.offer(*(FakeDelivery(100 + number, "ok") for number in range(9)))
+    done = set()
+    for count in range(1, 14):  # 9 deliveries, and the 4 attempts that may hang
+        done = {number for outcome, number, _ in receiver.wait_settled(count) if number >= 100}
+    assert done == set(range(100, 109))
+    hang.set()
+
+
+def test_an_asynchronous_handler_is_cancelled_after_its_time_out(start: Start) -> None:
+    cancelled = threading.Event()
+
+    async def forever(alert: Alert) -> None:
+        import asyncio
+
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    receiver = start(forever, timeout=0.05)
+    receiver.offer(FakeDelivery(1, "forever"))
+    assert receiver.wait_settled(1)[0][0] == "retry"
+    assert cancelled.wait(DEADLINE_S)
+
+
+def test_all_calls_of_an_asynchronous_plugin_share_a_loop(start: Start) -> None:
+    loops = []
+
+    class Remember:
+        async def setup(self) -> None:
+            import asyncio
+
+            loops.append(asyncio.get_running_loop())
+
+        async def handle(self, alert: Alert) -> None:
+            import asyncio
+
+            loops.append(asyncio.get_running_loop())
+
+    receiver = start(Remember)
+    receiver.offer(*(FakeDelivery(number, "Remember") for number in range(4)))
+    receiver.wait_settled(4)
+    assert len(loops) == 5
+    assert len(set(map(id, loops))) == 1
+
+
+def test_what_failed_before_is_not_batched(start: Start) -> None:
+    sizes = []
+    gate = threading.Event()
+
+    class Batches:
+        def setup(self) -> None:
+            gate.wait(DEADLINE_S)
+
+        def handle_batch(self, alerts: list[Alert], ctx: Context) -> None:
+            sizes.append([one.alert_id for one in ctx.each])
+
+    receiver = start(Batches, concurrency=1)
+    receiver.offer(*(FakeDelivery(number, "Batches") for number in (1, 2)))
+    receiver.offer(FakeDelivery(3, "Batches", attempt=2))
+    receiver.offer(*(FakeDelivery(number, "Batches") for number in (4, 5)))
+    gate.set()
+    receiver.wait_settled(5)
+    assert sizes == [[1, 2], [3], [4, 5]]
+
+
+def test_set_up_is_tried_again_until_it_works(start: Start) -> None:
+    tries = []
+
+    class Late:
+        def setup(self) -> None:
+            tries.append(1)
+            if len(tries) < 3:
+                raise ConnectionError("the broker is down")
+
+        def handle(self, alert: Alert) -> None:
+            pass
+
+    receiver = start(Late, retry={"first": 0.01, "max": 0.01})
+    receiver.offer(FakeDelivery(1, "Late"))
+    assert receiver.wait_settled(1)[0][:2] == ("delivered", 1)
+    assert len(tries) == 3
+
+
+def test_a_stop_gives_back_what_was_taken_but_not_begun() -> None:
+    begun = threading.Event()
+    go = threading.Event()
+
+    def slow(alert: Alert) -> None:
+        begun.set()
+        go.wait(DEADLINE_S)
+
+    receiver = FakeReceiver()
+    plugin = registry.load_object(slow, PluginSettings(use="x", name="slow", concurrency=1))
+    receiver.take = lambda *_: [FakeDelivery(number, "slow") for number in (1, 2, 3)]  # type: ignore[method-assign, assignment, return-value]
+    dispatcher = Dispatcher(receiver, [plugin])  # type: ignore[arg-type]
+    dispatcher.start()
+    assert begun.wait(DEADLINE_S)
+    stopper = threading.Thread(target=dispatcher.stop, args=(time.monotonic() + DEADLINE_S,))
+    stopper.start()
+    assert plugin.name == "slow"
+    receiver._changed.acquire()
+    receiver._changed.wait_for(lambda: receiver._woken, DEADLINE_S)
+    receiver._changed.release()
+    go.set()
+    stopper.join(DEADLINE_S)
+    assert receiver.settled == [("delivered", 1, None)]
+    assert receiver.returned == [2, 3]
+
+
+def test_a_closed_inbox_ends_the_workers_quietly(start: Start) -> None:
+    def ok(alert: Alert) -> None:
+        pass
+
+    receiver = FakeReceiver()
+    plugin = registry.load_object(ok, PluginSettings(use="x", name="ok"))
+
+    def closed(*_: object) -> list[FakeDelivery]:
+        raise ClosedError("the inbox is closed")
+
+    receiver.take = closed  # type: ignore[method-assign, assignment]
+    dispatcher = Dispatcher(receiver, [plugin])  # type: ignore[arg-type]
+    dispatcher.start()
+    assert dispatcher.stop(time.monotonic() + DEADLINE_S)
