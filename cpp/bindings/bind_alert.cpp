@@ -325,11 +325,8 @@ void bind_alert(py::module_& module) {
                  return py::isinstance<Alert>(other) && self.raw == other.cast<const Alert&>().raw;
              })
         .def("__hash__", [](const Alert& self) { return py::hash(py::bytes(self.raw)); })
-        .def("__reduce__",
-             [](const py::object& self) {
-                 return py::make_tuple(py::type::of<Alert>().attr("from_json"),
-                                       py::make_tuple(self.attr("raw")));
-             })
+        .def(py::pickle([](const Alert& self) { return py::make_tuple(py::bytes(self.raw)); },
+                        [](const py::tuple& state) { return from_json(state[0]); }))
         .def("__repr__", &repr);
 }
 

@@ -1,5 +1,7 @@
 """Takes due deliveries out of the inbox, runs the plugins, and settles what became of each."""
 
+from __future__ import annotations
+
 import contextlib
 import inspect
 import logging
@@ -8,14 +10,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from incm_webhook._core import ClosedError, Delivery, InboxError
+from incm_webhook.errors import ClosedError, InboxError
 from incm_webhook.event_loop import EventLoop
 from incm_webhook.handler import LoadedPlugin
 from incm_webhook.log import describe
 from incm_webhook.plugin import Reject, Retry
 from incm_webhook.retry import delay, gives_up
+
+if TYPE_CHECKING:
+    from incm_webhook._core import Delivery
 
 _TAKE_WAIT_S = 30.0  # how long an idle worker sleeps in the core; a stop wakes it at once
 _MAX_TAKEN = 64  # deliveries taken at once: enough to make the lease's commit cheap
@@ -173,6 +178,8 @@ class PluginRunner:
                     return
         except ClosedError:
             _log.debug("plugin %s: the inbox is closed", self._plugin.name)
+        except Exception as error:  # a defect of ours must not end in silence
+            _log.critical("plugin %s: a worker failed: %s", self._plugin.name, describe(error))
         finally:
             with self._state:
                 self._workers.discard(threading.current_thread())

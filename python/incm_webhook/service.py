@@ -12,9 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from incm_webhook import registry
-from incm_webhook._core import ConfigError, Endpoint, Filter, Receiver, Route
+from incm_webhook._core import Endpoint, Filter, Receiver, Route
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
+from incm_webhook.errors import ConfigError
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 
 _log = logging.getLogger("incm_webhook.service")

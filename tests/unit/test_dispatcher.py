@@ -27,7 +27,7 @@ class FakeDelivery:
     age: float = 0.0
     alert: Alert = field(default_factory=lambda: make_alert("reboot"))
     endpoint: str = "/webhook"
-    received_at: datetime = datetime.fromtimestamp(0, UTC)
+    received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     @property
     def key(self) -> str:
@@ -303,7 +303,7 @@ def test_a_stop_gives_back_what_was_taken_but_not_begun() -> None:
 
     receiver = FakeReceiver()
     plugin = registry.load_object(slow, PluginSettings(use="x", name="slow", concurrency=1))
-    receiver.take = lambda *_: [FakeDelivery(number, "slow") for number in (1, 2, 3)]  # type: ignore[method-assign, assignment, return-value]
+    receiver.take = lambda *_: [FakeDelivery(number, "slow") for number in (1, 2, 3)]  # type: ignore[method-assign]
     dispatcher = Dispatcher(receiver, [plugin])  # type: ignore[arg-type]
     dispatcher.start()
     assert begun.wait(DEADLINE_S)

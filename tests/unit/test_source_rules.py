@@ -1,0 +1,97 @@
+"""The architecture, read off the sources: layers, owners of third-party headers, sizes."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "cpp" / "incm"
+# A layer may include itself and what stands after it; those of one group do not know each other.
+LAYERS = [["receiver"], ["http"], ["ingest"], ["inbox", "auth", "model"], ["base"]]
+OWNERS = {
+    "Poco/Net/": "http",
+    "openssl/": "auth",
+    "simdjson": "model",
+    "sqlite3": "inbox",
+    "pybind11/": "bindings",
+}
+INCLUDE = re.compile(r'^#include ["<]([^">]+)[">]', re.MULTILINE)
+
+cpp_files = sorted([*CORE.rglob("*.h"), *CORE.rglob("*.cpp")])
+binding_files = sorted((ROOT / "cpp" / "bindings").iterdir())
+python_files = sorted([*(ROOT / "python").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def below(layer: str) -> set[str]:
+    group = next(index for index, layers in enumerate(LAYERS) if layer in layers)
+    return {layer, *(one for layers in LAYERS[group + 1 :] for one in layers)}
+
+
+def test_there_is_something_to_read() -> None:
+    assert len(cpp_files) > 30
+    assert {path.parent.name for path in cpp_files} == {one for group in LAYERS for one in group}
+    assert len(python_files) > 10
+
+
+@pytest.mark.parametrize("path", cpp_files, ids=names(cpp_files))
+def test_includes_point_down(path: Path) -> None:
+    for included in INCLUDE.findall(path.read_text()):
+        if included.startswith("incm/"):
+            assert included.split("/")[1] in below(path.parent.name), included
+
+
+@pytest.mark.parametrize("path", cpp_files + binding_files, ids=names(cpp_files + binding_files))
+def test_third_party_headers_have_one_owner(path: Path) -> None:
+    for included in INCLUDE.findall(path.read_text()):
+        for prefix, owner in OWNERS.items():
+            if included.startswith(prefix):
+                assert path.parent.name == owner, included
+                assert path.suffix == ".cpp" or owner == "bindings", included
+
+
+def test_no_native_thread_takes_the_gil() -> None:
+    for path in cpp_files + binding_files:
+        assert "gil_scoped_acquire" not in path.read_text(), path
+
+
+def test_only_the_edges_import_the_native_core() -> None:
+    allowed = {"__init__.py", "errors.py", "service.py", "testing.py"}
+    for path in python_files:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.module == "incm_webhook._core":
+                assert path.name in allowed, path
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "plugins").glob("*.py")), ids=lambda path: path.stem
+)
+def test_bundled_plugins_use_public_names_only(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.module.startswith("incm_webhook."), node.module
+
+
+@pytest.mark.parametrize(
+    "path",
+    cpp_files + binding_files + python_files,
+    ids=names(cpp_files + binding_files + python_files),
+)
+def test_files_have_one_subject(path: Path) -> None:
+    limit = 200 if path.suffix == ".h" else 350
+    assert len(path.read_text().splitlines()) <= limit
+
+
+def test_no_python_function_is_long() -> None:
+    for path in python_files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                doc = ast.get_docstring(node, clean=False)
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                lines -= len(doc.splitlines()) if doc else 0
+                assert lines <= 60, f"{path}:{node.lineno} {node.name} has {lines} lines"
