@@ -38,7 +38,7 @@ def spell(value: Any, pick: Any) -> str:
     """Write a value in one of its many spellings."""
 
     def space() -> str:
-        return pick(st.sampled_from(["", "", " ", "\n", "\t\r "]))
+        return str(pick(st.sampled_from(["", "", " ", "\n", "\t\r "])))
 
     def character(c: str) -> str:
         escaped = json.dumps(c)[1:-1]
@@ -48,7 +48,7 @@ def spell(value: Any, pick: Any) -> str:
             f"\\u{int.from_bytes(pair, 'big'):04x}"
             for pair in re.findall(rb"(?s)..", c.encode("utf-16-be"))
         )
-        return pick(st.sampled_from([c, escaped, unit, unit.upper().replace("\\U", "\\u")]))
+        return str(pick(st.sampled_from([c, escaped, unit, unit.upper().replace("\\U", "\\u")])))
 
     if isinstance(value, str):
         return '"' + "".join(map(character, value)) + '"'
