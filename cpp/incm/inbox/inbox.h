@@ -110,7 +110,8 @@ class Inbox {
     /// Store an alert and one delivery for each of its plugins, unless it is a duplicate.
     ///
     /// Blocks until the commit's fsync returned, so that the answer may be 200.
-    /// Errors:  kStoreFailed (full, I/O error; nothing was stored), kClosed.
+    /// Errors:  kStoreFailed (full, I/O error; nothing was stored), kClosed;
+    ///          kBadConfig for a plugin that open() was not told.
     [[nodiscard]] base::Result<Stored> append(NewAlert alert);
 
     /// Keep an authentic body that is no alert. Bounded: the oldest go when there are more than
@@ -139,6 +140,9 @@ class Inbox {
     void settle(std::vector<Settlement> settlements);
 
     /// Give taken deliveries back unattempted, due at once, without counting an attempt.
+    ///
+    /// They can be taken when this returns; their lease ends with the next commit, so that a crash
+    /// before it does count. What is not taken is ignored and logged.
     void give_back(const std::string& plugin, const std::vector<std::int64_t>& alert_ids);
 
     /// Make every waiting take() return now, and every later one return at once with what is due.
@@ -147,8 +151,9 @@ class Inbox {
     /// Count rows. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Counts> counts();
 
-    /// Whether an fsync failed since open(). Every later append(), quarantine() and take() fails
-    /// with kStoreFailed then, and the process should end (promise P8).
+    /// Whether an fsync failed since open(). Every later append() and quarantine(), and every
+    /// take() that finds something, fails with kStoreFailed then: the process should end (promise
+    /// P8).
     [[nodiscard]] bool failed() const noexcept;
 
     /// Refuse new work, commit what waits, checkpoint and close the file. Idempotent.

@@ -1,7 +1,5 @@
 #include "incm/inbox/reader.h"
 
-#include <sqlite3.h>
-
 #include "incm/inbox/database_file.h"
 
 namespace incm::inbox {
@@ -45,7 +43,7 @@ void Reader::fresh(std::int64_t plugin_id, std::int64_t cursor, std::size_t limi
 void Reader::load(std::int64_t alert_id, Delivery& into) {
     Rows rows = alert_.query(alert_id);
     if (!rows.next()) {
-        throw SqlError(SQLITE_CORRUPT, "alert " + std::to_string(alert_id) + " is missing");
+        throw SqlError::contradiction("alert " + std::to_string(alert_id) + " is missing");
     }
     into.received_at_ms = rows.integer(0);
     into.endpoint = rows.bytes(1);

@@ -32,6 +32,10 @@ int remember_wal_pages(void* target, sqlite3*, const char*, int pages) {
 
 }  // namespace
 
+SqlError SqlError::contradiction(const std::string& text) {
+    return {SQLITE_CORRUPT, text};
+}
+
 bool SqlError::sync_failed() const noexcept {
     return code_ == SQLITE_IOERR_FSYNC || code_ == SQLITE_IOERR_DIR_FSYNC;
 }

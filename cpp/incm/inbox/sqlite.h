@@ -17,6 +17,8 @@ class SqlError : public std::runtime_error {
  public:
     /// code: an extended result code.
     SqlError(int code, const std::string& text) : std::runtime_error(text), code_(code) {}
+    /// For rows that contradict each other.
+    [[nodiscard]] static SqlError contradiction(const std::string& text);
     [[nodiscard]] int code() const noexcept { return code_; }
     /// Whether the kernel may have dropped pages that it reported as written (promise P8).
     [[nodiscard]] bool sync_failed() const noexcept;

@@ -59,7 +59,7 @@ base::Status Writer::run(Operation& operation) {
     if (wake) {
         work_added_.notify_one();
     }
-    batch->done.wait(0, std::memory_order_acquire);
+    batch->done.wait();
     if (batch->error) {
         return *batch->error;
     }
@@ -109,8 +109,7 @@ void Writer::loop() {
             }
         }
         work.batch->error = error;
-        work.batch->done.store(1, std::memory_order_release);
-        work.batch->done.notify_all();
+        work.batch->done.open();
         checkpoint_if_long();
     }
 }

@@ -13,6 +13,7 @@
 #include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/one_shot.h"
 #include "incm/inbox/sqlite.h"
 #include "incm/inbox/tables.h"
 
@@ -64,7 +65,7 @@ class Writer {
  private:
     /// What the waiting threads of one transaction share; outlives the one that leaves last.
     struct Batch {
-        std::atomic<int> done{0};
+        OneShot done;
         std::optional<base::Error> error;
     };
     /// Everything of one transaction.
