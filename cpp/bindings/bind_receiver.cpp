@@ -155,7 +155,8 @@ void bind_delivery(py::module_& module) {
     py::class_<DeliveryView>(module, "Delivery", R"(One alert on its way to one plugin.
 
 Shape:   `alert`; `alert_id` its number in the inbox; `plugin`; `key` the same on every attempt; `attempt` 1 for the
-         first; `received_at` an aware datetime; `endpoint` the path that took it.
+         first; `received_at` an aware datetime; `age` seconds since the delivery was made, whatever the wall
+         clock did; `endpoint` the path that took it.
 Threads: immutable.)")
         .def_readonly("alert", &DeliveryView::alert)
         .def_property_readonly("alert_id",
@@ -168,6 +169,10 @@ Threads: immutable.)")
         .def_property_readonly("received_at",
                                [](const DeliveryView& self) {
                                    return to_datetime(self.delivery.received_at_ms * 1000);
+                               })
+        .def_property_readonly("age",
+                               [](const DeliveryView& self) {
+                                   return static_cast<double>(self.delivery.age_ms) / 1e3;
                                })
         .def_property_readonly("endpoint",
                                [](const DeliveryView& self) { return self.delivery.endpoint; });

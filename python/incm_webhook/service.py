@@ -118,19 +118,24 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         _log.info("listening on http://%s%s (%s)", receiver.address, one.path, signed)
     if settings.server.ready_file is not None:
         write_ready_file(settings.server.ready_file, receiver, settings.endpoint[0].path)
-    signals.wait(lambda: _reload(receiver, load))
+    signals.wait(lambda: _reload(receiver, settings, load))
     return _stop(receiver, dispatcher, settings.server.grace)
 
 
-def _reload(receiver: Receiver, load: Callable[[], Settings]) -> None:
+def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:
     """Take new endpoints and secrets; a broken configuration changes nothing."""
     try:
         settings = load()
         receiver.set_endpoints(endpoints_of(settings.endpoint))
     except ConfigError as error:
         _log.error("reload failed, everything stays as it was: %s", error)
-    else:
-        _log.info("reloaded endpoints and secrets")
+        return
+    for warning in settings.warnings:
+        _log.warning(warning)
+    _log.info("reloaded endpoints and secrets")
+    for table in ("server", "inbox", "plugin"):
+        if getattr(settings, table) != getattr(running, table):
+            _log.warning("the new [%s] settings count from the next start on", table)
 
 
 def _stop(receiver: Receiver, dispatcher: Dispatcher, grace_s: float) -> int:

@@ -71,6 +71,18 @@ TEST_F(InboxDeliveryTest, RetryIsDueAfterItsPause) {
     EXPECT_EQ(counts().open, 1);
 }
 
+TEST_F(InboxDeliveryTest, AgeGoesByTheInboxClock) {
+    open();
+    append_range(1, 1);
+    clock_.pass(500);
+    clock_.wall_ms += 3'600'000;
+    ASSERT_EQ(take().front().age_ms, 500);
+    settle(1, Outcome::kRetry, 0);
+    flush();
+    clock_.pass(200);
+    EXPECT_EQ(take().front().age_ms, 700) << "a retry made the delivery young again";
+}
+
 TEST_F(InboxDeliveryTest, RetryKeepsItsDueTimeOverARestart) {
     open();
     append_range(1, 1);

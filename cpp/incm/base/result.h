@@ -48,7 +48,7 @@ struct Error {
 /// Thrown for broken set-up and for programming errors only; expected failures are a Result.
 class Failure : public std::runtime_error {
  public:
-    explicit Failure(Error error) : std::runtime_error(error.text), code_(error.code) {}
+    explicit Failure(const Error& error) : std::runtime_error(error.text), code_(error.code) {}
     [[nodiscard]] ErrorCode code() const noexcept { return code_; }
 
  private:

@@ -14,9 +14,11 @@ class Secret {
     explicit Secret(std::string bytes) : bytes_(std::move(bytes)) {}
     Secret(const Secret&) = default;
     Secret(Secret&&) = default;
-    // Assignment could free the old bytes unwiped; nobody needs it.
-    Secret& operator=(const Secret&) = delete;
-    Secret& operator=(Secret&&) = delete;
+    /// By value, so that the old bytes are wiped with the argument.
+    Secret& operator=(Secret other) noexcept {
+        bytes_.swap(other.bytes_);
+        return *this;
+    }
     ~Secret();
 
     /// The bytes. Never hand them to a log, an error text or an answer.

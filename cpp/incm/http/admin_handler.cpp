@@ -14,7 +14,6 @@ namespace incm::http {
 
 namespace {
 
-using base::Error;
 using base::ErrorCode;
 using Poco::Net::HTTPServerRequest;
 using Poco::Net::HTTPServerResponse;

@@ -46,9 +46,13 @@ std::optional<std::size_t> read_number(std::string_view digits, std::size_t base
     std::size_t value = 0;
     for (const char c : digits) {
         std::size_t digit = 16;
-        if (c >= '0' && c <= '9') digit = static_cast<std::size_t>(c - '0');
-        if (c >= 'a' && c <= 'f') digit = static_cast<std::size_t>(c - 'a' + 10);
-        if (c >= 'A' && c <= 'F') digit = static_cast<std::size_t>(c - 'A' + 10);
+        if (c >= '0' && c <= '9') {
+            digit = static_cast<unsigned char>(c) - std::size_t{'0'};
+        } else if (c >= 'a' && c <= 'f') {
+            digit = static_cast<unsigned char>(c) - std::size_t{'a'} + 10;
+        } else if (c >= 'A' && c <= 'F') {
+            digit = static_cast<unsigned char>(c) - std::size_t{'A'} + 10;
+        }
         if (digit >= base) return std::nullopt;
         value = std::min(value * base + digit, kTooLarge);
     }

@@ -60,6 +60,7 @@ struct Delivery {
     std::string key;  ///< the same on every attempt, unique among all deliveries of all inboxes
     std::int64_t attempt;         ///< 1 for the first
     std::int64_t received_at_ms;  ///< wall clock
+    std::int64_t age_ms;          ///< since the delivery was made, by the inbox clock
     std::string endpoint;
     std::string text;  ///< the verified text
 };

@@ -1,5 +1,7 @@
 #include "incm/inbox/reader.h"
 
+#include <algorithm>
+
 #include "incm/inbox/database_file.h"
 
 namespace incm::inbox {
@@ -12,7 +14,10 @@ Reader::Reader(const std::string& path)
       fresh_(*database_,
              "SELECT alert_id FROM delivery WHERE plugin_id = ?1 AND alert_id > ?2"
              " AND attempts = 0 AND dead = 0 ORDER BY alert_id LIMIT ?3"),
-      alert_(*database_, "SELECT received_at_ms, endpoint, text FROM alert WHERE id = ?1") {}
+      alert_(*database_,
+             "SELECT a.received_at_ms, a.endpoint, a.text, d.created_at_ms"
+             " FROM alert a JOIN delivery d ON d.plugin_id = ?2 AND d.alert_id = a.id"
+             " WHERE a.id = ?1") {}
 
 Reader::Retries Reader::retries(std::int64_t plugin_id, std::int64_t now_ms, std::size_t limit,
                                 const std::function<bool(std::int64_t)>& taken) {
@@ -40,14 +45,16 @@ void Reader::fresh(std::int64_t plugin_id, std::int64_t cursor, std::size_t limi
     }
 }
 
-void Reader::load(std::int64_t alert_id, Delivery& into) {
-    Rows rows = alert_.query(alert_id);
+void Reader::load(std::int64_t plugin_id, std::int64_t alert_id, std::int64_t now_ms,
+                  Delivery& into) {
+    Rows rows = alert_.query(alert_id, plugin_id);
     if (!rows.next()) {
         throw SqlError::contradiction("alert " + std::to_string(alert_id) + " is missing");
     }
     into.received_at_ms = rows.integer(0);
     into.endpoint = rows.bytes(1);
     into.text = rows.bytes(2);
+    into.age_ms = std::max<std::int64_t>(0, now_ms - rows.integer(3));
 }
 
 }  // namespace incm::inbox

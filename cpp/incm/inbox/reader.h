@@ -34,8 +34,8 @@ class Reader {
     /// Up to `limit` deliveries never attempted of alerts above `cursor`, oldest first.
     void fresh(std::int64_t plugin_id, std::int64_t cursor, std::size_t limit,
                std::vector<Pick>& into);
-    /// Fill received_at_ms, endpoint and text of an alert.
-    void load(std::int64_t alert_id, Delivery& into);
+    /// Fill received_at_ms, age_ms, endpoint and text of an alert that has a delivery.
+    void load(std::int64_t plugin_id, std::int64_t alert_id, std::int64_t now_ms, Delivery& into);
 
  private:
     std::unique_ptr<Database> database_;

@@ -45,6 +45,7 @@ CREATE TABLE plugin(
 CREATE TABLE delivery(
     plugin_id INTEGER NOT NULL,
     alert_id INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     due_at_ms INTEGER NOT NULL,
     dead INTEGER NOT NULL,

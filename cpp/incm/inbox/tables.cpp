@@ -58,7 +58,7 @@ Tables::Tables(Database& database)
       find_seen_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
       move_seen_(database, "UPDATE seen SET alert_id = ?2, at_ms = ?3 WHERE key = ?1"),
       insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
-      insert_delivery_(database, "INSERT INTO delivery VALUES (?1, ?2, 0, ?3, 0, NULL)"),
+      insert_delivery_(database, "INSERT INTO delivery VALUES (?1, ?2, ?3, 0, ?3, 0, NULL)"),
       delete_delivery_(database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2"),
       retry_delivery_(database,
                       "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, error = ?5"

@@ -135,7 +135,7 @@ std::vector<Delivery> Taker::load(const DeliveryQueue& queue, const std::vector<
         delivery.plugin = queue.name();
         delivery.key = inbox_id_ + "-" + std::to_string(pick.alert_id) + "-" + queue.name();
         delivery.attempt = pick.attempts + 1;
-        reader_->load(pick.alert_id, delivery);
+        reader_->load(queue.id(), pick.alert_id, clock_.now_ms(), delivery);
     }
     return deliveries;
 }
