@@ -237,8 +237,8 @@ void Tables::write_leases() {
             continue;
         }
         std::sort(change.removed.begin(), change.removed.end());
-        std::erase_if(change.left, [&](std::int64_t alert_id) {
-            return std::binary_search(change.removed.begin(), change.removed.end(), alert_id);
+        std::erase_if(change.left, [&removed = change.removed](std::int64_t alert_id) {
+            return std::binary_search(removed.begin(), removed.end(), alert_id);
         });
         if (change.left.empty()) {
             delete_lease_.run(id);
