@@ -136,8 +136,8 @@ def _send_all(
     waiting = iter(share)
     answers = []
     start.wait(DEADLINE_S)
-    deadline = time.monotonic() + DEADLINE_S
-    cpu = time.process_time()
+    cpu, begin = time.process_time(), time.monotonic()
+    deadline = begin + DEADLINE_S
     for talker, index in zip(talkers, waiting, strict=False):
         selector.register(talker.socket, selectors.EVENT_READ, talker)
         talker.send(index, requests[index])
@@ -156,11 +156,11 @@ def _send_all(
                     talker.reconnect()
                     selector.register(talker.socket, selectors.EVENT_READ, talker)
                 talker.send(next_index, requests[next_index])
-    result.send((answers, time.process_time() - cpu))
+    result.send((answers, time.process_time() - cpu, begin, time.monotonic()))
 
 
-def _flood(address: str, requests: list[bytes]) -> tuple[list[Answer], float, float]:
-    """Send all requests; return the answers, the time they took and the CPU time of sending."""
+def _flood(address: str, requests: list[bytes]) -> tuple[list[Answer], float, float, float]:
+    """Send all requests; return the answers, the CPU time of it, when it began and ended."""
     start = _fork.Barrier(PROCESSES + 1)
     ends, workers = [], []
     for number in range(PROCESSES):
@@ -173,20 +173,20 @@ def _flood(address: str, requests: list[bytes]) -> tuple[list[Answer], float, fl
         workers.append(worker)
     try:
         start.wait(DEADLINE_S)
-        begin = time.monotonic()
-        multiprocessing.connection.wait(ends, DEADLINE_S * 1.5)
-        results = [end.recv() for end in ends if end.poll(DEADLINE_S)]
-        taken = time.monotonic() - begin
+        results = [end.recv() for end in ends if end.poll(DEADLINE_S * 1.5)]
     finally:
         for worker in workers:
             worker.join(1.0)
             worker.kill()
-    answers = [answer for some, _ in results for answer in some]
-    return answers, taken, sum(cpu for _, cpu in results)
+    if len(results) < PROCESSES:
+        raise RuntimeError("a process of the load did not end in time")
+    shares, cpu, begins, finishes = zip(*results, strict=True)
+    answers = [answer for some in shares for answer in some]
+    return answers, sum(cpu), min(begins), max(finishes)
 
 
 def _wait_for_lines(path: Path, count: int) -> float:
-    """Wait until a file has so many lines, or for a while; return how long that took."""
+    """Wait until a file has so many lines, or for a while; return the time then."""
     begin = time.monotonic()
     lines = 0
     while not path.exists() and time.monotonic() < begin + DEADLINE_S:
@@ -197,7 +197,7 @@ def _wait_for_lines(path: Path, count: int) -> float:
             lines += part.count(b"\n")
             if not part:
                 time.sleep(0.005)
-    return time.monotonic() - begin
+    return time.monotonic()
 
 
 def _sync_s(folder: Path) -> float:
@@ -227,9 +227,9 @@ def run(folder: Path, count: int) -> Outcome:
     with Server(folder, ("jsonl",)) as server:
         bodies, requests = prepare(count, server.address)
         cpu = server.cpu_s()
-        answers, answered_s, load_cpu = _flood(server.address, requests)
+        answers, load_cpu, begin, finish = _flood(server.address, requests)
         acked = [answer for answer in answers if answer.status == 200]
-        in_file_s = _wait_for_lines(server.lines, len(acked))
+        in_file_s = _wait_for_lines(server.lines, len(acked)) - finish
         cpu = server.cpu_s() - cpu
         server.stop()
     ids = list(bodies)
@@ -238,7 +238,7 @@ def run(folder: Path, count: int) -> Outcome:
     )
     if len(acked) != count or not all(answer.accepted for answer in acked):
         problems.append(f"{len(acked)} of {count} alerts were answered with 200 and accepted")
-    return Outcome(problems, answers, answered_s, in_file_s, cpu, load_cpu, sync)
+    return Outcome(problems, answers, finish - begin, in_file_s, cpu, load_cpu, sync)
 
 
 def measure(place: Path, rounds: int, count: int) -> tuple[list[Row], list[str]]:
