@@ -8,6 +8,7 @@
 
 #include "incm/auth/signature.h"
 #include "incm/base/canonical_json.h"
+#include "incm/model/alert.h"
 
 namespace {
 
@@ -27,6 +28,17 @@ std::string sample_alert() {
 
 std::string canonical_alert() {
     return incm::base::canonical_json(sample_alert()).value();
+}
+
+/// The sample alert as a sender without blanks writes it.
+std::string compact_alert() {
+    std::string compact;
+    bool in_string = false;
+    for (const char c : canonical_alert()) {
+        if (c == '"') in_string = !in_string;  // the sample has no escapes
+        if (c != ' ' || in_string) compact.push_back(c);
+    }
+    return compact;
 }
 
 void count_bytes(benchmark::State& state, const std::string& body) {
@@ -88,6 +100,54 @@ void verify_canonical_signed(benchmark::State& state) {
     count_bytes(state, body);
 }
 BENCHMARK(verify_canonical_signed);
+
+void parse_of_alert(benchmark::State& state) {
+    const std::string body = canonical_alert();
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(incm::model::parse_alert(body));
+    }
+    count_bytes(state, body);
+}
+BENCHMARK(parse_of_alert);
+
+/// What has to happen to a body before it can be stored: the text that verified becomes an alert.
+void verify_and_parse(benchmark::State& state, const std::string& body) {
+    const Verifier verifier({Secret("topsecret")});
+    const std::string signature = incm::auth::sign(canonical_alert(), Secret("topsecret"));
+    for (auto _ : state) {
+        incm::auth::Verdict verdict = verifier.verify(body, signature);
+        const bool raw = verdict.form == incm::auth::SignedForm::kRaw;
+        const auto alert =
+            incm::model::parse_alert(raw ? std::string(body) : std::move(verdict.canonical));
+        if (!verdict.ok() || !alert.ok() || alert.value().type != "reboot") {
+            state.SkipWithError("the sample alert was refused");
+            break;
+        }
+        benchmark::DoNotOptimize(alert);
+    }
+    count_bytes(state, body);
+}
+
+void verify_parse_raw(benchmark::State& state) {
+    verify_and_parse(state, canonical_alert());
+}
+BENCHMARK(verify_parse_raw);
+
+void verify_parse_canonical(benchmark::State& state) {
+    verify_and_parse(state, compact_alert());
+}
+BENCHMARK(verify_parse_canonical);
+
+/// As Ingest makes it: alerts of one canonical text at one endpoint are the same alert.
+void dedupe_key(benchmark::State& state) {
+    const std::string body = canonical_alert();
+    for (auto _ : state) {
+        const auto canonical = incm::base::canonical_json(body);
+        benchmark::DoNotOptimize(incm::auth::digest_parts({"/webhook", canonical.value()}));
+    }
+    count_bytes(state, body);
+}
+BENCHMARK(dedupe_key);
 
 void digest_of_alert(benchmark::State& state) {
     const std::string body = canonical_alert();

@@ -1,0 +1,158 @@
+"""How many times as fast as CPython the core verifies and parses the documented sample alert.
+
+Both sides take turns within each round, so that a busy machine slows both; only CPU time counts.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from table import Row
+
+from incm_webhook import sign
+
+KEY = b"topsecret"
+CALLS = 200  # between two looks at the clock
+TARGETS = {"raw": 10.0, "canonical": 6.0}
+OTHERS = (
+    "parse_of_alert",
+    "verify_raw_signed",
+    "verify_canonical_signed",
+    "dedupe_key",
+    "digest_of_alert",
+    "canonical_text",
+)
+
+Verify = Callable[[bytes, bytes], Any]
+_decode = json.JSONDecoder().decode
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def with_hmac_new(body: bytes, signature: bytes) -> Any:
+    """Verify and parse as the sender's documentation does it."""
+    alert = json.loads(body.decode())
+    text = json.dumps(alert, ensure_ascii=False).encode()
+    tag = base64.b64encode(hmac.new(KEY, text, hashlib.sha256).digest())
+    return alert if hmac.compare_digest(tag, signature) else None
+
+
+def with_hmac_digest(body: bytes, signature: bytes) -> Any:
+    """The same with the one-shot HMAC."""
+    alert = json.loads(body.decode())
+    text = json.dumps(alert, ensure_ascii=False).encode()
+    tag = base64.b64encode(hmac.digest(KEY, text, "sha256"))
+    return alert if hmac.compare_digest(tag, signature) else None
+
+
+def with_all_prepared(body: bytes, signature: bytes) -> Any:
+    """The same with decoder and encoder made once: what a patient programmer gets to."""
+    alert = _decode(body.decode())
+    tag = base64.b64encode(hmac.digest(KEY, _encode(alert).encode(), "sha256"))
+    return alert if hmac.compare_digest(tag, signature) else None
+
+
+SPELLINGS: dict[str, Verify] = {
+    "hmac.new": with_hmac_new,
+    "hmac.digest": with_hmac_digest,
+    "hmac.digest, coders prepared": with_all_prepared,
+}
+
+
+def sample_wires(repository: Path) -> tuple[dict[str, bytes], bytes]:
+    """Read the sample alert.
+
+    Args:
+        repository: the source tree.
+
+    Returns:
+        The bodies as sent (raw: the very text that is signed; canonical: the compact text, whose
+        canonical text is signed), and the signature of both.
+    """
+    alert = json.loads((repository / "tests/golden/reboot.json").read_text())
+    canonical = json.dumps(alert, ensure_ascii=False).encode()
+    compact = json.dumps(alert, ensure_ascii=False, separators=(",", ":")).encode()
+    return {"raw": canonical, "canonical": compact}, sign(canonical, KEY).encode()
+
+
+def python_ns(verify: Verify, body: bytes, signature: bytes, seconds: float) -> float:
+    """Return the CPU time of one call, measured over a while."""
+    if verify(body, signature) is None:
+        raise RuntimeError("the sample alert was refused")
+    calls = 0
+    start = now = time.thread_time_ns()
+    end = start + int(seconds * 1e9)
+    while now < end:
+        for _ in range(CALLS):
+            verify(body, signature)
+        calls += CALLS
+        now = time.thread_time_ns()
+    return (now - start) / calls
+
+
+def native_ns(binary: Path, name: str, seconds: float) -> float:
+    """Return the CPU time of one iteration of a native benchmark."""
+    command = [str(binary), f"--benchmark_filter=^{name}$", "--benchmark_format=json"]
+    command += [f"--benchmark_min_time={seconds}"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=120)
+    (result,) = json.loads(done.stdout)["benchmarks"]
+    if result.get("error_occurred") or result["time_unit"] != "ns":
+        raise RuntimeError(f"{name}: {result.get('error_message', 'not in ns')}")
+    return float(result["cpu_time"])
+
+
+def measure(repository: Path, binary: Path, rounds: int, seconds: float) -> list[Row]:
+    """Compare the core with CPython.
+
+    Args:
+        repository: the source tree.
+        binary: bench_native, built for release.
+        rounds: how often the sides take turns.
+        seconds: how long each side runs in a turn.
+
+    Returns:
+        The ratios, then the times behind them.
+    """
+    wires, signature = sample_wires(repository)
+    natives: dict[str, list[float]] = {wire: [] for wire in wires}
+    pythons: dict[tuple[str, str], list[float]] = {
+        (wire, spelling): [] for wire in wires for spelling in SPELLINGS
+    }
+    others: dict[str, list[float]] = {name: [] for name in OTHERS}
+    for number in range(rounds):
+        for wire, body in wires.items():
+            turns = ["", *SPELLINGS]
+            for turn in turns if number % 2 == 0 else reversed(turns):
+                if turn:
+                    taken = python_ns(SPELLINGS[turn], body, signature, seconds)
+                    pythons[wire, turn].append(taken)
+                else:
+                    natives[wire].append(native_ns(binary, f"verify_parse_{wire}", seconds))
+        if number % 3 == 0:
+            for name, times in others.items():
+                times.append(native_ns(binary, name, seconds / 2))
+    return _rows(natives, pythons, others)
+
+
+def _rows(
+    natives: dict[str, list[float]],
+    pythons: dict[tuple[str, str], list[float]],
+    others: dict[str, list[float]],
+) -> list[Row]:
+    ratios, times = [], []
+    for (wire, spelling), slow in pythons.items():
+        ratio = [one / other for one, other in zip(slow, natives[wire], strict=True)]
+        target = TARGETS[wire] if spelling == "hmac.new" else None
+        name = f"verify + parse, {wire}-signed: times as fast as CPython ({spelling})"
+        ratios.append(Row(name, ratio, "x", at_least=target))
+        times.append(Row(f"CPython, {wire}-signed ({spelling})", [t / 1e3 for t in slow], "us"))
+    for wire, fast in natives.items():
+        name = f"core: verify_parse_{wire}"
+        times.append(Row(name, [one / 1e3 for one in fast], "us"))
+    times += [Row(f"core: {name}", [t / 1e3 for t in all_], "us") for name, all_ in others.items()]
+    return ratios + times

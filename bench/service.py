@@ -1,0 +1,146 @@
+"""A real `incm-webhook serve` process: how long it takes to start, and what it costs."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from table import Row
+
+SECRET = secrets.token_hex(16)
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 60.0
+READY_TARGET_S = 1.5
+MEMORY_TARGET_MIB = 80.0
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """`serve` on loopback with its files in one folder; stopped at the end of the block.
+
+    Attributes:
+        folder: holds configuration, inbox and the jsonl plugin's file.
+        ready_s: from the start of the process to its ready file.
+    """
+
+    def __init__(self, folder: Path, plugins: tuple[str, ...]) -> None:
+        self.folder = folder
+        self.inbox = folder / "inbox.db"
+        self.lines = folder / "alerts.jsonl"
+        self.ready_s = 0.0
+        self._plugins = plugins
+        self._log = folder / "serve.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._configure()
+        ready = self.folder / "ready.json"
+        command = [str(Path(sys.executable).with_name("incm-webhook")), "serve"]
+        command += ["--config", "incm-webhook.toml", "--ready-file", ready.name]
+        command += ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("INCM_WEBHOOK_")}
+        with self._log.open("wb") as log:
+            start = time.monotonic()
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, env=kept, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            self._wait_for(ready, start + START_LIMIT_S)
+            self.ready_s = time.monotonic() - start
+            facts: dict[str, Any] = json.loads(ready.read_text())
+        except BaseException:
+            self._kill()
+            raise
+        self.address = str(facts["url"]).split("/")[2]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._kill()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def memory_mib(self) -> float:
+        """Resident memory."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError("the process has no memory any more")
+
+    def cpu_s(self) -> float:
+        """CPU time of all threads up to now, in user and kernel."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICK
+
+    def stop(self) -> None:
+        """Stop gracefully; RuntimeError when that fails."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        if self._process.wait(STOP_LIMIT_S) != 0:
+            raise RuntimeError(f"serve ended with {self._process.returncode}:\n{self.output()}")
+
+    def output(self) -> str:
+        """The last of what the process has written."""
+        return self._log.read_text(errors="replace")[-4000:]
+
+    def _configure(self) -> None:
+        secret = self.folder / "secret"
+        secret.write_text(SECRET)
+        secret.chmod(0o600)
+        text = '[inbox]\nurl = "sqlite:inbox.db"\n[[endpoint]]\nsecret_file = "./secret"\n'
+        for plugin in self._plugins:
+            text += f'[[plugin]]\nuse = "{plugin}"\n'
+        (self.folder / "incm-webhook.toml").write_text(text)
+
+    def _wait_for(self, ready: Path, deadline: float) -> None:
+        assert self._process is not None
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"serve did not start:\n{self.output()}")
+            time.sleep(0.001)
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+
+def measure(place: Path, rounds: int) -> list[Row]:
+    """Start servers with the log and jsonl plugins, one after the other, and let each idle.
+
+    Args:
+        place: where their folders are made.
+        rounds: how many.
+
+    Returns:
+        Time until ready, and resident memory after a second of idling.
+    """
+    ready, memory = [], []
+    for _ in range(rounds):
+        with (
+            tempfile.TemporaryDirectory(dir=place) as folder,
+            Server(Path(folder), ("log", "jsonl")) as server,
+        ):
+            ready.append(server.ready_s)
+            time.sleep(1.0)
+            memory.append(server.memory_mib())
+            server.stop()
+    return [
+        Row("serve: from start to ready", ready, "s", at_most=READY_TARGET_S),
+        Row("serve: idle resident memory", memory, "MiB", at_most=MEMORY_TARGET_MIB),
+    ]
