@@ -147,8 +147,11 @@ Source:  contract section 3.)")
         .def_readonly("path", &ingest::Endpoint::path)
         .def_property_readonly("unsigned",
                                [](const ingest::Endpoint& self) { return self.secrets.empty(); });
-    py::class_<ingest::Route>(module, "Route", "A plugin's name and the alerts it wants.")
-        .def(py::init<std::string, AlertFilter>(), py::arg("plugin"), py::arg("filter"));
+    py::class_<ingest::Route>(
+        module, "Route",
+        "A plugin's name, the alerts it wants, and whether a device's come in order.")
+        .def(py::init<std::string, AlertFilter, bool>(), py::arg("plugin"), py::arg("filter"),
+             py::arg("by_device") = false);
 }
 
 void bind_delivery(py::module_& module) {

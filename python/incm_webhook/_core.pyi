@@ -159,9 +159,9 @@ class Endpoint:
 
 @final
 class Route:
-    """A plugin's name and the alerts it wants."""
+    """A plugin's name, the alerts it wants, and whether a device's come in order."""
 
-    def __init__(self, plugin: str, filter: Filter) -> None: ...
+    def __init__(self, plugin: str, filter: Filter, by_device: bool = False) -> None: ...
 
 @final
 class Delivery:

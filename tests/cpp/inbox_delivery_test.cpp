@@ -185,17 +185,18 @@ TEST_F(InboxDeliveryTest, InterruptionsPauseLongerEachTime) {
 
 TEST_F(InboxDeliveryTest, MixIsFair) {
     const auto picks = [](std::int64_t first, std::size_t count, std::int64_t attempts) {
-        std::vector<Pick> made;
+        std::vector<Delivery> made(count);
         for (std::size_t i = 0; i < count; ++i) {
-            made.push_back({first + static_cast<std::int64_t>(i), attempts});
+            made[i].alert_id = first + static_cast<std::int64_t>(i);
+            made[i].attempt = attempts;
         }
         return made;
     };
     const auto ids = [&](std::size_t retries, std::size_t fresh, std::size_t limit,
                          bool retry_first = true) {
         Ids mixed;
-        for (const Pick& pick :
-             mix(picks(1, retries, 1), picks(101, fresh, 0), limit, retry_first)) {
+        std::vector<Delivery> unused = picks(101, fresh, 1);
+        for (const Delivery& pick : mix(picks(1, retries, 2), unused, limit, retry_first)) {
             mixed.push_back(pick.alert_id);
         }
         return mixed;
@@ -336,7 +337,7 @@ TEST_F(InboxDeliveryTest, CloseEndsABlockedTake) {
 }
 
 TEST_F(InboxDeliveryTest, ReachesFromTheRealClock) {
-    auto opened = Inbox::open({folder_ / "real.db", {"a"}}, log_);
+    auto opened = Inbox::open({folder_ / "real.db", {{"a"}}}, log_);
     ASSERT_TRUE(opened.ok());
     inbox_ = std::move(opened).value();
     append(alert(1, {"a"}));

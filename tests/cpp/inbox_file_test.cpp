@@ -7,6 +7,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+const std::string kVersion = "2";
+
 class InboxFileTest : public InboxTest {
  protected:
     /// Opening fails like this and leaves the folder and the bytes as they are.
@@ -45,7 +47,7 @@ TEST_F(InboxFileTest, NewFileIsCompleteAndMarked) {
     close();
     EXPECT_EQ(folder_.names(), (std::vector<std::string>{"inbox.db", "inbox.db.lock"}));
     EXPECT_EQ(read_bytes(path()).substr(68, 4), "INCM");
-    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{"1"});
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
     EXPECT_EQ(rows(path(), "PRAGMA journal_mode"), std::vector<std::string>{"wal"});
     EXPECT_EQ(rows(path(), "PRAGMA integrity_check"), std::vector<std::string>{"ok"});
     EXPECT_EQ(rows(path(), "SELECT length(value) FROM meta WHERE key = 'inbox_id'"),
@@ -70,7 +72,7 @@ TEST_F(InboxFileTest, ReopenKeepsEverything) {
 TEST_F(InboxFileTest, LinkAndFileShareOneLock) {
     open();
     fs::create_symlink(path(), folder_ / "link.db");
-    const auto second = Inbox::open({folder_ / "link.db", {"a"}, clock_.source()}, log_);
+    const auto second = Inbox::open({folder_ / "link.db", {{"a"}}, clock_.source()}, log_);
     ASSERT_FALSE(second.ok());
     EXPECT_EQ(second.error().code, base::ErrorCode::kInboxInUse);
 }
@@ -122,19 +124,36 @@ TEST_F(InboxFileTest, OtherDatabaseIsForeign) {
 
 TEST_F(InboxFileTest, NewerVersionIsRefused) {
     make_and_forget_lock();
-    patch(60, 2);
+    patch(60, static_cast<std::uint32_t>(std::stoul(kVersion)) + 1);
     refuses(base::ErrorCode::kInboxNewer);
     patch(60, 0xFFFFFFFF);
     refuses(base::ErrorCode::kInboxNewer);
 }
 
-TEST_F(InboxFileTest, OlderVersionIsMigrated) {
+TEST_F(InboxFileTest, NoVersionIsMigrated) {
     run_sql(path(), "PRAGMA application_id=" + std::to_string(0x494E434D));
     open();
     append_range(1, 1);
     open();
     EXPECT_EQ(take_ids(), Ids{1});
-    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{"1"});
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
+TEST_F(InboxFileTest, Version1IsMigratedWithWhatItHolds) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v1.sql"));
+    open();
+    EXPECT_EQ(counts().alerts, 2);
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 2U);
+    EXPECT_EQ(taken[0].attempt, 2);
+    EXPECT_EQ(taken[0].tries, 2);
+    EXPECT_EQ(taken[0].key, "0123456789abcdef-1-a");
+    EXPECT_EQ(taken[1].text, "[]");
+    close();
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+    EXPECT_EQ(rows(path(), "SELECT stored_at_ms = received_at_ms FROM alert"),
+              (std::vector<std::string>{"1", "1"}));
+    EXPECT_EQ(rows(path(), "SELECT first_alert_id FROM plugin"), std::vector<std::string>{"1"});
 }
 
 TEST_F(InboxFileTest, FailedMigrationChangesNothing) {

@@ -148,11 +148,22 @@ inline NewAlert alert(std::uint64_t number, std::vector<std::string> plugins = {
 class InboxTest : public ::testing::Test {
  protected:
     base::Result<std::unique_ptr<Inbox>> try_open(std::vector<std::string> plugins = {"a"}) {
-        return Inbox::open({path(), std::move(plugins), clock_.source()}, log_);
+        Options options{path(), {}, clock_.source()};
+        for (std::string& plugin : plugins) {
+            options.plugins.push_back({std::move(plugin)});
+        }
+        return Inbox::open(options, log_);
     }
     void open(std::vector<std::string> plugins = {"a"}) {
         inbox_.reset();
-        auto opened = try_open(std::move(plugins));
+        use(try_open(std::move(plugins)));
+    }
+    /// As open(), for plugin a with one device's alerts in order.
+    void open_by_device() {
+        inbox_.reset();
+        use(Inbox::open({path(), {{"a", true}}, clock_.source()}, log_));
+    }
+    void use(base::Result<std::unique_ptr<Inbox>> opened) {
         ASSERT_TRUE(opened.ok()) << opened.error().text;
         inbox_ = std::move(opened).value();
     }

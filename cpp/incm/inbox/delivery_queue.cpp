@@ -4,32 +4,63 @@
 
 namespace incm::inbox {
 
-DeliveryQueue::Start DeliveryQueue::begin_selection() {
+DeliveryQueue::Start DeliveryQueue::begin_selection(std::size_t limit) {
     const std::lock_guard lock(mutex_);
     for (const std::int64_t alert_id : released_) {
         flights_.erase(alert_id);
     }
     released_.clear();
-    return {{returned_.begin(), returned_.end()}, cursor_, retry_first_};
+    selected_ = lanes_.next(limit);
+    return {cursor_, retry_first_, selected_};
 }
 
-bool DeliveryQueue::in_flight(std::int64_t alert_id) const {
+bool DeliveryQueue::admit(std::int64_t alert_id, std::int64_t attempts, const std::string& device) {
     const std::lock_guard lock(mutex_);
-    return flights_.contains(alert_id);
+    if (flights_.contains(alert_id)) {
+        return false;
+    }
+    if (!by_device_ || device.empty()) {
+        return true;
+    }
+    if (attempts > 0) {
+        return lanes_.admit_retry(device, alert_id);
+    }
+    if (!lanes_.admit_fresh(device, alert_id)) {
+        return false;
+    }
+    selected_.push_back(alert_id);
+    return true;
 }
 
-void DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
+void DeliveryQueue::mark(std::span<const Delivery> picked, std::span<const Delivery> left,
+                         std::int64_t cursor, std::int64_t lease_id) {
     const std::lock_guard lock(mutex_);
-    for (const Pick& pick : picks) {
-        flights_.insert_or_assign(pick.alert_id, Flight{{lease_id, pick.attempts}, false});
-        if (pick.attempts == 0) {
-            returned_.erase(pick.alert_id);
-            cursor_ = std::max(cursor_, pick.alert_id);
-        }
+    cursor_ = std::max(cursor_, cursor);
+    for (const Delivery& delivery : picked) {
+        flights_.insert_or_assign(delivery.alert_id,
+                                  Flight{{lease_id, delivery.attempt - 1}, false});
     }
-    if (!picks.empty()) {
-        retry_first_ = picks.back().attempts == 0;
+    if (!picked.empty()) {
+        retry_first_ = picked.back().attempt == 1;
     }
+    for (const Delivery& delivery : left) {
+        lanes_.withdraw(delivery.alert_id);
+    }
+    // What has no lane is found again behind the cursor only.
+    const auto unheld = std::ranges::find_if(
+        left, [this](const Delivery& delivery) { return !by_device_ || delivery.device.empty(); });
+    if (unheld != left.end()) {
+        rewind_locked(unheld->alert_id);
+    }
+}
+
+void DeliveryQueue::cancel(const Start& start) {
+    const std::lock_guard lock(mutex_);
+    for (const std::int64_t alert_id : selected_) {
+        lanes_.withdraw(alert_id);
+    }
+    // What this selection held is above the old cursor and will be offered again.
+    rewind_locked(start.cursor + 1);
 }
 
 std::optional<DeliveryQueue::Taken> DeliveryQueue::claim(std::int64_t alert_id) {
@@ -42,9 +73,16 @@ std::optional<DeliveryQueue::Taken> DeliveryQueue::claim(std::int64_t alert_id) 
     return found->second.taken;
 }
 
-void DeliveryQueue::release(std::int64_t alert_id) {
-    const std::lock_guard lock(mutex_);
-    released_.push_back(alert_id);
+void DeliveryQueue::release(std::int64_t alert_id, bool over) {
+    bool another = false;
+    {
+        const std::lock_guard lock(mutex_);
+        released_.push_back(alert_id);
+        another = over && lanes_.leave(alert_id);
+    }
+    if (another) {
+        arrived(false);
+    }
 }
 
 void DeliveryQueue::put_back(std::int64_t alert_id) {
@@ -53,10 +91,23 @@ void DeliveryQueue::put_back(std::int64_t alert_id) {
     if (found == flights_.end()) {
         return;
     }
-    if (found->second.taken.attempts == 0) {
-        returned_.insert(alert_id);
-    }
+    const bool fresh = found->second.taken.attempts == 0;
     flights_.erase(found);
+    if (fresh) {
+        lanes_.withdraw(alert_id);
+        rewind_locked(alert_id);
+    }
+}
+
+void DeliveryQueue::rewind(std::int64_t alert_id) {
+    const std::lock_guard lock(mutex_);
+    rewind_locked(alert_id);
+}
+
+/// Everything above the cursor is offered again, so what the lanes hold must be below nothing.
+void DeliveryQueue::rewind_locked(std::int64_t alert_id) {
+    const std::int64_t lowest = std::min(alert_id, lanes_.forget_held().value_or(alert_id));
+    cursor_ = std::min(cursor_, lowest - 1);
 }
 
 void DeliveryQueue::arrived(bool all) {

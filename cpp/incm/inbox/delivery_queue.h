@@ -5,60 +5,69 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-namespace incm::inbox {
+#include "incm/inbox/device_lanes.h"
+#include "incm/inbox/inbox.h"
 
-/// A delivery picked from the rows.
-struct Pick {
-    std::int64_t alert_id;
-    std::int64_t attempts;  ///< made before; 0: fresh
-};
+namespace incm::inbox {
 
 /// What memory knows of one plugin's deliveries: which are taken, and who waits for more.
 ///
 /// A retry is found by its row, which stays until its settlement is committed; so the ids in
-/// flight are what keeps it from being taken twice. A fresh one is found behind a cursor.
+/// flight are what keeps it from being taken twice. A fresh one is found behind a cursor, or among
+/// those that its device's lane held back.
 /// Threads: any; methods of a selection only under the one lock of all selections.
 class DeliveryQueue {
  public:
-    DeliveryQueue(std::string name, std::int64_t id) : name_(std::move(name)), id_(id) {}
+    DeliveryQueue(const PluginOptions& plugin, std::int64_t id)
+        : name_(plugin.name), id_(id), by_device_(plugin.by_device) {}
     DeliveryQueue(const DeliveryQueue&) = delete;
     DeliveryQueue& operator=(const DeliveryQueue&) = delete;
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] std::int64_t id() const noexcept { return id_; }
+    [[nodiscard]] bool by_device() const noexcept { return by_device_; }
 
-    // -- A selection: begin, read the rows, mark what was picked.
+    // -- A selection: begin, admit rows, mark what was picked or cancel.
 
     /// Where it starts.
     struct Start {
-        std::vector<std::int64_t> returned;  ///< fresh ones that were given back, oldest first
-        std::int64_t cursor;                 ///< all other fresh ones have higher numbers
-        bool retry_first;                    ///< whose turn it is when only one can be taken
+        std::int64_t cursor;             ///< fresh ones that were not looked at are above it
+        bool retry_first;                ///< whose turn it is when only one can be taken
+        std::vector<std::int64_t> next;  ///< fresh ones below it whose lane has become free
     };
     /// Forget what was settled and committed, before the snapshot of the rows is taken: an id that
     /// is dropped later might still be a retry in that snapshot.
-    [[nodiscard]] Start begin_selection();
-    [[nodiscard]] bool in_flight(std::int64_t alert_id) const;
-    void mark(std::span<const Pick> picks, std::int64_t lease_id);
+    [[nodiscard]] Start begin_selection(std::size_t limit);
+    /// Whether the delivery of a row may be taken: nobody has it, and its device's lane is free.
+    [[nodiscard]] bool admit(std::int64_t alert_id, std::int64_t attempts,
+                             const std::string& device);
+    /// Picked are taken; left are fresh ones that were admitted and are not taken now; every fresh
+    /// row up to cursor was looked at.
+    void mark(std::span<const Delivery> picked, std::span<const Delivery> left, std::int64_t cursor,
+              std::int64_t lease_id);
+    /// The selection failed: nothing of it counts.
+    void cancel(const Start& start);
 
     // -- The end of a delivery that was taken.
 
     struct Taken {
         std::int64_t lease_id;
-        std::int64_t attempts;
+        std::int64_t attempts;  ///< made before
     };
     /// Claim the right to settle a taken delivery; empty when it is not taken or claimed already.
     [[nodiscard]] std::optional<Taken> claim(std::int64_t alert_id);
-    /// Its settlement is committed.
-    void release(std::int64_t alert_id);
+    /// Its settlement is committed. over: there will be no further attempt.
+    void release(std::int64_t alert_id, bool over);
     /// It can be taken again as if it had not been.
     void put_back(std::int64_t alert_id);
+    /// Rows never attempted were inserted, from this number on, below the cursor perhaps.
+    void rewind(std::int64_t alert_id);
 
     // -- Waiting.
 
@@ -78,14 +87,18 @@ class DeliveryQueue {
         bool claimed;
     };
 
+    void rewind_locked(std::int64_t alert_id);
+
     const std::string name_;
     const std::int64_t id_;
+    const bool by_device_;
 
     mutable std::mutex mutex_;
     std::condition_variable arrival_;
     std::unordered_map<std::int64_t, Flight> flights_;
     std::vector<std::int64_t> released_;
-    std::set<std::int64_t> returned_;
+    DeviceLanes lanes_;                   ///< empty unless by_device_
+    std::vector<std::int64_t> selected_;  ///< fresh ones that the selection under way admitted
     std::int64_t cursor_ = 0;
     bool retry_first_ = true;
     std::uint64_t version_ = 0;

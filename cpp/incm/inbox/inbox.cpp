@@ -23,11 +23,14 @@ base::Error closed() {
     return {base::ErrorCode::kClosed, "the inbox is closed"};
 }
 
-void check_names(const std::vector<std::string>& plugins) {
-    for (auto name = plugins.begin(); name != plugins.end(); ++name) {
-        if (name->empty() || std::find(plugins.begin(), name, *name) != name) {
+void check_names(const std::vector<PluginOptions>& plugins) {
+    for (auto plugin = plugins.begin(); plugin != plugins.end(); ++plugin) {
+        const std::string& name = plugin->name;
+        if (name.empty() || std::any_of(plugins.begin(), plugin, [&](const PluginOptions& other) {
+                return other.name == name;
+            })) {
             throw base::Failure({base::ErrorCode::kBadConfig,
-                                 "plugin names must be unique and not empty: \"" + *name + "\""});
+                                 "plugin names must be unique and not empty: \"" + name + "\""});
         }
     }
 }
@@ -50,13 +53,16 @@ struct Inbox::Impl {
         }
         writer = std::make_unique<Writer>(*database, clock, log);
         taker = std::make_unique<Taker>(path, stored_inbox_id(*database), clock, *writer);
+        for (auto& [name, queue] : queues) {
+            taker->prepare(queue);
+        }
         lock->keep();
     }
 
-    void enrol(const std::vector<std::string>& plugins) {
+    void enrol(const std::vector<PluginOptions>& plugins) {
         Transaction transaction(*database, true);
-        for (const std::string& name : plugins) {
-            queues.try_emplace(name, name, enrol_plugin(*database, name));
+        for (const PluginOptions& plugin : plugins) {
+            queues.try_emplace(plugin.name, plugin, enrol_plugin(*database, plugin.name));
         }
         transaction.commit();
     }

@@ -14,11 +14,16 @@
 
 namespace incm::inbox {
 
+/// A plugin for which deliveries are made and taken.
+struct PluginOptions {
+    std::string name;        ///< not empty, unique
+    bool by_device = false;  ///< one device's alerts in order, the next one after the one before
+};
+
 /// Where the inbox is.
 struct Options {
     std::string path;  ///< file path of the SQLite database; its folder must exist
-    /// Names of the plugins for which deliveries are made and taken, unique.
-    std::vector<std::string> plugins;
+    std::vector<PluginOptions> plugins;
     /// Where time comes from; tests hand in their own.
     std::function<base::Instant()> clock = base::now;
 };
@@ -59,10 +64,12 @@ struct Delivery {
     std::string plugin;
     std::string key;  ///< the same on every attempt, unique among all deliveries of all inboxes
     std::int64_t attempt;         ///< 1 for the first
+    std::int64_t tries;           ///< the same, counted anew when a person asks for it again
     std::int64_t received_at_ms;  ///< wall clock
     std::int64_t age_ms;          ///< since the delivery was made, by the inbox clock
     std::string endpoint;
-    std::string text;  ///< the verified text
+    std::string device;  ///< as in NewAlert
+    std::string text;    ///< the verified text
 };
 
 enum class Outcome { kDelivered, kRetry, kDead };
@@ -124,8 +131,9 @@ class Inbox {
     ///
     /// Shape:   up to max_items (>= 1), those that wait for a retry and fresh ones in fair turns,
     /// each kind oldest
-    ///          first. The lease is on disk before this returns, so that a crash counts as an
-    ///          attempt.
+    ///          first. Of a plugin that is by_device, at most one a device, and none whose device
+    ///          has an earlier one under way or waiting for a retry. The lease is on disk before
+    ///          this returns, so that a crash counts as an attempt.
     /// Units:   waits up to timeout_ms (>= 0) for the first one; an empty list after that or after
     /// wake_takers(). Errors:  kClosed after close(); kBadConfig for a plugin that open() was not
     /// told; kStoreFailed.

@@ -74,8 +74,9 @@ class Settle final : public Operation {
     }
     void committed() noexcept override {
         for (const auto& [queue, settled] : items_) {
-            queue->release(settled.settlement.alert_id);
-            if (settled.settlement.outcome == Outcome::kRetry) {
+            const bool again = settled.settlement.outcome == Outcome::kRetry;
+            queue->release(settled.settlement.alert_id, !again);
+            if (again) {
                 queue->arrived(true);
             }
         }

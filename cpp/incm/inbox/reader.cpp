@@ -6,55 +6,102 @@
 
 namespace incm::inbox {
 
+namespace {
+
+// The text comes last: SQLite reads the pages behind a row's first one only when asked for it.
+const std::string kSelect =
+    "SELECT d.alert_id, d.attempts, a.device, d.due_at_ms, d.base, d.created_at_ms,"
+    " a.received_at_ms, a.endpoint, a.text FROM delivery d ";
+
+enum Column {
+    kAlertId,
+    kAttempts,
+    kDevice,
+    kDueAt,
+    kBase,
+    kCreatedAt,
+    kReceivedAt,
+    kEndpoint,
+    kText
+};
+
+Delivery read(const Rows& rows, std::int64_t now_ms) {
+    Delivery delivery{};
+    delivery.alert_id = rows.integer(kAlertId);
+    delivery.attempt = rows.integer(kAttempts) + 1;
+    delivery.tries = delivery.attempt - rows.integer(kBase);
+    delivery.device = rows.bytes(kDevice);
+    delivery.age_ms = std::max<std::int64_t>(0, now_ms - rows.integer(kCreatedAt));
+    delivery.received_at_ms = rows.integer(kReceivedAt);
+    delivery.endpoint = rows.bytes(kEndpoint);
+    delivery.text = rows.bytes(kText);
+    return delivery;
+}
+
+bool admitted(const Rows& rows, const Reader::Admit& admit) {
+    return admit(rows.integer(kAlertId), rows.integer(kAttempts), std::string(rows.bytes(kDevice)));
+}
+
+}  // namespace
+
 Reader::Reader(const std::string& path)
     : database_(open_reader(path)),
-      retries_(*database_,
-               "SELECT alert_id, attempts, due_at_ms FROM delivery INDEXED BY delivery_retry"
-               " WHERE plugin_id = ?1 AND attempts > 0 AND dead = 0 ORDER BY due_at_ms"),
+      retries_(*database_, kSelect +
+                               "INDEXED BY delivery_retry CROSS JOIN alert a ON a.id = d.alert_id"
+                               " WHERE d.plugin_id = ?1 AND d.attempts > 0 AND d.dead = 0"
+                               " ORDER BY d.due_at_ms"),
       fresh_(*database_,
-             "SELECT alert_id FROM delivery WHERE plugin_id = ?1 AND alert_id > ?2"
-             " AND attempts = 0 AND dead = 0 ORDER BY alert_id LIMIT ?3"),
-      alert_(*database_,
-             "SELECT a.received_at_ms, a.endpoint, a.text, d.created_at_ms"
-             " FROM alert a JOIN delivery d ON d.plugin_id = ?2 AND d.alert_id = a.id"
-             " WHERE a.id = ?1") {}
+             kSelect +
+                 "CROSS JOIN alert a ON a.id = d.alert_id"
+                 " WHERE d.plugin_id = ?1 AND d.alert_id > ?2 AND d.attempts = 0 AND d.dead = 0"
+                 " ORDER BY d.alert_id"),
+      one_(*database_, kSelect +
+                           "CROSS JOIN alert a ON a.id = d.alert_id"
+                           " WHERE d.plugin_id = ?1 AND d.alert_id = ?2 AND d.dead = 0") {}
 
 Reader::Retries Reader::retries(std::int64_t plugin_id, std::int64_t now_ms, std::size_t limit,
-                                const std::function<bool(std::int64_t)>& taken) {
+                                const Admit& admit) {
     Retries found;
     Rows rows = retries_.query(plugin_id);
     while (found.due.size() < limit && rows.next()) {
-        const std::int64_t alert_id = rows.integer(0);
-        if (taken(alert_id)) {
-            continue;
-        }
-        if (rows.integer(2) > now_ms) {
-            found.next_due_ms = rows.integer(2);
+        if (rows.integer(kDueAt) > now_ms) {
+            found.next_due_ms = rows.integer(kDueAt);
             break;
         }
-        found.due.push_back({alert_id, rows.integer(1)});
+        if (admitted(rows, admit)) {
+            found.due.push_back(read(rows, now_ms));
+        }
     }
     return found;
 }
 
-void Reader::fresh(std::int64_t plugin_id, std::int64_t cursor, std::size_t limit,
-                   std::vector<Pick>& into) {
-    Rows rows = fresh_.query(plugin_id, cursor, static_cast<std::int64_t>(limit));
-    while (rows.next()) {
-        into.push_back({rows.integer(0), 0});
+Reader::Fresh Reader::fresh(std::int64_t plugin_id, std::int64_t cursor, std::int64_t now_ms,
+                            std::size_t limit, const Admit& admit) {
+    Fresh fresh{{}, cursor};
+    Rows rows = fresh_.query(plugin_id, cursor);
+    while (fresh.found.size() < limit && rows.next()) {
+        fresh.cursor = rows.integer(kAlertId);
+        if (admitted(rows, admit)) {
+            fresh.found.push_back(read(rows, now_ms));
+        }
     }
+    return fresh;
 }
 
-void Reader::load(std::int64_t plugin_id, std::int64_t alert_id, std::int64_t now_ms,
-                  Delivery& into) {
-    Rows rows = alert_.query(alert_id, plugin_id);
+std::optional<Delivery> Reader::find(std::int64_t plugin_id, std::int64_t alert_id,
+                                     std::int64_t now_ms) {
+    Rows rows = one_.query(plugin_id, alert_id);
     if (!rows.next()) {
-        throw SqlError::contradiction("alert " + std::to_string(alert_id) + " is missing");
+        return std::nullopt;
     }
-    into.received_at_ms = rows.integer(0);
-    into.endpoint = rows.bytes(1);
-    into.text = rows.bytes(2);
-    into.age_ms = std::max<std::int64_t>(0, now_ms - rows.integer(3));
+    return read(rows, now_ms);
+}
+
+void Reader::offer_waiting(std::int64_t plugin_id, const Admit& admit) {
+    Rows rows = retries_.query(plugin_id);
+    while (rows.next()) {
+        (void)admitted(rows, admit);
+    }
 }
 
 }  // namespace incm::inbox

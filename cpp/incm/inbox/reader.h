@@ -4,10 +4,10 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/sqlite.h"
 
@@ -24,22 +24,33 @@ class Reader {
     [[nodiscard]] Transaction snapshot() { return {*database_, false}; }
 
     static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+    /// Whether a row may be taken: alert, attempts made before, device.
+    using Admit = std::function<bool(std::int64_t, std::int64_t, const std::string&)>;
+
     struct Retries {
-        std::vector<Pick> due;              ///< longest due first
+        std::vector<Delivery> due;          ///< longest due first
         std::int64_t next_due_ms = kNever;  ///< of the first that is not due yet; inbox clock
     };
-    /// Up to `limit` retries due at now_ms that are not taken.
+    /// Up to `limit` admitted deliveries that were attempted before and are due at now_ms.
     [[nodiscard]] Retries retries(std::int64_t plugin_id, std::int64_t now_ms, std::size_t limit,
-                                  const std::function<bool(std::int64_t)>& taken);
-    /// Up to `limit` deliveries never attempted of alerts above `cursor`, oldest first.
-    void fresh(std::int64_t plugin_id, std::int64_t cursor, std::size_t limit,
-               std::vector<Pick>& into);
-    /// Fill received_at_ms, age_ms, endpoint and text of an alert that has a delivery.
-    void load(std::int64_t plugin_id, std::int64_t alert_id, std::int64_t now_ms, Delivery& into);
+                                  const Admit& admit);
+
+    struct Fresh {
+        std::vector<Delivery> found;  ///< oldest first
+        std::int64_t cursor;          ///< the last row that was looked at
+    };
+    /// Up to `limit` admitted deliveries never attempted of alerts above `cursor`.
+    [[nodiscard]] Fresh fresh(std::int64_t plugin_id, std::int64_t cursor, std::int64_t now_ms,
+                              std::size_t limit, const Admit& admit);
+    /// One open delivery; empty when there is none.
+    [[nodiscard]] std::optional<Delivery> find(std::int64_t plugin_id, std::int64_t alert_id,
+                                               std::int64_t now_ms);
+    /// Offer every delivery that waits for a retry, due or not.
+    void offer_waiting(std::int64_t plugin_id, const Admit& admit);
 
  private:
     std::unique_ptr<Database> database_;
-    Statement retries_, fresh_, alert_;
+    Statement retries_, fresh_, one_;
 };
 
 }  // namespace incm::inbox

@@ -90,7 +90,9 @@ std::int64_t enrol_plugin(Database& database, const std::string& name) {
             return rows.integer(0);
         }
     }
-    Statement insert(database, "INSERT INTO plugin(name) VALUES (?1)");
+    Statement insert(database,
+                     "INSERT INTO plugin(name, first_alert_id) VALUES"
+                     " (?1, (SELECT value FROM meta WHERE key = 'last_alert_id') + 1)");
     insert.run(std::string_view(name));
     Rows rows = find.query(std::string_view(name));
     return rows.next() ? rows.integer(0) : 0;

@@ -81,10 +81,20 @@ CREATE TABLE quarantine(
     body BLOB NOT NULL
 ) STRICT;
 )";
+
+// stored_at_ms: the inbox clock, by which retention goes.
+// first_alert_id: the first alert that the plugin could get.
+// base: attempts made before a person asked for the delivery again.
+constexpr const char* kVersion2 = R"(
+ALTER TABLE alert ADD COLUMN stored_at_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE alert SET stored_at_ms = received_at_ms;
+ALTER TABLE plugin ADD COLUMN first_alert_id INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE delivery ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
+)";
 // clang-format on
 
 /// Step i brings version i to version i + 1. Steps are never edited once released.
-constexpr std::array kSteps = {kVersion1};
+constexpr std::array kSteps = {kVersion1, kVersion2};
 
 }  // namespace
 

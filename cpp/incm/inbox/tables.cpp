@@ -57,8 +57,8 @@ Tables::Tables(Database& database)
                    " ON CONFLICT DO NOTHING"),
       find_seen_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
       move_seen_(database, "UPDATE seen SET alert_id = ?2, at_ms = ?3 WHERE key = ?1"),
-      insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
-      insert_delivery_(database, "INSERT INTO delivery VALUES (?1, ?2, ?3, 0, ?3, 0, NULL)"),
+      insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
+      insert_delivery_(database, "INSERT INTO delivery VALUES (?1, ?2, ?3, 0, ?3, 0, NULL, 0)"),
       delete_delivery_(database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2"),
       retry_delivery_(database,
                       "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, error = ?5"
@@ -150,7 +150,7 @@ std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t>
     const std::int64_t id = ++next_.last_alert_id;
     insert_alert_.run(id, std::string_view(alert.endpoint), alert.received_at_ms,
                       std::string_view(alert.form), std::string_view(alert.type),
-                      std::string_view(alert.device), Blob{alert.text});
+                      std::string_view(alert.device), Blob{alert.text}, now_ms_);
     for (const std::int64_t plugin : plugin_ids) {
         insert_delivery_.run(plugin, id, now_ms_);
     }

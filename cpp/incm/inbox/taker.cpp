@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "incm/inbox/operations.h"
@@ -26,8 +27,8 @@ base::Error closed() {
 
 }  // namespace
 
-std::vector<Pick> mix(const std::vector<Pick>& retries, const std::vector<Pick>& fresh,
-                      std::size_t limit, bool retry_first) {
+std::vector<Delivery> mix(std::vector<Delivery> retries, std::vector<Delivery>& fresh,
+                          std::size_t limit, bool retry_first) {
     std::size_t old_ones = std::min(retries.size(), limit);
     if (!fresh.empty()) {
         const std::size_t share = limit >= 2 ? limit / 2 : (retry_first ? 1 : 0);
@@ -35,17 +36,18 @@ std::vector<Pick> mix(const std::vector<Pick>& retries, const std::vector<Pick>&
         old_ones = std::min(retries.size(), std::max(share, std::min(unfilled, limit)));
     }
     const std::size_t new_ones = std::min(fresh.size(), limit - old_ones);
-    std::vector<Pick> picks;
-    picks.reserve(old_ones + new_ones);
+    std::vector<Delivery> picked;
+    picked.reserve(old_ones + new_ones);
     for (std::size_t i = 0; i < std::max(old_ones, new_ones); ++i) {
         if (i < old_ones) {
-            picks.push_back(retries[i]);
+            picked.push_back(std::move(retries[i]));
         }
         if (i < new_ones) {
-            picks.push_back(fresh[i]);
+            picked.push_back(std::move(fresh[i]));
         }
     }
-    return picks;
+    fresh.erase(fresh.begin(), fresh.begin() + static_cast<std::ptrdiff_t>(new_ones));
+    return picked;
 }
 
 Taker::Taker(const std::string& path, std::string inbox_id, const InboxClock& clock, Writer& writer)
@@ -96,6 +98,17 @@ base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, std::size_
     }
 }
 
+void Taker::prepare(DeliveryQueue& queue) {
+    if (!queue.by_device()) {
+        return;
+    }
+    const std::lock_guard lock(selecting_);
+    reader_->offer_waiting(
+        queue.id(), [&](std::int64_t alert_id, std::int64_t attempts, const std::string& device) {
+            return queue.admit(alert_id, attempts, device);
+        });
+}
+
 Taker::Selection Taker::select(DeliveryQueue& queue, std::size_t max_items) {
     Selection selection;
     const std::lock_guard lock(selecting_);
@@ -103,41 +116,60 @@ Taker::Selection Taker::select(DeliveryQueue& queue, std::size_t max_items) {
         selection.closed = true;
         return selection;
     }
-    const DeliveryQueue::Start start = queue.begin_selection();
-    std::vector<Pick> picks;
-    {
+    const DeliveryQueue::Start start = queue.begin_selection(max_items);
+    Reader::Fresh fresh{{}, start.cursor};
+    try {
+        const std::int64_t now_ms = clock_.now_ms();
         const Transaction snapshot = reader_->snapshot();
-        const Reader::Retries retries =
-            reader_->retries(queue.id(), clock_.now_ms(), max_items,
-                             [&](std::int64_t alert_id) { return queue.in_flight(alert_id); });
-        std::vector<Pick> fresh;
-        for (std::size_t i = 0; i < std::min(start.returned.size(), max_items); ++i) {
-            fresh.push_back({start.returned[i], 0});
-        }
-        if (fresh.size() < max_items) {
-            reader_->fresh(queue.id(), start.cursor, max_items - fresh.size(), fresh);
-        }
-        picks = mix(retries.due, fresh, max_items, start.retry_first);
+        Reader::Retries retries = reader_->retries(
+            queue.id(), now_ms, max_items,
+            [&](std::int64_t alert_id, std::int64_t attempts, const std::string& device) {
+                return queue.admit(alert_id, attempts, device);
+            });
         selection.next_due_ms = retries.next_due_ms;
-        selection.deliveries = load(queue, picks);
+        fresh = this->fresh(queue, start, max_items, now_ms);
+        selection.deliveries =
+            mix(std::move(retries.due), fresh.found, max_items, start.retry_first);
+    } catch (const SqlError&) {
+        queue.cancel(start);
+        throw;
     }
+    name(queue, selection.deliveries);
     selection.lease_id = ++last_lease_id_;
-    queue.mark(picks, selection.lease_id);
+    queue.mark(selection.deliveries, fresh.found, fresh.cursor, selection.lease_id);
     return selection;
 }
 
-std::vector<Delivery> Taker::load(const DeliveryQueue& queue, const std::vector<Pick>& picks) {
-    std::vector<Delivery> deliveries;
-    deliveries.reserve(picks.size());
-    for (const Pick& pick : picks) {
-        Delivery& delivery = deliveries.emplace_back();
-        delivery.alert_id = pick.alert_id;
-        delivery.plugin = queue.name();
-        delivery.key = inbox_id_ + "-" + std::to_string(pick.alert_id) + "-" + queue.name();
-        delivery.attempt = pick.attempts + 1;
-        reader_->load(queue.id(), pick.alert_id, clock_.now_ms(), delivery);
+/// First those that their lanes held back, then new rows.
+Reader::Fresh Taker::fresh(DeliveryQueue& queue, const DeliveryQueue::Start& start,
+                           std::size_t limit, std::int64_t now_ms) {
+    std::vector<Delivery> found;
+    for (const std::int64_t alert_id : start.next) {
+        std::optional<Delivery> delivery = reader_->find(queue.id(), alert_id, now_ms);
+        if (!delivery) {
+            throw SqlError::contradiction("the delivery of alert " + std::to_string(alert_id) +
+                                          " is missing");
+        }
+        found.push_back(*std::move(delivery));
     }
-    return deliveries;
+    Reader::Fresh fresh{{}, start.cursor};
+    if (found.size() < limit) {
+        fresh = reader_->fresh(
+            queue.id(), start.cursor, now_ms, limit - found.size(),
+            [&](std::int64_t alert_id, std::int64_t attempts, const std::string& device) {
+                return queue.admit(alert_id, attempts, device);
+            });
+    }
+    fresh.found.insert(fresh.found.begin(), std::make_move_iterator(found.begin()),
+                       std::make_move_iterator(found.end()));
+    return fresh;
+}
+
+void Taker::name(const DeliveryQueue& queue, std::vector<Delivery>& deliveries) const {
+    for (Delivery& delivery : deliveries) {
+        delivery.plugin = queue.name();
+        delivery.key = inbox_id_ + "-" + std::to_string(delivery.alert_id) + "-" + queue.name();
+    }
 }
 
 base::Result<std::vector<Delivery>> Taker::lease(DeliveryQueue& queue, Selection selection) {

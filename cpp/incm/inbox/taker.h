@@ -19,11 +19,11 @@ namespace incm::inbox {
 ///
 /// Shape:   up to `limit`; retries get half of it at most (at least one) while there are fresh
 ///          ones; what one kind leaves, the other fills. With room for one, retry_first decides.
-///          The kinds alternate in the result, each in its own order.
+///          The kinds alternate in the result, each in its own order; `fresh` keeps what was not
+///          used.
 /// Threads: any.
-[[nodiscard]] std::vector<Pick> mix(const std::vector<Pick>& retries,
-                                    const std::vector<Pick>& fresh, std::size_t limit,
-                                    bool retry_first);
+[[nodiscard]] std::vector<Delivery> mix(std::vector<Delivery> retries, std::vector<Delivery>& fresh,
+                                        std::size_t limit, bool retry_first);
 
 /// Picks due deliveries, leases them through the writer and hands them out.
 ///
@@ -32,6 +32,10 @@ class Taker {
  public:
     /// The references must outlive the taker.
     Taker(const std::string& path, std::string inbox_id, const InboxClock& clock, Writer& writer);
+
+    /// Fill the lanes of a plugin that is by_device, before the first take() of it. Errors:
+    /// SqlError.
+    void prepare(DeliveryQueue& queue);
 
     /// As Inbox::take().
     [[nodiscard]] base::Result<std::vector<Delivery>> take(DeliveryQueue& queue,
@@ -49,8 +53,9 @@ class Taker {
     };
 
     [[nodiscard]] Selection select(DeliveryQueue& queue, std::size_t max_items);
-    [[nodiscard]] std::vector<Delivery> load(const DeliveryQueue& queue,
-                                             const std::vector<Pick>& picks);
+    [[nodiscard]] Reader::Fresh fresh(DeliveryQueue& queue, const DeliveryQueue::Start& start,
+                                      std::size_t limit, std::int64_t now_ms);
+    void name(const DeliveryQueue& queue, std::vector<Delivery>& deliveries) const;
     [[nodiscard]] base::Result<std::vector<Delivery>> lease(DeliveryQueue& queue,
                                                             Selection selection);
 

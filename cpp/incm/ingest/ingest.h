@@ -26,6 +26,7 @@ struct Endpoint {
 struct Route {
     std::string plugin;
     model::AlertFilter filter;
+    bool by_device = false;  ///< one device's alerts in order
 };
 
 /// A POST whose body arrived whole.

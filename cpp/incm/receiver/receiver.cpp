@@ -16,11 +16,11 @@ using base::ErrorCode;
 // Health checks and one scraper; more would only cost threads.
 constexpr int kAdminConnections = 16;
 
-std::vector<std::string> plugin_names(const std::vector<ingest::Route>& routes) {
-    std::vector<std::string> names;
-    names.reserve(routes.size());
-    for (const ingest::Route& route : routes) names.push_back(route.plugin);
-    return names;
+std::vector<inbox::PluginOptions> plugins_of(const std::vector<ingest::Route>& routes) {
+    std::vector<inbox::PluginOptions> plugins;
+    plugins.reserve(routes.size());
+    for (const ingest::Route& route : routes) plugins.push_back({route.plugin, route.by_device});
+    return plugins;
 }
 
 Address bound(const Address& wanted, const http::Server& server) {
@@ -60,7 +60,7 @@ Receiver::~Receiver() {
 
 base::Status Receiver::start() {
     auto opened = inbox::Inbox::open(
-        {.path = config_.inbox_path, .plugins = plugin_names(config_.routes)}, log_);
+        {.path = config_.inbox_path, .plugins = plugins_of(config_.routes)}, log_);
     if (!opened.ok()) return opened.error();
     inbox_ = std::move(opened).value();
     base::Status listening = listen();
