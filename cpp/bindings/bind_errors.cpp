@@ -25,6 +25,7 @@ const char* class_name(ErrorCode code) {
         case ErrorCode::kInboxInUse:
         case ErrorCode::kInboxUnusable:
         case ErrorCode::kStoreFailed:
+        case ErrorCode::kDiskLow:
             return "InboxError";
         case ErrorCode::kCannotListen:
             return "ListenError";
@@ -38,6 +39,7 @@ const char* class_name(ErrorCode code) {
         case ErrorCode::kLengthRequired:
         case ErrorCode::kBodyTooLarge:
         case ErrorCode::kWrongContentType:
+        case ErrorCode::kNotProcessed:
         case ErrorCode::kInternal:
             break;
     }

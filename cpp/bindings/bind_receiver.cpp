@@ -78,19 +78,19 @@ class ReceiverView {
     receiver::Receiver receiver_;
 };
 
-std::unique_ptr<ReceiverView> make_receiver(const std::string& listen,
-                                            const std::optional<std::string>& admin,
-                                            std::string inbox_path,
-                                            std::vector<ingest::Endpoint> endpoints,
-                                            std::vector<ingest::Route> routes,
-                                            std::size_t max_body_bytes, int max_connections) {
+std::unique_ptr<ReceiverView> make_receiver(
+    const std::string& listen, const std::optional<std::string>& admin, std::string inbox_path,
+    std::vector<ingest::Endpoint> endpoints, std::vector<ingest::Route> routes,
+    std::size_t max_body_bytes, int max_connections, double retention, std::int64_t reserve_bytes) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .admin = std::nullopt,
                             .inbox_path = std::move(inbox_path),
                             .endpoints = std::move(endpoints),
                             .routes = std::move(routes),
                             .max_body_bytes = max_body_bytes,
-                            .max_connections = max_connections};
+                            .max_connections = max_connections,
+                            .retention_ms = milliseconds(retention),
+                            .reserve_bytes = reserve_bytes};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
     return std::make_unique<ReceiverView>(std::move(config));
 }
@@ -140,10 +140,12 @@ Source:  contract section 3.)")
              "Whether the filter wants this alert of the endpoint with this path.");
     py::class_<ingest::Endpoint>(
         module, "Endpoint", "A path that takes alerts: with secrets, or unsigned (no secrets).")
-        .def(py::init([](std::string path, const py::sequence& secrets) {
-                 return ingest::Endpoint{std::move(path), secrets_from(secrets)};
+        .def(py::init([](std::string path, const py::sequence& secrets, double ack_timeout) {
+                 return ingest::Endpoint{std::move(path), secrets_from(secrets),
+                                         milliseconds(ack_timeout)};
              }),
-             py::arg("path"), py::arg("secrets"))
+             py::arg("path"), py::arg("secrets"), py::arg("ack_timeout") = 0.0,
+             "ack_timeout: seconds for which an answer waits until every plugin is done; 0: none.")
         .def_readonly("path", &ingest::Endpoint::path)
         .def_property_readonly("unsigned",
                                [](const ingest::Endpoint& self) { return self.secrets.empty(); });
@@ -196,8 +198,9 @@ Source:  architecture section 1.)")
         .def(py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
              py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
              py::arg("max_body_bytes") = 1024 * 1024, py::arg("max_connections") = 256,
-             "listen and admin are HOST:PORT, inbox is a file's path. Errors: ConfigError for an "
-             "address.")
+             py::arg("retention") = 0.0, py::arg("reserve_bytes") = 0,
+             "listen and admin are HOST:PORT, inbox is a file's path; retention in seconds, 0 for "
+             "ever. Errors: ConfigError for an address.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "
              "stays open.")
@@ -248,6 +251,10 @@ Source:  architecture section 1.)")
             WithoutGil(), py::arg("endpoints"),
             "Replace the endpoints for requests from now on. Errors: ConfigError; the old ones "
             "stay.")
+        .def_property_readonly(
+            "failed", [](ReceiverView& self) { return self.native().inbox().failed(); },
+            "Whether the disk failed to write: nothing is taken any more, and the process should "
+            "end.")
         .def("wake_takers", &ReceiverView::wake_takers, WithoutGil(),
              "Make every waiting take() return now.")
         .def("stop_listening", &ReceiverView::stop_listening, WithoutGil(), py::arg("grace"),

@@ -72,7 +72,7 @@ TEST_F(InboxFileTest, ReopenKeepsEverything) {
 TEST_F(InboxFileTest, LinkAndFileShareOneLock) {
     open();
     fs::create_symlink(path(), folder_ / "link.db");
-    const auto second = Inbox::open({folder_ / "link.db", {{"a"}}, clock_.source()}, log_);
+    const auto second = Inbox::open({folder_ / "link.db", {{"a"}}, 0, 0, clock_.source()}, log_);
     ASSERT_FALSE(second.ok());
     EXPECT_EQ(second.error().code, base::ErrorCode::kInboxInUse);
 }
@@ -191,7 +191,7 @@ TEST_F(InboxFileTest, LogWithoutItsFileIsNotThrownAway) {
 }
 
 TEST_F(InboxFileTest, MissingFolderIsUnusable) {
-    const auto opened = Inbox::open({folder_ / "none/inbox.db", {}, clock_.source()}, log_);
+    const auto opened = Inbox::open({folder_ / "none/inbox.db", {}, 0, 0, clock_.source()}, log_);
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxUnusable);
     EXPECT_NE(opened.error().text.find("none of the inbox does not exist: create it"),
@@ -200,7 +200,7 @@ TEST_F(InboxFileTest, MissingFolderIsUnusable) {
 
 TEST_F(InboxFileTest, ReadOnlyFolderIsUnusable) {
     // No user can make files there, not even root.
-    const auto opened = Inbox::open({"/proc/self/inbox.db", {}, clock_.source()}, log_);
+    const auto opened = Inbox::open({"/proc/self/inbox.db", {}, 0, 0, clock_.source()}, log_);
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxUnusable);
     EXPECT_NE(opened.error().text.find("write access"), std::string::npos) << opened.error().text;

@@ -148,7 +148,7 @@ inline NewAlert alert(std::uint64_t number, std::vector<std::string> plugins = {
 class InboxTest : public ::testing::Test {
  protected:
     base::Result<std::unique_ptr<Inbox>> try_open(std::vector<std::string> plugins = {"a"}) {
-        Options options{path(), {}, clock_.source()};
+        Options options{.path = path(), .plugins = {}, .clock = clock_.source()};
         for (std::string& plugin : plugins) {
             options.plugins.push_back({std::move(plugin)});
         }
@@ -161,7 +161,7 @@ class InboxTest : public ::testing::Test {
     /// As open(), for plugin a with one device's alerts in order.
     void open_by_device() {
         inbox_.reset();
-        use(Inbox::open({path(), {{"a", true}}, clock_.source()}, log_));
+        use(Inbox::open({path(), {{"a", true}}, 0, 0, clock_.source()}, log_));
     }
     void use(base::Result<std::unique_ptr<Inbox>> opened) {
         ASSERT_TRUE(opened.ok()) << opened.error().text;

@@ -24,7 +24,9 @@ enum class ErrorCode {
     kWrongContentType,  ///< an unsigned endpoint takes application/json only
     kInternal,          ///< a defect of this program
     kStoreFailed,       ///< the inbox could not commit; nothing was stored
+    kDiskLow,           ///< too little free disk; nothing was stored
     kClosed,            ///< the receiver is stopping or stopped
+    kNotProcessed,      ///< stored, but not every plugin has handled it (`ack = "processed"`)
     // A text that has no canonical form.
     kNoCanonicalForm,
     // A set-up that cannot work.

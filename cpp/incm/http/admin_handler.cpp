@@ -41,10 +41,17 @@ struct Admin {
         const base::Result<inbox::Counts> counts = inbox.counts();
         if (!counts.ok()) return send_problem(request, response, counts.error(), true);
         if (path == "/metrics") {
-            return send(response, 200, kMetricsType, metrics_page(counters, counts.value()));
+            return send(response, 200, kMetricsType,
+                        metrics_page(counters, counts.value(), inbox.disk()));
         }
         if (!ready.load()) {
             return send_problem(request, response, {ErrorCode::kClosed, "stopping"}, true);
+        }
+        if (inbox.failed()) {
+            return send_problem(request, response, {ErrorCode::kStoreFailed, "failed"}, true);
+        }
+        if (inbox.disk().low) {
+            return send_problem(request, response, {ErrorCode::kDiskLow, "disk"}, true);
         }
         send(response, 200, kText, "ready\n");
     }

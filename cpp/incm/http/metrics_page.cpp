@@ -28,7 +28,8 @@ void metric(std::string& page, std::string_view name, std::string_view type, std
 
 }  // namespace
 
-std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& counts) {
+std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& counts,
+                         inbox::Inbox::Disk disk) {
     std::string page;
     metric(page, "incm_webhook_alerts_accepted_total", "counter", "Alerts stored.",
            counters.accepted());
@@ -51,6 +52,10 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     sample(page, kDeliveries, "{state=\"dead\"}", counts.dead);
     metric(page, "incm_webhook_quarantined", "gauge", "Rejected bodies kept for a person.",
            counts.quarantined);
+    metric(page, "incm_webhook_disk_free_bytes", "gauge", "Free disk of the inbox.",
+           disk.free_bytes);
+    metric(page, "incm_webhook_disk_low", "gauge",
+           "1 while alerts are refused because the disk is nearly full.", disk.low ? 1 : 0);
     return page;
 }
 

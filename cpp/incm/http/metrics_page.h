@@ -12,6 +12,6 @@ namespace incm::http {
 /// Shape:   -> text exposition format 0.0.4. Names begin with `incm_webhook_`.
 /// Threads: any.
 [[nodiscard]] std::string metrics_page(const ingest::Counters& counters,
-                                       const inbox::Counts& counts);
+                                       const inbox::Counts& counts, inbox::Inbox::Disk disk);
 
 }  // namespace incm::http

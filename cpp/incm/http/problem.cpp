@@ -35,8 +35,12 @@ Problem problem_for(ErrorCode code) {
             return {415, "wrong-content-type", "The content type is not application/json"};
         case ErrorCode::kStoreFailed:
             return {503, "cannot-store", "The alert cannot be stored now"};
+        case ErrorCode::kDiskLow:
+            return {503, "disk-low", "The disk of the inbox is nearly full"};
         case ErrorCode::kClosed:
             return {503, "stopping", "The receiver is stopping"};
+        case ErrorCode::kNotProcessed:
+            return {500, "not-processed", "The alert is stored, but not every plugin handled it"};
         case ErrorCode::kInternal:
         case ErrorCode::kBadConfig:
         case ErrorCode::kInboxForeign:

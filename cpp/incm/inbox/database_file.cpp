@@ -29,7 +29,7 @@ constexpr std::size_t kApplicationIdOffset = 68;
 class Descriptor {
  public:
     Descriptor(const std::string& path, int flags)
-        : descriptor_(open(path.c_str(), flags | O_CLOEXEC)) {}
+        : descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
     ~Descriptor() {
@@ -138,6 +138,28 @@ void configure_writer(Database& database) {
     database.set_pragma("journal_size_limit", "67108864");
 }
 
+std::string check_marker(const std::string& path) {
+    return path + ".check";
+}
+
+void check_if_asked(Database& database, const std::string& path, base::LogSink& log) {
+    const std::string marker = check_marker(path);
+    if (access(marker.c_str(), F_OK) != 0) {
+        return;
+    }
+    log.write(base::LogLevel::kWarning,
+              "the disk failed to write the inbox before: checking all of it");
+    const std::string found = database.text_of("PRAGMA integrity_check(1)");
+    if (found != "ok") {
+        fail(base::ErrorCode::kInboxUnusable,
+             "the inbox " + path + " is damaged (" + found + "): restore it from a copy");
+    }
+    if (unlink(marker.c_str()) != 0) {
+        fail(base::ErrorCode::kInboxUnusable, "cannot remove " + marker + ": " + reason());
+    }
+    log.write(base::LogLevel::kInfo, "the inbox is whole");
+}
+
 }  // namespace
 
 std::string resolve(const std::string& path) {
@@ -159,7 +181,14 @@ std::string resolve(const std::string& path) {
     return absolute.string();
 }
 
-std::unique_ptr<Database> open_writer(const std::string& path) {
+void ask_for_check(const std::string& path) noexcept {
+    const Descriptor marker(check_marker(path), O_WRONLY | O_CREAT);
+    if (marker.get() >= 0) {
+        fsync(marker.get());
+    }
+}
+
+std::unique_ptr<Database> open_writer(const std::string& path, base::LogSink& log) {
     if (access(path.c_str(), F_OK) == 0) {
         check_identity(path);
     } else if (errno == ENOENT) {
@@ -175,6 +204,7 @@ std::unique_ptr<Database> open_writer(const std::string& path) {
     }
     try {
         configure_writer(*database);
+        check_if_asked(*database, path, log);
         migrate(*database);
     } catch (...) {
         // The log of an earlier process must not go into a file that is refused; an own one must

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "incm/base/log.h"
 #include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
@@ -17,11 +18,16 @@ namespace incm::inbox {
 ///
 /// A new file is built beside its place and renamed when it is complete and on disk, so that what
 /// is found under `path` is never half an inbox. The caller holds the FileLock of the path, and no
-/// descriptor of the file is open in this process.
+/// descriptor of the file is open in this process. Checks every page when ask_for_check() asked for
+/// it; log says that it takes its time.
 ///
 /// Errors:  base::Failure kInboxForeign, kInboxNewer, kInboxUnusable; SqlError. The bytes of an
 ///          existing file are unchanged then.
-[[nodiscard]] std::unique_ptr<Database> open_writer(const std::string& path);
+[[nodiscard]] std::unique_ptr<Database> open_writer(const std::string& path, base::LogSink& log);
+
+/// Ask the next start to check the whole file, because this process could not write it to disk.
+/// Best effort: the disk is failing.
+void ask_for_check(const std::string& path) noexcept;
 
 /// Open the connection for reading; needs an open writer.
 [[nodiscard]] std::unique_ptr<Database> open_reader(const std::string& path);

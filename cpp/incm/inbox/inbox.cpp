@@ -1,18 +1,23 @@
 #include "incm/inbox/inbox.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
+#include <filesystem>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
 
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/file_lock.h"
+#include "incm/inbox/housekeeper.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/operations.h"
 #include "incm/inbox/recovery.h"
 #include "incm/inbox/taker.h"
+#include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
 
 namespace incm::inbox {
@@ -21,6 +26,10 @@ namespace {
 
 base::Error closed() {
     return {base::ErrorCode::kClosed, "the inbox is closed"};
+}
+
+base::Error disk_low() {
+    return {base::ErrorCode::kDiskLow, "the disk of the inbox is nearly full"};
 }
 
 void check_names(const std::vector<PluginOptions>& plugins) {
@@ -42,8 +51,10 @@ struct Inbox::Impl {
     Impl(const Options& options, const std::string& path, base::LogSink& log_sink)
         : log(log_sink),
           lock(std::make_unique<FileLock>(path + ".lock")),
-          database(open_writer(path)),
-          clock(options.clock, stored_clock_ms(*database)) {
+          database(open_writer(path, log_sink)),
+          clock(options.clock, stored_clock_ms(*database)),
+          reserve(std::filesystem::path(path).parent_path().string(), options.reserve_bytes,
+                  log_sink) {
         enrol(options.plugins);
         const std::int64_t interrupted = recover_leases(*database, clock.now_ms(), clock.wall_ms());
         if (interrupted > 0) {
@@ -51,11 +62,12 @@ struct Inbox::Impl {
                       std::to_string(interrupted) +
                           " deliveries were under way when the receiver ended: they are due again");
         }
-        writer = std::make_unique<Writer>(*database, clock, log);
+        writer = std::make_unique<Writer>(*database, clock, log, [path] { ask_for_check(path); });
         taker = std::make_unique<Taker>(path, stored_inbox_id(*database), clock, *writer);
         for (auto& [name, queue] : queues) {
             taker->prepare(queue);
         }
+        housekeeper = std::make_unique<Housekeeper>(*writer, reserve, log, options.retention_ms);
         lock->keep();
     }
 
@@ -72,6 +84,14 @@ struct Inbox::Impl {
         return found == queues.end() ? nullptr : &found->second;
     }
 
+    /// A full disk is looked at again by each alert, so that the first one with room is taken.
+    [[nodiscard]] bool has_no_room() {
+        if (reserve.low()) {
+            reserve.refresh();
+        }
+        return reserve.low();
+    }
+
     void ignored(const char* what, const std::string& plugin, std::int64_t alert_id) {
         log.write(base::LogLevel::kWarning,
                   std::string(what) + " of alert " + std::to_string(alert_id) + " by " +
@@ -84,9 +104,12 @@ struct Inbox::Impl {
     std::unique_ptr<FileLock> lock;
     std::unique_ptr<Database> database;
     InboxClock clock;
+    DiskReserve reserve;
+    Watches watches;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Taker> taker;
+    std::unique_ptr<Housekeeper> housekeeper;
     std::mutex closing;
     bool is_closed = false;
 };
@@ -99,6 +122,8 @@ void Inbox::Impl::close() {
     for (auto& [name, queue] : queues) {
         queue.wake(true);
     }
+    watches.close();
+    housekeeper->stop();
     writer->stop();
     taker->close();
     try {
@@ -155,7 +180,10 @@ base::Result<Stored> Inbox::append(NewAlert alert) {
             queues.push_back(queue);
         }
     }
-    Append operation(std::move(alert), std::move(queues));
+    if (impl_->has_no_room()) {
+        return disk_low();
+    }
+    Append operation(std::move(alert), std::move(queues), impl_->reserve);
     const base::Status done = impl_->writer->run(operation);
     if (!done) {
         return done.error();
@@ -163,7 +191,28 @@ base::Result<Stored> Inbox::append(NewAlert alert) {
     return operation.stored();
 }
 
+base::Result<Progress> Inbox::wait_processed(std::int64_t alert_id, std::int64_t timeout_ms) {
+    std::vector<std::int64_t> plugin_ids;
+    plugin_ids.reserve(impl_->queues.size());
+    for (const auto& [name, queue] : impl_->queues) {
+        plugin_ids.push_back(queue.id());
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+    Watches::Watch watch(impl_->watches, alert_id);
+    for (bool waiting = true;;) {
+        const std::uint64_t version = watch.version();
+        base::Result<Progress> progress = impl_->taker->progress(alert_id, plugin_ids);
+        if (!progress.ok() || progress.value() != Progress::kOpen || !waiting) {
+            return progress;
+        }
+        waiting = watch.wait(version, deadline);
+    }
+}
+
 base::Status Inbox::quarantine(Rejected rejected) {
+    if (impl_->has_no_room()) {
+        return disk_low();
+    }
     Quarantine operation(std::move(rejected));
     return impl_->writer->run(operation);
 }
@@ -178,7 +227,7 @@ base::Result<std::vector<Delivery>> Inbox::take(const std::string& plugin, std::
 }
 
 void Inbox::settle(std::vector<Settlement> settlements) {
-    auto operation = std::make_unique<Settle>();
+    auto operation = std::make_unique<Settle>(impl_->watches);
     const std::int64_t now_ms = impl_->clock.now_ms();
     const std::int64_t wall_ms = impl_->clock.wall_ms();
     for (Settlement& settlement : settlements) {
@@ -223,6 +272,14 @@ void Inbox::wake_takers() {
     for (auto& [name, queue] : impl_->queues) {
         queue.wake(false);
     }
+}
+
+std::int64_t Inbox::tidy() {
+    return impl_->housekeeper->tidy(true);
+}
+
+Inbox::Disk Inbox::disk() const noexcept {
+    return {impl_->reserve.free_bytes(), impl_->reserve.low()};
 }
 
 base::Result<Counts> Inbox::counts() {

@@ -24,6 +24,8 @@ struct PluginOptions {
 struct Options {
     std::string path;  ///< file path of the SQLite database; its folder must exist
     std::vector<PluginOptions> plugins;
+    std::int64_t retention_ms = 0;   ///< delivered alerts are pruned after this; 0: never
+    std::int64_t reserve_bytes = 0;  ///< free disk below which new alerts are refused
     /// Where time comes from; tests hand in their own.
     std::function<base::Instant()> clock = base::now;
 };
@@ -84,6 +86,13 @@ struct Settlement {
     std::string error;             ///< for kRetry and kDead: a sentence, cut to 2000 bytes
 };
 
+/// How far the plugins are with an alert.
+enum class Progress {
+    kDone,  ///< every plugin that should get it has handled it
+    kOpen,  ///< some have not yet
+    kDead,  ///< some never will, unless a person asks for it
+};
+
 /// Numbers for health and metrics.
 struct Counts {
     std::int64_t alerts;       ///< stored
@@ -118,9 +127,16 @@ class Inbox {
     /// Store an alert and one delivery for each of its plugins, unless it is a duplicate.
     ///
     /// Blocks until the commit's fsync returned, so that the answer may be 200.
-    /// Errors:  kStoreFailed (full, I/O error; nothing was stored), kClosed;
+    /// Errors:  kStoreFailed (full, I/O error; nothing was stored), kDiskLow, kClosed;
     ///          kBadConfig for a plugin that open() was not told.
     [[nodiscard]] base::Result<Stored> append(NewAlert alert);
+
+    /// Wait up to timeout_ms (>= 0) until no delivery of an alert is open, and say how it stands.
+    ///
+    /// A repetition of the alert may wait for the same deliveries. Errors: kStoreFailed when the
+    /// file cannot be read, kClosed.
+    [[nodiscard]] base::Result<Progress> wait_processed(std::int64_t alert_id,
+                                                        std::int64_t timeout_ms);
 
     /// Keep an authentic body that is no alert. Bounded: the oldest go when there are more than
     /// kMaxRejected or more than kMaxRejectedBytes. Blocks and fails like append().
@@ -156,6 +172,18 @@ class Inbox {
 
     /// Make every waiting take() return now, and every later one return at once with what is due.
     void wake_takers();
+
+    /// Do now what is done each second: look at the disk, and prune what is due. Returns how many
+    /// alerts were pruned.
+    std::int64_t tidy();
+
+    /// Free disk for unprivileged users in bytes, and whether new alerts are refused for lack of
+    /// it.
+    struct Disk {
+        std::int64_t free_bytes;
+        bool low;
+    };
+    [[nodiscard]] Disk disk() const noexcept;
 
     /// Count rows. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Counts> counts();

@@ -5,16 +5,18 @@
 #include <vector>
 
 #include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/tables.h"
+#include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
 
 namespace incm::inbox {
 
 class Append final : public Operation {
  public:
-    Append(NewAlert alert, std::vector<DeliveryQueue*> queues)
-        : alert_(std::move(alert)), queues_(std::move(queues)) {
+    Append(NewAlert alert, std::vector<DeliveryQueue*> queues, DiskReserve& reserve)
+        : alert_(std::move(alert)), queues_(std::move(queues)), reserve_(reserve) {
         plugin_ids_.reserve(queues_.size());
         for (const DeliveryQueue* queue : queues_) {
             plugin_ids_.push_back(queue->id());
@@ -28,12 +30,17 @@ class Append final : public Operation {
         for (DeliveryQueue* queue : queues_) {
             queue->arrived(false);
         }
+        reserve_.wrote(static_cast<std::int64_t>(alert_.text.size()) + kRowBytes);
     }
     [[nodiscard]] Stored stored() const noexcept { return stored_; }
 
  private:
+    /// What an alert costs beside its text: keys, deliveries, attempts, in the log and in the file.
+    static constexpr std::int64_t kRowBytes = 1024;
+
     NewAlert alert_;
     std::vector<DeliveryQueue*> queues_;
+    DiskReserve& reserve_;
     std::vector<std::int64_t> plugin_ids_;
     Stored stored_{};
 };
@@ -63,6 +70,7 @@ class Lease final : public Operation {
 
 class Settle final : public Operation {
  public:
+    explicit Settle(Watches& watches) : watches_(watches) {}
     void add(DeliveryQueue& queue, Settled settled) {
         items_.push_back({&queue, std::move(settled)});
     }
@@ -78,12 +86,28 @@ class Settle final : public Operation {
             queue->release(settled.settlement.alert_id, !again);
             if (again) {
                 queue->arrived(true);
+            } else {
+                watches_.changed(settled.settlement.alert_id);
             }
         }
     }
 
  private:
+    Watches& watches_;
     std::vector<std::pair<DeliveryQueue*, Settled>> items_;
+};
+
+class Prune final : public Operation {
+ public:
+    Prune(std::int64_t cursor, std::int64_t retention_ms)
+        : cursor_(cursor), retention_ms_(retention_ms) {}
+    void execute(Tables& tables) override { result_ = tables.prune(cursor_, retention_ms_); }
+    [[nodiscard]] const Tables::Pruned& result() const noexcept { return result_; }
+
+ private:
+    std::int64_t cursor_;
+    std::int64_t retention_ms_;
+    Tables::Pruned result_{};
 };
 
 class GiveBack final : public Operation {

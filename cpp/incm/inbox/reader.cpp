@@ -57,7 +57,8 @@ Reader::Reader(const std::string& path)
                  " ORDER BY d.alert_id"),
       one_(*database_, kSelect +
                            "CROSS JOIN alert a ON a.id = d.alert_id"
-                           " WHERE d.plugin_id = ?1 AND d.alert_id = ?2 AND d.dead = 0") {}
+                           " WHERE d.plugin_id = ?1 AND d.alert_id = ?2 AND d.dead = 0"),
+      dead_(*database_, "SELECT dead FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2") {}
 
 Reader::Retries Reader::retries(std::int64_t plugin_id, std::int64_t now_ms, std::size_t limit,
                                 const Admit& admit) {
@@ -95,6 +96,21 @@ std::optional<Delivery> Reader::find(std::int64_t plugin_id, std::int64_t alert_
         return std::nullopt;
     }
     return read(rows, now_ms);
+}
+
+Progress Reader::progress(std::int64_t alert_id, std::span<const std::int64_t> plugin_ids) {
+    Progress progress = Progress::kDone;
+    for (const std::int64_t plugin_id : plugin_ids) {
+        Rows rows = dead_.query(plugin_id, alert_id);
+        if (!rows.next()) {
+            continue;
+        }
+        if (rows.integer(0) != 0) {
+            return Progress::kDead;
+        }
+        progress = Progress::kOpen;
+    }
+    return progress;
 }
 
 void Reader::offer_waiting(std::int64_t plugin_id, const Admit& admit) {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,12 +46,15 @@ class Reader {
     /// One open delivery; empty when there is none.
     [[nodiscard]] std::optional<Delivery> find(std::int64_t plugin_id, std::int64_t alert_id,
                                                std::int64_t now_ms);
+    /// How far these plugins are with an alert.
+    [[nodiscard]] Progress progress(std::int64_t alert_id,
+                                    std::span<const std::int64_t> plugin_ids);
     /// Offer every delivery that waits for a retry, due or not.
     void offer_waiting(std::int64_t plugin_id, const Admit& admit);
 
  private:
     std::unique_ptr<Database> database_;
-    Statement retries_, fresh_, one_;
+    Statement retries_, fresh_, one_, dead_;
 };
 
 }  // namespace incm::inbox

@@ -49,6 +49,16 @@ class Tables {
     void settle(const Settled& settled);
     void give_back(std::int64_t lease_id, std::int64_t alert_id);
 
+    struct Pruned {
+        std::int64_t pruned;  ///< alerts
+        std::int64_t cursor;  ///< the last one that was looked at
+        bool more;            ///< perhaps
+    };
+    /// Delete alerts above `cursor` that were stored longer ago than retention_ms, unless a
+    /// delivery of them is not made; their attempts go with them, their dedupe keys stay. One call
+    /// does a few milliseconds' work.
+    [[nodiscard]] Pruned prune(std::int64_t cursor, std::int64_t retention_ms);
+
     [[nodiscard]] Counts counts() const noexcept;
 
  private:
@@ -89,6 +99,7 @@ class Tables {
     Statement insert_alert_, insert_delivery_;
     Statement delete_delivery_, retry_delivery_, kill_delivery_, insert_attempt_;
     Statement insert_lease_, update_lease_, delete_lease_;
+    Statement find_old_, delete_attempts_, delete_alert_;
     Statement insert_rejected_, size_rejected_, delete_rejected_;
 };
 

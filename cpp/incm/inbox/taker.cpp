@@ -25,6 +25,11 @@ base::Error closed() {
     return {base::ErrorCode::kClosed, "the inbox is closed"};
 }
 
+base::Error unreadable(const SqlError& error) {
+    return {base::ErrorCode::kStoreFailed,
+            std::string("the inbox cannot be read: ") + error.what()};
+}
+
 }  // namespace
 
 std::vector<Delivery> mix(std::vector<Delivery> retries, std::vector<Delivery>& fresh,
@@ -56,6 +61,19 @@ Taker::Taker(const std::string& path, std::string inbox_id, const InboxClock& cl
       writer_(writer),
       reader_(std::make_unique<Reader>(path)) {}
 
+base::Result<Progress> Taker::progress(std::int64_t alert_id,
+                                       std::span<const std::int64_t> plugin_ids) {
+    const std::lock_guard lock(selecting_);
+    if (!reader_) {
+        return closed();
+    }
+    try {
+        return reader_->progress(alert_id, plugin_ids);
+    } catch (const SqlError& error) {
+        return unreadable(error);
+    }
+}
+
 void Taker::close() {
     const std::lock_guard lock(selecting_);
     reader_.reset();
@@ -72,8 +90,7 @@ base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, std::size_
         } catch (const SqlError& error) {
             // Whoever woke this thread may have meant one of several.
             queue.arrived(false);
-            return base::Error{base::ErrorCode::kStoreFailed,
-                               std::string("the inbox cannot be read: ") + error.what()};
+            return unreadable(error);
         }
         if (selection.closed || queue.closed()) {
             // A lease that is not on disk yet needs no end.

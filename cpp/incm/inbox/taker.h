@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ class Taker {
     [[nodiscard]] base::Result<std::vector<Delivery>> take(DeliveryQueue& queue,
                                                            std::size_t max_items,
                                                            std::int64_t timeout_ms);
+    /// How far these plugins are with an alert. Errors: kStoreFailed, kClosed.
+    [[nodiscard]] base::Result<Progress> progress(std::int64_t alert_id,
+                                                  std::span<const std::int64_t> plugin_ids);
     /// Close the reading connection; take() answers kClosed from now on.
     void close();
 

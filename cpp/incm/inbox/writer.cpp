@@ -2,14 +2,11 @@
 
 #include <chrono>
 #include <exception>
-#include <functional>
 #include <iterator>
 #include <utility>
 
-#include <pthread.h>
-#include <signal.h>
-
 #include "incm/base/bytes.h"
+#include "incm/inbox/background_thread.h"
 
 namespace incm::inbox {
 
@@ -20,24 +17,17 @@ namespace {
 constexpr int kCheckpointPages = 4096;
 constexpr auto kRetryPause = std::chrono::seconds(1);
 
-/// Signals are for the threads of the application: a handler must not run on this one.
-std::thread start_without_signals(std::function<void()> body) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread(std::move(body));
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_setname_np(thread.native_handle(), "incm-inbox");
-    return thread;
-}
-
 }  // namespace
 
-Writer::Writer(Database& database, const InboxClock& clock, base::LogSink& log)
-    : database_(database), clock_(clock), log_(log), tables_(std::make_unique<Tables>(database)) {
+Writer::Writer(Database& database, const InboxClock& clock, base::LogSink& log,
+               std::function<void()> on_failure)
+    : database_(database),
+      clock_(clock),
+      log_(log),
+      on_failure_(std::move(on_failure)),
+      tables_(std::make_unique<Tables>(database)) {
     queued_.batch = std::make_shared<Batch>();
-    thread_ = start_without_signals([this] { loop(); });
+    thread_ = start_without_signals("incm-inbox", [this] { loop(); });
 }
 
 Writer::~Writer() {
@@ -196,8 +186,8 @@ void Writer::checkpoint_if_long() {
 }
 
 void Writer::note_failure(const SqlError& error) {
-    if (error.sync_failed()) {
-        failed_.store(true, std::memory_order_release);
+    if (error.sync_failed() && !failed_.exchange(true, std::memory_order_acq_rel)) {
+        on_failure_();
     }
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,8 +42,10 @@ class Operation {
 /// Threads: any, except where said.
 class Writer {
  public:
-    /// The references must outlive the writer; the thread starts here.
-    Writer(Database& database, const InboxClock& clock, base::LogSink& log);
+    /// The references must outlive the writer; the thread starts here. on_failure is called by it,
+    /// once, when an fsync fails.
+    Writer(Database& database, const InboxClock& clock, base::LogSink& log,
+           std::function<void()> on_failure);
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
     /// Calls stop().
@@ -85,6 +88,7 @@ class Writer {
     Database& database_;
     const InboxClock& clock_;
     base::LogSink& log_;
+    const std::function<void()> on_failure_;
     std::unique_ptr<Tables> tables_;  ///< empty after stop()
     std::atomic<bool> failed_{false};
     bool failing_ = false;  ///< the last commit failed; one log line a series is enough

@@ -37,11 +37,13 @@ Error refusal_error(auth::Refusal refusal) {
 /// One endpoint, ready to verify.
 class Ingest::Door {
  public:
-    explicit Door(const Endpoint& endpoint) : path(endpoint.path) {
+    explicit Door(const Endpoint& endpoint)
+        : path(endpoint.path), ack_timeout_ms(endpoint.ack_timeout_ms) {
         if (!endpoint.secrets.empty()) verifier.emplace(endpoint.secrets);
     }
 
     const std::string path;
+    const std::int64_t ack_timeout_ms;
     std::optional<auth::Verifier> verifier;  // none = unsigned
 };
 
@@ -83,17 +85,35 @@ bool Ingest::knows(std::string_view path) const {
 base::Result<inbox::Stored> Ingest::accept(std::string_view path, Request request) {
     const std::shared_ptr<const Door> door = find(path);
     if (!door) return Error{ErrorCode::kNotFound, "no endpoint has this path"};
-    if (!door->verifier) {
+    const char* form = "unsigned";
+    std::string text;
+    if (door->verifier) {
+        auth::Verdict verdict = door->verifier->verify(request.body, request.signature);
+        if (!verdict.ok()) return refusal_error(verdict.refusal);
+        const bool raw = verdict.form == auth::SignedForm::kRaw;
+        form = raw ? "raw" : "canonical";
+        text = raw ? std::move(request.body) : std::move(verdict.canonical);
+    } else {
         if (!is_json_type(request.content_type)) {
             return Error{ErrorCode::kWrongContentType, "send Content-Type: application/json"};
         }
-        return store(door->path, "unsigned", std::move(request.body), request.received_at_ms);
+        text = std::move(request.body);
     }
-    auth::Verdict verdict = door->verifier->verify(request.body, request.signature);
-    if (!verdict.ok()) return refusal_error(verdict.refusal);
-    const bool raw = verdict.form == auth::SignedForm::kRaw;
-    std::string text = raw ? std::move(request.body) : std::move(verdict.canonical);
-    return store(door->path, raw ? "raw" : "canonical", std::move(text), request.received_at_ms);
+    base::Result<inbox::Stored> stored =
+        store(door->path, form, std::move(text), request.received_at_ms);
+    if (!stored.ok() || door->ack_timeout_ms == 0) return stored;
+    return processed(stored.value(), door->ack_timeout_ms);
+}
+
+base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t timeout_ms) {
+    const base::Result<inbox::Progress> progress = inbox_.wait_processed(stored.id, timeout_ms);
+    if (!progress.ok()) return progress.error();
+    if (progress.value() == inbox::Progress::kDone) return stored;
+    const bool dead = progress.value() == inbox::Progress::kDead;
+    return Error{ErrorCode::kNotProcessed,
+                 "alert " + std::to_string(stored.id) +
+                     (dead ? " is stored, but a plugin gave it up"
+                           : " is stored, but the plugins are not done with it")};
 }
 
 base::Result<inbox::Stored> Ingest::store(const std::string& path, const char* form,

@@ -20,6 +20,9 @@ struct Endpoint {
     std::string path;  ///< begins with `/`, without query
     std::vector<base::Secret>
         secrets;  ///< tried in this order; none = unsigned: whoever comes is taken
+    /// How long an answer waits until every plugin has handled the alert; 0: it does not
+    /// (`ack = "stored"`).
+    std::int64_t ack_timeout_ms = 0;
 };
 
 /// A plugin and the alerts it wants.
@@ -59,7 +62,9 @@ class Ingest {
     /// Errors:  kNotFound, kWrongContentType (unsigned endpoints only), kMissingSignature,
     /// kWrongSignature;
     ///          kNotJson (an authentic body on an endpoint with secrets is in the quarantine then);
-    ///          kStoreFailed and kClosed from the inbox. Nothing is stored unless said so.
+    ///          kStoreFailed, kDiskLow and kClosed from the inbox. Nothing is stored unless said
+    ///          so. kNotProcessed: stored, but an endpoint that waits for the plugins saw one that
+    ///          is not done, or gave up; the deliveries go on, and a repetition may say 200.
     [[nodiscard]] base::Result<inbox::Stored> accept(std::string_view path, Request request);
 
     /// Replace the endpoints for requests that come from now on; requests under way keep theirs.
@@ -72,6 +77,9 @@ class Ingest {
     [[nodiscard]] std::shared_ptr<const Door> find(std::string_view path) const;
     [[nodiscard]] base::Result<inbox::Stored> store(const std::string& path, const char* form,
                                                     std::string text, std::int64_t received_at_ms);
+
+    [[nodiscard]] base::Result<inbox::Stored> processed(inbox::Stored stored,
+                                                        std::int64_t timeout_ms);
 
     inbox::Inbox& inbox_;
     const std::vector<Route> routes_;

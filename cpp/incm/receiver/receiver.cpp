@@ -59,8 +59,11 @@ Receiver::~Receiver() {
 }
 
 base::Status Receiver::start() {
-    auto opened = inbox::Inbox::open(
-        {.path = config_.inbox_path, .plugins = plugins_of(config_.routes)}, log_);
+    auto opened = inbox::Inbox::open({.path = config_.inbox_path,
+                                      .plugins = plugins_of(config_.routes),
+                                      .retention_ms = config_.retention_ms,
+                                      .reserve_bytes = config_.reserve_bytes},
+                                     log_);
     if (!opened.ok()) return opened.error();
     inbox_ = std::move(opened).value();
     base::Status listening = listen();

@@ -36,6 +36,8 @@ struct Config {
     std::vector<ingest::Route> routes;
     std::size_t max_body_bytes = 1024 * 1024;
     int max_connections = 256;
+    std::int64_t retention_ms = 0;   ///< see inbox::Options
+    std::int64_t reserve_bytes = 0;  ///< see inbox::Options
 };
 
 /// The composition root: inbox, ingest and listeners, with one life cycle.

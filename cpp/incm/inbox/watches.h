@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+
+namespace incm::inbox {
+
+/// Threads that wait for something to happen to the deliveries of one alert.
+///
+/// Threads: any.
+class Watches {
+ public:
+    /// One thread's interest in one alert, from construction to destruction.
+    class Watch {
+     public:
+        Watch(Watches& watches, std::int64_t alert_id);
+        Watch(const Watch&) = delete;
+        Watch& operator=(const Watch&) = delete;
+        ~Watch();
+
+        /// To be read before looking at the rows, and handed to wait() after it.
+        [[nodiscard]] std::uint64_t version() const;
+        /// Wait for a changed() since `version`. False at the deadline and after close().
+        [[nodiscard]] bool wait(std::uint64_t version,
+                                std::chrono::steady_clock::time_point deadline);
+
+     private:
+        Watches& watches_;
+        const std::int64_t alert_id_;
+    };
+
+    Watches() = default;
+    Watches(const Watches&) = delete;
+    Watches& operator=(const Watches&) = delete;
+
+    /// A change of this alert's deliveries is committed. Costs nothing while nobody watches.
+    void changed(std::int64_t alert_id);
+    /// End all waits, now and for ever.
+    void close();
+
+ private:
+    struct Watched {
+        int watchers = 0;
+        std::uint64_t version = 0;
+        std::condition_variable change;
+    };
+
+    std::atomic<int> watchers_{0};
+    std::mutex mutex_;
+    std::unordered_map<std::int64_t, Watched> watched_;
+    bool closed_ = false;
+};
+
+}  // namespace incm::inbox
