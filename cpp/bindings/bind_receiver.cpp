@@ -54,6 +54,20 @@ class ReceiverView {
         return views;
     }
 
+    void delivered(const std::vector<const DeliveryView*>& views, double duration_s) {
+        const std::int64_t duration_ms = milliseconds(duration_s);
+        std::vector<inbox::Settlement> all;
+        all.reserve(views.size());
+        for (const DeliveryView* view : views) {
+            all.push_back({.alert_id = view->delivery.alert_id,
+                           .plugin = view->delivery.plugin,
+                           .outcome = inbox::Outcome::kDelivered,
+                           .duration_ms = duration_ms,
+                           .error = {}});
+        }
+        receiver_.inbox().settle(std::move(all));
+    }
+
     void settle(const DeliveryView& view, inbox::Outcome outcome, double delay_s, std::string error,
                 double duration_s) {
         inbox::Settlement settlement{.alert_id = view.delivery.alert_id,
@@ -160,7 +174,7 @@ void bind_delivery(py::module_& module) {
     py::class_<DeliveryView>(module, "Delivery", R"(One alert on its way to one plugin.
 
 Shape:   `alert`; `alert_id` its number in the inbox; `plugin`; `key` the same on every attempt; `attempt` 1 for the
-         first; `received_at` an aware datetime; `age` seconds since the delivery was made, whatever the wall
+         first; `tries` the same, counted anew when a person asked for it again; `received_at` an aware datetime; `age` seconds since the delivery was made, whatever the wall
          clock did; `endpoint` the path that took it.
 Threads: immutable.)")
         .def_readonly("alert", &DeliveryView::alert)
@@ -171,6 +185,8 @@ Threads: immutable.)")
         .def_property_readonly("key", [](const DeliveryView& self) { return self.delivery.key; })
         .def_property_readonly("attempt",
                                [](const DeliveryView& self) { return self.delivery.attempt; })
+        .def_property_readonly("tries",
+                               [](const DeliveryView& self) { return self.delivery.tries; })
         .def_property_readonly("received_at",
                                [](const DeliveryView& self) {
                                    return to_datetime(self.delivery.received_at_ms * 1000);
@@ -220,11 +236,10 @@ Source:  architecture section 1.)")
              "written.")
         .def(
             "delivered",
-            [](ReceiverView& self, const DeliveryView& delivery, double duration) {
-                self.settle(delivery, inbox::Outcome::kDelivered, 0, "", duration);
-            },
-            WithoutGil(), py::arg("delivery"), py::arg("duration"),
-            "The plugin handled it; duration in seconds.")
+            [](ReceiverView& self, const std::vector<const DeliveryView*>& deliveries,
+               double duration) { self.delivered(deliveries, duration); },
+            WithoutGil(), py::arg("deliveries"), py::arg("duration"),
+            "The plugin handled them; duration in seconds.")
         .def(
             "retry",
             [](ReceiverView& self, const DeliveryView& delivery, double delay, std::string error,

@@ -41,7 +41,6 @@ _TABLES = ("server", "inbox")
 _LISTS = ("endpoint", "plugin")
 _LATER = {
     ("server", "tls"): f"{NOT_YET}; put a proxy that speaks TLS in front",
-    ("inbox", "retention"): f"{NOT_YET}; leave it out: nothing is pruned yet",
 }
 # Where an override belongs: key of `overrides` -> (its place in the file, flag). Its environment
 # variable is INCM_WEBHOOK_ and the key in capitals.

@@ -116,6 +116,11 @@ def plugin(
     timeout: str | float | None = None,
     retry: Mapping[str, Any] | None = None,
     concurrency: int | None = None,
+    rate: str | None = None,
+    breaker: int | None = None,
+    order: str | None = None,
+    isolation: str | None = None,
+    memory: str | int | None = None,
 ) -> Callable[[_Handler], _Handler]:
     """Mark a function or a class as a plugin and give its defaults.
 
@@ -138,6 +143,11 @@ def plugin(
         timeout: a duration: seconds, or a text such as "30s".
         retry: first, factor, max, give_up.
         concurrency: how many deliveries run at once.
+        rate: how many alerts it gets at most, such as "10/s".
+        breaker: after how many failed alerts in a row it is probed only; 0: never.
+        order: "device" hands over one device's alerts in order; "none".
+        isolation: "process" runs it in a process of its own; "thread".
+        memory: how much that process may use, such as "512MiB".
 
     Returns:
         The decorator.
@@ -155,6 +165,11 @@ def plugin(
         "timeout": timeout,
         "retry": None if retry is None else dict(retry),
         "concurrency": concurrency,
+        "rate": rate,
+        "breaker": breaker,
+        "order": order,
+        "isolation": isolation,
+        "memory": memory,
     }
     if not isinstance(name, str) or not name:
         raise TypeError('@plugin wants a name first: @plugin("pager")')

@@ -15,8 +15,10 @@ from incm_webhook import registry
 from incm_webhook._core import Endpoint, Filter, Receiver, Route
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
-from incm_webhook.errors import ConfigError
+from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
+
+_LOOK_S = 0.5  # how soon a failed disk is noticed
 
 _log = logging.getLogger("incm_webhook.service")
 
@@ -41,10 +43,10 @@ class _Signals:
                 os._exit(1)  # asked twice: at once, without grace
         self._wake.set()
 
-    def wait(self, on_reload: Callable[[], None]) -> None:
-        """Return when a stop is asked for; run on_reload for each reload before that."""
-        while not self._stops:
-            self._wake.wait()
+    def wait(self, on_reload: Callable[[], None], failed: Callable[[], bool]) -> None:
+        """Return when a stop is asked for or failed() says so; run on_reload for each reload."""
+        while not self._stops and not failed():
+            self._wake.wait(_LOOK_S)
             self._wake.clear()
             if self._reload:
                 self._reload = False
@@ -53,7 +55,14 @@ class _Signals:
 
 def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
     """Give the core its endpoints with their secrets."""
-    return [Endpoint(one.path, [secret.reveal() for secret in one.secrets]) for one in settings]
+    return [
+        Endpoint(
+            one.path,
+            [secret.reveal() for secret in one.secrets],
+            one.ack_timeout if one.ack == "processed" else 0.0,
+        )
+        for one in settings
+    ]
 
 
 def filter_of(settings: PluginSettings) -> Filter:
@@ -90,7 +99,8 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         load: reads the settings anew, for SIGHUP.
 
     Returns:
-        The exit status: 0 after a graceful stop, 1 when a plugin had to be left behind.
+        The exit status: 0 after a graceful stop, 1 when a plugin had to be left behind or the disk
+        failed.
 
     Raises:
         PluginError: a plugin cannot be loaded.
@@ -105,9 +115,14 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         admin=settings.server.admin,
         inbox=str(inbox_path(settings.inbox.url)),
         endpoints=endpoints_of(settings.endpoint),
-        routes=[Route(plugin.name, filter_of(plugin.settings)) for plugin in plugins],
+        routes=[
+            Route(plugin.name, filter_of(plugin.settings), plugin.settings.order == "device")
+            for plugin in plugins
+        ],
         max_body_bytes=settings.server.max_body,
         max_connections=settings.server.max_connections,
+        retention=settings.inbox.retention or 0.0,
+        reserve_bytes=settings.inbox.reserve,
     )
     dispatcher = Dispatcher(receiver, plugins)
     signals = _Signals()
@@ -118,8 +133,11 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         _log.info("listening on http://%s%s (%s)", receiver.address, one.path, signed)
     if settings.server.ready_file is not None:
         write_ready_file(settings.server.ready_file, receiver, settings.endpoint[0].path)
-    signals.wait(lambda: _reload(receiver, settings, load))
-    return _stop(receiver, dispatcher, settings.server.grace)
+    signals.wait(lambda: _reload(receiver, settings, load), lambda: receiver.failed)
+    failed = receiver.failed
+    if failed:
+        _log.critical("the disk failed to write the inbox: ending; the next start checks it")
+    return _stop(receiver, dispatcher, settings.server.grace) or (EXIT_FAILED if failed else 0)
 
 
 def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:

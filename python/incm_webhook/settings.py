@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from pydantic import (
 
 from incm_webhook.durations import parse_duration, parse_size
 from incm_webhook.errors import ConfigError
+from incm_webhook.rate import Rate, parse_rate
 from incm_webhook.secrets import Secret
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -38,17 +39,8 @@ def _positive_duration(value: object) -> float:
     return seconds
 
 
-def _only(key: str, now: str, *later: str) -> BeforeValidator:
-    """Accept one word, and say of the words to come that they are to come."""
-
-    def check(value: object) -> str:
-        if value in later:
-            raise ValueError(f'"{value}" {NOT_YET}; use {key} = "{now}" or leave the key out')
-        if value != now:
-            raise ValueError(f'wants "{now}"')
-        return now
-
-    return BeforeValidator(check)
+def _optional_duration(value: object) -> float | None:
+    return None if value is None or value == "off" else _positive_duration(value)
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -158,9 +150,14 @@ class ServerSettings(_Table):
 
 
 class InboxSettings(_Table):
-    """`[inbox]`: where alerts are stored. After `load_settings` the URL's path is absolute."""
+    """`[inbox]`: where alerts are stored, how long, and how much disk is left free.
+
+    After `load_settings` the URL's path is absolute. Units: seconds (None: for ever), bytes.
+    """
 
     url: Annotated[str, BeforeValidator(_inbox_url)] = "sqlite:inbox.db"
+    retention: Annotated[float | None, BeforeValidator(_optional_duration)] = 90 * 86400.0
+    reserve: Size = 256 * 1024**2
 
     @property
     def path(self) -> Path:
@@ -222,7 +219,8 @@ class EndpointSettings(_Table):
     secret: Annotated[tuple[SecretSource, ...], BeforeValidator(_secret_sources)] = ()
     secret_file: Texts = ()
     unsigned: StrictBool = False
-    ack: Annotated[str, _only("ack", "stored", "processed")] = "stored"
+    ack: Literal["stored", "processed"] = "stored"
+    ack_timeout: Annotated[PositiveDuration, Field(le=3600)] = 8.0
     _secrets: tuple[Secret, ...] = PrivateAttr(default=())
     _exposed_files: tuple[Path, ...] = PrivateAttr(default=())
 
@@ -296,8 +294,11 @@ class PluginSettings(_Table):
     timeout: PositiveDuration = 30.0
     retry: RetrySettings = RetrySettings()
     concurrency: Annotated[StrictInt, Field(ge=1, le=256)] = 4
-    order: Annotated[str, _only("order", "none", "device")] = "none"
-    isolation: Annotated[str, _only("isolation", "thread", "process")] = "thread"
+    rate: Annotated[Rate | None, BeforeValidator(parse_rate)] = None
+    breaker: Annotated[StrictInt, Field(ge=0, le=1000)] = 5
+    order: Literal["none", "device"] = "none"
+    isolation: Literal["thread", "process"] = "thread"
+    memory: Annotated[Size, Field(ge=16 * 1024**2)] = 512 * 1024**2
 
     @model_validator(mode="before")
     @classmethod

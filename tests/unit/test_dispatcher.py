@@ -33,6 +33,10 @@ class FakeDelivery:
     def key(self) -> str:
         return f"{self.alert_id}-{self.plugin}"
 
+    @property
+    def tries(self) -> int:
+        return self.attempt
+
 
 class FakeReceiver:
     """Hands out what it was given, and keeps what was settled."""
@@ -61,8 +65,9 @@ class FakeReceiver:
             self.settled.append((outcome, delivery.alert_id, detail))
             self._changed.notify_all()
 
-    def delivered(self, delivery: FakeDelivery, duration: float) -> None:
-        self._settle("delivered", delivery, None)
+    def delivered(self, deliveries: Sequence[FakeDelivery], duration: float) -> None:
+        for delivery in deliveries:
+            self._settle("delivered", delivery, None)
 
     def retry(self, delivery: FakeDelivery, delay: float, error: str, duration: float) -> None:
         self._settle("retry", delivery, (delay, error))
@@ -71,7 +76,10 @@ class FakeReceiver:
         self._settle("dead", delivery, error)
 
     def give_back(self, deliveries: Sequence[FakeDelivery]) -> None:
-        self.returned += [one.alert_id for one in deliveries]
+        with self._changed:
+            self.returned += [one.alert_id for one in deliveries]
+            for one in reversed(deliveries):
+                self._due.setdefault(one.plugin, deque()).appendleft(one)
 
     def wake_takers(self) -> None:
         with self._changed:
@@ -333,3 +341,53 @@ def test_a_closed_inbox_ends_the_workers_quietly(start: Start) -> None:
     dispatcher = Dispatcher(receiver, [plugin])  # type: ignore[arg-type]
     dispatcher.start()
     assert dispatcher.stop(time.monotonic() + DEADLINE_S)
+
+
+def test_a_plugin_whose_target_is_down_is_probed(start: Start) -> None:
+    up = threading.Event()
+
+    def target(alert: Alert, ctx: Context) -> None:
+        if not up.is_set():
+            raise ConnectionError("no route to host")
+
+    receiver = start(target, retry={"first": 0.2}, concurrency=1, breaker=3)
+    receiver.offer(*(FakeDelivery(number, "target") for number in range(1, 11)))
+    settled = receiver.wait_settled(3)
+    assert [one[0] for one in settled] == ["retry"] * 3
+    up.set()
+    settled = receiver.wait_settled(4)
+    assert settled[3][0] == "delivered"
+    assert receiver.returned, "what was taken is given back while nothing may be tried"
+
+
+def test_a_rejection_does_not_open_the_breaker(start: Start) -> None:
+    def picky(alert: Alert) -> None:
+        raise Reject("not mine")
+
+    receiver = start(picky, breaker=1, retry={"first": 3600})
+    receiver.offer(*(FakeDelivery(number, "picky") for number in range(1, 11)))
+    assert len(receiver.wait_settled(10)) == 10
+
+
+def test_the_rate_is_kept(start: Start) -> None:
+    def paced(alert: Alert) -> None:
+        pass
+
+    receiver = start(paced, rate="4/h")
+    receiver.offer(*(FakeDelivery(number, "paced") for number in range(1, 11)))
+    assert len(receiver.wait_settled(4)) == 4
+
+
+def test_a_retry_counts_its_pauses_anew_when_a_person_asked_for_it(start: Start) -> None:
+    class Reopened(FakeDelivery):
+        @property
+        def tries(self) -> int:
+            return 1
+
+    def broken(alert: Alert) -> None:
+        raise ValueError("still")
+
+    receiver = start(broken, retry={"first": 8, "factor": 10, "max": 3600})
+    receiver.offer(Reopened(1, "broken", attempt=9))
+    _, _, (pause, _) = receiver.wait_settled(1)[0]
+    assert pause <= 8

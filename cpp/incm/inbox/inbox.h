@@ -1,105 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "incm/base/bytes.h"
-#include "incm/base/clock.h"
 #include "incm/base/log.h"
 #include "incm/base/result.h"
+#include "incm/inbox/records.h"
 
 namespace incm::inbox {
-
-/// A plugin for which deliveries are made and taken.
-struct PluginOptions {
-    std::string name;        ///< not empty, unique
-    bool by_device = false;  ///< one device's alerts in order, the next one after the one before
-};
-
-/// Where the inbox is.
-struct Options {
-    std::string path;  ///< file path of the SQLite database; its folder must exist
-    std::vector<PluginOptions> plugins;
-    std::int64_t retention_ms = 0;   ///< delivered alerts are pruned after this; 0: never
-    std::int64_t reserve_bytes = 0;  ///< free disk below which new alerts are refused
-    /// Where time comes from; tests hand in their own.
-    std::function<base::Instant()> clock = base::now;
-};
-
-/// An alert to be stored, already verified and read.
-struct NewAlert {
-    base::Digest dedupe_key;         ///< endpoint + canonical text
-    bool duplicate_for_ever = true;  ///< false: a duplicate only within kShortDedupeMs
-    std::int64_t received_at_ms;     ///< wall clock, for display
-    std::string endpoint;            ///< path of the endpoint
-    std::string form;                ///< "raw", "canonical" or "unsigned"
-    std::string text;                ///< the verified text
-    std::string type;                ///< for listing; empty when absent
-    std::string device;  ///< for listing and order: device id, else serial number; may be empty
-    std::vector<std::string> plugins;  ///< names of the plugins that shall get it
-};
-
-/// A body without `_id` is a duplicate only within this time (contract section 4).
-inline constexpr std::int64_t kShortDedupeMs = 5 * 60 * 1000;
-
-/// What append() did.
-struct Stored {
-    std::int64_t id;  ///< number of the stored alert, or of the earlier one that it repeats
-    bool duplicate;
-};
-
-/// A rejected but authentic body, kept for a person to look at.
-struct Rejected {
-    std::int64_t received_at_ms;  ///< wall clock, for display
-    std::string endpoint;
-    std::string reason;  ///< a short sentence
-    std::string body;
-};
-
-/// One alert on its way to one plugin.
-struct Delivery {
-    std::int64_t alert_id;
-    std::string plugin;
-    std::string key;  ///< the same on every attempt, unique among all deliveries of all inboxes
-    std::int64_t attempt;         ///< 1 for the first
-    std::int64_t tries;           ///< the same, counted anew when a person asks for it again
-    std::int64_t received_at_ms;  ///< wall clock
-    std::int64_t age_ms;          ///< since the delivery was made, by the inbox clock
-    std::string endpoint;
-    std::string device;  ///< as in NewAlert
-    std::string text;    ///< the verified text
-};
-
-enum class Outcome { kDelivered, kRetry, kDead };
-
-/// What became of one attempt.
-struct Settlement {
-    std::int64_t alert_id;
-    std::string plugin;
-    Outcome outcome;
-    std::int64_t retry_in_ms = 0;  ///< for kRetry: how long to wait, >= 0
-    std::int64_t duration_ms = 0;  ///< how long the attempt took
-    std::string error;             ///< for kRetry and kDead: a sentence, cut to 2000 bytes
-};
-
-/// How far the plugins are with an alert.
-enum class Progress {
-    kDone,  ///< every plugin that should get it has handled it
-    kOpen,  ///< some have not yet
-    kDead,  ///< some never will, unless a person asks for it
-};
-
-/// Numbers for health and metrics.
-struct Counts {
-    std::int64_t alerts;       ///< stored
-    std::int64_t open;         ///< deliveries not yet made
-    std::int64_t dead;         ///< dead letters
-    std::int64_t quarantined;  ///< rejected bodies kept
-};
 
 /// The durable store of alerts and the queue of their deliveries.
 ///
@@ -201,8 +111,5 @@ class Inbox {
     explicit Inbox(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
-
-inline constexpr std::int64_t kMaxRejected = 1000;
-inline constexpr std::int64_t kMaxRejectedBytes = 64LL * 1024 * 1024;
 
 }  // namespace incm::inbox

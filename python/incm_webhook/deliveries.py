@@ -1,0 +1,35 @@
+"""What the dispatcher needs of a receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from incm_webhook._core import Delivery
+
+
+class Deliveries(Protocol):
+    """Hands out due deliveries and keeps what became of them; `_core.Receiver` is one.
+
+    Errors: ClosedError from take() after stop(), InboxError when the inbox cannot be used.
+    Threads: any.
+    """
+
+    def take(self, plugin: str, max_items: int, timeout: float) -> list[Delivery]:
+        """Wait up to timeout seconds for due deliveries."""
+
+    def delivered(self, deliveries: Sequence[Delivery], duration: float) -> None:
+        """Record a success."""
+
+    def retry(self, delivery: Delivery, delay: float, error: str, duration: float) -> None:
+        """Record a failure that is tried again after delay seconds."""
+
+    def dead(self, delivery: Delivery, error: str, duration: float) -> None:
+        """Record a dead letter."""
+
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Return what was not attempted."""
+
+    def wake_takers(self) -> None:
+        """Make every waiting take() return."""

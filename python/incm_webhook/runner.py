@@ -1,0 +1,304 @@
+"""Runs one plugin: takes its due deliveries, calls it, and settles what became of each."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from incm_webhook.breaker import Breaker
+from incm_webhook.errors import ClosedError, InboxError
+from incm_webhook.event_loop import EventLoop
+from incm_webhook.log import describe
+from incm_webhook.plugin import Reject, Retry
+from incm_webhook.rate import RateLimit
+from incm_webhook.retry import delay, gives_up
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable
+
+    from incm_webhook._core import Delivery
+    from incm_webhook.deliveries import Deliveries
+    from incm_webhook.handler import LoadedPlugin
+
+_TAKE_WAIT_S = 30.0  # how long an idle worker sleeps in the core; a stop wakes it at once
+_MAX_TAKEN = 64  # deliveries taken at once: enough to make the lease's commit cheap
+_AHEAD_S = 0.1  # take about as many as are handled in this time, so that few wait behind a slow one
+_INBOX_PAUSE_S = 1.0  # after the inbox failed: it is full or broken, and hammering does not help
+
+_log = logging.getLogger("incm_webhook.dispatcher")
+
+
+class _Attempt:
+    """One call of a handler; whoever claims it first, the worker or the watchdog, settles it."""
+
+    def __init__(self, deliveries: list[Delivery]) -> None:
+        self.deliveries = deliveries
+        self.started = time.monotonic()
+        self._unclaimed = threading.Lock()
+
+    def claim(self) -> bool:
+        return self._unclaimed.acquire(blocking=False)
+
+    @property
+    def duration(self) -> float:
+        return time.monotonic() - self.started
+
+
+class PluginRunner:
+    """Runs one plugin: its set-up, its workers, its time-outs, its pace.
+
+    Whatever the plugin does (fail, hang, exit) stays with it: other plugins have their own runner,
+    and the answers to the sender need none.
+
+    Threads: start(), expire(), ask_to_stop() and stop() from one thread; the workers are its own.
+    """
+
+    def __init__(self, receiver: Deliveries, plugin: LoadedPlugin, rng: random.Random) -> None:
+        self._receiver = receiver
+        self._plugin = plugin
+        self._settings = plugin.settings
+        self._rng = rng
+        self._loop = EventLoop(plugin.name)
+        self._stopping = threading.Event()
+        self._fetching = threading.Lock()  # its holder alone waits, for deliveries or for the pace
+        self._ready: deque[Delivery] = deque()  # taken, not attempted; guarded by _fetching
+        self._rate = RateLimit(self._settings.rate, time.monotonic)  # guarded by _fetching
+        self._breaker = Breaker(self._settings.breaker, self._settings.retry, rng, time.monotonic)
+        self._nudge = threading.Event()  # an attempt ended, or a stop is asked for
+        self._state = threading.Lock()  # guards the four below
+        self._attempts: set[_Attempt] = set()
+        self._workers: set[threading.Thread] = set()
+        self._hanging = 0
+        self._mean_s = 0.0
+        self._launcher = threading.Thread(
+            target=self._launch, name=f"{plugin.name}-setup", daemon=True
+        )
+
+    def start(self) -> None:
+        """Set the plugin up and start its workers, in a thread of their own."""
+        self._launcher.start()
+
+    def expire(self) -> None:
+        """Settle attempts that outlived the plugin's time-out, and replace their workers.
+
+        A thread cannot be killed: the hanging handler keeps its thread until it returns, and its
+        result is ignored then. At most `concurrency` threads are replaced at a time; when they all
+        hang, the plugin waits for one to come back, and its deliveries wait in the inbox.
+        """
+        limit = self._settings.timeout
+        with self._state:
+            late = [a for a in self._attempts if a.duration > limit and a.claim()]
+            for attempt in late:
+                self._attempts.discard(attempt)
+            self._hanging += len(late)
+            replace = self._hanging <= self._settings.concurrency
+        for attempt in late:
+            self._settle_failure(attempt, TimeoutError(f"no result within {limit:g} s"))
+            if replace:
+                self._spawn()
+            else:
+                _log.error(
+                    "plugin %s: %d handlers hang; it gets no more alerts until one returns",
+                    self._plugin.name,
+                    self._hanging,
+                )
+
+    def ask_to_stop(self) -> None:
+        """Let no worker begin anything new."""
+        self._stopping.set()
+        self._nudge.set()
+        self._receiver.wake_takers()
+
+    def stop(self, deadline: float) -> bool:
+        """Let running handlers finish until deadline (monotonic seconds), then close the plugin.
+
+        Returns:
+            False when a handler still runs; its delivery is made again after the next start.
+        """
+        self.ask_to_stop()
+        for thread in [self._launcher, *self._threads()]:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        if self._launcher.is_alive() or any(thread.is_alive() for thread in self._threads()):
+            _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
+            return False
+        self._return_ready()
+        self._guarded("close", lambda: self._finish(self._plugin.close()))
+        self._loop.stop()
+        return True
+
+    def _threads(self) -> list[threading.Thread]:
+        with self._state:
+            return list(self._workers)
+
+    def _launch(self) -> None:
+        attempt = 1
+        while not self._guarded("setup", lambda: self._finish(self._plugin.setup())):
+            if self._stopping.wait(delay(self._settings.retry, attempt, self._rng)):
+                return
+            attempt += 1
+        for _ in range(self._settings.concurrency):
+            self._spawn()
+
+    def _guarded(self, step: str, action: Callable[[], object]) -> bool:
+        try:
+            action()
+        except BaseException as error:  # whatever a plugin raises stays with it
+            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, describe(error))
+            return False
+        return True
+
+    def _spawn(self) -> None:
+        with self._state:
+            thread = threading.Thread(target=self._work, name=self._plugin.name, daemon=True)
+            self._workers.add(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        try:
+            while deliveries := self._next():
+                if not self._run(deliveries):
+                    return
+        except ClosedError:
+            _log.debug("plugin %s: the inbox is closed", self._plugin.name)
+        except Exception as error:  # a defect of ours must not end in silence
+            _log.critical("plugin %s: a worker failed: %s", self._plugin.name, describe(error))
+        finally:
+            with self._state:
+                self._workers.discard(threading.current_thread())
+
+    def _next(self) -> list[Delivery]:
+        """Wait for deliveries: one, or for a batch plugin several fresh ones. Empty: stop."""
+        with self._fetching:
+            while not self._stopping.is_set():
+                pause = max(self._breaker.wait(), self._rate.wait())
+                if pause > 0:
+                    self._return_ready()
+                    self._nudge.wait(min(pause, _TAKE_WAIT_S))
+                    self._nudge.clear()
+                    continue
+                if self._ready:
+                    return self._pop()
+                try:
+                    taken = self._receiver.take(self._plugin.name, self._appetite(), _TAKE_WAIT_S)
+                except InboxError as error:
+                    _log.error("plugin %s: %s", self._plugin.name, describe(error))
+                    self._stopping.wait(_INBOX_PAUSE_S)
+                    continue
+                self._ready.extend(taken)
+        return []
+
+    def _return_ready(self) -> None:
+        """Give back what is not attempted soon: taken, it would count as an attempt in a crash."""
+        if self._ready:
+            with contextlib.suppress(ClosedError):
+                self._receiver.give_back(list(self._ready))
+            self._ready.clear()
+
+    def _pop(self) -> list[Delivery]:
+        batch = [self._ready.popleft()]
+        most = self._rate.room(_MAX_TAKEN) if self._plugin.batch else 1
+        # What failed before is tried alone, so that it cannot spoil others.
+        while batch[0].attempt == 1 and len(batch) < most and self._ready:
+            if self._ready[0].attempt > 1:
+                break
+            batch.append(self._ready.popleft())
+        self._rate.spend(len(batch))
+        self._breaker.begin()
+        return batch
+
+    def _appetite(self) -> int:
+        if self._breaker.is_open:
+            return 1  # the probe
+        wanted = self._settings.concurrency
+        if self._plugin.batch:
+            wanted = _MAX_TAKEN
+        elif self._mean_s > 0.0:
+            wanted = max(wanted, min(_MAX_TAKEN, int(wanted * _AHEAD_S / self._mean_s)))
+        return max(1, self._rate.room(wanted))
+
+    def _run(self, deliveries: list[Delivery]) -> bool:
+        """Handle and settle; False when the watchdog has given this worker up."""
+        attempt = _Attempt(deliveries)
+        with self._state:
+            self._attempts.add(attempt)
+        failure: BaseException | None = None
+        try:
+            self._handle(deliveries)
+        except BaseException as error:  # whatever a plugin raises stays with it
+            failure = error
+        if not attempt.claim():
+            with self._state:
+                self._hanging -= 1
+            return False
+        duration = attempt.duration
+        with self._state:
+            self._attempts.discard(attempt)
+            self._mean_s = 0.8 * self._mean_s + 0.2 * max(duration, 1e-6)
+        if failure is not None:
+            self._settle_failure(attempt, failure)
+        else:
+            self._receiver.delivered(deliveries, duration)
+            self._note_success()
+        return True
+
+    def _handle(self, deliveries: list[Delivery]) -> None:
+        alerts = [delivery.alert for delivery in deliveries]
+        self._finish(
+            self._plugin.handle(
+                alerts if self._plugin.batch else alerts[0], self._plugin.context(deliveries)
+            )
+        )
+
+    def _finish(self, result: Awaitable[None] | None) -> None:
+        """Let an asynchronous function run to its end, on the plugin's own loop."""
+        if result is not None and inspect.isawaitable(result):
+            self._loop.run(result, self._settings.timeout)
+
+    def _note_success(self) -> None:
+        if self._breaker.succeeded():
+            _log.info("plugin %s: works again", self._plugin.name)
+            self._nudge.set()
+
+    def _note_failure(self, alert_id: int) -> None:
+        pause = self._breaker.failed(alert_id)
+        if pause:
+            _log.error(
+                "plugin %s: fails with every alert; its deliveries wait, and one is tried in "
+                "%.1f s",
+                self._plugin.name,
+                pause,
+            )
+        self._nudge.set()
+
+    def _settle_failure(self, attempt: _Attempt, failure: BaseException) -> None:
+        for delivery in attempt.deliveries:
+            self._settle_one(delivery, failure, attempt.duration)
+        if isinstance(failure, Reject):
+            self._note_success()  # it works, and says so
+        else:
+            self._note_failure(attempt.deliveries[0].alert_id)
+
+    def _settle_one(self, delivery: Delivery, failure: BaseException, duration: float) -> None:
+        where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"
+        times = f"attempt {delivery.attempt}"
+        if isinstance(failure, Reject):
+            _log.warning("%s: dead letter, rejected: %s", where, failure.reason)
+            self._receiver.dead(delivery, failure.reason, duration)
+            return
+        text = describe(failure)
+        wait = delay(self._settings.retry, delivery.tries, self._rng)
+        if isinstance(failure, Retry) and failure.after is not None:
+            wait = failure.after
+        if gives_up(self._settings.retry, delivery.age):
+            _log.error("%s: dead letter after %s: %s", where, times, text)
+            self._receiver.dead(delivery, text, duration)
+        else:
+            _log.warning("%s: %s failed, again in %.1f s: %s", where, times, wait, text)
+            self._receiver.retry(delivery, wait, text, duration)
