@@ -145,15 +145,15 @@ def simulate(
 
 
 def _run(simulation: "Simulation", duration_s: float | None, count: int | None) -> None:
-    simulation.start()
     try:
+        simulation.start()
         if sys.stderr.isatty():
             _watch(simulation, duration_s, count)
         while not simulation.wait(_TICK_S):
             pass
     except KeyboardInterrupt:
         simulation.stop()
-        click.echo("\nending: waiting for the answers that are due; Ctrl-C again quits", err=True)
+        click.echo("ending: waiting for the answers that are due; Ctrl-C again quits", err=True)
         while not simulation.wait(_TICK_S):
             pass
 

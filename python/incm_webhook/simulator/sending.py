@@ -144,20 +144,16 @@ class Simulation:
         self._secret = secret
         self._manner = manner
         self._schedule = _Schedule(plan, self.tally)
-        self._failure: BaseException | None = None
-        senders = [
+        self._failure: Exception | None = None
+        self._ended = threading.Event()
+        self._senders = [
             Sender(url, timeout_s=manner.timeout_s, reposts=False)
             for _ in range(manner.connections)
-        ]
-        self._threads = [
-            threading.Thread(target=self._work, args=(sender,), daemon=True) for sender in senders
         ]
 
     def start(self) -> None:
         """Begin to send."""
-        self._schedule.begin()
-        for thread in self._threads:
-            thread.start()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until all is sent and answered, given up or refused.
@@ -169,12 +165,9 @@ class Simulation:
             Whether it has ended.
 
         Raises:
-            Exception: what the plan raised.
+            Exception: what the plan raised, or why a thread could not be started.
         """
-        deadline = time.monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        if any(thread.is_alive() for thread in self._threads):
+        if not self._ended.wait(timeout_s):
             return False
         if self._failure is not None:
             raise self._failure
@@ -184,14 +177,32 @@ class Simulation:
         """Send nothing any more; what waits for its answer still gets it."""
         self._schedule.stop()
 
+    def _run(self) -> None:
+        # In a thread of its own: Ctrl-C in the main one would disturb its join() (CPython 3.11).
+        started = []
+        try:
+            self._schedule.begin()
+            for sender in self._senders:
+                thread = threading.Thread(target=self._work, args=(sender,), daemon=True)
+                thread.start()
+                started.append(thread)
+        except Exception as error:
+            self._fail(error)
+        for thread in started:
+            thread.join()
+        self._ended.set()
+
     def _work(self, sender: Sender) -> None:
         try:
             with sender:
                 while (job := self._schedule.take()) is not None:
                     self._send(sender, job)
-        except BaseException as error:
-            self._failure = error
-            self._schedule.stop()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._schedule.stop()
 
     def _send(self, sender: Sender, job: _Job) -> None:
         body = spell(job.planned.alert, job.planned.wire)
