@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,27 @@ def api(receiver: Receiver) -> Iterator[InboxApi]:
         yield served
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "incm_webhook", "simulate", *arguments]
-
-
 def run(*arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=DEADLINE_S, check=False
-    )
+    command = [sys.executable, "-m", "incm_webhook", "simulate", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr
+
+
+@contextmanager
+def started(*arguments: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[bytes]]:
+    """Run it meanwhile, with Ctrl-C as on a terminal also where the tests run in the background."""
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from incm_webhook.cli import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "simulate", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def simulate(receiver: Receiver, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -160,7 +172,7 @@ def test_a_server_that_closes_without_an_answer_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhook"
         arguments = ("--count", "1", "--retry-delay", "1ms", "--retries", "2", "--json")
-        with subprocess.Popen(command(url, *arguments), stdout=subprocess.PIPE) as process:
+        with started(url, *arguments) as process:
             listener.settimeout(DEADLINE_S)
             for _ in range(3):
                 listener.accept()[0].close()
@@ -184,12 +196,7 @@ def test_a_server_that_says_nothing_is_tried_again() -> None:
 def test_ctrl_c_ends_it_with_the_verdict(endpoint: Any) -> None:
     endpoint.status = 503
     arguments = ("--duration", "1h", "--rate", "1000", "--retry-5xx", "--retry-delay", "1h")
-    with subprocess.Popen(
-        command(endpoint.url, *arguments, "--json"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started(endpoint.url, *arguments, "--json") as process:
         while not endpoint.requests:
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(0.01)
@@ -198,18 +205,14 @@ def test_ctrl_c_ends_it_with_the_verdict(endpoint: Any) -> None:
     facts = json.loads(out)
     assert process.returncode == 0
     assert facts["sent"] == facts["unfinished"] > 0
-    assert err == "ending: waiting for the answers that are due; Ctrl-C again quits\n"
+    assert err == b"ending: waiting for the answers that are due; Ctrl-C again quits\n"
 
 
 def test_a_terminal_shows_how_it_goes(endpoint: Any) -> None:
     ours, theirs = pty.openpty()
     with (
         os.fdopen(ours, "rb", buffering=0) as terminal,
-        subprocess.Popen(
-            command(endpoint.url, "--rate", "1000", "--count", "300"),
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-        ) as process,
+        started(endpoint.url, "--rate", "1000", "--count", "300", stderr=theirs) as process,
     ):
         os.close(theirs)
         shown = b""

@@ -44,6 +44,8 @@ class Broken:
     def __init__(self) -> None:
         self.resets = 0
         self.silent = False
+        self.closes = False  # after an answer, without having said so
+        self.closed = threading.Event()
         self.bodies: list[bytes] = []
         self.released = threading.Event()
         self._lock = threading.Lock()
@@ -69,6 +71,7 @@ class Broken:
                     self.send_header("Content-Length", "2")
                     self.end_headers()
                     self.wfile.write(b"ok")
+                    self.close_connection = broken.closes
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -79,6 +82,7 @@ class Broken:
 
             def shutdown_request(self, request: Any) -> None:
                 self.close_request(request)  # no FIN first, so that the reset is one
+                broken.closed.set()
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -225,6 +229,16 @@ def test_a_name_without_an_address_is_unreachable_as_well() -> None:
     assert str(error) == "the host of http://h/ has no address: Name or service not known"
     assert isinstance(explained("http://h/", OSError(113, "No route to host")), UnreachableError)
     assert not isinstance(explained("http://h/", TimeoutError()), UnreachableError)
+
+
+def test_a_sender_sees_the_end_of_a_kept_connection_before_it_posts(broken: Broken) -> None:
+    broken.closes = True
+    with Sender(broken.url, reposts=False) as sender:
+        for _ in range(10):
+            broken.closed.clear()
+            assert sender.post(b"{}").status == 200
+            assert broken.closed.wait(DEADLINE_S)
+    assert len(broken.bodies) == 10
 
 
 def test_a_sender_that_does_not_repost_says_that_the_connection_broke(broken: Broken) -> None:
