@@ -61,7 +61,7 @@ class _Schedule:
         self._changed = threading.Condition()  # guards all below
         self._retries: list[tuple[float, int, _Job]] = []
         self._next: Planned | None = None
-        self._planned = 0
+        self._retried = 0
         self._open = 0
         self._stopped = False
         self._start = 0.0
@@ -102,10 +102,10 @@ class _Schedule:
         """Hand out a job once more, later."""
         with self._changed:
             self._open -= 1
-            self._planned += 1
+            self._retried += 1
             due = time.monotonic() - self._start + delay_s
             retry = _Job(job.planned, job.attempt + 1)
-            heapq.heappush(self._retries, (due, self._planned, retry))
+            heapq.heappush(self._retries, (due, self._retried, retry))
             self._changed.notify()
 
     def stop(self) -> None:
