@@ -9,6 +9,7 @@ import click
 
 from incm_webhook import __version__
 from incm_webhook.cli_message import send, sign, verify
+from incm_webhook.cli_simulate import simulate
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
 from incm_webhook.log import describe, is_debug, set_up_logging
 
@@ -110,6 +111,7 @@ def version() -> int:
 commands.add_command(send)
 commands.add_command(sign)
 commands.add_command(verify)
+commands.add_command(simulate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -35,7 +35,18 @@ def read_body(file: str) -> bytes:
         raise ConfigError(f"cannot read {file}: {reason}") from None
 
 
-def _secret(file: str) -> bytes:
+def read_secret(file: str) -> bytes:
+    """Read the secret token from a file that --secret-file names.
+
+    Args:
+        file: a path, or a name without a slash, which is also looked for where services keep them.
+
+    Returns:
+        The token, not empty.
+
+    Raises:
+        ConfigError: there is no such file, or it holds no secret.
+    """
     import os
 
     from incm_webhook.secrets import locate_secret_file, read_secret_file
@@ -43,7 +54,7 @@ def _secret(file: str) -> bytes:
     return read_secret_file(locate_secret_file(file, Path.cwd(), os.environ)).reveal()
 
 
-_secret_file = click.option(
+secret_file_option = click.option(
     "--secret-file",
     metavar="FILE",
     envvar="INCM_WEBHOOK_SECRET_FILE",
@@ -55,7 +66,7 @@ _secret_file = click.option(
 @click.argument("url")
 @click.option("--file", metavar="FILE|-", help=_FILE_HELP)
 @click.option("--type", "alert_type", metavar="TYPE", help="Make up an alert of this type.")
-@_secret_file
+@secret_file_option
 @click.option(
     "--wire",
     type=click.Choice(["python", "ascii", "compact", "pretty"]),
@@ -82,7 +93,7 @@ def send(
     if file is not None and alert_type is not None:
         raise click.UsageError("--file and --type exclude each other: a file has its type in it")
     body = _respelled(read_body(file), file, wire) if file is not None else b""
-    secret = _secret(secret_file) if secret_file else None
+    secret = read_secret(secret_file) if secret_file else None
     tally: dict[int, int] = {}
     with Sender(url) as sender:
         for _ in range(count):
@@ -112,14 +123,14 @@ def _respelled(body: bytes, file: str, wire: str | None) -> bytes:
 
 
 @click.command()
-@_secret_file
+@secret_file_option
 @click.option("--file", metavar="FILE|-", default="-", help=_FILE_HELP)
 @click.option("--canonical", is_flag=True, help="Sign the canonical text of the body instead.")
 def sign(*, secret_file: str | None, file: str, canonical: bool) -> int:
     """Print the X-Signature of a body."""
     if not secret_file:
         raise click.UsageError("--secret-file is missing: it names the file that holds the token")
-    secret = _secret(secret_file)
+    secret = read_secret(secret_file)
     body = read_body(file)
     if canonical:
         try:
@@ -149,7 +160,7 @@ def verify(*, signature: str, secret_files: tuple[str, ...], file: str, as_json:
 
     Exit status: 0 it fits, 1 it does not.
     """
-    secrets = [_secret(one) for one in secret_files]
+    secrets = [read_secret(one) for one in secret_files]
     body = read_body(file)
     verdict = incm_webhook.verify(body, signature, secrets)
     number = None if verdict.secret_index is None else verdict.secret_index + 1

@@ -22,6 +22,7 @@ __all__ = [
     "PluginError",
     "SendError",
     "SignatureError",
+    "UnreachableError",
     "exit_status",
 ]
 
@@ -41,6 +42,10 @@ class PluginError(Error):
 
 class SendError(Error):
     """A message could not be sent, or its answer not be read; the text is a sentence."""
+
+
+class UnreachableError(SendError):
+    """Nothing is there to send to: the connection is refused, or there is no address or route."""
 
 
 def exit_status(error: BaseException) -> int:

@@ -4,7 +4,9 @@ import json
 import random
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal, get_args
 
 from incm_webhook import alert_types
@@ -63,11 +65,35 @@ _SPELLINGS: dict[str, Callable[[Any], str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the platform, and where it belongs.
+
+    Attributes:
+        id: the platform's id.
+        name: what people call it.
+        serial_number: as on its label.
+        group_id: its group.
+        group_name: the group's name.
+        org_id: its organisation.
+        org_name: the organisation's name.
+    """
+
+    id: str
+    name: str
+    serial_number: str
+    group_id: str
+    group_name: str
+    org_id: str
+    org_name: str
+
+
 def sample(
     alert_type: str = DEFAULT_TYPE,
     *,
     now: datetime | None = None,
     rng: random.Random | None = None,
+    device: Device | None = None,
 ) -> dict[str, Any]:
     """Make up an alert.
 
@@ -75,6 +101,7 @@ def sample(
         alert_type: the `type`; one that is in no list gives an alert like any other.
         now: when it arises, aware; None is the present second.
         rng: where ids and serial numbers come from; None is a fresh, unpredictable one.
+        device: whose alert it is; None makes one up.
 
     Returns:
         The parsed body: every documented field but closedAt, in the order of the guide's example,
@@ -85,26 +112,25 @@ def sample(
     rng = rng or secrets.SystemRandom()
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     time = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-    serial = f"EF605{rng.randrange(10**6):06d}{''.join(rng.choices('ABCDEFGHKLMNPRSTUVWXY', k=4))}"
-    org, device, group, rule = (_object_id(rng, moment) for _ in range(4))
+    device = device or _some_device(rng, moment)
     data: dict[str, Any] = {
-        "ruleId": rule,
+        "ruleId": object_id(rng, moment),
         "reason": alert_type,
-        "serialNumber": serial,
+        "serialNumber": device.serial_number,
         "timestamp": time,
     }
     if alert_type in _RETENTION_S:
         data["retention"] = str(_RETENTION_S[alert_type])
     return {
-        "oid": org,
-        "org": {"name": "Nordwind Logistik", "_id": org},
+        "oid": device.org_id,
+        "org": {"name": device.org_name, "_id": device.org_id},
         "app": "nezha",
         "type": alert_type,
-        "title": _label(alert_type),
-        "content": f"{serial} {_TEXTS.get(alert_type, f'raised {alert_type}')}",
-        "deviceId": device,
-        "entityId": device,
-        "entityName": f"{serial} 仓库",
+        "title": _labels().get(alert_type, alert_type),
+        "content": f"{device.serial_number} {_TEXTS.get(alert_type, f'raised {alert_type}')}",
+        "deviceId": device.id,
+        "entityId": device.id,
+        "entityName": device.name,
         "entityType": "device",
         "data": data,
         "createdAt": time,
@@ -112,9 +138,9 @@ def sample(
         "ack": False,
         "status": "active",
         "priority": 1,
-        "deviceGroupId": group,
-        "deviceGroup": {"name": "Halle 3", "_id": group},
-        "_id": _object_id(rng, moment),
+        "deviceGroupId": device.group_id,
+        "deviceGroup": {"name": device.group_name, "_id": device.group_id},
+        "_id": object_id(rng, moment),
     }
 
 
@@ -138,10 +164,27 @@ def spell(alert: Any, wire: str = "python") -> bytes:
     return _SPELLINGS[wire](alert).encode()
 
 
-def _label(alert_type: str) -> str:
-    return next((one.label for one in alert_types() if one.name == alert_type), alert_type)
+def object_id(rng: random.Random, moment: datetime) -> str:
+    """Make an id: 24 hexadecimal digits that begin with the time, as the platform's do.
 
-
-def _object_id(rng: random.Random, moment: datetime) -> str:
-    """24 hexadecimal digits that begin with the time, as the platform's ids do."""
+    Args:
+        rng: where the other 16 digits come from.
+        moment: the time, aware.
+    """
     return f"{int(moment.timestamp()) & 0xFFFFFFFF:08x}{rng.getrandbits(64):016x}"
+
+
+def serial_number(rng: random.Random) -> str:
+    """Make up a serial number that looks like the one of the guide's example."""
+    return f"EF605{rng.randrange(10**6):06d}{''.join(rng.choices('ABCDEFGHKLMNPRSTUVWXY', k=4))}"
+
+
+def _some_device(rng: random.Random, moment: datetime) -> Device:
+    serial = serial_number(rng)
+    org, device, group = (object_id(rng, moment) for _ in range(3))
+    return Device(device, f"{serial} 仓库", serial, group, "Halle 3", org, "Nordwind Logistik")
+
+
+@cache
+def _labels() -> dict[str, str]:
+    return {one.name: one.label for one in alert_types()}

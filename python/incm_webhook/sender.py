@@ -1,7 +1,9 @@
 """Posts alerts like InCloud Manager: signed over the canonical text, whatever the wire spells."""
 
 import contextlib
+import errno
 import http.client
+import select
 import socket
 import ssl
 from dataclasses import dataclass
@@ -10,11 +12,12 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from incm_webhook import __version__, canonical_json, sign
-from incm_webhook.errors import CanonicalError, SendError
+from incm_webhook.errors import CanonicalError, SendError, UnreachableError
 from incm_webhook.log import printable
 
 TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 64 * 1024
+_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,38 @@ def signature_of(body: bytes, secret: bytes) -> str:
         return sign(body, secret)
 
 
+def open_connection(
+    url: str, timeout_s: float = TIMEOUT_S
+) -> tuple[http.client.HTTPConnection, str]:
+    """Make a connection that connects with its first request, and to nothing but the URL's host.
+
+    Args:
+        url: http or https.
+        timeout_s: seconds for connecting and for each wait.
+
+    Returns:
+        The connection, and the path and query to ask it for.
+
+    Raises:
+        SendError: the URL is no HTTP URL.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise SendError(f"{printable(url)} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SendError(
+            f"{printable(url)} is no URL of an HTTP service: write http://HOST:PORT/PATH or "
+            "https://..."
+        )
+    if not url.isprintable() or " " in url:
+        raise SendError(f"{printable(url)} is no URL of an HTTP service: it holds a blank")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return kind(parts.hostname, port, timeout=timeout_s), target
+
+
 class Sender:
     """Posts to one URL over one connection that is kept alive.
 
@@ -60,24 +95,18 @@ class Sender:
     HTTP URL, and when nothing answers. Threads: one at a time. Source: specification section 2.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise SendError(f"{printable(url)} is no URL: {error}") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SendError(
-                f"{printable(url)} is no URL to post to: write http://HOST:PORT/PATH or https://..."
-            )
-        if not url.isprintable() or " " in url:
-            raise SendError(f"{printable(url)} is no URL to post to: it holds a blank")
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, reposts: bool = True) -> None:
+        """Check the URL; nothing is sent yet.
+
+        Args:
+            url: where to post.
+            timeout_s: seconds for connecting and for each wait.
+            reposts: post again at once, over a new connection, when a kept one turns out to be
+                closed. Without it that is an error, unless the end was seen before posting.
+        """
         self._url = url
-        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        kind = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
-        self._connection = kind(parts.hostname, port, timeout=timeout_s)
+        self._connection, self._target = open_connection(url, timeout_s)
+        self._reposts = reposts
         self._used = False
 
     def post(self, body: bytes, signature: str | None = None) -> Answer:
@@ -91,14 +120,16 @@ class Sender:
             The answer, whatever its status.
 
         Raises:
-            SendError: nothing answered. A kept connection that the receiver has closed meanwhile
-                is opened again once.
+            UnreachableError: nothing is there.
+            SendError: nothing answered.
         """
         headers = {"Content-Type": "application/json", "User-Agent": f"incm-webhook/{__version__}"}
         if signature is not None:
             headers["X-Signature"] = signature
         while True:
-            again, self._used = self._used, True
+            if self._has_ended():
+                self._connection.close()
+            again, self._used = self._used and self._reposts, True
             try:
                 return self._exchange(body, headers)
             except (OSError, http.client.HTTPException) as error:
@@ -107,7 +138,16 @@ class Sender:
                 if again and closed:
                     self._used = False
                     continue
-                raise SendError(_sentence(self._url, error)) from None
+                raise explained(self._url, error) from None
+
+    def _has_ended(self) -> bool:
+        """Whether the receiver has closed the kept connection: nothing else makes it readable."""
+        kept = self._connection.sock
+        if kept is None:
+            return False
+        poll = select.poll()
+        poll.register(kept, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _exchange(self, body: bytes, headers: dict[str, str]) -> Answer:
         # A receiver that refuses a body early answers and closes: the answer still counts.
@@ -131,12 +171,29 @@ class Sender:
         self._connection.close()
 
 
-def _sentence(url: str, error: Exception) -> str:
+def explained(url: str, error: OSError | http.client.HTTPException) -> SendError:
+    """Tell in a sentence why a request failed.
+
+    Args:
+        url: where it went.
+        error: what http.client raised.
+
+    Returns:
+        The error to raise; an `UnreachableError` when nothing is there to send to.
+    """
     shown = printable(url)
     if isinstance(error, ConnectionRefusedError):
-        return f"nothing listens at {shown}: is `incm-webhook serve` running there?"
+        return UnreachableError(
+            f"nothing listens at {shown}: is `incm-webhook serve` running there?"
+        )
     if isinstance(error, socket.gaierror):
-        return f"the host of {shown} has no address: {error.strerror}"
+        return UnreachableError(f"the host of {shown} has no address: {error.strerror}")
+    if isinstance(error, OSError) and error.errno in _NO_WAY:
+        return UnreachableError(f"there is no way to {shown}: {error.strerror}")
+    return SendError(_sentence(shown, error))
+
+
+def _sentence(shown: str, error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"{shown} did not answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,0 +1,197 @@
+"""Whether a receiver's inbox has all that was acknowledged, once; read through its admin API."""
+
+import http.client
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from incm_webhook.errors import SendError
+from incm_webhook.log import printable
+from incm_webhook.sender import explained, open_connection
+
+PAGE = 1000
+SHOWN = 20
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """An answer of 200.
+
+    Attributes:
+        alert_id: `_id` of the alert.
+        number: `id` of the answer, the alert's number in the inbox; None when it had none.
+        status: `status` of the answer: "accepted", "duplicate", or anything else.
+    """
+
+    alert_id: str
+    number: int | None
+    status: str
+
+
+@dataclass(slots=True)
+class InboxCheck:
+    """What was found.
+
+    Attributes:
+        checked: how many acknowledged alerts were looked for.
+        lost: how many of them the inbox does not have under the number that was acknowledged.
+        duplicated: how many alerts of the run are stored under more than one number.
+        problems: a sentence for each, the first 20.
+    """
+
+    checked: int
+    lost: int = 0
+    duplicated: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is lost and nothing is there twice."""
+        return not self.lost and not self.duplicated
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON can hold it."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def lines(self) -> Iterator[str]:
+        """Tell it to people."""
+        if self.ok:
+            yield f"inbox: all {self.checked:,} acknowledged alerts are there, none twice"
+            return
+        yield (
+            f"inbox: of {self.checked:,} acknowledged alerts {self.lost:,} LOST; "
+            f"{self.duplicated:,} STORED TWICE"
+        )
+        for text in self.problems:
+            yield f"  {text}"
+
+
+class InboxReader:
+    """Reads alerts from the admin listener of a receiver.
+
+    Errors: `SendError`, a sentence, when it cannot be reached or answers something else. Threads:
+    one at a time. Source: contract section 4.
+    """
+
+    def __init__(self, admin_url: str) -> None:
+        """Check the URL; nothing is asked yet.
+
+        Args:
+            admin_url: of the admin listener, such as http://127.0.0.1:9464.
+        """
+        self._url = f"{admin_url.rstrip('/')}/api/v1/alerts"
+        self._connection, self._target = open_connection(self._url)
+
+    def last_number(self) -> int:
+        """Return the highest number of the inbox, 0 when it is empty."""
+        alerts, _ = self._ask(order="desc", limit=1, body=1)
+        return alerts[0][0] if alerts else 0
+
+    def alerts_after(self, number: int) -> Iterator[tuple[int, str, str | None]]:
+        """Go through the alerts with a higher number than this.
+
+        Returns:
+            The number, the endpoint and the `_id` of each, by number; the `_id` of a body that has
+            none is None.
+        """
+        after: int | None = number
+        while after is not None:
+            alerts, after = self._ask(after=after, order="asc", limit=PAGE, body=1)
+            yield from alerts
+
+    def close(self) -> None:
+        """Close the connection; the next question opens it again."""
+        self._connection.close()
+
+    def _ask(self, **query: Any) -> tuple[list[tuple[int, str, str | None]], int | None]:
+        try:
+            self._connection.request("GET", f"{self._target}?{urlencode(query)}")
+            answer = self._connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise explained(self._url, error) from None
+        shown = printable(self._url)
+        if answer.status != _OK:
+            raise SendError(
+                f"{shown} answered {answer.status}: is it the admin listener of a receiver?"
+            )
+        try:
+            page = json.loads(text)
+            alerts = [
+                (int(one["id"]), str(one["endpoint"]), _id_of(one["body"]))
+                for one in page["alerts"]
+            ]
+            return alerts, None if page["next"] is None else int(page["next"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise SendError(f"{shown} did not answer with a list of alerts") from None
+
+
+def check_inbox(
+    reader: InboxReader,
+    acknowledgements: Sequence[Acknowledgement],
+    sent_ids: Iterable[str],
+    *,
+    after: int,
+) -> InboxCheck:
+    """Look for everything that was acknowledged, and for anything that is there twice.
+
+    Args:
+        reader: where to look.
+        acknowledgements: the answers of 200.
+        sent_ids: `_id` of all that was sent, acknowledged or not.
+        after: the highest number of the inbox before the run. Older alerts are read only when an
+            answer names one, so a copy of an older alert that was stored anew shows in the verdict
+            as accepted, not here.
+
+    Returns:
+        What was found. Lost: no alert has the acknowledged number, or it has another `_id`; without
+        a number, no alert has the `_id`. Stored twice: one `_id` of `sent_ids`, under two numbers
+        of the same endpoint.
+
+    Raises:
+        SendError: the inbox cannot be read.
+    """
+    numbers = [one.number for one in acknowledgements if one.number is not None]
+    after = min([after, *(number - 1 for number in numbers)])
+    wanted = set(sent_ids)
+    by_number: dict[int, str | None] = {}
+    places: dict[tuple[str, str], list[int]] = {}
+    for number, endpoint, alert_id in reader.alerts_after(after):
+        by_number[number] = alert_id
+        if alert_id in wanted:
+            places.setdefault((endpoint, str(alert_id)), []).append(number)
+    stored = {alert_id for _, alert_id in places}
+    problems = [
+        f"{one.alert_id} was acknowledged as number {one.number}, {_found(one, by_number)}"
+        for one in acknowledgements
+        if (one.number is None and one.alert_id not in stored)
+        or (one.number is not None and by_number.get(one.number) != one.alert_id)
+    ]
+    lost = len(problems)
+    problems += [
+        f"{alert_id} is stored under the numbers {', '.join(map(str, found))}"
+        for (_, alert_id), found in places.items()
+        if len(found) > 1
+    ]
+    return InboxCheck(len(acknowledgements), lost, len(problems) - lost, problems[:SHOWN])
+
+
+def _found(one: Acknowledgement, by_number: dict[int, str | None]) -> str:
+    if one.number is None:
+        return "and no alert has that _id"
+    if one.number not in by_number:
+        return "and the inbox has no such number"
+    return f"and that is {by_number[one.number]}"
+
+
+def _id_of(body: str) -> str | None:
+    try:
+        alert = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    found = alert.get("_id") if isinstance(alert, dict) else None
+    return found if isinstance(found, str) else None

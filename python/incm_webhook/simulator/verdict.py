@@ -1,0 +1,200 @@
+"""What came of the alerts: counted while they are sent, and told at the end."""
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from incm_webhook.simulator.inbox_check import Acknowledgement, InboxCheck
+
+SHOWN = 5
+
+
+class Tally:
+    """Counts what comes of each alert.
+
+    Threads: any.
+
+    Attributes:
+        sent_ids: `_id` of what was sent, in the order of sending.
+        acknowledgements: the answers of 200, in the order in which they came.
+    """
+
+    def __init__(self) -> None:
+        self.sent_ids: list[str] = []
+        self.acknowledgements: list[Acknowledgement] = []
+        self._lock = threading.Lock()  # guards all of it
+        self._counts: Counter[str] = Counter()
+        self._statuses: Counter[int] = Counter()
+        self._times_s: list[float] = []
+        self._first_s = self._last_s = 0.0
+        self._late_s = self._latest_s = 0.0
+        self._errors: Counter[str] = Counter()
+
+    def sends(self, alert_id: str, now_s: float, late_s: float) -> None:
+        """An alert goes out for the first time, so many seconds after the start and its time."""
+        with self._lock:
+            if not self.sent_ids:
+                self._first_s = now_s
+            self.sent_ids.append(alert_id)
+            self._last_s = now_s
+            self._late_s = late_s
+            self._latest_s = max(self._latest_s, late_s)
+
+    def timed(self, seconds: float) -> None:
+        """An answer of any status took so long."""
+        with self._lock:
+            self._times_s.append(seconds)
+
+    def acknowledged(self, acknowledgement: Acknowledgement) -> None:
+        """An alert was answered with 200."""
+        with self._lock:
+            self.acknowledgements.append(acknowledgement)
+            self._counts[acknowledgement.status] += 1
+
+    def answered_otherwise(self, status: int) -> None:
+        """An alert was answered with another status, and that is its end."""
+        with self._lock:
+            self._statuses[status] += 1
+
+    def failed(self, error: Exception) -> None:
+        """An attempt met a network error or a time-out."""
+        with self._lock:
+            self._errors[str(error)] += 1
+
+    def retries(self) -> None:
+        """An alert is to be sent once more."""
+        with self._lock:
+            self._counts["retried"] += 1
+
+    def gives_up(self) -> None:
+        """An alert was never answered, and is not sent again."""
+        with self._lock:
+            self._counts["given_up"] += 1
+
+    def refused(self, error: Exception) -> None:
+        """Nothing was there to send to; the alert is not sent again."""
+        with self._lock:
+            self._counts["refused"] += 1
+            self._errors[str(error)] += 1
+
+    def verdict(self) -> "Verdict":
+        """Say what has come of it so far."""
+        with self._lock:
+            counts = self._counts
+            sent, acknowledged = len(self.sent_ids), len(self.acknowledgements)
+            ended = acknowledged + sum(self._statuses.values())
+            ended += counts["given_up"] + counts["refused"]
+            span_s = self._last_s - self._first_s
+            return Verdict(
+                sent=sent,
+                acknowledged=acknowledged,
+                accepted=counts["accepted"],
+                duplicate=counts["duplicate"],
+                other_statuses={str(key): n for key, n in sorted(self._statuses.items())},
+                refused=counts["refused"],
+                given_up=counts["given_up"],
+                unfinished=sent - ended,
+                retried=counts["retried"],
+                rate=(sent - 1) / span_s if span_s else None,
+                behind_s=self._late_s,
+                most_behind_s=self._latest_s,
+                times_s=self._times_s.copy(),
+                errors=[f"{n} x {text}" for text, n in self._errors.most_common(SHOWN)],
+            )
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """What came of a run.
+
+    Shape: sent = acknowledged + other_statuses + refused + given_up + unfinished.
+
+    Attributes:
+        sent: alerts that went out at least once.
+        acknowledged: answered with 200; by the answer's word accepted, duplicate or neither.
+        accepted: see acknowledged.
+        duplicate: see acknowledged.
+        other_statuses: alerts whose last answer had another status, by status.
+        refused: nothing was there to send to; never sent again.
+        given_up: never answered, with all retries.
+        unfinished: without an end, because the run was ended early.
+        retried: how often an alert was sent once more, or was about to be.
+        rate: alerts a second, from the first to the last that went out; None below two.
+        behind_s: how late the last one went out, in seconds: the backlog.
+        most_behind_s: how late the latest one went out, in seconds.
+        times_s: how long each answer took, of any status, in seconds.
+        errors: the most frequent errors, each "N x sentence".
+        inbox: what the inbox showed; None when nobody looked.
+    """
+
+    sent: int
+    acknowledged: int
+    accepted: int
+    duplicate: int
+    other_statuses: dict[str, int]
+    refused: int
+    given_up: int
+    unfinished: int
+    retried: int
+    rate: float | None
+    behind_s: float
+    most_behind_s: float
+    times_s: list[float]
+    errors: list[str]
+    inbox: InboxCheck | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the inbox, if anybody looked, has all that was acknowledged, once."""
+        return self.inbox is None or self.inbox.ok
+
+    def quantile_ms(self, share: float) -> float | None:
+        """Give the least time of answering that this share of the answers did not exceed.
+
+        Args:
+            share: above 0, at most 1.
+
+        Returns:
+            Milliseconds; None without an answer.
+        """
+        if not self.times_s:
+            return None
+        return sorted(self.times_s)[math.ceil(share * len(self.times_s)) - 1] * 1e3
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON can hold it: with `ok`, and two quantiles for all the times."""
+        facts = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        del facts["times_s"]
+        facts |= {"p50_ms": self.quantile_ms(0.5), "p99_ms": self.quantile_ms(0.99)}
+        facts["inbox"] = None if self.inbox is None else self.inbox.as_dict()
+        for name in ("rate", "behind_s", "most_behind_s", "p50_ms", "p99_ms"):
+            facts[name] = None if facts[name] is None else round(facts[name], 3)
+        return {"ok": self.ok, **facts}
+
+    def lines(self) -> Iterator[str]:
+        """Tell it to people."""
+        rate = "" if self.rate is None else f", {self.rate:,.1f} a second"
+        late = f", at most {self.most_behind_s:.1f} s late" if self.most_behind_s >= 0.1 else ""
+        yield f"sent {self.sent:,}{rate}{late}"
+        words = f"accepted {self.accepted:,}, duplicate {self.duplicate:,}"
+        yield f"  answered 200  {self.acknowledged:>9,}  {words}"
+        for status, number in self.other_statuses.items():
+            yield f"  answered {status}  {number:>9,}  not acknowledged, not sent again"
+        if self.refused:
+            yield f"  refused       {self.refused:>9,}  nothing was there: gone for good"
+        if self.given_up:
+            yield f"  given up      {self.given_up:>9,}  no answer, with all retries: gone for good"
+        if self.unfinished:
+            yield f"  unfinished    {self.unfinished:>9,}  the run was ended before their end"
+        if self.retried:
+            yield f"  retries       {self.retried:>9,}"
+        middle, tail = self.quantile_ms(0.5), self.quantile_ms(0.99)
+        if middle is not None and tail is not None:
+            yield f"  answers       p50 {middle:.1f} ms, p99 {tail:.1f} ms"
+        for text in self.errors:
+            yield f"  error: {text}"
+        if self.inbox is not None:
+            yield from self.inbox.lines()
