@@ -86,6 +86,8 @@ class LoadedPlugin:
         origin: where it comes from.
     """
 
+    limits_itself = False  # whether handle() ends by itself when it exceeds the time-out
+
     def __init__(
         self, settings: PluginSettings, config: Any, hooks: dict[str, Hook], origin: Origin
     ) -> None:
@@ -108,8 +110,13 @@ class LoadedPlugin:
         result: Outcome = self._handle.call(alert, context=context)
         return result
 
-    def close(self) -> Outcome:
-        """Let the plugin close what it opened."""
+    def ready(self) -> bool:
+        """Wait until it can be called; False when it never will be again."""
+        return True
+
+    def close(self, deadline: float | None = None) -> Outcome:
+        """Let the plugin close what it opened, until deadline (monotonic) if that can be forced."""
+        del deadline
         return self._call("close")
 
     def check(self) -> Outcome:

@@ -49,6 +49,8 @@ class IsolatedPlugin(LoadedPlugin):
     Source: contract section 3.
     """
 
+    limits_itself = True
+
     def __init__(self, spec: PluginSettings, base: Path, memory: int) -> None:
         """Start a process and load the plugin in it, without setting it up.
 

@@ -119,12 +119,10 @@ def plugin(
     rate: str | None = None,
     breaker: int | None = None,
     order: str | None = None,
-    isolation: str | None = None,
-    memory: str | int | None = None,
 ) -> Callable[[_Handler], _Handler]:
     """Mark a function or a class as a plugin and give its defaults.
 
-    The keywords are the keys of `[[plugin]]`; the configuration file overrides each of them. They
+    The keywords are keys of `[[plugin]]`; the configuration file overrides each of them. They
     are checked when the plugin is loaded, not here. The function or class is returned unchanged,
     so a test may call it as it is.
 
@@ -146,8 +144,6 @@ def plugin(
         rate: how many alerts it gets at most, such as "10/s".
         breaker: after how many failed alerts in a row it is probed only; 0: never.
         order: "device" hands over one device's alerts in order; "none".
-        isolation: "process" runs it in a process of its own; "thread".
-        memory: how much that process may use, such as "512MiB".
 
     Returns:
         The decorator.
@@ -168,8 +164,6 @@ def plugin(
         "rate": rate,
         "breaker": breaker,
         "order": order,
-        "isolation": isolation,
-        "memory": memory,
     }
     if not isinstance(name, str) or not name:
         raise TypeError('@plugin wants a name first: @plugin("pager")')

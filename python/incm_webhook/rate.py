@@ -15,6 +15,10 @@ class Rate:
     count: int
     period: float
 
+    def __str__(self) -> str:
+        """As `parse_rate` reads it."""
+        return f"{self.count}/{next(unit for unit, s in _PERIODS.items() if s == self.period)}"
+
 
 def parse_rate(value: object) -> Rate | None:
     """Read a rate.

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from incm_webhook.breaker import Breaker
 from incm_webhook.errors import ClosedError, InboxError
 from incm_webhook.event_loop import EventLoop
-from incm_webhook.log import describe
+from incm_webhook.log import describe, printable
 from incm_webhook.plugin import Reject, Retry
 from incm_webhook.rate import RateLimit
 from incm_webhook.retry import delay, gives_up
+from incm_webhook.worker_protocol import WorkerError, WorkerLost
 
 if TYPE_CHECKING:
     import random
@@ -92,6 +93,8 @@ class PluginRunner:
         hang, the plugin waits for one to come back, and its deliveries wait in the inbox.
         """
         limit = self._settings.timeout
+        if self._plugin.limits_itself:
+            return
         with self._state:
             late = [a for a in self._attempts if a.duration > limit and a.claim()]
             for attempt in late:
@@ -122,6 +125,8 @@ class PluginRunner:
             False when a handler still runs; its delivery is made again after the next start.
         """
         self.ask_to_stop()
+        if self._plugin.limits_itself:
+            self._close(deadline)  # what runs ends with it
         for thread in [self._launcher, *self._threads()]:
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))
@@ -129,9 +134,13 @@ class PluginRunner:
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
         self._return_ready()
-        self._guarded("close", lambda: self._finish(self._plugin.close()))
+        if not self._plugin.limits_itself:
+            self._close(deadline)
         self._loop.stop()
         return True
+
+    def _close(self, deadline: float) -> None:
+        self._guarded("close", lambda: self._finish(self._plugin.close(deadline)))
 
     def _threads(self) -> list[threading.Thread]:
         with self._state:
@@ -150,7 +159,7 @@ class PluginRunner:
         try:
             action()
         except BaseException as error:  # whatever a plugin raises stays with it
-            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, describe(error))
+            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, _text_of(error))
             return False
         return True
 
@@ -183,6 +192,8 @@ class PluginRunner:
                     self._nudge.wait(min(pause, _TAKE_WAIT_S))
                     self._nudge.clear()
                     continue
+                if not self._plugin.ready():
+                    break
                 if self._ready:
                     return self._pop()
                 try:
@@ -241,7 +252,12 @@ class PluginRunner:
         with self._state:
             self._attempts.discard(attempt)
             self._mean_s = 0.8 * self._mean_s + 0.2 * max(duration, 1e-6)
-        if failure is not None:
+        if isinstance(failure, WorkerLost):
+            self._breaker.withdrawn()
+            self._nudge.set()
+            with contextlib.suppress(ClosedError):
+                self._receiver.give_back(deliveries)
+        elif failure is not None:
             self._settle_failure(attempt, failure)
         else:
             self._receiver.delivered(deliveries, duration)
@@ -288,11 +304,11 @@ class PluginRunner:
     def _settle_one(self, delivery: Delivery, failure: BaseException, duration: float) -> None:
         where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"
         times = f"attempt {delivery.attempt}"
+        text = _text_of(failure)
         if isinstance(failure, Reject):
-            _log.warning("%s: dead letter, rejected: %s", where, failure.reason)
-            self._receiver.dead(delivery, failure.reason, duration)
+            _log.warning("%s: dead letter, rejected: %s", where, text)
+            self._receiver.dead(delivery, text, duration)
             return
-        text = describe(failure)
         wait = delay(self._settings.retry, delivery.tries, self._rng)
         if isinstance(failure, Retry) and failure.after is not None:
             wait = failure.after
@@ -302,3 +318,10 @@ class PluginRunner:
         else:
             _log.warning("%s: %s failed, again in %.1f s: %s", where, times, wait, text)
             self._receiver.retry(delivery, wait, text, duration)
+
+
+def _text_of(failure: BaseException) -> str:
+    """What there is to say about a failure, on one line that can be stored."""
+    if isinstance(failure, Reject):
+        return printable(str(failure.reason))
+    return str(failure) if isinstance(failure, WorkerError) else describe(failure)

@@ -16,6 +16,7 @@ from incm_webhook._core import Endpoint, Filter, Receiver, Route
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.errors import EXIT_FAILED, ConfigError
+from incm_webhook.handler import LoadedPlugin
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 
 _LOOK_S = 0.5  # how soon a failed disk is noticed
@@ -78,6 +79,19 @@ def filter_of(settings: PluginSettings) -> Filter:
     )
 
 
+def load_plugin(spec: PluginSettings, base: Path) -> LoadedPlugin:
+    """Load a plugin into this process, or into one of its own.
+
+    Raises:
+        PluginError: it cannot be loaded.
+    """
+    if spec.isolation == "process":
+        from incm_webhook.isolation import IsolatedPlugin
+
+        return IsolatedPlugin(spec, base, spec.memory)
+    return registry.load(spec, base)
+
+
 def write_ready_file(path: Path, receiver: Receiver, endpoint: str) -> None:
     """Say where the server listens: a JSON object, whole or not at all."""
     admin = receiver.admin_address
@@ -109,7 +123,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     Threads: the main thread, since it installs signal handlers.
     Source: contract section 2.
     """
-    plugins = [registry.load(one, settings.base) for one in settings.plugin]
+    plugins = [load_plugin(one, settings.base) for one in settings.plugin]
     receiver = Receiver(
         listen=settings.server.listen,
         admin=settings.server.admin,

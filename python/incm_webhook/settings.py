@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     PrivateAttr,
     StrictBool,
     StrictInt,
@@ -294,7 +295,9 @@ class PluginSettings(_Table):
     timeout: PositiveDuration = 30.0
     retry: RetrySettings = RetrySettings()
     concurrency: Annotated[StrictInt, Field(ge=1, le=256)] = 4
-    rate: Annotated[Rate | None, BeforeValidator(parse_rate)] = None
+    rate: Annotated[
+        Rate | None, BeforeValidator(parse_rate), PlainSerializer(lambda rate: rate and str(rate))
+    ] = None
     breaker: Annotated[StrictInt, Field(ge=0, le=1000)] = 5
     order: Literal["none", "device"] = "none"
     isolation: Literal["thread", "process"] = "thread"

@@ -19,6 +19,7 @@ class Clock:
 def test_a_rate_is_read(text: str, rate: Rate) -> None:
     assert parse_rate(text) == rate
     assert parse_rate(rate) == rate
+    assert parse_rate(str(rate)) == rate
     assert parse_rate(None) is None
 
 
