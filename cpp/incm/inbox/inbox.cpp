@@ -6,10 +6,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include "incm/inbox/catalog.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/file_lock.h"
 #include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/manual_change.h"
 #include "incm/inbox/operations.h"
 #include "incm/inbox/recovery.h"
 #include "incm/inbox/taker.h"
@@ -43,7 +45,8 @@ struct Inbox::Impl {
         : log(log_sink),
           lock(std::make_unique<FileLock>(path + ".lock")),
           database(open_writer(path)),
-          clock(options.clock, stored_clock_ms(*database)) {
+          clock(options.clock, stored_clock_ms(*database)),
+          catalog(path, clock) {
         enrol(options.plugins);
         const std::int64_t interrupted = recover_leases(*database, clock.now_ms(), clock.wall_ms());
         if (interrupted > 0) {
@@ -84,6 +87,7 @@ struct Inbox::Impl {
     std::unique_ptr<FileLock> lock;
     std::unique_ptr<Database> database;
     InboxClock clock;
+    Catalog catalog;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Taker> taker;
@@ -101,6 +105,7 @@ void Inbox::Impl::close() {
     }
     writer->stop();
     taker->close();
+    catalog.close();
     try {
         if (writer->failed()) {
             database->no_checkpoint_on_close();
@@ -223,6 +228,31 @@ void Inbox::wake_takers() {
     for (auto& [name, queue] : impl_->queues) {
         queue.wake(false);
     }
+}
+
+base::Result<std::int64_t> Inbox::change(ByHand how, std::vector<DeliveryName> deliveries) {
+    std::vector<ManualChange::Item> items;
+    items.reserve(deliveries.size());
+    for (DeliveryName& delivery : deliveries) {
+        DeliveryQueue* queue = impl_->find(delivery.plugin);
+        if (queue && how == ByHand::kDropOpen) {
+            return base::Error{base::ErrorCode::kBadConfig,
+                               "plugin " + delivery.plugin +
+                                   " is configured: its open deliveries "
+                                   "are not dropped"};
+        }
+        items.push_back({queue, std::move(delivery)});
+    }
+    ManualChange operation(how, impl_->clock.wall_ms(), std::move(items));
+    const base::Status done = impl_->writer->run(operation);
+    if (!done) {
+        return done.error();
+    }
+    return operation.changed();
+}
+
+Catalog& Inbox::catalog() noexcept {
+    return impl_->catalog;
 }
 
 base::Result<Counts> Inbox::counts() {

@@ -11,8 +11,11 @@
 #include "incm/base/clock.h"
 #include "incm/base/log.h"
 #include "incm/base/result.h"
+#include "incm/inbox/manual.h"
 
 namespace incm::inbox {
+
+class Catalog;
 
 /// A plugin for which deliveries are made and taken.
 struct PluginOptions {
@@ -156,6 +159,14 @@ class Inbox {
 
     /// Make every waiting take() return now, and every later one return at once with what is due.
     void wake_takers();
+
+    /// Change at most kMostByHand deliveries in one transaction; returns how many were changed.
+    /// Errors: kStoreFailed, kClosed; kBadConfig for kDropOpen of a plugin that open() was told.
+    [[nodiscard]] base::Result<std::int64_t> change(ByHand how,
+                                                    std::vector<DeliveryName> deliveries);
+
+    /// The questions of people.
+    [[nodiscard]] Catalog& catalog() noexcept;
 
     /// Count rows. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Counts> counts();
