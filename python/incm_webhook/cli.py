@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from incm_webhook import __version__
+from incm_webhook.cli_dead import dead, replay
+from incm_webhook.cli_inbox import inbox
 from incm_webhook.cli_message import send, sign, verify
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
 from incm_webhook.log import describe, is_debug, set_up_logging
@@ -110,6 +112,9 @@ def version() -> int:
 commands.add_command(send)
 commands.add_command(sign)
 commands.add_command(verify)
+commands.add_command(inbox)
+commands.add_command(dead)
+commands.add_command(replay)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -275,14 +275,13 @@ base::Result<std::int64_t> AdminApi::change_ids(ByHand how, const std::vector<st
 }
 
 AdminApi::Text AdminApi::replay(Parameters& given) const {
+    const bool begins = given.text("since") || given.text("after");
     Replay what;
     what.alerts = read_alert_query(given);
     const auto plugin = given.text("plugin");
     what.dry_run = given.flag("dry_run");
     if (const auto error = given.finish()) return *error;
-    if (!what.alerts.since_ms && what.alerts.after == 0) {
-        return bad("say from when: since, or after");
-    }
+    if (!begins) return bad("say from when: since, or after");
     if (!routes_) {
         return bad("which alerts a plugin wants is in its configuration, and none is at hand");
     }
