@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import click
@@ -12,8 +13,9 @@ from incm_webhook import Alert, alert_types
 from incm_webhook.errors import AlertError
 from incm_webhook.log import printable
 from incm_webhook.moments import local_time, roughly
-from incm_webhook.tables import columns_of, cut
+from incm_webhook.tables import columns_of, wrap
 
+_Line = Mapping[str, Any]
 _FORMS = {
     "raw": "signed (the body as it came)",
     "canonical": "signed (the canonical text)",
@@ -55,6 +57,9 @@ def list_row(entry: Mapping[str, Any]) -> list[str]:
     """Make the cells ID, RECEIVED, TYPE, DEVICE, CONTENT of an entry with its body."""
     alert = alert_of(entry)
     content = (alert.content or alert.title if alert else None) or ""
+    if alert:  # the platform's texts begin with the device, which has a cell of its own
+        for name in (alert.entity_name, alert.serial_number):
+            content = content.removeprefix(f"{name} ")
     return [
         str(entry["id"]),
         local_time(entry["received_at"]),
@@ -76,7 +81,7 @@ def life(entry: Mapping[str, Any], width: int | None) -> Iterator[str]:
     """
     alert = alert_of(entry)
     received = datetime.fromisoformat(entry["received_at"])
-    age = roughly(max((datetime.now(UTC) - received).total_seconds(), 0))
+    age = roughly(max(round((datetime.now(UTC) - received).total_seconds()), 1))
     yield paint(f"alert {entry['id']}", None, bold=True) + f"  {_type(entry)}"
     yield ""
     for name, text in (
@@ -84,7 +89,7 @@ def life(entry: Mapping[str, Any], width: int | None) -> Iterator[str]:
         ("verified", _FORMS.get(entry["form"], entry["form"])),
         *(_facts(alert) if alert else ()),
     ):
-        yield f"  {name:<9} {_fit(printable(text), width, 12)}"
+        yield from _hanging(f"  {name:<9} ", printable(text), width)
     yield ""
     yield from _deliveries(entry, entry["deliveries"], width)
     yield ""
@@ -93,11 +98,11 @@ def life(entry: Mapping[str, Any], width: int | None) -> Iterator[str]:
 
 
 def deliveries(entry: Mapping[str, Any], states: Sequence[str], width: int | None) -> Iterator[str]:
-    """Tell the deliveries of an alert that are in one of these states, as `life` does."""
+    """Tell the deliveries of an alert that are in one of these states, attempt by attempt."""
     chosen = [one for one in entry["deliveries"] if one["state"] in states]
     yield paint(f"alert {entry['id']}", None, bold=True) + f"  {_type(entry)}"
     yield ""
-    yield from _deliveries(entry, chosen, width, whole=True)
+    yield from _deliveries(entry, chosen, width, each=True)
 
 
 def _type(entry: Mapping[str, Any]) -> str:
@@ -128,7 +133,7 @@ def _deliveries(
     plugins: Sequence[Mapping[str, Any]],
     width: int | None,
     *,
-    whole: bool = False,
+    each: bool = False,
 ) -> Iterator[str]:
     yield paint("deliveries", None, bold=True)
     if not plugins:
@@ -136,49 +141,47 @@ def _deliveries(
     names = max((columns_of(one["plugin"]) for one in plugins), default=0)
     for one in plugins:
         mark, color = _MARKS[one["state"]]
-        sentence = printable(_sentence(one))
-        head = f"  {paint(mark, color)} {one['plugin']:<{names}}  "
-        yield head + _fit(sentence, None if whole else width, 6 + names)
+        yield f"  {paint(mark, color)} {one['plugin']:<{names}}  {_sentence(entry, one)}"
         # A delivery that went well at once has nothing more to tell.
         if one["state"] != "delivered" or len(one["ledger"]) > 1:
-            yield from _ledger(one["ledger"], None if whole else width)
+            lines = [[line] for line in one["ledger"]] if each else _alike(one["ledger"])
+            yield from _ledger(entry, lines, width)
         hint = _hint(entry["id"], one)
         if hint:
-            yield " " * (6 + names) + paint(hint, "cyan")
+            yield "      " + paint(f"→ {hint}", "cyan")
 
 
-def _sentence(one: Mapping[str, Any]) -> str:
+def _sentence(entry: Mapping[str, Any], one: Mapping[str, Any]) -> str:
     state = one["state"]
     attempts = f"{one['attempts']} attempt{'' if one['attempts'] == 1 else 's'}"
     if state == "delivered":
         last = one["ledger"][-1]
-        took = f" in {roughly(last['duration_ms'] / 1000)}" if last["duration_ms"] else ""
-        return f"delivered {local_time(_ended(last))}, {attempts}{took}"
+        how = f", took {_took(last)}" if len(one["ledger"]) == 1 else f" after {attempts}"
+        return f"delivered at {_when(entry, last)}{how}"
     if state == "dead":
-        return f"dead letter after {attempts}: {one['error'] or 'no reason given'}"
+        return f"dead letter after {attempts}"
     if state == "dropped":
         return f"dropped by hand after {attempts}"
     if state == "open":
-        return _open_sentence(one, attempts)
+        return _open_sentence(entry, one, attempts)
     return {
-        "filter": f"does not want it: {one['filter']} of its filter",
+        "filter": f"not wanted: its filter {one['filter']} does not match",
         "added-later": "did not exist yet when the alert came",
-        "not-configured": "did not want it, and is not configured any more",
-        "filter-changed": "did not want it when it came, but would today",
-        None: "did not want it",
-    }.get(one["reason"], "did not get it")
+        "not-configured": "not wanted, and not configured any more",
+        "filter-changed": "not wanted when it came; its filter would take it today",
+    }.get(one["reason"], "not wanted")
 
 
-def _open_sentence(one: Mapping[str, Any], attempts: str) -> str:
+def _open_sentence(entry: Mapping[str, Any], one: Mapping[str, Any], attempts: str) -> str:
     if one["configured"] is False:
-        return "never delivered: the plugin is not configured any more"
+        return "open, but the plugin is not configured any more"
     if one["taken_at"] is not None:
-        return f"under way since {local_time(one['taken_at'])} (attempt {one['attempts'] + 1})"
+        since = local_time(one["taken_at"], entry["received_at"])
+        return f"under way since {since}, attempt {one['attempts'] + 1}"
     if not one["attempts"]:
         return "waits for its turn"
     due = one["due_in_ms"] / 1000
-    when = f"in {roughly(due)}" if due > 0 else "now"
-    return f"again {when}, {attempts} failed: {one['error'] or 'no reason given'}"
+    return f"again {'in ' + roughly(due) if due > 0 else 'now'}, after {attempts}"
 
 
 def _hint(alert_id: int, one: Mapping[str, Any]) -> str | None:
@@ -194,23 +197,48 @@ def _hint(alert_id: int, one: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _ledger(ledger: Sequence[Mapping[str, Any]], width: int | None) -> Iterator[str]:
-    for line in ledger:
-        took = "" if line["duration_ms"] is None else roughly(line["duration_ms"] / 1000)
-        head = f"    {line['attempt']:>4}  {local_time(line['started_at'])}  {took:>7}  "
-        outcome = f"{line['outcome']:<11}"
-        error = _fit(printable(line["error"] or ""), width, columns_of(head) + len(outcome) + 1)
-        yield f"{head}{paint(outcome, _OUTCOMES.get(line['outcome'], 'yellow'))} {error}".rstrip()
+def _alike(ledger: Sequence[_Line]) -> list[list[_Line]]:
+    """Put attempts in a row that ended alike together."""
+    groups = groupby(ledger, key=lambda line: (line["outcome"], line["error"]))
+    return [list(group) for _, group in groups]
 
 
-def _ended(line: Mapping[str, Any]) -> str:
-    started = datetime.fromisoformat(line["started_at"]).timestamp()
-    ended = started + (line["duration_ms"] or 0) / 1000
-    return datetime.fromtimestamp(ended, UTC).isoformat()
+def _ledger(
+    entry: Mapping[str, Any], groups: Sequence[Sequence[_Line]], width: int | None
+) -> Iterator[str]:
+    cells = []
+    for group in groups:
+        first, last = group[0], group[-1]
+        several = len(group) > 1
+        numbers = f"{first['attempt']}-{last['attempt']}" if several else str(first["attempt"])
+        when = " to ".join(dict.fromkeys([_when(entry, first), _when(entry, last)]))
+        if last["outcome"] == "dropped":
+            numbers = ""  # no attempt
+        cells.append((numbers, when, "" if several else _took(first), last["outcome"]))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for (numbers, when, took, outcome), group in zip(cells, groups, strict=True):
+        head = f"      {numbers:>{widths[0]}}  {when:<{widths[1]}}  {took:>{widths[2]}}  "
+        error = printable(group[-1]["error"] or "")
+        lines = list(_hanging(f"{head}{outcome:<{widths[3]}}  ", error, width))
+        color = _OUTCOMES.get(outcome, "yellow")
+        yield head + paint(outcome, color) + lines[0][len(head) + len(outcome) :]
+        yield from lines[1:]
 
 
-def _fit(text: str, width: int | None, used: int) -> str:
-    return text if width is None else cut(text, max(width - used, 20))
+def _took(line: _Line) -> str:
+    return "" if line["duration_ms"] is None else roughly(line["duration_ms"] / 1000)
+
+
+def _when(entry: Mapping[str, Any], line: _Line) -> str:
+    return local_time(line["started_at"], entry["received_at"])
+
+
+def _hanging(head: str, text: str, width: int | None) -> Iterator[str]:
+    """A text behind its head, its further lines below its beginning."""
+    indent = columns_of(head)
+    for line in wrap(text, None if width is None else max(width - indent, 20)):
+        yield f"{head}{line}".rstrip()
+        head = " " * indent
 
 
 def _body(body: str) -> Iterator[str]:

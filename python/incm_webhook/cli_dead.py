@@ -21,7 +21,7 @@ from incm_webhook.errors import EXIT_FAILED
 if TYPE_CHECKING:
     from incm_webhook.admin_client import AdminClient
 
-_HEADS = ("ID", "PLUGIN", "FAILED", "TRIES", "TYPE", "ERROR")
+_HEADS = ("ID", "PLUGIN", "FAILED", "ATTEMPTS", "TYPE", "ERROR")
 _UNDELIVERED = ("dead", "dropped", "open")
 
 _ids = click.argument("ids", metavar="[ID]...", type=click.IntRange(1), nargs=-1)
@@ -56,7 +56,13 @@ def list_dead(*, plugin: str | None, limit: int, as_json: bool, **place: str | N
     from incm_webhook.tables import layout, screen_width
 
     rows = [_row(entry) for entry in found]
-    for line in layout(_HEADS, rows, width=screen_width(), right={"ID", "TRIES"}):
+    for line in layout(
+        _HEADS,
+        rows,
+        width=screen_width(),
+        right={"ID", "ATTEMPTS"},
+        whole={"ID", "PLUGIN", "FAILED", "ATTEMPTS"},
+    ):
         click.echo(line)
     return 0
 
@@ -101,11 +107,12 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
         print_json(entry)
         return 0
     from incm_webhook.alert_view import deliveries
+    from incm_webhook.tables import screen_width
 
     if not any(one["state"] in _UNDELIVERED for one in entry["deliveries"]):
         click.echo(f"alert {id} has no dead letter; `incm-webhook inbox show {id}` tells its life")
         return EXIT_FAILED
-    for line in deliveries(entry, _UNDELIVERED, None):
+    for line in deliveries(entry, _UNDELIVERED, screen_width()):
         click.echo(line)
     return 0
 

@@ -182,7 +182,7 @@ def _print_alerts(found: Sequence[dict[str, Any]]) -> None:
         click.echo("no alerts", err=True)
         return
     rows = [list_row(entry) for entry in found]
-    for line in layout(_HEADS, rows, width=screen_width(), right={"ID"}):
+    for line in layout(_HEADS, rows, width=screen_width(), right={"ID"}, whole={"ID", "RECEIVED"}):
         click.echo(line)
 
 

@@ -42,10 +42,19 @@ def parse_moment(text: str, now: datetime, *, past: bool) -> datetime:
     return moment
 
 
-def local_time(rfc3339: str) -> str:
-    """Write a moment of the API in the machine's time zone: "2026-11-24 10:00:03"."""
+def local_time(rfc3339: str, day_of: str | None = None) -> str:
+    """Write a moment of the API in the machine's time zone.
+
+    Args:
+        rfc3339: the moment.
+        day_of: another moment; on its day the date is left out.
+
+    Returns:
+        Such as "2026-11-24 10:00:03" or "10:00:03".
+    """
     moment = datetime.fromisoformat(rfc3339).astimezone()
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    same_day = day_of and datetime.fromisoformat(day_of).astimezone().date() == moment.date()
+    return moment.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
 
 
 def roughly(seconds: float) -> str:

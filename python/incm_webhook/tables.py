@@ -1,5 +1,6 @@
 """Tables for a terminal: aligned, cut to its width, with nothing in them that it obeys."""
 
+import re
 import shutil
 import sys
 import unicodedata
@@ -39,12 +40,31 @@ def cut(text: str, columns: int) -> str:
     return f"{kept}…"
 
 
+def wrap(text: str, columns: int | None) -> list[str]:
+    """Break a text into lines of so many columns, between words where it can; None: one line."""
+    if columns is None or columns_of(text) <= columns:
+        return [text]
+    lines, line, used = [], "", 0
+    for word in re.findall(r" *[^ ]+", text):
+        if used + columns_of(word) > columns and line:
+            lines.append(line)
+            line, used = "", 0
+        for one in word if line else word.lstrip():
+            if used + columns_of(one) > columns:
+                lines.append(line)
+                line, used = "", 0
+            line += one
+            used += columns_of(one)
+    return [*lines, line]
+
+
 def layout(
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
     width: int | None,
     right: Collection[str] = (),
+    whole: Collection[str] = (),
 ) -> list[str]:
     """Lay a table out.
 
@@ -53,6 +73,7 @@ def layout(
         rows: as many cells each; control characters are escaped.
         width: what a line may take; the widest columns give way. None: no limit.
         right: heads of columns that are set to the right, for numbers.
+        whole: heads of columns that do not give way.
 
     Returns:
         The lines, the head first, without blanks at their ends.
@@ -61,8 +82,12 @@ def layout(
     widths = [max(map(columns_of, column)) for column in zip(*table, strict=True)]
     if width is not None:
         room = width - _GAP * (len(widths) - 1)
-        while sum(widths) > room and max(widths) > _NARROWEST:
-            widths[widths.index(max(widths))] -= 1
+        elastic = [index for index, head in enumerate(heads) if head not in whole]
+        while elastic and sum(widths) > room:
+            widest = max(elastic, key=lambda index: widths[index])
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
     return [_line(heads, cells, widths, right) for cells in table]
 
 
