@@ -128,7 +128,13 @@ class AdminClient:
                 "--admin HOST:PORT"
             )
         sentence = printable(str(answer.get("detail", answer["title"])))
-        raise click.UsageError(sentence) if status == 400 else click.ClickException(sentence)
+        if status == 400:
+            raise click.UsageError(sentence, click.get_current_context(silent=True))
+        raise click.ClickException(sentence)
+
+    def close(self) -> None:
+        """Let go of server or file. Idempotent."""
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +145,7 @@ class AdminClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._transport.close()
+        self.close()
 
 
 def connect(where: Where, *, filters: bool = False) -> AdminClient:
@@ -162,8 +168,10 @@ def connect(where: Where, *, filters: bool = False) -> AdminClient:
     named = where.inbox or os.environ.get("INCM_WEBHOOK_INBOX")
     if address is not None:
         online = _online(address)
-        if online is not None and (not named or _has(online, settings.inbox.path)):
-            return online
+        if online is not None:
+            if not named or _has(online, settings.inbox.path):
+                return online
+            online.close()
     return _offline(settings, filters=filters)
 
 
@@ -204,5 +212,5 @@ def _offline(settings: Settings, *, filters: bool) -> AdminClient:
         inbox = open_offline(settings, filters=filters, warn=warn)
     except InboxError as error:
         raise InboxError(f"{nobody}, and {error} (--admin and --inbox name others)") from None
-    warn(f"no server has {path}: reading the file itself")
+    warn(f"no server runs: using the inbox file {path} itself")
     return AdminClient(inbox, str(path), offline=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incm_webhook.cli_inbox import (
+    ALERT_NUMBER,
     PAGE,
     filter_parameters,
     newest_id,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _HEADS = ("ID", "PLUGIN", "FAILED", "ATTEMPTS", "TYPE", "ERROR")
 _UNDELIVERED = ("dead", "dropped", "open")
 
-_ids = click.argument("ids", metavar="[ID]...", type=click.IntRange(1), nargs=-1)
+_ids = click.argument("ids", metavar="[ID]...", type=ALERT_NUMBER, nargs=-1)
 _plugin = click.option("--plugin", metavar="NAME", help="Of this plugin only.")
 _all = click.option("--all", "everything", is_flag=True, help="All of them.")
 
@@ -97,7 +98,7 @@ def _row(entry: dict[str, Any]) -> list[str]:
 
 
 @dead.command()
-@click.argument("id", type=click.IntRange(1))
+@click.argument("id", type=ALERT_NUMBER)
 @place_options
 def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
     """Tell all attempts of an alert that was not delivered, with their whole errors."""
@@ -137,7 +138,7 @@ def retry(
     chosen = _chosen(ids, plugin, everything=everything)
     with open_client(place) as client:
         count = _change(client, "dead/retry", "retried", chosen)
-    return _report(count, "retried", "will be delivered again", chosen, as_json=as_json)
+    return _report(count, "retried", "will be made again", chosen, as_json=as_json)
 
 
 @dead.command()
@@ -170,9 +171,9 @@ def drop(
 
 def _chosen(ids: Sequence[int], plugin: str | None, *, everything: bool) -> dict[str, Any]:
     if everything and (ids or plugin):
-        raise click.UsageError("--all excludes numbers and --plugin")
+        raise _usage("--all excludes numbers and --plugin")
     if not (ids or plugin or everything):
-        raise click.UsageError("say which: numbers of alerts, --plugin NAME, or --all")
+        raise _usage("say which: numbers of alerts, --plugin NAME, or --all")
     chosen: dict[str, Any] = {}
     if ids:
         chosen["ids"] = list(ids)
@@ -183,9 +184,13 @@ def _chosen(ids: Sequence[int], plugin: str | None, *, everything: bool) -> dict
     return chosen
 
 
+def _usage(text: str) -> click.UsageError:
+    return click.UsageError(text, click.get_current_context())
+
+
 def _confirm(client: "AdminClient", plugin: str | None) -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here: say --yes to drop them")
+        raise _usage("nobody can be asked here: say --yes to drop them")
     plugins = client.get("stats")["plugins"]
     count = sum(
         one["dead"] + (one["open"] if one["configured"] is False else 0)
@@ -249,7 +254,7 @@ def replay(
     is still open. A plugin that was added later gets what came before it.
     """
     if bool(ids) == bool(since):
-        raise click.UsageError("say which alerts: their numbers, or --since TIME")
+        raise _usage("say which alerts: their numbers, or --since TIME")
     body: dict[str, Any] = {"dry_run": dry_run}
     for name, value in filter_parameters(types, devices, since, until):
         body.setdefault(name, []).append(value)
@@ -266,4 +271,7 @@ def replay(
         print_json({"replayed": count, "dry_run": dry_run})
     else:
         click.echo(f"{_deliveries(count)} {'would' if dry_run else 'will'} be made again")
+    if ids and count == 0:
+        click.echo(f"incm-webhook: `incm-webhook inbox show {ids[0]}` tells why", err=True)
+        return EXIT_FAILED
     return 0

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 PAGE = 500
+ALERT_NUMBER = click.IntRange(1, 2**63 - 1)
 POLL_S = 0.5
 _HEADS = ("ID", "RECEIVED", "TYPE", "DEVICE", "CONTENT")
-# `tail` cannot know how wide the cells to come will be.
-_TAIL_WIDTHS = (8, 19, 24, 24)
+# `tail` cannot know how wide the cells to come will be: number, time, type, device.
+_TAIL_WIDTHS = (6, 8, 18, 20)
 
 
 def place_options(command: _Command) -> _Command:
@@ -83,7 +84,9 @@ def filter_parameters(
         try:
             moment = parse_moment(text, now, past=name == "since").astimezone(UTC)
         except (ValueError, OverflowError) as error:
-            raise click.UsageError(f"--{name} {error}") from None
+            raise click.UsageError(
+                f"--{name} {error}", click.get_current_context(silent=True)
+            ) from None
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         parameters.append((name, stamp))
     return parameters
@@ -187,7 +190,7 @@ def _print_alerts(found: Sequence[dict[str, Any]]) -> None:
 
 
 @inbox.command()
-@click.argument("id", type=click.IntRange(1))
+@click.argument("id", type=ALERT_NUMBER)
 @place_options
 def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
     """Tell the whole life of one alert: what it says, and what each plugin did with it."""
@@ -278,6 +281,7 @@ def _tail_line(entry: dict[str, Any]) -> str:
     from incm_webhook.tables import columns_of, cut, screen_width
 
     *cells, content = [printable(cell) for cell in list_row(entry)]
+    cells[1] = cells[1][-8:]  # the day is today
     line = ""
     for cell, width in zip(cells, _TAIL_WIDTHS, strict=True):
         line += cell + " " * max(width - columns_of(cell), 0) + "  "
