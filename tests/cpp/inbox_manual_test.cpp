@@ -1,10 +1,10 @@
-#include <thread>
-
 #include "inbox_support.h"
 
-#include "incm/inbox/catalog.h"
+#include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/manual.h"
+#include "incm/inbox/manual_change.h"
+#include "incm/inbox/tables.h"
 
 namespace incm::inbox::test {
 namespace {
@@ -52,15 +52,24 @@ TEST_F(InboxManualTest, ARetriedDeadLetterIsDueNowAndCountsAnew) {
     expect_counts_after_restart(0, 0);
 }
 
-TEST_F(InboxManualTest, AWaitingTakerGetsWhatIsRetried) {
+TEST_F(InboxManualTest, TellsThoseWhoWaitOnceItIsOnDisk) {
     open();
     append_range(1, 1);
     take();
     settle(1, Outcome::kDead);
-    flush();
-    std::thread person([this] { EXPECT_EQ(change(ByHand::kRetry, {{"a", 1}}), 1); });
-    EXPECT_EQ(take_ids(10, 30'000), Ids{1});
-    person.join();
+    close();
+    const auto database = open_writer(path());
+    Tables tables(*database);
+    DeliveryQueue queue({"a"}, 1);
+    ManualChange retry(ByHand::kRetry, clock_.wall_ms, {{&queue, {"a", 1}}});
+    const std::uint64_t version = queue.version();
+    tables.begin(clock_.wall_ms);
+    retry.execute(tables);
+    EXPECT_EQ(queue.version(), version);
+    tables.commit();
+    retry.committed();
+    EXPECT_EQ(retry.changed(), 1);
+    EXPECT_GT(queue.version(), version);
 }
 
 TEST_F(InboxManualTest, ADroppedDeadLetterIsGoneButInTheLedger) {
