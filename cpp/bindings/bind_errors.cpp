@@ -33,6 +33,7 @@ const char* class_name(ErrorCode code) {
             return "ClosedError";
         case ErrorCode::kMalformedRequest:
         case ErrorCode::kTruncatedBody:
+        case ErrorCode::kForbidden:
         case ErrorCode::kNotFound:
         case ErrorCode::kMethodNotAllowed:
         case ErrorCode::kTimeout:

@@ -14,6 +14,7 @@ void bind_errors(py::module_& module);
 void bind_alert(py::module_& module);
 void bind_signature(py::module_& module);
 void bind_receiver(py::module_& module);
+void bind_offline(py::module_& module);
 
 /// The value, or a Failure that the translator in bind_errors.cpp turns into the Python exception.
 /// Threads: with or without the GIL.

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from incm_webhook import __version__
+from incm_webhook.cli_dead import dead, replay
+from incm_webhook.cli_inbox import inbox
 from incm_webhook.cli_message import send, sign, verify
 from incm_webhook.cli_simulate import simulate
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
@@ -112,6 +114,9 @@ commands.add_command(send)
 commands.add_command(sign)
 commands.add_command(verify)
 commands.add_command(simulate)
+commands.add_command(inbox)
+commands.add_command(dead)
+commands.add_command(replay)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -80,7 +80,13 @@ class _Draft:
     origins: dict[tuple[str, ...], str] = field(default_factory=dict)
 
 
-def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Settings:
+def load_settings(
+    overrides: Mapping[str, Any],
+    environ: Mapping[str, str],
+    cwd: Path,
+    *,
+    endpoints: bool = True,
+) -> Settings:
     """Read, merge and check all settings, and read the secrets.
 
     Args:
@@ -90,6 +96,7 @@ def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd:
             $CREDENTIALS_DIRECTORY, and what `{ env = "NAME" }` names.
         cwd: what relative paths of flags and variables are relative to; ./incm-webhook.toml is
             read there when no file is named.
+        endpoints: False leaves endpoints and their secrets unread, for commands that serve none.
 
     Returns:
         Frozen settings: paths absolute, secrets read, `warnings` filled.
@@ -104,7 +111,10 @@ def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd:
     draft = _read(given.get("config"), cwd, environ)
     _check_shape(draft)
     _merge_server(draft, given)
-    _merge_endpoint(draft, given)
+    if endpoints:
+        _merge_endpoint(draft, given)
+    else:
+        draft.raw["endpoint"] = [{"unsigned": True}]
     _merge_plugins(draft, given)
     settings = _validate(draft)
     settings.hold(draft.source, draft.base, config_warnings.warnings_of(settings))

@@ -16,6 +16,7 @@ enum class ErrorCode {
     kNotJson,           ///< the body is no JSON text
     kMissingSignature,  ///< the endpoint has a secret, the request no X-Signature
     kWrongSignature,    ///< X-Signature is malformed or fits no secret
+    kForbidden,         ///< an admin request that a foreign web page may have sent
     kNotFound,          ///< no endpoint has this path
     kMethodNotAllowed,  ///< the path exists, the method does not
     kTimeout,           ///< the request did not arrive in time

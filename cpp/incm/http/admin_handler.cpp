@@ -2,12 +2,15 @@
 
 #include <exception>
 #include <string>
+#include <utility>
 
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
 
 #include "incm/base/bytes.h"
 #include "incm/http/answer.h"
+#include "incm/http/body_reader.h"
+#include "incm/http/browser_guard.h"
 #include "incm/http/metrics_page.h"
 
 namespace incm::http {
@@ -23,11 +26,14 @@ constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=ut
 
 struct Admin {
     inbox::Inbox& inbox;
+    const AdminApi& api;
     const ingest::Counters& counters;
     const std::atomic<bool>& ready;
+    const std::string bound_host;
 
     void handle(HTTPServerRequest& request, HTTPServerResponse& response) const {
         const std::string_view path = path_of(request.getURI());
+        if (path.starts_with(kApiRoot)) return answer_call(request, response);
         if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
             return send_problem(request, response, {ErrorCode::kNotFound, "no such page"}, false);
         }
@@ -55,14 +61,35 @@ struct Admin {
         }
         send(response, 200, kText, "ready\n");
     }
+
+    void answer_call(HTTPServerRequest& request, HTTPServerResponse& response) const {
+        if (const auto foreign = refuse_browser(request, bound_host)) {
+            return send_problem(request, response, *foreign, false);
+        }
+        ApiRequest call{.method = request.getMethod(),
+                        .target = request.getURI(),
+                        .content_type = request.get("Content-Type", ""),
+                        .body = {}};
+        if (call.method == "POST") {
+            base::Result<std::string> body = read_body(request, kApiBodyBytes);
+            if (!body.ok()) return send_problem(request, response, body.error(), false);
+            call.body = std::move(body).value();
+        } else if (request.hasContentLength() || request.getChunkedTransferEncoding()) {
+            response.setKeepAlive(false);  // nobody reads the body that may follow
+        }
+        const ApiReply reply = api.call(call);
+        if (!reply.allow.empty()) response.set("Allow", reply.allow);
+        if (reply.status == 503) response.set("Retry-After", "10");
+        send(response, reply.status, reply.content_type, reply.body);
+    }
 };
 
 }  // namespace
 
-Answer admin_answer(inbox::Inbox& inbox, const ingest::Counters& counters,
-                    const std::atomic<bool>& ready, base::LogSink& log) {
-    return [admin = Admin{inbox, counters, ready}, &log](HTTPServerRequest& request,
-                                                         HTTPServerResponse& response) {
+Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, const ingest::Counters& counters,
+                    const std::atomic<bool>& ready, std::string bound_host, base::LogSink& log) {
+    return [admin = Admin{inbox, api, counters, ready, std::move(bound_host)}, &log](
+               HTTPServerRequest& request, HTTPServerResponse& response) {
         try {
             admin.handle(request, response);
         } catch (const std::exception& error) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 
 #include "incm/base/log.h"
+#include "incm/http/admin_api.h"
 #include "incm/http/server.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
@@ -10,11 +12,14 @@
 namespace incm::http {
 
 /// The answer of the admin listener: GET or HEAD of /healthz (the process answers), /readyz (alerts
-/// are taken; 503 while stopping or when the inbox cannot be read) and /metrics.
+/// are taken; 503 while stopping or when the inbox cannot be read) and /metrics; and the AdminApi,
+/// for whoever is no web page (browser_guard.h).
 ///
+/// bound_host: the host that the listener was told.
 /// Threads: as webhook_answer(); ready may be changed at any time.
 /// Source:  contract section 4.
-[[nodiscard]] Answer admin_answer(inbox::Inbox& inbox, const ingest::Counters& counters,
-                                  const std::atomic<bool>& ready, base::LogSink& log);
+[[nodiscard]] Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api,
+                                  const ingest::Counters& counters, const std::atomic<bool>& ready,
+                                  std::string bound_host, base::LogSink& log);
 
 }  // namespace incm::http

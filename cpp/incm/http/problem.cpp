@@ -21,6 +21,8 @@ Problem problem_for(ErrorCode code) {
             return {401, "missing-signature", "The signature is missing"};
         case ErrorCode::kWrongSignature:
             return {401, "wrong-signature", "The signature is wrong"};
+        case ErrorCode::kForbidden:
+            return {403, "forbidden", "The request is not allowed from there"};
         case ErrorCode::kNotFound:
             return {404, "not-found", "There is nothing at this path"};
         case ErrorCode::kMethodNotAllowed:

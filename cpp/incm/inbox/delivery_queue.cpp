@@ -11,6 +11,7 @@ DeliveryQueue::Start DeliveryQueue::begin_selection(std::size_t limit) {
     }
     released_.clear();
     selected_ = lanes_.next(limit);
+    begun_at_ = cursor_;
     return {cursor_, retry_first_, selected_};
 }
 
@@ -35,7 +36,11 @@ bool DeliveryQueue::admit(std::int64_t alert_id, std::int64_t attempts, const st
 void DeliveryQueue::mark(std::span<const Delivery> picked, std::span<const Delivery> left,
                          std::int64_t cursor, std::int64_t lease_id) {
     const std::lock_guard lock(mutex_);
-    cursor_ = std::max(cursor_, cursor);
+    // Rewound meanwhile, for rows that this selection's snapshot may not have held.
+    const bool rewound = cursor_ < begun_at_;
+    if (!rewound) {
+        cursor_ = std::max(cursor_, cursor);
+    }
     for (const Delivery& delivery : picked) {
         flights_.insert_or_assign(delivery.alert_id,
                                   Flight{{lease_id, delivery.attempt - 1}, false});
@@ -45,6 +50,9 @@ void DeliveryQueue::mark(std::span<const Delivery> picked, std::span<const Deliv
     }
     for (const Delivery& delivery : left) {
         lanes_.withdraw(delivery.alert_id);
+    }
+    if (rewound) {
+        rewind_locked(cursor_ + 1);
     }
     // What has no lane is found again behind the cursor only.
     const auto unheld = std::ranges::find_if(

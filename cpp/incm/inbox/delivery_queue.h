@@ -100,6 +100,7 @@ class DeliveryQueue {
     DeviceLanes lanes_;                   ///< empty unless by_device_
     std::vector<std::int64_t> selected_;  ///< fresh ones that the selection under way admitted
     std::int64_t cursor_ = 0;
+    std::int64_t begun_at_ = 0;  ///< cursor at the begin of the last selection
     bool retry_first_ = true;
     std::uint64_t version_ = 0;
     int waiting_ = 0;

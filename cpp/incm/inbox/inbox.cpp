@@ -8,12 +8,14 @@
 #include <unordered_map>
 #include <utility>
 
+#include "incm/inbox/catalog.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/file_lock.h"
 #include "incm/inbox/housekeeper.h"
 #include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/manual_change.h"
 #include "incm/inbox/operations.h"
 #include "incm/inbox/recovery.h"
 #include "incm/inbox/taker.h"
@@ -54,7 +56,8 @@ struct Inbox::Impl {
           database(open_writer(path, log_sink)),
           clock(options.clock, stored_clock_ms(*database)),
           reserve(std::filesystem::path(path).parent_path().string(), options.reserve_bytes,
-                  log_sink) {
+                  log_sink),
+          catalog(path, clock) {
         enrol(options.plugins);
         const std::int64_t interrupted = recover_leases(*database, clock.now_ms(), clock.wall_ms());
         if (interrupted > 0) {
@@ -106,6 +109,7 @@ struct Inbox::Impl {
     InboxClock clock;
     DiskReserve reserve;
     Watches watches;
+    Catalog catalog;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Taker> taker;
@@ -126,6 +130,7 @@ void Inbox::Impl::close() {
     housekeeper->stop();
     writer->stop();
     taker->close();
+    catalog.close();
     try {
         if (writer->failed()) {
             database->no_checkpoint_on_close();
@@ -280,6 +285,31 @@ std::int64_t Inbox::tidy() {
 
 Inbox::Disk Inbox::disk() const noexcept {
     return {impl_->reserve.free_bytes(), impl_->reserve.low()};
+}
+
+base::Result<std::int64_t> Inbox::change(ByHand how, std::vector<DeliveryName> deliveries) {
+    std::vector<ManualChange::Item> items;
+    items.reserve(deliveries.size());
+    for (DeliveryName& delivery : deliveries) {
+        DeliveryQueue* queue = impl_->find(delivery.plugin);
+        if (queue && how == ByHand::kDropOpen) {
+            return base::Error{base::ErrorCode::kBadConfig,
+                               "plugin " + delivery.plugin +
+                                   " is configured: its open deliveries "
+                                   "are not dropped"};
+        }
+        items.push_back({queue, std::move(delivery)});
+    }
+    ManualChange operation(how, impl_->clock.wall_ms(), std::move(items));
+    const base::Status done = impl_->writer->run(operation);
+    if (!done) {
+        return done.error();
+    }
+    return operation.changed();
+}
+
+Catalog& Inbox::catalog() noexcept {
+    return impl_->catalog;
 }
 
 base::Result<Counts> Inbox::counts() {

@@ -7,9 +7,12 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
+#include "incm/inbox/manual.h"
 #include "incm/inbox/records.h"
 
 namespace incm::inbox {
+
+class Catalog;
 
 /// The durable store of alerts and the queue of their deliveries.
 ///
@@ -94,6 +97,14 @@ class Inbox {
         bool low;
     };
     [[nodiscard]] Disk disk() const noexcept;
+
+    /// Change at most kMostByHand deliveries in one transaction; returns how many were changed.
+    /// Errors: kStoreFailed, kClosed; kBadConfig for kDropOpen of a plugin that open() was told.
+    [[nodiscard]] base::Result<std::int64_t> change(ByHand how,
+                                                    std::vector<DeliveryName> deliveries);
+
+    /// The questions of people.
+    [[nodiscard]] Catalog& catalog() noexcept;
 
     /// Count rows. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Counts> counts();

@@ -61,6 +61,17 @@ class Tables {
 
     [[nodiscard]] Counts counts() const noexcept;
 
+    /// What a change that is made elsewhere (manual_change.h) works with, in this transaction.
+    struct Edit {
+        Database& database;
+        std::int64_t now_ms;
+        Counts& counts;  ///< to be kept right
+    };
+    [[nodiscard]] Edit edit() noexcept {
+        changed_ = true;
+        return {database_, now_ms_, next_.counts};
+    }
+
  private:
     /// What commit() publishes.
     struct Totals {

@@ -34,6 +34,12 @@ bool matches_party(const std::vector<std::string>& patterns, const Field& id,
     return matches_any(patterns, {&id, &known.id, &known.name});
 }
 
+bool matches_status(const std::vector<std::string>& patterns, const Field& status) {
+    return patterns.empty() || (status && std::ranges::any_of(patterns, [&](auto& pattern) {
+                                    return glob_match(lower(pattern), *status);
+                                }));
+}
+
 }  // namespace
 
 bool glob_match(std::string_view pattern, std::string_view text) {
@@ -59,19 +65,20 @@ bool glob_match(std::string_view pattern, std::string_view text) {
     return p == pattern.size();
 }
 
-bool AlertFilter::matches(const Alert& alert, std::string_view endpoint) const {
+const char* AlertFilter::mismatch(const Alert& alert, std::string_view endpoint) const {
     const Field path = endpoints.empty() ? Field() : Field(endpoint);
-    const bool status_fits =
-        status.empty() || (alert.status && std::ranges::any_of(status, [&](auto& s) {
-                               return glob_match(lower(s), *alert.status);
-                           }));
+    if (!matches_any(types, {&alert.type})) return "types";
+    if (!matches_any(endpoints, {&path})) return "endpoints";
+    if (!matches_party(orgs, alert.org_id, alert.org)) return "orgs";
+    if (!matches_party(groups, alert.device_group_id, alert.device_group)) return "groups";
+    if (!matches_any(devices, {&alert.device_id, &alert.serial_number, &alert.entity_name})) {
+        return "devices";
+    }
+    if (!matches_status(status, alert.status)) return "status";
     const bool priority_fits =
         priority.empty() ||
         (alert.priority && std::ranges::find(priority, *alert.priority) != priority.end());
-    return status_fits && priority_fits && matches_any(types, {&alert.type}) &&
-           matches_any(endpoints, {&path}) && matches_party(orgs, alert.org_id, alert.org) &&
-           matches_party(groups, alert.device_group_id, alert.device_group) &&
-           matches_any(devices, {&alert.device_id, &alert.serial_number, &alert.entity_name});
+    return priority_fits ? nullptr : "priority";
 }
 
 }  // namespace incm::model

@@ -28,7 +28,12 @@ struct AlertFilter {
     std::vector<std::string> status;
     std::vector<std::int64_t> priority;
 
-    [[nodiscard]] bool matches(const Alert& alert, std::string_view endpoint) const;
+    [[nodiscard]] bool matches(const Alert& alert, std::string_view endpoint) const {
+        return mismatch(alert, endpoint) == nullptr;
+    }
+    /// The name of the first list, in the order above, that does not want the alert; null when all
+    /// do.
+    [[nodiscard]] const char* mismatch(const Alert& alert, std::string_view endpoint) const;
 };
 
 /// Match a text against one pattern of `*` (any run) and `?` (one byte); linear in time for each

@@ -85,11 +85,12 @@ base::Status Receiver::listen() {
     if (base::Status started = server_->start(); !started.ok()) return started;
     ready_ = true;
     if (!config_.admin) return base::success();
-    admin_ =
-        std::make_unique<http::Server>(http::ServerOptions{.host = config_.admin->host,
-                                                           .port = config_.admin->port,
-                                                           .max_connections = kAdminConnections},
-                                       http::admin_answer(*inbox_, counters_, ready_, log_));
+    api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes);
+    admin_ = std::make_unique<http::Server>(
+        http::ServerOptions{.host = config_.admin->host,
+                            .port = config_.admin->port,
+                            .max_connections = kAdminConnections},
+        http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host, log_));
     return admin_->start();
 }
 

@@ -9,6 +9,7 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
+#include "incm/http/admin_api.h"
 #include "incm/http/server.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
@@ -89,6 +90,7 @@ class Receiver {
     std::unique_ptr<inbox::Inbox> inbox_;
     std::unique_ptr<ingest::Ingest> ingest_;
     std::unique_ptr<http::Server> server_;
+    std::unique_ptr<http::AdminApi> api_;
     std::unique_ptr<http::Server> admin_;
 };
 

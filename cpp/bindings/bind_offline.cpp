@@ -1,0 +1,57 @@
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings.h"
+#include <pybind11/stl.h>
+
+#include "incm/base/log.h"
+#include "incm/receiver/offline_inbox.h"
+
+namespace incm::bindings {
+
+namespace {
+
+/// An inbox without a server, and the log that it needs for as long as it lives.
+class OfflineInboxView {
+ public:
+    OfflineInboxView(const std::string& path, std::optional<std::vector<ingest::Route>> routes)
+        : inbox_(value_or_throw(receiver::OfflineInbox::open(path, std::move(routes), log_))) {}
+
+    std::pair<int, std::string> call(std::string method, std::string target, std::string body) {
+        http::ApiReply reply = inbox_->call({.method = std::move(method),
+                                             .target = std::move(target),
+                                             .content_type = "application/json",
+                                             .body = std::move(body)});
+        return {reply.status, std::move(reply.body)};
+    }
+    void close() { inbox_->close(); }
+
+ private:
+    base::StderrSink log_;
+    std::unique_ptr<receiver::OfflineInbox> inbox_;
+};
+
+}  // namespace
+
+void bind_offline(py::module_& module) {
+    using WithoutGil = py::call_guard<py::gil_scoped_release>;
+    py::class_<OfflineInboxView>(module, "OfflineInbox",
+                                 R"(The admin API over an inbox that no server has open.
+
+Shape:   path of the file; routes are the configured plugins, None when no configuration is at hand.
+Errors:  InboxError when there is no such inbox, or another process has it open.
+Threads: any.
+Source:  contract section 4.)")
+        .def(py::init<const std::string&, std::optional<std::vector<ingest::Route>>>(),
+             WithoutGil(), py::arg("path"), py::arg("routes"))
+        .def("call", &OfflineInboxView::call, WithoutGil(), py::arg("method"), py::arg("target"),
+             py::arg("body") = "",
+             "Ask as over HTTP: target is path and query, body JSON. Gives the status and the "
+             "answer's JSON text.")
+        .def("close", &OfflineInboxView::close, WithoutGil(), "Let go of the file. Idempotent.");
+}
+
+}  // namespace incm::bindings

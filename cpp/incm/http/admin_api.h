@@ -1,0 +1,74 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "incm/http/parameters.h"
+#include "incm/inbox/inbox.h"
+#include "incm/ingest/ingest.h"
+
+namespace incm::http {
+
+struct ApiRequest {
+    std::string method;
+    std::string target;        ///< path and query
+    std::string content_type;  ///< "" when there is none
+    std::string body;
+};
+
+struct ApiReply {
+    int status = 200;
+    std::string content_type = "application/json";
+    std::string body;
+    std::string allow;  ///< for the Allow header; not empty with 405
+};
+
+/// Paths below this one are the API's.
+inline constexpr const char* kApiRoot = "/api/";
+/// Longest body of a request.
+inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
+
+/// The ledger for programs: lists alerts, tells the life of one, retries, drops and replays
+/// deliveries. It knows no socket, so that the command line can ask it without a server.
+///
+/// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead; POST /api/v1/dead/retry, /dead/drop,
+///          /replay with a JSON object. Errors are problem documents. See docs/inbox.md.
+/// Threads: call() from any.
+/// Source:  contract section 4.
+class AdminApi {
+ public:
+    /// routes: the configured plugins; empty when no configuration is at hand. The inbox must
+    /// outlive this.
+    AdminApi(inbox::Inbox& inbox, std::optional<std::vector<ingest::Route>> routes)
+        : inbox_(inbox), routes_(std::move(routes)) {}
+
+    [[nodiscard]] ApiReply call(const ApiRequest& request) const;
+
+ private:
+    using Text = base::Result<std::string>;
+    struct Call;
+    static const std::vector<Call>& calls();
+    [[nodiscard]] base::Result<Parameters> parameters(const ApiRequest& request) const;
+    [[nodiscard]] Text list_alerts(Parameters& given) const;
+    [[nodiscard]] Text show_alert(Parameters& given) const;
+    [[nodiscard]] Text show_statistics(Parameters& given) const;
+    [[nodiscard]] Text list_dead(Parameters& given) const;
+    [[nodiscard]] Text retry_dead(Parameters& given) const;
+    [[nodiscard]] Text drop_dead(Parameters& given) const;
+    [[nodiscard]] Text replay(Parameters& given) const;
+
+    [[nodiscard]] Text change_dead(Parameters& given, inbox::ByHand how, const char* word) const;
+    [[nodiscard]] base::Result<std::int64_t> change_ids(
+        inbox::ByHand how, const std::vector<std::int64_t>& ids,
+        const std::optional<std::string>& name) const;
+    [[nodiscard]] std::optional<base::Error> unknown_plugin(
+        const std::optional<std::string>& name) const;
+    [[nodiscard]] const ingest::Route* route(const std::string& plugin) const;
+    [[nodiscard]] std::optional<bool> configured(const std::string& plugin) const;
+
+    inbox::Inbox& inbox_;
+    const std::optional<std::vector<ingest::Route>> routes_;
+};
+
+}  // namespace incm::http

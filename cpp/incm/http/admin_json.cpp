@@ -1,0 +1,202 @@
+#include "incm/http/admin_json.h"
+
+#include <charconv>
+#include <sstream>
+
+#include <Poco/DateTimeFormatter.h>
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
+#include <Poco/Timestamp.h>
+
+namespace incm::http {
+
+namespace {
+
+using Poco::Dynamic::Var;
+using Poco::JSON::Array;
+using Poco::JSON::Object;
+using State = inbox::PluginHistory::State;
+
+Object ordered() {
+    return Object(Poco::JSON_PRESERVE_KEY_ORDER);
+}
+
+template <typename Document>
+std::string text_of(const Document& document) {
+    std::ostringstream text;
+    document.stringify(text);
+    return text.str();
+}
+
+Var nullable(const std::optional<std::int64_t>& number) {
+    return number ? Var(*number) : Var();
+}
+
+Var nullable_time(const std::optional<std::int64_t>& wall_ms) {
+    return wall_ms ? Var(rfc3339(*wall_ms)) : Var();
+}
+
+Var nullable_flag(const std::optional<bool>& flag) {
+    return flag ? Var(*flag) : Var();
+}
+
+Var nullable_text(const std::string& text) {
+    return text.empty() ? Var() : Var(text);
+}
+
+void add_alert(Object& object, const inbox::StoredAlert& alert) {
+    object.set("id", alert.id);
+    object.set("received_at", rfc3339(alert.received_at_ms));
+    object.set("endpoint", alert.endpoint);
+    object.set("form", alert.form);
+    object.set("type", alert.type);
+    object.set("device", alert.device);
+}
+
+const char* state_name(State state) {
+    switch (state) {
+        case State::kOpen:
+            return "open";
+        case State::kDead:
+            return "dead";
+        case State::kDelivered:
+            return "delivered";
+        case State::kDropped:
+            return "dropped";
+        case State::kNever:
+            break;
+    }
+    return "never";
+}
+
+Array ledger(const inbox::PluginHistory& plugin) {
+    Array lines;
+    for (const inbox::LedgerEntry& entry : plugin.ledger) {
+        Object line = ordered();
+        line.set("attempt", entry.number);
+        line.set("started_at", rfc3339(entry.started_at_ms));
+        line.set("duration_ms", nullable(entry.duration_ms));
+        line.set("outcome", entry.outcome);
+        line.set("error", nullable_text(entry.error));
+        lines.add(line);
+    }
+    return lines;
+}
+
+Object delivery(const inbox::PluginHistory& plugin, const Configured& configured,
+                const Explain& explain) {
+    Object object = ordered();
+    object.set("plugin", plugin.plugin);
+    object.set("configured", nullable_flag(configured(plugin.plugin)));
+    object.set("state", state_name(plugin.state));
+    object.set("attempts", plugin.attempts);
+    const bool open = plugin.state == State::kOpen;
+    object.set("due_in_ms", open ? Var(plugin.due_in_ms) : Var());
+    object.set("taken_at", nullable_time(plugin.taken_at_ms));
+    object.set("error", nullable_text(plugin.error));
+    const auto reason = plugin.state == State::kNever ? explain(plugin) : std::nullopt;
+    object.set("reason", reason ? Var(std::string(reason->code)) : Var());
+    object.set("filter", reason && reason->filter ? Var(std::string(reason->filter)) : Var());
+    object.set("ledger", ledger(plugin));
+    return object;
+}
+
+}  // namespace
+
+std::string rfc3339(std::int64_t wall_ms) {
+    return Poco::DateTimeFormatter::format(Poco::Timestamp(wall_ms * 1000),
+                                           "%Y-%m-%dT%H:%M:%S.%iZ");
+}
+
+std::string cursor_text(const inbox::UndeliveredCursor& cursor) {
+    return std::to_string(cursor.plugin_id) + ":" + std::to_string(cursor.alert_id);
+}
+
+std::optional<inbox::UndeliveredCursor> read_cursor(const std::string& text) {
+    inbox::UndeliveredCursor cursor;
+    const char* const end = text.data() + text.size();
+    const auto [colon, failed] = std::from_chars(text.data(), end, cursor.plugin_id);
+    if (failed != std::errc() || colon == end || *colon != ':') return std::nullopt;
+    const auto [rest, failed_too] = std::from_chars(colon + 1, end, cursor.alert_id);
+    if (failed_too != std::errc() || rest != end) return std::nullopt;
+    return cursor;
+}
+
+std::string alerts_json(const inbox::AlertPage& page, bool with_body) {
+    Array alerts;
+    for (const inbox::StoredAlert& alert : page.alerts) {
+        Object object = ordered();
+        add_alert(object, alert);
+        if (with_body) object.set("body", alert.text);
+        alerts.add(object);
+    }
+    Object document = ordered();
+    document.set("alerts", alerts);
+    document.set("next", nullable(page.next));
+    return text_of(document);
+}
+
+std::string history_json(const inbox::AlertHistory& history, const Configured& configured,
+                         const Explain& explain) {
+    Object document = ordered();
+    add_alert(document, history.alert);
+    document.set("body", history.alert.text);
+    Array deliveries;
+    for (const inbox::PluginHistory& plugin : history.plugins) {
+        deliveries.add(delivery(plugin, configured, explain));
+    }
+    document.set("deliveries", deliveries);
+    return text_of(document);
+}
+
+std::string statistics_json(const inbox::Statistics& statistics, const inbox::Counts& counts,
+                            const Configured& configured) {
+    Object document = ordered();
+    document.set("alerts", counts.alerts);
+    document.set("open", counts.open);
+    document.set("dead", counts.dead);
+    document.set("quarantined", counts.quarantined);
+    document.set("last_alert_id", statistics.last_alert_id);
+    document.set("first_received_at", nullable_time(statistics.first_received_at_ms));
+    document.set("last_received_at", nullable_time(statistics.last_received_at_ms));
+    Array plugins;
+    for (const inbox::PluginTotals& totals : statistics.plugins) {
+        Object plugin = ordered();
+        plugin.set("plugin", totals.plugin);
+        plugin.set("configured", nullable_flag(configured(totals.plugin)));
+        plugin.set("open", totals.open);
+        plugin.set("waiting", totals.waiting);
+        plugin.set("dead", totals.dead);
+        plugin.set("oldest_open_ms", nullable(totals.oldest_open_ms));
+        plugin.set("more", totals.more);
+        plugins.add(plugin);
+    }
+    document.set("plugins", plugins);
+    Object file = ordered();
+    file.set("path", statistics.path);
+    file.set("bytes", statistics.file_bytes);
+    file.set("log_bytes", statistics.log_bytes);
+    file.set("free_bytes", statistics.free_bytes);
+    document.set("file", file);
+    return text_of(document);
+}
+
+std::string undelivered_json(const inbox::UndeliveredPage& page) {
+    Array letters;
+    for (const inbox::Undelivered& one : page.found) {
+        Object object = ordered();
+        object.set("plugin", one.plugin);
+        object.set("state", one.dead ? "dead" : "orphaned");
+        object.set("attempts", one.attempts);
+        object.set("failed_at", nullable_time(one.failed_at_ms));
+        object.set("error", nullable_text(one.error));
+        add_alert(object, one.alert);
+        letters.add(object);
+    }
+    Object document = ordered();
+    document.set("dead", letters);
+    document.set("next", page.next ? Var(cursor_text(*page.next)) : Var());
+    return text_of(document);
+}
+
+}  // namespace incm::http

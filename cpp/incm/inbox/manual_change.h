@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/manual.h"
+#include "incm/inbox/tables.h"
+#include "incm/inbox/writer.h"
+
+namespace incm::inbox {
+
+/// A person's change of some deliveries, as one Operation.
+class ManualChange final : public Operation {
+ public:
+    struct Item {
+        DeliveryQueue* queue;  ///< null when the plugin is not configured
+        DeliveryName delivery;
+    };
+    /// wall_ms: for the ledger.
+    ManualChange(ByHand how, std::int64_t wall_ms, std::vector<Item> items)
+        : how_(how), wall_ms_(wall_ms), items_(std::move(items)) {}
+
+    void execute(Tables& tables) override;
+    void committed() noexcept override;
+    /// How many were changed; those that were not in the state for it stay as they are.
+    [[nodiscard]] std::int64_t changed() const noexcept { return changed_; }
+
+ private:
+    class Rewrite;
+
+    const ByHand how_;
+    const std::int64_t wall_ms_;
+    const std::vector<Item> items_;
+    std::int64_t changed_ = 0;
+    /// Queues with something new, and the lowest number among what was never attempted.
+    std::map<DeliveryQueue*, std::optional<std::int64_t>> offered_;
+};
+
+}  // namespace incm::inbox

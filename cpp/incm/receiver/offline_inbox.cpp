@@ -1,0 +1,26 @@
+#include "incm/receiver/offline_inbox.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace incm::receiver {
+
+base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
+    const std::string& path, std::optional<std::vector<ingest::Route>> routes, base::LogSink& log) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) {
+        return base::Error{base::ErrorCode::kInboxUnusable, "there is no inbox " + path};
+    }
+    inbox::Options options{.path = path, .plugins = {}};
+    // A plugin that was configured after the last run can be replayed to before its first.
+    for (const ingest::Route& route : routes.value_or(std::vector<ingest::Route>())) {
+        options.plugins.push_back({route.plugin, route.by_device});
+    }
+    auto opened = inbox::Inbox::open(options, log);
+    if (!opened.ok()) return opened.error();
+    return std::unique_ptr<OfflineInbox>(
+        new OfflineInbox(std::move(opened).value(), std::move(routes)));
+}
+
+}  // namespace incm::receiver

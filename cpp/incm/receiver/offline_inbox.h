@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "incm/base/log.h"
+#include "incm/base/result.h"
+#include "incm/http/admin_api.h"
+#include "incm/inbox/inbox.h"
+#include "incm/ingest/ingest.h"
+
+namespace incm::receiver {
+
+/// The admin API over an inbox that no server has open: no listeners, no deliveries.
+///
+/// Threads: any.
+class OfflineInbox {
+ public:
+    /// Open the inbox, under the lock that keeps a server from opening it meanwhile. Makes no new
+    /// file.
+    ///
+    /// routes: the configured plugins; empty when no configuration is at hand.
+    /// Errors:  those of Inbox::open(); kInboxUnusable when there is no file. The log must outlive
+    ///          the object.
+    [[nodiscard]] static base::Result<std::unique_ptr<OfflineInbox>> open(
+        const std::string& path, std::optional<std::vector<ingest::Route>> routes,
+        base::LogSink& log);
+
+    [[nodiscard]] http::ApiReply call(const http::ApiRequest& request) const {
+        return api_.call(request);
+    }
+    /// Idempotent; call() fails from now on.
+    void close() { inbox_->close(); }
+
+ private:
+    OfflineInbox(std::unique_ptr<inbox::Inbox> inbox,
+                 std::optional<std::vector<ingest::Route>> routes)
+        : inbox_(std::move(inbox)), api_(*inbox_, std::move(routes)) {}
+
+    std::unique_ptr<inbox::Inbox> inbox_;
+    http::AdminApi api_;
+};
+
+}  // namespace incm::receiver

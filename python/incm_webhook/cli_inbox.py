@@ -1,0 +1,290 @@
+"""The commands about stored alerts: inbox list, show, stats and tail."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from incm_webhook.admin_client import AdminClient
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+PAGE = 500
+ALERT_NUMBER = click.IntRange(1, 2**63 - 1)
+POLL_S = 0.5
+_HEADS = ("ID", "RECEIVED", "TYPE", "DEVICE", "CONTENT")
+# `tail` cannot know how wide the cells to come will be: number, time, type, device.
+_TAIL_WIDTHS = (6, 8, 18, 20)
+
+
+def place_options(command: _Command) -> _Command:
+    """Add --config, --admin, --inbox and --json, which all commands about the inbox have."""
+    variable = "INCM_WEBHOOK_"
+    for flag, metavar, text in (
+        ("--inbox", "URL", "The inbox, when no server runs: sqlite:///PATH or a path."),
+        ("--admin", "HOST:PORT", "Admin listener of the server."),
+        ("--config", "FILE", "Configuration file; ./incm-webhook.toml when it exists."),
+    ):
+        name = variable + flag.removeprefix("--").upper()
+        command = click.option(flag, default=None, metavar=metavar, help=f"{text}  [env: {name}]")(
+            command
+        )
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")(
+        command
+    )
+
+
+def time_options(command: _Command) -> _Command:
+    """Add --since and --until."""
+    for flag, text in (
+        ("--until", "Received before this time."),
+        ("--since", "Received since: 2h (ago), 10:00, 2026-11-24T10:00."),
+    ):
+        command = click.option(flag, metavar="TIME", help=text)(command)
+    return command
+
+
+def pattern_options(command: _Command) -> _Command:
+    """Add --type and --device."""
+    for flag, name, text in (
+        ("--device", "devices", "Device id, serial number or name, or a pattern of it."),
+        ("--type", "types", "Alert type, or a pattern with * and ?. May be repeated."),
+    ):
+        option = click.option(flag, name, multiple=True, metavar="PATTERN", help=text)
+        command = option(command)
+    return command
+
+
+def open_client(place: Mapping[str, str | None], *, filters: bool = False) -> "AdminClient":
+    """Connect as the options of `place_options` say; see `admin_client.connect`."""
+    from incm_webhook.admin_client import Where, connect
+
+    return connect(Where(**place), filters=filters)
+
+
+def filter_parameters(
+    types: Sequence[str], devices: Sequence[str], since: str | None = None, until: str | None = None
+) -> list[tuple[str, str]]:
+    """Turn the options of `time_options` and `pattern_options` into parameters of the API.
+
+    Raises:
+        click.UsageError: a time cannot be read.
+    """
+    from datetime import UTC, datetime
+
+    from incm_webhook.moments import parse_moment
+
+    parameters = [("type", one) for one in types] + [("device", one) for one in devices]
+    now = datetime.now().astimezone()
+    for name, text in (("since", since), ("until", until)):
+        if text is None:
+            continue
+        try:
+            moment = parse_moment(text, now, past=name == "since").astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise click.UsageError(
+                f"--{name} {error}", click.get_current_context(silent=True)
+            ) from None
+        stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        parameters.append((name, stamp))
+    return parameters
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on a line."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+@click.group()
+def inbox() -> None:
+    """Look at the alerts that were stored, and at what became of them."""
+
+
+@inbox.command("list")
+@time_options
+@pattern_options
+@click.option("--plugin", metavar="NAME", help="Alerts that were delivered to it, or shall be.")
+@click.option(
+    "--state",
+    type=click.Choice(["open", "dead", "delivered"]),
+    help="State of the delivery to the plugin, or to any.",
+)
+@click.option("--limit", type=click.IntRange(1), default=20, help="How many at most; 20.")
+@click.option("--oldest-first", is_flag=True, help="Instead of the newest first.")
+@click.option("--body", is_flag=True, help="With --json: the bodies, too.")
+@place_options
+def list_alerts(
+    *,
+    limit: int,
+    oldest_first: bool,
+    body: bool,
+    as_json: bool,
+    plugin: str | None,
+    state: str | None,
+    since: str | None,
+    until: str | None,
+    types: tuple[str, ...],
+    devices: tuple[str, ...],
+    **place: str | None,
+) -> int:
+    """List alerts, the newest first."""
+    parameters = filter_parameters(types, devices, since, until)
+    parameters += [("plugin", plugin)] if plugin else []
+    parameters += [("state", state)] if state else []
+    parameters.append(("order", "asc" if oldest_first else "desc"))
+    if body or not as_json:
+        parameters.append(("body", "1"))
+    with open_client(place) as client:
+        found = alerts_of(client, parameters, limit, "after" if oldest_first else "before")
+        if as_json:
+            for entry in found:
+                print_json(entry)
+        else:
+            _print_alerts(list(found))
+    return 0
+
+
+def alerts_of(
+    client: "AdminClient",
+    parameters: Sequence[tuple[str, str]],
+    limit: int | None,
+    cursor: str,
+    start: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Read alerts page by page.
+
+    Args:
+        client: to be asked.
+        parameters: of every page.
+        limit: how many at most; None for all.
+        cursor: the parameter that goes on: "after" when ascending, else "before".
+        start: its first value.
+
+    Yields:
+        Entries of the API, in its order.
+    """
+    left = limit
+    place = [] if start is None else [(cursor, str(start))]
+    while left is None or left > 0:
+        size = PAGE if left is None else min(left, PAGE)
+        page = client.get("alerts", [*parameters, *place, ("limit", str(size))])
+        yield from page["alerts"]
+        if page["next"] is None:
+            return
+        place = [(cursor, str(page["next"]))]
+        left = None if left is None else left - len(page["alerts"])
+
+
+def _print_alerts(found: Sequence[dict[str, Any]]) -> None:
+    from incm_webhook.alert_view import list_row
+    from incm_webhook.tables import layout, screen_width
+
+    if not found:
+        click.echo("no alerts", err=True)
+        return
+    rows = [list_row(entry) for entry in found]
+    for line in layout(_HEADS, rows, width=screen_width(), right={"ID"}, whole={"ID", "RECEIVED"}):
+        click.echo(line)
+
+
+@inbox.command()
+@click.argument("id", type=ALERT_NUMBER)
+@place_options
+def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
+    """Tell the whole life of one alert: what it says, and what each plugin did with it."""
+    with open_client(place, filters=True) as client:
+        entry = client.get(f"alerts/{id}")
+    if as_json:
+        print_json(entry)
+        return 0
+    from incm_webhook.alert_view import life
+    from incm_webhook.tables import screen_width
+
+    for line in life(entry, screen_width()):
+        click.echo(line)
+    return 0
+
+
+@inbox.command()
+@place_options
+def stats(*, as_json: bool, **place: str | None) -> int:
+    """Count alerts and deliveries, and measure the file."""
+    with open_client(place) as client:
+        answer = client.get("stats")
+    if as_json:
+        print_json(answer)
+        return 0
+    from incm_webhook.stats_view import statistics
+
+    for line in statistics(answer):
+        click.echo(line)
+    return 0
+
+
+@inbox.command()
+@pattern_options
+@click.option(
+    "--lines", type=click.IntRange(0), default=10, help="Alerts before the first new; 10."
+)
+@place_options
+def tail(
+    *,
+    lines: int,
+    as_json: bool,
+    types: tuple[str, ...],
+    devices: tuple[str, ...],
+    **place: str | None,
+) -> int:
+    """Follow the alerts that come in, until Ctrl-C."""
+    parameters = [*filter_parameters(types, devices), ("body", "1")]
+    with open_client(place) as client:
+        if client.offline:
+            raise click.ClickException("no server runs, so no alert will come in")
+        try:
+            for entry in _followed(client, parameters, lines):
+                if as_json:
+                    print_json(entry)
+                else:
+                    click.echo(_tail_line(entry))
+        except KeyboardInterrupt:
+            click.echo(err=True)  # behind the ^C
+    return 0
+
+
+def _followed(
+    client: "AdminClient", parameters: Sequence[tuple[str, str]], lines: int
+) -> Iterator[dict[str, Any]]:
+    seen = newest_id(client)
+    newest_first = [*parameters, ("order", "desc")]
+    yield from reversed(list(alerts_of(client, newest_first, lines, "before", seen + 1)))
+    while True:
+        time.sleep(POLL_S)
+        # The number first: what the filter does not find need not be looked at again.
+        last = newest_id(client)
+        if last > seen:
+            bounded = [*parameters, ("before", str(last + 1))]
+            yield from alerts_of(client, bounded, None, "after", seen)
+            seen = last
+
+
+def newest_id(client: "AdminClient") -> int:
+    """Ask for the number of the newest alert; 0 when there is none."""
+    found = client.get("alerts", [("order", "desc"), ("limit", "1")])["alerts"]
+    return int(found[0]["id"]) if found else 0
+
+
+def _tail_line(entry: dict[str, Any]) -> str:
+    from incm_webhook.alert_view import list_row
+    from incm_webhook.log import printable
+    from incm_webhook.tables import columns_of, cut, screen_width
+
+    *cells, content = [printable(cell) for cell in list_row(entry)]
+    cells[1] = cells[1][-8:]  # the day is today
+    line = ""
+    for cell, width in zip(cells, _TAIL_WIDTHS, strict=True):
+        line += cell + " " * max(width - columns_of(cell), 0) + "  "
+    line = (line + content).rstrip()
+    columns = screen_width()
+    return line if columns is None else cut(line, columns)

@@ -1,0 +1,36 @@
+"""Opens the inbox file of a receiver that does not run."""
+
+from collections.abc import Callable
+
+from incm_webhook import registry
+from incm_webhook._core import OfflineInbox, Route
+from incm_webhook.config import Settings
+from incm_webhook.errors import PluginError
+from incm_webhook.service import filter_of
+
+
+def open_offline(settings: Settings, *, filters: bool, warn: Callable[[str], None]) -> OfflineInbox:
+    """Open the configured inbox.
+
+    Args:
+        settings: name the inbox and the plugins; without plugins, all that the file knows count as
+            configured, and their filters as unknown.
+        filters: load the plugins, as some say in their code which alerts they want.
+        warn: is told when one cannot be loaded; its filter is the configuration's alone then.
+
+    Returns:
+        The inbox, locked against a server that starts meanwhile. Close it.
+
+    Raises:
+        InboxError: there is no such inbox, or it is in use.
+    """
+    routes = []
+    for one in settings.plugin:
+        wants = one
+        if filters:
+            try:
+                wants = registry.load(one, settings.base).settings
+            except PluginError as error:
+                warn(f"{error}; its filter is taken from the configuration alone")
+        routes.append(Route(one.name, filter_of(wants), wants.order == "device"))
+    return OfflineInbox(str(settings.inbox.path), routes or None)

@@ -1,0 +1,62 @@
+"""Shows the numbers of the inbox to people."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from incm_webhook.log import printable
+from incm_webhook.moments import local_time, roughly
+from incm_webhook.tables import layout, screen_width
+
+_HEADS = ("PLUGIN", "OPEN", "WAITING", "DEAD", "OLDEST OPEN", "")
+
+
+def statistics(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Tell the API's answer to /stats.
+
+    Args:
+        answer: that answer.
+
+    Yields:
+        Lines.
+    """
+    file = answer["file"]
+    size = f"{_bytes(file['bytes'])}, log {_bytes(file['log_bytes'])}"
+    yield f"inbox       {printable(file['path'])}"
+    yield f"size        {size}; {_bytes(file['free_bytes'])} free on the disk"
+    span = ""
+    if answer["first_received_at"] is not None:
+        first, last = (
+            local_time(answer["first_received_at"]),
+            local_time(answer["last_received_at"]),
+        )
+        span = f", received {first} to {last}"
+    yield f"alerts      {answer['alerts']:,} kept{span}"
+    yield f"deliveries  {answer['open']:,} open, {answer['dead']:,} dead letters"
+    if answer["quarantined"]:
+        yield f"quarantine  {answer['quarantined']:,} bodies"
+    if answer["plugins"]:
+        yield ""
+        rows = [_row(one) for one in answer["plugins"]]
+        yield from layout(
+            _HEADS, rows, width=screen_width(), right={"OPEN", "WAITING", "DEAD", "OLDEST OPEN"}
+        )
+
+
+def _row(one: Mapping[str, Any]) -> list[str]:
+    more = "+" if one["more"] else ""
+    oldest = one["oldest_open_ms"]
+    return [
+        one["plugin"],
+        *(f"{one[key]:,}{more}" for key in ("open", "waiting", "dead")),
+        "-" if oldest is None else roughly(oldest / 1000),
+        "not configured" if one["configured"] is False else "",
+    ]
+
+
+def _bytes(size: int) -> str:
+    number = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.3g} {unit}"
+        number /= 1024
+    return f"{number:,.3g} TiB"

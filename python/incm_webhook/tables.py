@@ -1,0 +1,102 @@
+"""Tables for a terminal: aligned, cut to its width, with nothing in them that it obeys."""
+
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Collection, Sequence
+
+from incm_webhook.log import printable
+
+_GAP = 2
+_NARROWEST = 6
+
+
+def screen_width() -> int | None:
+    """Return the width of the terminal on standard output; None when it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def columns_of(text: str) -> int:
+    """Count the columns that a printable text takes: two for a wide character (CJK)."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
+        for one in text
+    )
+
+
+def cut(text: str, columns: int) -> str:
+    """Cut a text to a number of columns, with an ellipsis in place of what is gone."""
+    if columns_of(text) <= columns:
+        return text
+    kept, used = "", 1
+    for one in text:
+        used += columns_of(one)
+        if used > columns:
+            break
+        kept += one
+    return f"{kept}…"
+
+
+def wrap(text: str, columns: int | None) -> list[str]:
+    """Break a text into lines of so many columns, between words where it can; None: one line."""
+    if columns is None or columns_of(text) <= columns:
+        return [text]
+    lines, line, used = [], "", 0
+    for word in re.findall(r" *[^ ]+", text):
+        if used + columns_of(word) > columns and line:
+            lines.append(line)
+            line, used = "", 0
+        for one in word if line else word.lstrip():
+            if used + columns_of(one) > columns:
+                lines.append(line)
+                line, used = "", 0
+            line += one
+            used += columns_of(one)
+    return [*lines, line]
+
+
+def layout(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None,
+    right: Collection[str] = (),
+    whole: Collection[str] = (),
+) -> list[str]:
+    """Lay a table out.
+
+    Args:
+        heads: the columns' names.
+        rows: as many cells each; control characters are escaped.
+        width: what a line may take; the widest columns give way. None: no limit.
+        right: heads of columns that are set to the right, for numbers.
+        whole: heads of columns that do not give way.
+
+    Returns:
+        The lines, the head first, without blanks at their ends.
+    """
+    table = [list(heads), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(map(columns_of, column)) for column in zip(*table, strict=True)]
+    if width is not None:
+        room = width - _GAP * (len(widths) - 1)
+        elastic = [index for index, head in enumerate(heads) if head not in whole]
+        while elastic and sum(widths) > room:
+            widest = max(elastic, key=lambda index: widths[index])
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
+    return [_line(heads, cells, widths, right) for cells in table]
+
+
+def _line(
+    heads: Sequence[str], cells: Sequence[str], widths: Sequence[int], right: Collection[str]
+) -> str:
+    parts = []
+    for head, cell, width in zip(heads, cells, widths, strict=True):
+        shown = cut(cell, width)
+        blank = " " * (width - columns_of(shown))
+        parts.append(blank + shown if head in right else shown + blank)
+    return (" " * _GAP).join(parts).rstrip()

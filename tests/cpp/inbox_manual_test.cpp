@@ -1,0 +1,222 @@
+#include "inbox_support.h"
+
+#include "incm/inbox/database_file.h"
+#include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/manual.h"
+#include "incm/inbox/manual_change.h"
+#include "incm/inbox/tables.h"
+
+namespace incm::inbox::test {
+namespace {
+
+class InboxManualTest : public InboxTest {
+ protected:
+    std::int64_t change(ByHand how, std::vector<DeliveryName> deliveries) {
+        auto changed = inbox_->change(how, std::move(deliveries));
+        EXPECT_TRUE(changed.ok()) << changed.error().text;
+        return changed.ok() ? changed.value() : -1;
+    }
+    void expect_counts(std::int64_t open, std::int64_t dead) {
+        EXPECT_EQ(counts().open, open);
+        EXPECT_EQ(counts().dead, dead);
+    }
+    /// The totals in memory are those of the rows.
+    void expect_counts_after_restart(std::int64_t open, std::int64_t dead,
+                                     std::vector<std::string> plugins = {"a"}) {
+        expect_counts(open, dead);
+        this->open(std::move(plugins));
+        expect_counts(open, dead);
+    }
+};
+
+TEST_F(InboxManualTest, ARetriedDeadLetterIsDueNowAndCountsAnew) {
+    open();
+    append_range(1, 2);
+    take();
+    settle(1, Outcome::kDead);
+    settle(2, Outcome::kDelivered);
+    flush();
+    const std::string key = "-1-a";
+    clock_.pass(60'000);
+    EXPECT_EQ(change(ByHand::kRetry, {{"a", 1}, {"a", 2}, {"a", 7}}), 1);
+    expect_counts(1, 0);
+    clock_.pass(500);
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 1U);
+    EXPECT_EQ(taken[0].attempt, 2);
+    EXPECT_EQ(taken[0].tries, 1);
+    EXPECT_EQ(taken[0].age_ms, 500) << "when to give up counts from now";
+    EXPECT_EQ(taken[0].key.substr(16), key);
+    settle(1, Outcome::kDelivered);
+    flush();
+    expect_counts_after_restart(0, 0);
+}
+
+TEST_F(InboxManualTest, TellsThoseWhoWaitOnceItIsOnDisk) {
+    open();
+    append_range(1, 1);
+    take();
+    settle(1, Outcome::kDead);
+    close();
+    const auto database = open_writer(path(), log_);
+    Tables tables(*database);
+    DeliveryQueue queue({"a"}, 1);
+    ManualChange retry(ByHand::kRetry, clock_.wall_ms, {{&queue, {"a", 1}}});
+    const std::uint64_t version = queue.version();
+    tables.begin(clock_.wall_ms);
+    retry.execute(tables);
+    EXPECT_EQ(queue.version(), version);
+    tables.commit();
+    retry.committed();
+    EXPECT_EQ(retry.changed(), 1);
+    EXPECT_GT(queue.version(), version);
+}
+
+TEST_F(InboxManualTest, ADroppedDeadLetterIsGoneButInTheLedger) {
+    open();
+    append_range(1, 2);
+    take();
+    settle(1, Outcome::kDead);
+    settle(2, Outcome::kRetry, 1000);
+    flush();
+    EXPECT_EQ(change(ByHand::kDropDead, {{"a", 1}, {"a", 2}}), 1) << "2 is open";
+    expect_counts(1, 0);
+    const auto refused = inbox_->change(ByHand::kDropOpen, {{"a", 2}});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, base::ErrorCode::kBadConfig);
+    expect_counts_after_restart(1, 0);
+    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 1}}), 1);
+    clock_.pass(1000);
+    EXPECT_EQ(take_ids(), (Ids{1, 2}));
+    settle(1, Outcome::kDelivered);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT attempt, outcome, duration_ms FROM attempt WHERE alert_id = 1"),
+              (std::vector<std::string>{"1|dead|7", "2|dropped|NULL", "3|delivered|7"}));
+}
+
+TEST_F(InboxManualTest, OpenDeliveriesOfAForgottenPluginCanBeDropped) {
+    open({"a", "old"});
+    append(alert(1, {"a", "old"}));
+    append(alert(2, {"old"}));
+    take(1, 0, "old");
+    settle(1, Outcome::kRetry, 0, "old");
+    flush();
+    open({"a"});
+    expect_counts(3, 0);
+    EXPECT_EQ(change(ByHand::kDropOpen, {{"old", 1}, {"old", 2}, {"old", 9}, {"none", 1}}), 2);
+    expect_counts_after_restart(1, 0);
+    EXPECT_EQ(rows(path(), "SELECT alert_id, attempt, outcome FROM attempt ORDER BY 1, 2"),
+              (std::vector<std::string>{"1|1|retry", "1|2|dropped", "2|1|dropped"}));
+}
+
+TEST_F(InboxManualTest, ADeliveryIsMadeAgainUnderItsKeyUnlessItIsOpen) {
+    open();
+    append_range(1, 3);
+    const std::string key = take(1).at(0).key;
+    take();
+    settle(1, Outcome::kDelivered);
+    settle(2, Outcome::kDead);
+    flush();
+    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 1}, {"a", 2}, {"a", 3}, {"a", 99}}), 2);
+    expect_counts(3, 0);
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 2U);
+    EXPECT_EQ(taken[0].key, key);
+    EXPECT_EQ(taken[0].attempt, 2);
+    EXPECT_EQ(taken[0].tries, 1);
+    EXPECT_EQ(taken[1].alert_id, 2);
+    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 1}}), 0) << "it is under way";
+    settle(1, Outcome::kDelivered);
+    settle(2, Outcome::kDelivered);
+    settle(3, Outcome::kDelivered);
+    flush();
+    expect_counts_after_restart(0, 0);
+}
+
+TEST_F(InboxManualTest, APluginThatCameLaterGetsOlderAlerts) {
+    open({"a"});
+    append_range(1, 3);
+    open({"a", "b"});
+    append(alert(9, {"b"}));
+    EXPECT_EQ(take(10, 0, "b").size(), 1U);
+    EXPECT_EQ(change(ByHand::kRedeliver, {{"b", 3}, {"b", 1}}), 2);
+    const auto taken = take(10, 0, "b");
+    ASSERT_EQ(taken.size(), 2U);
+    EXPECT_EQ(taken[0].alert_id, 1);
+    EXPECT_EQ(taken[0].attempt, 1);
+    EXPECT_EQ(taken[1].alert_id, 3);
+    EXPECT_EQ(take(10, 0, "b").size(), 0U);
+}
+
+TEST_F(InboxManualTest, WhatIsMadeAgainSurvivesACrashOfTheProcess) {
+    open();
+    append_range(1, 1);
+    take();
+    settle(1, Outcome::kDelivered);
+    flush();
+    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 1}}), 1);
+    open();
+    EXPECT_EQ(take_ids(), Ids{1});
+}
+
+// A selection reads the rows, then a row is inserted below its cursor, then it moves the cursor.
+TEST_F(InboxManualTest, ARewindDuringASelectionIsNotLost) {
+    DeliveryQueue queue({"a"}, 1);
+    ASSERT_EQ(queue.begin_selection(10).cursor, 0);
+    queue.mark({}, {}, 100, 1);
+    ASSERT_EQ(queue.begin_selection(10).cursor, 100);
+    queue.rewind(5);
+    queue.mark({}, {}, 105, 2);
+    EXPECT_EQ(queue.begin_selection(10).cursor, 4);
+    queue.mark({}, {}, 105, 3);
+    EXPECT_EQ(queue.begin_selection(10).cursor, 105);
+}
+
+TEST_F(InboxManualTest, ARewindDuringASelectionOffersHeldOnesOnce) {
+    DeliveryQueue queue({"a", true}, 1);
+    (void)queue.begin_selection(10);
+    queue.mark({}, {}, 100, 1);
+    (void)queue.begin_selection(10);
+    EXPECT_TRUE(queue.admit(101, 0, "d"));
+    queue.rewind(5);
+    EXPECT_FALSE(queue.admit(102, 0, "d"));
+    Delivery taken{};
+    taken.alert_id = 101;
+    taken.attempt = 1;
+    taken.device = "d";
+    queue.mark({&taken, 1}, {}, 102, 2);
+    EXPECT_EQ(queue.begin_selection(10).cursor, 4);
+    EXPECT_FALSE(queue.admit(5, 0, "d"));
+    EXPECT_FALSE(queue.admit(101, 0, "d"));
+    EXPECT_FALSE(queue.admit(102, 0, "d"));
+    queue.mark({}, {}, 102, 3);
+    ASSERT_TRUE(queue.claim(101));
+    queue.release(101, true);
+    EXPECT_EQ(queue.begin_selection(10).next, Ids{5});
+}
+
+TEST_F(InboxManualTest, OneDevicesAlertsAreMadeAgainInOrder) {
+    open_by_device();
+    append_range(1, 3);
+    for (std::int64_t id = 1; id <= 3; ++id) {
+        EXPECT_EQ(take_ids(), Ids{id});
+        settle(id, Outcome::kDelivered);
+        flush();
+    }
+    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 3}, {"a", 1}, {"a", 2}}), 3);
+    for (std::int64_t id = 1; id <= 3; ++id) {
+        EXPECT_EQ(take_ids(), Ids{id});
+        settle(id, Outcome::kDelivered);
+        flush();
+    }
+    expect_counts(0, 0);
+}
+
+TEST_F(InboxManualTest, IsRefusedAfterClose) {
+    open();
+    inbox_->close();
+    EXPECT_EQ(inbox_->change(ByHand::kRetry, {{"a", 1}}).error().code, base::ErrorCode::kClosed);
+}
+
+}  // namespace
+}  // namespace incm::inbox::test

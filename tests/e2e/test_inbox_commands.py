@@ -1,0 +1,422 @@
+"""The commands about stored alerts and dead letters, with a server and without one."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from conftest import Endpoint
+from e2e.conftest import DEADLINE_S, Reports
+from incm_webhook.cli import main
+from incm_webhook.testing import Receiver, make_alert
+
+Serve = Callable[..., Receiver]
+Command = Callable[..., tuple[int, str, str]]
+
+# Rejects until the file `works` is there.
+PAGER = """
+@plugin("pager", types=["disconnected"])
+def page(alert: Alert, ctx: Context) -> None:
+    if not os.path.exists("works"):
+        tell(rejected=ctx.alert_id)
+        raise Reject("the gateway \\x1b[31mrefused")
+    tell(id=alert.id, key=ctx.delivery_key, attempt=ctx.attempt)
+"""
+STORE = """
+def on_alert(alert: Alert, ctx: Context) -> None:
+    tell(stored=ctx.alert_id, key=ctx.delivery_key, attempt=ctx.attempt)
+"""
+CONFIG = """
+[inbox]
+url = "sqlite:inbox.db"
+[[endpoint]]
+secret_file = "not-for-everybody"
+[[plugin]]
+use = "./pager.py"
+[[plugin]]
+use = "./store.py"
+"""
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run a command in tmp_path; give its status and what it wrote to both streams."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        assert "\x1b" not in out
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Command:
+    """As `command`, in a process of its own, for commands that load the tests' plugins."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "incm_webhook", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DEADLINE_S,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def admin(receiver: Receiver) -> tuple[str, str]:
+    return "--admin", urlsplit(receiver.admin_url).netloc
+
+
+NOWHERE = ("--admin", "127.0.0.1:1")  # nothing listens there
+
+
+@pytest.fixture
+def receiver(serve: Serve, reports: Reports, tmp_path: Path) -> Receiver:
+    """A server with both plugins: alert 1 is dead at pager and stored, alert 2 is stored."""
+    plugins = [reports.plugin(tmp_path / "pager.py", PAGER)]
+    plugins.append(reports.plugin(tmp_path / "store.py", STORE))
+    started = serve(*plugins)
+    for alert in (
+        make_alert("disconnected", entity_name="roof \x1b[31m仓库", serial_number="EF1"),
+        make_alert("reboot", entity_name="cellar", serial_number="EF2"),
+    ):
+        assert started.send(alert)[0] == 200
+    for _ in range(3):
+        reports.next()
+    return started
+
+
+def settled(command: Command, *place: str) -> dict[str, Any]:
+    """Look until all is done: a plugin tells before its outcome is committed."""
+    while True:
+        status, out, _ = command("inbox", "stats", "--json", *place)
+        assert status == 0
+        stats: dict[str, Any] = json.loads(out)
+        if stats["open"] == 0:
+            return stats
+
+
+def rows(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_list_shows_the_newest_first(command: Command, receiver: Receiver) -> None:
+    status, out, err = command("inbox", "list", *admin(receiver))
+    assert (status, err) == (0, "")
+    head, newest, oldest = out.splitlines()
+    assert head.split() == ["ID", "RECEIVED", "TYPE", "DEVICE", "CONTENT"]
+    assert newest.split()[0] == "2"
+    assert "reboot" in newest
+    assert "cellar" in newest
+    assert "roof \\x1b[31m仓库" in oldest
+
+
+def test_list_prints_json_lines(command: Command, receiver: Receiver) -> None:
+    place = admin(receiver)
+    settled(command, *place)
+    status, out, _ = command("inbox", "list", "--json", "--oldest-first", *place)
+    assert status == 0
+    assert [one["id"] for one in rows(out)] == [1, 2]
+    assert set(rows(out)[0]) == {"id", "received_at", "endpoint", "form", "type", "device"}
+    out = command("inbox", "list", "--json", "--body", "--limit", "1", *place)[1]
+    (only,) = rows(out)
+    assert json.loads(only["body"])["entityName"] == "cellar"
+    for arguments, found in (
+        (("--type", "dis*"), [1]),
+        (("--type", "dis*", "--type", "reboot"), [2, 1]),
+        (("--device", "EF2"), [2]),
+        (("--plugin", "pager", "--state", "dead"), [1]),
+        (("--state", "delivered", "--plugin", "store"), [2, 1]),
+        (("--since", "1h"), [2, 1]),
+        (("--until", "2001-01-01"), []),
+    ):
+        out = command("inbox", "list", "--json", *arguments, *place)[1]
+        assert [one["id"] for one in rows(out)] == found, arguments
+
+
+def test_show_tells_what_every_plugin_did(command: Command, receiver: Receiver) -> None:
+    place = admin(receiver)
+    settled(command, *place)
+    status, out, _ = command("inbox", "show", "1", *place)
+    assert status == 0
+    for part in (
+        "alert 1  disconnected (Disconnect from Platform)",
+        "on /webhook",
+        "device    roof \\x1b[31m仓库, EF1, ",
+        "✗ pager  dead letter after 1 attempt",
+        "the gateway \\x1b[31mrefused",
+        "→ incm-webhook dead retry 1 --plugin pager",
+        "✓ store  delivered at ",
+        '    "serialNumber": "EF1"',
+    ):
+        assert part in out
+    out = command("inbox", "show", "2", *place)[1]
+    assert "· pager  not wanted: its filter types does not match" in out
+    status, out, err = command("inbox", "show", "3", *place)
+    assert (status, out) == (1, "")
+    assert err == "incm-webhook: no alert has the number 3, or it was pruned\n"
+
+
+def test_stats_count_and_measure(command: Command, receiver: Receiver, tmp_path: Path) -> None:
+    stats = settled(command, *admin(receiver))
+    assert (stats["alerts"], stats["dead"]) == (2, 1)
+    out = command("inbox", "stats", *admin(receiver))[1]
+    assert f"inbox       {tmp_path}/inbox.db" in out
+    assert "alerts      2 kept, received 20" in out
+    assert "deliveries  0 open, 1 dead letters" in out
+
+
+def test_a_dead_letter_is_retried_under_its_key(
+    command: Command, receiver: Receiver, reports: Reports, tmp_path: Path
+) -> None:
+    place = admin(receiver)
+    settled(command, *place)
+    status, out, _ = command("dead", "list", *place)
+    assert status == 0
+    assert "the gateway \\x1b[31mrefused" in out.splitlines()[1]
+    status, out, _ = command("dead", "show", "1", *place)
+    assert status == 0
+    assert "✗ pager  dead letter after 1 attempt" in out
+    assert command("dead", "show", "2", *place)[0] == 1
+    (tmp_path / "works").touch()
+    assert command("dead", "retry", "1", *place)[:2] == (0, "1 delivery will be made again\n")
+    told = reports.next()
+    assert told["attempt"] == 2
+    assert told["key"].endswith("-1-pager")
+    settled(command, *place)
+    status, out, err = command("dead", "retry", "1", *place)
+    assert (status, out) == (1, "0 deliveries will be made again\n")
+    assert "no dead letter of alert 1" in err
+    assert command("dead", "list", *place) == (0, "", "no dead letters\n")
+
+
+def test_dropping_many_wants_a_yes(command: Command, receiver: Receiver) -> None:
+    place = admin(receiver)
+    settled(command, *place)
+    status, _, err = command("dead", "drop", "--all", *place)
+    assert status == 2
+    assert "say --yes" in err
+    assert command("dead", "drop", "1", "--plugin", "store", *place)[0] == 1
+    assert command("dead", "drop", "--all", "--yes", *place)[:2] == (0, "1 delivery dropped\n")
+    assert "✗ pager  dropped by hand after 1 attempt" in command("inbox", "show", "1", *place)[1]
+
+
+@pytest.mark.parametrize(("answer", "status", "left"), [(b"n\n", 1, 1), (b"y\n", 0, 0)])
+def test_dropping_many_asks_on_a_terminal(
+    command: Command, receiver: Receiver, answer: bytes, status: int, left: int
+) -> None:
+    place = admin(receiver)
+    settled(command, *place)
+    ours, theirs = pty.openpty()
+    os.write(ours, answer)
+    done = subprocess.run(
+        [sys.executable, "-m", "incm_webhook", "dead", "drop", "--plugin", "pager", *place],
+        stdin=theirs,
+        capture_output=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == status
+    assert b"Drop 1 delivery of plugin pager for good? [y/N]:" in done.stderr
+    assert settled(command, *place)["dead"] == left
+
+
+def test_replay_delivers_again_under_the_same_key(
+    command: Command, receiver: Receiver, reports: Reports
+) -> None:
+    place = admin(receiver)
+    settled(command, *place)
+    dry = command("replay", "--since", "1h", "--dry-run", *place)
+    assert dry == (0, "3 deliveries would be made again\n", "")
+    assert settled(command, *place)["dead"] == 1
+    status, out, _ = command(
+        *("replay", "--since", "1h", "--type", "re*", "--plugin", "store", "--json", *place)
+    )
+    assert (status, json.loads(out)) == (0, {"replayed": 1, "dry_run": False})
+    told = reports.next()
+    assert (told["stored"], told["attempt"]) == (2, 2)
+    assert told["key"].endswith("-2-store")
+    settled(command, *place)
+    assert command("replay", "1", "2", "--plugin", "store", *place)[0] == 0
+    assert {reports.next()["stored"], reports.next()["stored"]} == {1, 2}
+    status, _, err = command("replay", "2", "--plugin", "pager", *place)
+    assert status == 1
+    assert "`incm-webhook inbox show 2` tells why" in err
+
+
+def test_a_plugin_that_came_later_gets_older_alerts_by_replay(
+    command: Command, receiver: Receiver, serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    receiver.stop()
+    late = reports.plugin(tmp_path / "late.py", STORE)
+    place = admin(serve(tmp_path / "pager.py", late))
+    out = command("inbox", "show", "1", *place)[1]
+    assert "late   did not exist yet when the alert came" in out
+    assert "→ incm-webhook replay 1 --plugin late" in out
+    assert "store  delivered at " in out
+    assert command("replay", "1", "--plugin", "late", *place)[0] == 0
+    assert reports.next()["key"].endswith("-1-late")
+    assert "store  not" not in command("inbox", "stats", *place)[1]
+
+
+def test_without_a_server_the_file_itself_is_used(
+    command: Command,
+    program: Command,
+    receiver: Receiver,
+    serve: Serve,
+    reports: Reports,
+    tmp_path: Path,
+) -> None:
+    settled(command, *admin(receiver))
+    receiver.stop()
+    (tmp_path / "offline.toml").write_text(CONFIG)
+    place = ("--config", "offline.toml", *NOWHERE)
+    status, out, err = command("inbox", "list", "--json", *place)
+    assert [one["id"] for one in rows(out)] == [2, 1]
+    assert status == 0
+    assert err == (
+        f"incm-webhook: no server runs: using the inbox file {tmp_path}/inbox.db itself\n"
+    )
+    out = program("inbox", "show", "2", *place)[1]
+    assert "· pager  not wanted: its filter types does not match" in out
+    assert program("replay", "2", "--plugin", "store", *place)[0] == 0
+    assert command("dead", "retry", "--all", *place)[1] == "1 delivery will be made again\n"
+    status, _, err = command("inbox", "tail", *place)
+    assert status == 1
+    assert "no alert will come in" in err
+    (tmp_path / "works").touch()
+    serve(tmp_path / "pager.py", tmp_path / "store.py")
+    told = [reports.next(), reports.next()]
+    assert {one["key"].partition("-")[2] for one in told} == {"1-pager", "2-store"}
+    assert [one["attempt"] for one in told] == [2, 2]
+
+
+def test_without_a_configuration_an_inbox_can_be_looked_at(
+    command: Command, receiver: Receiver
+) -> None:
+    settled(command, *admin(receiver))
+    receiver.stop()
+    place = ("--inbox", "inbox.db", *NOWHERE)
+    assert "· pager  not wanted" in command("inbox", "show", "2", *place)[1]
+    assert command("dead", "list", *place)[0] == 0
+    status, _, err = command("replay", "--since", "1h", *place)
+    assert status == 2
+    assert "configuration" in err
+
+
+def test_a_broken_plugin_does_not_hide_the_inbox(
+    program: Command, receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.stop()
+    (tmp_path / "offline.toml").write_text(CONFIG)
+    (tmp_path / "pager.py").write_text("1 / 0\n")
+    status, out, err = program("inbox", "show", "2", "--config", "offline.toml", *NOWHERE)
+    assert status == 0
+    assert "alert 2" in out
+    assert "ZeroDivisionError" in err
+    assert "taken from the configuration alone" in err
+
+
+def test_a_locked_inbox_without_an_answer_is_explained(
+    command: Command, receiver: Receiver
+) -> None:
+    status, out, err = command("inbox", "list", "--inbox", "inbox.db", *NOWHERE)
+    assert (status, out) == (3, "")
+    assert "nothing answers at 127.0.0.1:1, and another process has the inbox open" in err
+    assert f"process {receiver.process.pid}" in err
+    assert err.count("\n") == 1
+
+
+def test_a_named_inbox_that_the_server_does_not_have_is_opened(
+    command: Command, receiver: Receiver, serve: Serve
+) -> None:
+    other = serve("log", folder="other")
+    other.send(make_alert("sim_switch"))
+    other.stop()
+    out = command("inbox", "list", "--json", "--inbox", "other/inbox.db", *admin(receiver))[1]
+    assert [one["type"] for one in rows(out)] == ["sim_switch"]
+    out = command("inbox", "list", "--json", "--inbox", "inbox.db", *admin(receiver))[1]
+    assert len(rows(out)) == 2
+
+
+def test_looking_makes_no_inbox(command: Command, tmp_path: Path) -> None:
+    status, _, err = command("inbox", "list", "--inbox", "nowhere.db", *NOWHERE)
+    assert status == 3
+    assert f"there is no inbox {tmp_path}/nowhere.db" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("inbox", "list", "--since", "yesterday"), "wants a time such as"),
+        (("inbox", "list", "--limit", "0"), "--limit"),
+        (("inbox", "list", "--state", "asleep"), "--state"),
+        (("inbox", "list", "--plugin", "nobody"), "it knows pager, store"),
+        (("inbox", "show", "x"), "integer"),
+        (("inbox", "show"), "ID"),
+        (("inbox", "show", "99999999999999999999"), "not in the range"),
+        (("dead", "retry"), "say which"),
+        (("dead", "retry", "1", "--all"), "--all excludes"),
+        (("dead", "retry", "--plugin", "nobody"), "it knows pager, store"),
+        (("dead", "drop", "--yes"), "say which"),
+        (("replay",), "say which alerts"),
+        (("replay", "1", "--since", "1h"), "say which alerts"),
+        (("replay", "--since", "1h", "--plugin", "nobody"), "no plugin nobody is configured"),
+    ],
+)
+def test_wrong_usage_is_one_message_and_status_2(
+    command: Command, receiver: Receiver, arguments: tuple[str, ...], part: str
+) -> None:
+    status, out, err = command(*arguments, *admin(receiver))
+    assert (status, out) == (2, "")
+    assert part in err
+    assert err.count("\n") == 1
+
+
+def test_another_server_is_told_from_an_admin_listener(
+    command: Command, endpoint: Endpoint
+) -> None:
+    status, _, err = command("inbox", "list", "--admin", urlsplit(endpoint.url).netloc)
+    assert status == 1
+    assert "is no admin listener" in err
+
+
+def test_tail_follows_until_ctrl_c(command: Command, receiver: Receiver) -> None:
+    arguments = ["inbox", "tail", "--json", "--lines", "1", "--type", "re*", *admin(receiver)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "incm_webhook", *arguments], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["id"] == 2
+        receiver.send(make_alert("sim_switch"))
+        receiver.send(make_alert("reboot"))
+        assert json.loads(process.stdout.readline())["id"] == 4
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_S) == 0
+        assert process.stdout.read() == ""
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,62 @@
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from incm_webhook.moments import local_time, parse_moment, roughly
+
+ZONE = timezone(timedelta(hours=2))
+NOW = datetime(2026, 11, 24, 9, 30, tzinfo=ZONE)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2h", datetime(2026, 11, 24, 7, 30, tzinfo=ZONE)),
+        (" 90d ", datetime(2026, 8, 26, 9, 30, tzinfo=ZONE)),
+        ("2026-11-20", datetime(2026, 11, 20, tzinfo=ZONE)),
+        ("2026-11-24T10:00", datetime(2026, 11, 24, 10, 0, tzinfo=ZONE)),
+        ("2026-11-24 10:00:05.5", datetime(2026, 11, 24, 10, 0, 5, 500000, tzinfo=ZONE)),
+        ("2026-11-24T10:00Z", datetime(2026, 11, 24, 12, 0, tzinfo=ZONE)),
+        ("09:00", datetime(2026, 11, 24, 9, 0, tzinfo=ZONE)),
+    ],
+)
+@pytest.mark.parametrize("past", [True, False])
+def test_moments_that_people_write(text: str, moment: datetime, past: bool) -> None:
+    assert parse_moment(text, NOW, past=past) == moment
+
+
+def test_a_time_of_day_to_come_means_yesterday_where_the_past_is_meant() -> None:
+    assert parse_moment("22:00", NOW, past=True) == datetime(2026, 11, 23, 22, 0, tzinfo=ZONE)
+    assert parse_moment("22:00", NOW, past=False) == datetime(2026, 11, 24, 22, 0, tzinfo=ZONE)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2", "-2h", "25:00", "10:7", "2026-13-01", "99999999999w", "1:2:3:4"]
+)
+def test_other_texts_are_explained(text: str) -> None:
+    with pytest.raises(ValueError, match='wants a time such as "2h"'):
+        parse_moment(text, NOW, past=True)
+
+
+def test_the_date_is_left_out_on_the_same_day() -> None:
+    full = local_time("2026-11-24T10:00:03.999Z")
+    assert local_time("2026-11-24T10:00:03.999Z", "2026-11-24T10:00:00Z") == full[-8:]
+    assert local_time("2026-11-24T10:00:03.999Z", "2026-11-20T10:00:00Z") == full
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 ms"),
+        (0.0084, "8 ms"),
+        (1, "1 s"),
+        (4.54, "4.5 s"),
+        (40, "40 s"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (7500, "2 h 5 min"),
+        (3 * 86400 + 4 * 3600 + 59, "3 d 4 h"),
+    ],
+)
+def test_spans_are_told_roughly(seconds: float, text: str) -> None:
+    assert roughly(seconds) == text
