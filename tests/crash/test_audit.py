@@ -27,7 +27,7 @@ def acknowledged(tmp_path: Path) -> list[Acknowledged]:
 def audit_after(folder: Path, acknowledged: list[Acknowledged], sql: str) -> Audit:
     """Damage the inbox, and audit."""
     with closing(sqlite3.connect(folder / "inbox.db")) as database, database:
-        database.execute(sql)
+        database.executescript(sql)
     return audit(folder / "inbox.db", acknowledged, {"plain": folder / "plain.log"})
 
 
@@ -53,8 +53,8 @@ def test_an_alert_that_is_stored_twice_and_not_delivered_is_found(
     tmp_path: Path, acknowledged: list[Acknowledged]
 ) -> None:
     copy = (
-        "INSERT INTO alert SELECT 99, endpoint, received_at_ms, form, type, device, text"
-        " FROM alert WHERE id = 3"
+        "CREATE TEMP TABLE copy AS SELECT * FROM alert WHERE id = 3; UPDATE copy SET id = 99;"
+        "INSERT INTO alert SELECT * FROM copy"
     )
     found = audit_after(tmp_path, acknowledged, copy)
     assert acknowledged[2].id in found.stored_twice
