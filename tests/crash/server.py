@@ -33,13 +33,16 @@ class Server:
         admin_url: the admin listener.
     """
 
-    def __init__(self, folder: Path, *plugins: str, inbox: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, *plugins: str, inbox: Path | None = None, reserve: str = "0"
+    ) -> None:
         """Write the configuration.
 
         Args:
             folder: an empty folder.
             plugins: the lines of each [[plugin]] table.
             inbox: instead of `inbox.db` in the folder.
+            reserve: what is left free of its disk.
         """
         self.folder = folder
         self.inbox = inbox or folder / "inbox.db"
@@ -53,7 +56,7 @@ class Server:
         tables = [
             '[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\nready_file = "ready.json"\n'
             'grace = "5s"',
-            f'[inbox]\nurl = "{self.inbox}"',
+            f'[inbox]\nurl = "{self.inbox}"\nreserve = "{reserve}"',
             '[[endpoint]]\npath = "/webhook"\nsecret_file = ["./secret0", "./secret1"]',
             *(f"[[plugin]]\n{lines}" for lines in plugins),
         ]

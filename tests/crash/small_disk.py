@@ -33,6 +33,11 @@ class SmallDisk:
         working = ["env", "-C", str(Path(self.path).parent)]
         return ["nsenter", "-t", str(self._holder.pid), "-m", *user, *working]
 
+    def free(self) -> int:
+        """Return the free bytes."""
+        facts = os.statvfs(self.outside)
+        return facts.f_bavail * facts.f_frsize
+
     def __enter__(self) -> Self:
         self.path.mkdir()
         script = f"mount -t tmpfs -o size={self._size} tmpfs {self.path} && echo mounted && cat"

@@ -2,6 +2,8 @@
 
 import random
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from crash.audit import audit
@@ -15,41 +17,80 @@ _BALLAST_BYTES = 2 * 1024**2
 _REFUSALS = 5
 
 
-def test_a_full_disk_is_503_loses_nothing_and_passes_when_there_is_room(tmp_path: Path) -> None:
-    rng = random.Random(1)
-    acknowledged: list[Acknowledged] = []
+class Filling:
+    """A server on a small disk, and alerts to fill it with.
 
-    def post(connection: Connection) -> int:
-        text, signature = spelled(rng, body_of(rng, padding=_ALERT_BYTES))
-        answer = connection.post(text, signature)
+    Attributes:
+        disk: the disk; a ballast file takes a third of it.
+        server: serves until the test ends.
+        acknowledged: every 200.
+    """
+
+    def __init__(self, disk: SmallDisk, server: Server, connection: Connection) -> None:
+        self.disk = disk
+        self.server = server
+        self.acknowledged: list[Acknowledged] = []
+        self._connection = connection
+        self._rng = random.Random(1)
+
+    def post(self) -> bool:
+        """Post a new alert; False when it cannot be stored now."""
+        text, signature = spelled(self._rng, body_of(self._rng, padding=_ALERT_BYTES))
+        answer = self._connection.post(text, signature)
         assert answer, "no answer"
         if answer.status == 200:
-            acknowledged.append(acknowledged_by(answer, text))
-        else:
-            assert int(answer.headers["Retry-After"]) > 0
-        return answer.status
+            self.acknowledged.append(acknowledged_by(answer, text))
+            return True
+        assert answer.status == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        return False
 
-    with SmallDisk(tmp_path / "disk", _DISK_BYTES) as disk:
-        ballast = disk.outside / "ballast"
-        ballast.write_bytes(bytes(_BALLAST_BYTES))
-        plugin = recording("plain", tmp_path)
-        with Server(tmp_path, plugin, inbox=disk.path / "inbox.db") as server:
+    def fill(self) -> None:
+        """Post until one cannot be stored, and some more: a smaller commit might fit."""
+        while self.post():
+            assert len(self.acknowledged) < _DISK_BYTES / _ALERT_BYTES
+        assert self.acknowledged
+        for _ in range(_REFUSALS):
+            self.post()
+
+    def free(self) -> None:
+        """Remove the ballast."""
+        (self.disk.outside / "ballast").unlink()
+
+
+@contextmanager
+def filling(folder: Path, reserve: str) -> Iterator[Filling]:
+    """Start a server on a small disk; at the end restart it there, and audit."""
+    with SmallDisk(folder / "disk", _DISK_BYTES) as disk:
+        (disk.outside / "ballast").write_bytes(bytes(_BALLAST_BYTES))
+        plugin = recording("plain", folder)
+        inbox = disk.path / "inbox.db"
+        with Server(folder, plugin, inbox=inbox, reserve=reserve) as server:
             server.start(wrapper=disk.wrapper())
             with Connection(server.url) as connection:
-                while post(connection) == 200:
-                    assert len(acknowledged) < _DISK_BYTES / _ALERT_BYTES
-                before = len(acknowledged)
-                assert before > 0
-                for _ in range(_REFUSALS):  # a smaller commit may still fit
-                    post(connection)
-                ballast.unlink()
-                assert post(connection) == 200
-                server.drain()
+                filled = Filling(disk, server, connection)
+                yield filled
             server.kill()
             server.start(wrapper=disk.wrapper())
             server.drain()
-            server.kill()
-        inbox = shutil.copytree(disk.outside, tmp_path / "copy") / "inbox.db"
-        found = audit(inbox, acknowledged, {"plain": tmp_path / "plain.log"})
-    found.assert_clean()
-    assert found.acknowledged > before
+        copy = shutil.copytree(disk.outside, folder / "copy") / "inbox.db"
+    audit(copy, filled.acknowledged, {"plain": folder / "plain.log"}).assert_clean()
+
+
+def test_a_full_disk_is_503_loses_nothing_and_passes_when_there_is_room(tmp_path: Path) -> None:
+    with filling(tmp_path, "0") as filled:
+        filled.fill()
+        filled.free()
+        assert filled.post()
+        filled.server.drain()
+
+
+def test_the_reserve_refuses_before_the_disk_is_full_and_deliveries_go_on(tmp_path: Path) -> None:
+    reserve_bytes = 2 * 1024**2
+    with filling(tmp_path, "2MiB") as filled:
+        filled.fill()
+        assert filled.disk.free() > reserve_bytes / 2
+        assert filled.server.admin("/readyz")[0] == 503
+        filled.server.drain()
+        filled.free()
+        assert filled.server.until(filled.post)  # it looks at the disk now and then

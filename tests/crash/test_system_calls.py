@@ -127,11 +127,6 @@ def test_after_a_failed_fsync_nothing_more_is_acknowledged(deaf: Server, when: i
         recover(deaf, bodies(), acknowledged)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="nobody asks Inbox::failed(): it answers 503 and says ready for ever",
-)
 def test_after_a_failed_fsync_it_is_not_ready_and_ends(deaf: Server) -> None:
     with deaf:
         fail_after_start(deaf, "fdatasync", "EIO", 1)
