@@ -151,6 +151,8 @@ class Sender:
 
     def _exchange(self, body: bytes, headers: dict[str, str]) -> Answer:
         # A receiver that refuses a body early answers and closes: the answer still counts.
+        if self._connection.sock is None:
+            self._connection.connect()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.request("POST", self._target, body, headers)
         response = self._connection.getresponse()

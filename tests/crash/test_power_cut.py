@@ -3,8 +3,6 @@
 import random
 from pathlib import Path
 
-import pytest
-
 from crash.audit import audit
 from crash.conftest import Figures
 from crash.loop import Loop
@@ -49,11 +47,6 @@ def test_the_audit_finds_what_a_disk_without_fsync_loses(
     assert found.integrity == "ok"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a repetition writes nothing, so its 200 syncs nothing; the start does not sync the log",
-)
 def test_a_repetition_of_what_a_kill_left_unsynced_is_on_disk_before_its_200(
     tmp_path: Path,
 ) -> None:

@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 # In a process for each step of the wait: SIGTERM at that step. The alarm asks once more, so that a
 # first request that was not obeyed ends in the second one, by force, with status 1.
 _PROGRAM = """
@@ -40,11 +38,6 @@ for step in range(1, 21):
 """
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="Event.set() in the handler waits for the lock that the interrupted Event.wait() holds",
-)
 def test_a_stop_during_the_first_steps_of_the_wait_is_obeyed() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", _PROGRAM], stderr=subprocess.PIPE, text=True, check=False

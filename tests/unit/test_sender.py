@@ -8,11 +8,6 @@ from incm_webhook.errors import SendError
 from incm_webhook.sender import Sender
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AttributeError,
-    reason="the reset of a connection that was not made is passed over as if one were there",
-)
 def test_a_reset_while_the_connection_is_made_is_told_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

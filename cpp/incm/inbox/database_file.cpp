@@ -206,6 +206,11 @@ std::unique_ptr<Database> open_writer(const std::string& path, base::LogSink& lo
         configure_writer(*database);
         check_if_asked(*database, path, log);
         migrate(*database);
+        if (had_log) {
+            // A kill may have left commits in the kernel's pages alone, and a repetition of such an
+            // alert is acknowledged without a write of its own.
+            database->checkpoint(true);
+        }
     } catch (...) {
         // The log of an earlier process must not go into a file that is refused; an own one must
         // not stay behind.
