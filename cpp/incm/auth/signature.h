@@ -36,8 +36,7 @@ struct Verdict {
 ///
 /// Shape:   constructed with 1..n secrets, in the order in which they are tried.
 /// Threads: immutable after construction; verify() may be called from any number of threads at once
-///          (each call borrows a keyed MAC context from a pool; a lock is held for the borrow
-///          only).
+///          (no lock, nothing shared that changes).
 /// Source:  specification section 2.
 class Verifier {
  public:
@@ -59,6 +58,7 @@ class Verifier {
                                  std::optional<std::string_view> signature) const;
 
  private:
+    friend std::string sign(std::string_view body, const base::Secret& secret);
     class KeyedMac;
     std::vector<std::unique_ptr<KeyedMac>> macs_;
 };
