@@ -117,17 +117,27 @@ Verdict Verifier::verify(std::string_view body, std::optional<std::string_view> 
         }
         return false;
     };
-    if (fits(body)) {
+    // A sender signs one form: to begin with the one that fitted last saves it an HMAC an alert. No
+    // tag fits both texts, so the order does not change the verdict.
+    const bool canonical_first = canonical_fitted_.load(std::memory_order_relaxed);
+    if (!canonical_first && fits(body)) {
         return verdict;
     }
     base::Result<std::string> canonical = base::canonical_json(body);
-    // A body that is canonical already has just been tried.
-    if (!canonical || canonical.value() == body || !fits(canonical.value())) {
-        verdict.refusal = Refusal::kMismatch;
+    // A body that is canonical already is tried as it is.
+    if (canonical && canonical.value() != body && fits(canonical.value())) {
+        if (!canonical_first) {  // a store would take the line from every other thread
+            canonical_fitted_.store(true, std::memory_order_relaxed);
+        }
+        verdict.form = SignedForm::kCanonical;
+        verdict.canonical = std::move(canonical).value();
         return verdict;
     }
-    verdict.form = SignedForm::kCanonical;
-    verdict.canonical = std::move(canonical).value();
+    if (canonical_first && fits(body)) {
+        canonical_fitted_.store(false, std::memory_order_relaxed);
+        return verdict;
+    }
+    verdict.refusal = Refusal::kMismatch;
     return verdict;
 }
 
