@@ -1,14 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "incm/base/result.h"
+#include "incm/model/text_keeper.h"
 
 namespace incm::model {
 
@@ -38,33 +37,33 @@ struct Party {
 /// Threads: like a value type.
 /// Source:  specification section 3 (path of each field in the comment).
 struct Alert {
-    std::string raw;                                    ///< the text that verified, byte for byte
-    Text id;                                            ///< `_id`
-    std::optional<bool> ack;                            ///< `ack`
-    Text app;                                           ///< `app`
-    Text content;                                       ///< `content`
-    bool has_data = false;                              ///< `data` is an object
-    Text serial_number;                                 ///< `data.serialNumber`
-    Text reason;                                        ///< `data.reason`
-    std::optional<std::int64_t> retention_s;            ///< `data.retention`, seconds
-    std::optional<Timestamp> timestamp;                 ///< `data.timestamp`
-    Text device_id;                                     ///< `deviceId`
-    Text entity_id;                                     ///< `entityId`
-    Text entity_name;                                   ///< `entityName`
-    Text entity_type;                                   ///< `entityType`
-    Text org_id;                                        ///< `oid`
-    std::optional<Party> org;                           ///< `org`
-    Text title;                                         ///< `title`
-    Text type;                                          ///< `type`
-    std::optional<Timestamp> updated_at;                ///< `updatedAt`
-    std::optional<Timestamp> created_at;                ///< `createdAt`
-    Text device_group_id;                               ///< `deviceGroupId`
-    std::optional<Party> device_group;                  ///< `deviceGroup`
-    std::optional<Timestamp> closed_at;                 ///< `closedAt`
-    Text status;                                        ///< `status`, ASCII letters in lower case
-    std::optional<std::int64_t> priority;               ///< `priority`; range and direction unknown
-    std::vector<std::string> problems;                  ///< a sentence for each odd thing
-    std::unique_ptr<std::pmr::memory_resource> memory;  ///< owns the characters of the texts
+    std::string raw;                          ///< the text that verified, byte for byte
+    Text id;                                  ///< `_id`
+    std::optional<bool> ack;                  ///< `ack`
+    Text app;                                 ///< `app`
+    Text content;                             ///< `content`
+    bool has_data = false;                    ///< `data` is an object
+    Text serial_number;                       ///< `data.serialNumber`
+    Text reason;                              ///< `data.reason`
+    std::optional<std::int64_t> retention_s;  ///< `data.retention`, seconds
+    std::optional<Timestamp> timestamp;       ///< `data.timestamp`
+    Text device_id;                           ///< `deviceId`
+    Text entity_id;                           ///< `entityId`
+    Text entity_name;                         ///< `entityName`
+    Text entity_type;                         ///< `entityType`
+    Text org_id;                              ///< `oid`
+    std::optional<Party> org;                 ///< `org`
+    Text title;                               ///< `title`
+    Text type;                                ///< `type`
+    std::optional<Timestamp> updated_at;      ///< `updatedAt`
+    std::optional<Timestamp> created_at;      ///< `createdAt`
+    Text device_group_id;                     ///< `deviceGroupId`
+    std::optional<Party> device_group;        ///< `deviceGroup`
+    std::optional<Timestamp> closed_at;       ///< `closedAt`
+    Text status;                              ///< `status`, ASCII letters in lower case
+    std::optional<std::int64_t> priority;     ///< `priority`; range and direction unknown
+    std::vector<std::string> problems;        ///< a sentence for each odd thing
+    TextBlocks memory;                        ///< the characters of the texts
 };
 
 /// At most so many problems are listed; a last sentence says how many more there were.

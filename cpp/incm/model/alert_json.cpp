@@ -45,20 +45,20 @@ std::string shown(dom::element value) {
 /// Reads the values of one object's members into fields.
 class FieldReader {
  public:
-    FieldReader(std::pmr::memory_resource& memory, Problems& problems, std::string_view parent)
-        : memory_(memory), problems_(problems), parent_(parent) {}
+    FieldReader(TextKeeper& texts, Problems& problems, std::string_view parent)
+        : texts_(texts), problems_(problems), parent_(parent) {}
 
     /// A reader for the object that is the value of this key.
     [[nodiscard]] FieldReader inside(std::string_view key) const {
-        return {memory_, problems_, key};
+        return {texts_, problems_, key};
     }
 
     void read(const dom::element& value, std::string_view key, Text& field) {
         field.reset();
         if (std::string_view text; value.get(text) == simdjson::SUCCESS) {
-            field = keep(text);
+            field = texts_.keep(text);
         } else if (value.is_number() || value.is_bool()) {
-            field = keep(simdjson::minify(value));
+            field = texts_.keep(simdjson::minify(value));
             problems_.add(path(key) + ": expected a string, read " + std::string(*field) +
                           " as one");
         } else if (!value.is_null()) {
@@ -134,12 +134,6 @@ class FieldReader {
         }
     }
 
-    /// A copy of the text that lives as long as the alert.
-    std::string_view keep(std::string_view text) {
-        auto* to = static_cast<char*>(memory_.allocate(text.size(), 1));
-        return {to, text.copy(to, text.size())};
-    }
-
     void refuse(const dom::element& value, std::string_view key, std::string_view wanted) {
         problems_.add(path(key) + ": expected " + std::string(wanted) + ", got " + shown(value));
     }
@@ -164,7 +158,7 @@ class FieldReader {
         return number;
     }
 
-    std::pmr::memory_resource& memory_;
+    TextKeeper& texts_;
     Problems& problems_;
     std::string_view parent_;  // "" at the top, else "data" and the like
 };
@@ -271,17 +265,16 @@ void read_root(dom::element root, Alert& alert, Problems& problems) {
         problems.add("the body: expected an object, got " + shown(root));
         return;
     }
-    auto memory = std::make_unique<std::pmr::monotonic_buffer_resource>(alert.raw.size());
-    FieldReader reader(*memory, problems, "");
+    TextKeeper texts(alert.memory, alert.raw.size());
+    FieldReader reader(texts, problems, "");
     read_fields(kTopFields, object, reader, alert);
     if (alert.status) {
         std::string lower(*alert.status);
         for (char& c : lower) {
             if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
         }
-        alert.status = reader.keep(lower);
+        alert.status = texts.keep(lower);
     }
-    alert.memory = std::move(memory);
 }
 
 /// What a strict parser refuses is rewritten and read again; only its own limits are left then.
