@@ -20,7 +20,8 @@ using model::Timestamp;
 
 /// A Party with all its members, as Python sees it.
 struct PartyView {
-    model::Party party;
+    py::object id;
+    py::object name;
     py::dict members;
 };
 
@@ -78,7 +79,8 @@ py::object party_view(const Alert& alert, const std::optional<model::Party>& par
     if (!party) return py::none();
     py::object members = member(alert, key);
     if (!py::isinstance<py::dict>(members)) members = py::dict();
-    return py::cast(PartyView{*party, py::reinterpret_borrow<py::dict>(members)});
+    return py::cast(PartyView{py::cast(party->id), py::cast(party->name),
+                              py::reinterpret_borrow<py::dict>(members)});
 }
 
 py::object data_of(const Alert& alert) {
@@ -172,7 +174,7 @@ std::shared_ptr<Alert> from_json(const py::object& text) {
 }
 
 std::string repr(const Alert& alert) {
-    const auto shown = [](const std::optional<std::string>& text) {
+    const auto shown = [](const model::Text& text) {
         return text ? std::string(py::repr(py::str(*text))) : std::string("None");
     };
     return "<Alert " + shown(alert.type) + " id=" + shown(alert.id) +
@@ -186,8 +188,8 @@ void bind_party(py::module_& module) {
 Shape:   `.id` and `.name`; every member, documented or not, by its JSON name as in a mapping.
 Threads: immutable.
 Source:  specification section 3.)")
-        .def_property_readonly("id", [](const PartyView& self) { return self.party.id; })
-        .def_property_readonly("name", [](const PartyView& self) { return self.party.name; })
+        .def_property_readonly("id", [](const PartyView& self) { return self.id; })
+        .def_property_readonly("name", [](const PartyView& self) { return self.name; })
         .def(
             "to_dict", [](const PartyView& self) { return self.members.attr("copy")(); },
             "All members by their JSON names, as a new dict.")
@@ -215,12 +217,10 @@ Source:  specification section 3.)")
                  return self.members.equal(other);
              })
         .def("__hash__",
-             [](const PartyView& self) {
-                 return py::hash(py::make_tuple(self.party.id, self.party.name));
-             })
+             [](const PartyView& self) { return py::hash(py::make_tuple(self.id, self.name)); })
         .def("__repr__", [](const PartyView& self) {
-            return "<Party id=" + std::string(py::repr(py::cast(self.party.id))) +
-                   " name=" + std::string(py::repr(py::cast(self.party.name))) + ">";
+            return "<Party id=" + std::string(py::repr(self.id)) +
+                   " name=" + std::string(py::repr(self.name)) + ">";
         });
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <type_traits>
 
 #include <gtest/gtest.h>
 
@@ -162,6 +163,36 @@ TEST(AlertJson, WhatIsNoJsonIsAnError) {
         ASSERT_FALSE(alert.ok());
         EXPECT_EQ(alert.error().code, ErrorCode::kNotJson);
     }
+}
+
+TEST(AlertJson, TextsOutliveTheNextParseAndEveryMove) {
+    static_assert(!std::is_copy_constructible_v<Alert>);
+    Alert first = parsed(
+        R"({"_id": "\u0041b", "app": 1e9, "status": "OPEN", "org": {"_id": "o1", "name": "n1"}})");
+    const Alert second = parsed(
+        R"({"_id": "\u0043d", "app": 2e9, "status": "SHUT", "org": {"_id": "o2", "name": "n2"}})");
+    Alert moved = std::move(first);
+    std::string(std::move(moved.raw)).clear();
+    Alert assigned = parsed(R"({"_id": "gone"})");
+    assigned = std::move(moved);
+    EXPECT_EQ(assigned.id, "Ab");
+    EXPECT_EQ(assigned.app, "1000000000.0");
+    EXPECT_EQ(assigned.status, "open");
+    ASSERT_TRUE(assigned.org);
+    EXPECT_EQ(assigned.org->id, "o1");
+    EXPECT_EQ(assigned.org->name, "n1");
+    EXPECT_EQ(second.id, "Cd");
+    EXPECT_EQ(second.status, "shut");
+}
+
+TEST(AlertJson, NumbersThatGrowWhenPrintedFitTheirAlert) {
+    std::string text = "{";
+    for (int i = 0; i < 200; ++i) text += R"("app":1e9,)";
+    const Alert alert = parsed(text + R"("oid":1e9,"type":1e9,"title":1e9})");
+    EXPECT_EQ(alert.app, "1000000000.0");
+    EXPECT_EQ(alert.org_id, "1000000000.0");
+    EXPECT_EQ(alert.type, "1000000000.0");
+    EXPECT_EQ(alert.title, "1000000000.0");
 }
 
 TEST(AlertJson, AHugeBodyIsRead) {

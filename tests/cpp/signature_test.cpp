@@ -100,6 +100,33 @@ TEST(Verifier, HandsOnOnlyWhatWasSigned) {
     EXPECT_FALSE(verifier.verify(body, sign(R"({"type": "reboot"})", Secret("topsecret"))).ok());
 }
 
+TEST(Verifier, WhatCameBeforeDoesNotChangeTheVerdict) {
+    struct Case {
+        std::string_view body;
+        std::string signature;
+        std::optional<std::string> form;
+    };
+    const Secret secret("topsecret");
+    const std::vector<Case> cases = {
+        {kBody, sign(kBody, secret), "raw"},
+        {kBody, sign(kCanonical, secret), "canonical"},
+        {kCanonical, sign(kCanonical, secret), "raw"},
+        {kBody, sign("other", secret), std::nullopt},
+        {"no JSON", sign("no JSON", secret), "raw"},
+        {"no JSON", sign("other", secret), std::nullopt},
+    };
+    const Verifier verifier(secrets({"other", "topsecret"}));
+    for (const Case& before : cases) {
+        for (const Case& now : cases) {
+            SCOPED_TRACE(std::string(before.body) + ", then " + std::string(now.body));
+            EXPECT_EQ(form_of(verifier.verify(before.body, before.signature)), before.form);
+            const Verdict verdict = verifier.verify(now.body, now.signature);
+            EXPECT_EQ(form_of(verdict), now.form);
+            EXPECT_EQ(verdict.canonical, now.form == "canonical" ? kCanonical : "");
+        }
+    }
+}
+
 TEST(Verifier, EveryBitOfTheTagCounts) {
     const Verifier verifier(secrets({"topsecret"}));
     const auto tag = base64_decode_digest(sign(kBody, Secret("topsecret")));

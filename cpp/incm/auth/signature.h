@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -35,9 +36,8 @@ struct Verdict {
 /// Verifies X-Signature against a fixed set of secrets.
 ///
 /// Shape:   constructed with 1..n secrets, in the order in which they are tried.
-/// Threads: immutable after construction; verify() may be called from any number of threads at once
-///          (each call borrows a keyed MAC context from a pool; a lock is held for the borrow
-///          only).
+/// Threads: verify() may be called from any number of threads at once (no lock; they share which
+///          form fitted last).
 /// Source:  specification section 2.
 class Verifier {
  public:
@@ -47,8 +47,8 @@ class Verifier {
     Verifier& operator=(const Verifier&) = delete;
     ~Verifier();
 
-    /// Check a signature: the raw body with every secret first, then the canonical text with every
-    /// secret.
+    /// Check a signature against the raw body with every secret and the canonical text with every
+    /// secret: the raw body first, unless the last signature that fitted was of a canonical text.
     ///
     /// Shape:   body as received; signature = the value of X-Signature, or empty when the request
     /// has none
@@ -59,8 +59,10 @@ class Verifier {
                                  std::optional<std::string_view> signature) const;
 
  private:
+    friend std::string sign(std::string_view body, const base::Secret& secret);
     class KeyedMac;
     std::vector<std::unique_ptr<KeyedMac>> macs_;
+    mutable std::atomic<bool> canonical_fitted_{false};  // a hint for the next call
 };
 
 /// Sign a body as the sender signs raw bytes: Base64 of HMAC-SHA256.

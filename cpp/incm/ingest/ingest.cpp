@@ -140,7 +140,7 @@ base::Result<inbox::Stored> Ingest::store(const std::string& path, const char* f
     record.endpoint = path;
     record.form = form;
     record.type = alert.type.value_or("");
-    record.device = alert.device_id ? *alert.device_id : alert.serial_number.value_or("");
+    record.device = alert.device_id.value_or(alert.serial_number.value_or(""));
     for (const Route& route : routes_) {
         if (route.filter.matches(alert, path)) record.plugins.push_back(route.plugin);
     }

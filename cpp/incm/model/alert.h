@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
+#include "incm/model/text_keeper.h"
 
 namespace incm::model {
 
@@ -16,47 +17,53 @@ struct Timestamp {
     bool operator==(const Timestamp&) const = default;
 };
 
+/// A text field; its characters belong to the Alert that it is read from.
+using Text = std::optional<std::string_view>;
+
 /// An organisation or a device group, as far as it is documented.
 struct Party {
-    std::optional<std::string> id;    ///< `_id`
-    std::optional<std::string> name;  ///< `name`
-    bool operator==(const Party&) const = default;
+    Text id;    ///< `_id`
+    Text name;  ///< `name`
 };
 
 /// One alert: the verified text and the documented fields, typed.
 ///
 /// Every field is optional; what is absent, null or unreadable is empty. problems says what was
 /// odd. The members that no one documented are in raw only; the Python Alert shows them as `extra`
-/// and `data`. Source: specification section 3 (path of each field in the comment).
+/// and `data`.
+///
+/// Shape:   can be moved, not copied. The texts of an Alert that parse_alert() made live as long as
+///          it, or as what it was moved to; moving raw away leaves them as they are.
+/// Threads: like a value type.
+/// Source:  specification section 3 (path of each field in the comment).
 struct Alert {
-    std::string raw;                             ///< the text that verified, byte for byte
-    std::optional<std::string> id;               ///< `_id`
-    std::optional<bool> ack;                     ///< `ack`
-    std::optional<std::string> app;              ///< `app`
-    std::optional<std::string> content;          ///< `content`
-    bool has_data = false;                       ///< `data` is an object
-    std::optional<std::string> serial_number;    ///< `data.serialNumber`
-    std::optional<std::string> reason;           ///< `data.reason`
-    std::optional<std::int64_t> retention_s;     ///< `data.retention`, seconds
-    std::optional<Timestamp> timestamp;          ///< `data.timestamp`
-    std::optional<std::string> device_id;        ///< `deviceId`
-    std::optional<std::string> entity_id;        ///< `entityId`
-    std::optional<std::string> entity_name;      ///< `entityName`
-    std::optional<std::string> entity_type;      ///< `entityType`
-    std::optional<std::string> org_id;           ///< `oid`
-    std::optional<Party> org;                    ///< `org`
-    std::optional<std::string> title;            ///< `title`
-    std::optional<std::string> type;             ///< `type`
-    std::optional<Timestamp> updated_at;         ///< `updatedAt`
-    std::optional<Timestamp> created_at;         ///< `createdAt`
-    std::optional<std::string> device_group_id;  ///< `deviceGroupId`
-    std::optional<Party> device_group;           ///< `deviceGroup`
-    std::optional<Timestamp> closed_at;          ///< `closedAt`
-    std::optional<std::string> status;           ///< `status`, ASCII letters in lower case
-    std::optional<std::int64_t> priority;        ///< `priority`; range and direction unknown
-    std::vector<std::string> problems;           ///< a sentence for each odd thing
-
-    bool operator==(const Alert&) const = default;
+    std::string raw;                          ///< the text that verified, byte for byte
+    Text id;                                  ///< `_id`
+    std::optional<bool> ack;                  ///< `ack`
+    Text app;                                 ///< `app`
+    Text content;                             ///< `content`
+    bool has_data = false;                    ///< `data` is an object
+    Text serial_number;                       ///< `data.serialNumber`
+    Text reason;                              ///< `data.reason`
+    std::optional<std::int64_t> retention_s;  ///< `data.retention`, seconds
+    std::optional<Timestamp> timestamp;       ///< `data.timestamp`
+    Text device_id;                           ///< `deviceId`
+    Text entity_id;                           ///< `entityId`
+    Text entity_name;                         ///< `entityName`
+    Text entity_type;                         ///< `entityType`
+    Text org_id;                              ///< `oid`
+    std::optional<Party> org;                 ///< `org`
+    Text title;                               ///< `title`
+    Text type;                                ///< `type`
+    std::optional<Timestamp> updated_at;      ///< `updatedAt`
+    std::optional<Timestamp> created_at;      ///< `createdAt`
+    Text device_group_id;                     ///< `deviceGroupId`
+    std::optional<Party> device_group;        ///< `deviceGroup`
+    std::optional<Timestamp> closed_at;       ///< `closedAt`
+    Text status;                              ///< `status`, ASCII letters in lower case
+    std::optional<std::int64_t> priority;     ///< `priority`; range and direction unknown
+    std::vector<std::string> problems;        ///< a sentence for each odd thing
+    TextBlocks memory;                        ///< the characters of the texts
 };
 
 /// At most so many problems are listed; a last sentence says how many more there were.

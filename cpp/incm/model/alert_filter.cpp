@@ -1,18 +1,15 @@
 #include "incm/model/alert_filter.h"
 
 #include <algorithm>
-#include <optional>
 
 namespace incm::model {
 
 namespace {
 
-using Field = std::optional<std::string>;
-
 bool matches_any(const std::vector<std::string>& patterns,
-                 std::initializer_list<const Field*> fields) {
+                 std::initializer_list<const Text*> fields) {
     if (patterns.empty()) return true;
-    return std::ranges::any_of(fields, [&](const Field* field) {
+    return std::ranges::any_of(fields, [&](const Text* field) {
         return *field && std::ranges::any_of(patterns, [&](const std::string& pattern) {
             return glob_match(pattern, **field);
         });
@@ -27,14 +24,14 @@ std::string lower(std::string_view text) {
     return result;
 }
 
-bool matches_party(const std::vector<std::string>& patterns, const Field& id,
+bool matches_party(const std::vector<std::string>& patterns, const Text& id,
                    const std::optional<Party>& party) {
     static const Party kNone;
     const Party& known = party ? *party : kNone;
     return matches_any(patterns, {&id, &known.id, &known.name});
 }
 
-bool matches_status(const std::vector<std::string>& patterns, const Field& status) {
+bool matches_status(const std::vector<std::string>& patterns, const Text& status) {
     return patterns.empty() || (status && std::ranges::any_of(patterns, [&](auto& pattern) {
                                     return glob_match(lower(pattern), *status);
                                 }));
@@ -66,7 +63,7 @@ bool glob_match(std::string_view pattern, std::string_view text) {
 }
 
 const char* AlertFilter::mismatch(const Alert& alert, std::string_view endpoint) const {
-    const Field path = endpoints.empty() ? Field() : Field(endpoint);
+    const Text path(endpoint);
     if (!matches_any(types, {&alert.type})) return "types";
     if (!matches_any(endpoints, {&path})) return "endpoints";
     if (!matches_party(orgs, alert.org_id, alert.org)) return "orgs";

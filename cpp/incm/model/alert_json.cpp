@@ -1,12 +1,14 @@
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
-#include <variant>
 
 #include <simdjson.h>
 
 #include "incm/base/bytes.h"
 #include "incm/base/canonical_json.h"
 #include "incm/model/alert.h"
+#include "incm/model/problems.h"
 #include "incm/model/timestamp.h"
 
 namespace incm::model {
@@ -14,7 +16,6 @@ namespace incm::model {
 namespace {
 
 namespace dom = simdjson::dom;
-using Text = std::optional<std::string>;
 using Number = std::optional<std::int64_t>;
 using Moment = std::optional<Timestamp>;
 
@@ -24,36 +25,16 @@ constexpr std::size_t kKeptParserBytes = 64 * 1024;
 /// Nesting that simdjson reads, and that Python's json module can still print.
 constexpr std::size_t kMaxReadDepth = 900;
 
-/// Collects what was odd, naming each field by its path.
-class Problems {
- public:
-    explicit Problems(std::vector<std::string>& list) : list_(list) {}
-
-    void add(std::string sentence) {
-        if (list_.size() < kMaxProblems) {
-            list_.push_back(std::move(sentence));
-        } else {
-            ++more_;
-        }
+/// Visit the members of an object. The range of simdjson makes a copy of key and value in each
+/// step, written in halves and read as a whole: it stalls the processor for longer than the visit
+/// takes.
+template <typename Visit>
+void for_each_member(const dom::object& object, const Visit& visit) {
+    const dom::object::iterator end = object.end();
+    for (dom::object::iterator member = object.begin(); member != end; ++member) {
+        visit(member.key(), member.value());
     }
-    void finish() {
-        if (more_ > 0) list_.push_back("and " + std::to_string(more_) + " more");
-    }
-
- private:
-    std::vector<std::string>& list_;
-    std::size_t more_ = 0;
-};
-
-/// Where a value stands, for a problem's sentence.
-struct Place {
-    std::string_view parent;  ///< "" at the top, else "data" and the like
-    std::string_view key;
-
-    [[nodiscard]] std::string path() const {
-        return parent.empty() ? std::string(key) : std::string(parent) + "." + std::string(key);
-    }
-};
+}
 
 std::string shown(dom::element value) {
     if (value.is_array()) return "an array";
@@ -61,44 +42,54 @@ std::string shown(dom::element value) {
     return base::printable(simdjson::minify(value), 80);
 }
 
+/// Reads the values of one object's members into fields.
 class FieldReader {
  public:
-    explicit FieldReader(Problems& problems) : problems_(problems) {}
+    FieldReader(TextKeeper& texts, Problems& problems, std::string_view parent)
+        : texts_(texts), problems_(problems), parent_(parent) {}
 
-    void read(dom::element value, Place place, Text& field) {
+    /// A reader for the object that is the value of this key.
+    [[nodiscard]] FieldReader inside(std::string_view key) const {
+        return {texts_, problems_, key};
+    }
+
+    void read(const dom::element& value, std::string_view key, Text& field) {
         field.reset();
         if (std::string_view text; value.get(text) == simdjson::SUCCESS) {
-            field.emplace(text);
+            field = texts_.keep(text);
         } else if (value.is_number() || value.is_bool()) {
-            field = simdjson::minify(value);
-            problems_.add(place.path() + ": expected a string, read " + *field + " as one");
+            field = texts_.keep(simdjson::minify(value));
+            problems_.add(path(key) + ": expected a string, read " + std::string(*field) +
+                          " as one");
         } else if (!value.is_null()) {
-            refuse(value, place, "a string");
+            refuse(value, key, "a string");
         }
     }
 
-    void read(dom::element value, Place place, std::optional<bool>& field) {
+    void read(const dom::element& value, std::string_view key, std::optional<bool>& field) {
         field.reset();
         if (bool flag = false; value.get(flag) == simdjson::SUCCESS) {
             field = flag;
             return;
         }
         if (value.is_null()) return;
-        const std::string text = scalar_text(value);
+        std::string digits;
+        const std::string_view text = scalar_text(value, digits);
         if (text == "true" || text == "True" || text == "TRUE" || text == "1") field = true;
         if (text == "false" || text == "False" || text == "FALSE" || text == "0") field = false;
-        if (!field) return refuse(value, place, "true or false");
-        problems_.add(place.path() + ": expected true or false, read " + shown(value) + " as one");
+        if (!field) return refuse(value, key, "true or false");
+        problems_.add(path(key) + ": expected true or false, read " + shown(value) + " as one");
     }
 
-    void read(dom::element value, Place place, Number& field) {
+    void read(const dom::element& value, std::string_view key, Number& field) {
         field.reset();
         if (std::int64_t number = 0; value.get(number) == simdjson::SUCCESS) {
             field = number;
             return;
         }
         if (value.is_null()) return;
-        const std::string text = scalar_text(value);
+        std::string digits;
+        const std::string_view text = scalar_text(value, digits);
         std::int64_t number = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
         if (error == std::errc() && end == text.data() + text.size()) {
@@ -107,52 +98,59 @@ class FieldReader {
                    real && std::trunc(*real) == *real && std::abs(*real) < 9.0e15) {
             field = static_cast<std::int64_t>(*real);
         } else {
-            refuse(value, place, "a whole number");
+            refuse(value, key, "a whole number");
         }
     }
 
-    void read(dom::element value, Place place, Moment& field) {
+    void read(const dom::element& value, std::string_view key, Moment& field) {
         field.reset();
         if (value.is_null()) return;
-        const std::string text = scalar_text(value);
+        std::string digits;
+        const std::string_view text = scalar_text(value, digits);
         if (const auto read = read_iso_timestamp(text)) {
             field = read->value;
-            if (!read->had_zone) problems_.add(place.path() + ": names no time zone, read as UTC");
+            if (!read->had_zone) problems_.add(path(key) + ": names no time zone, read as UTC");
         } else if (const auto number = real_number(text); number && read_unix_timestamp(*number)) {
             field = read_unix_timestamp(*number);
-            problems_.add(place.path() + ": expected an ISO 8601 date, read " + shown(value) +
+            problems_.add(path(key) + ": expected an ISO 8601 date, read " + shown(value) +
                           " as Unix time");
         } else {
-            refuse(value, place, "a date such as 2025-01-06T10:01:38Z");
+            refuse(value, key, "a date such as 2025-01-06T10:01:38Z");
         }
     }
 
-    void read(dom::element value, Place place, std::optional<Party>& field) {
+    void read(const dom::element& value, std::string_view key, std::optional<Party>& field) {
         field.reset();
         dom::object object;
         if (value.get(object) == simdjson::SUCCESS) {
             Party& party = field.emplace();
-            for (const auto [key, member] : object) {
-                if (key == "_id") read(member, Place{place.key, key}, party.id);
-                if (key == "name") read(member, Place{place.key, key}, party.name);
-            }
+            FieldReader reader = inside(key);
+            for_each_member(object, [&](std::string_view name, const dom::element& member) {
+                if (name == "_id") reader.read(member, name, party.id);
+                if (name == "name") reader.read(member, name, party.name);
+            });
         } else if (!value.is_null()) {
-            refuse(value, place, "an object");
+            refuse(value, key, "an object");
         }
     }
 
-    void refuse(dom::element value, Place place, std::string_view wanted) {
-        problems_.add(place.path() + ": expected " + std::string(wanted) + ", got " + shown(value));
+    void refuse(const dom::element& value, std::string_view key, std::string_view wanted) {
+        problems_.add(path(key) + ": expected " + std::string(wanted) + ", got " + shown(value));
     }
 
  private:
-    /// The characters of a string or number; empty for anything else.
-    static std::string scalar_text(dom::element value) {
-        if (std::string_view text; value.get(text) == simdjson::SUCCESS) return std::string(text);
-        return value.is_number() ? simdjson::minify(value) : std::string();
+    [[nodiscard]] std::string path(std::string_view key) const {
+        return parent_.empty() ? std::string(key) : std::string(parent_) + "." + std::string(key);
     }
 
-    static std::optional<double> real_number(const std::string& text) {
+    /// The characters of a string, or of a number (which go to digits); empty for anything else.
+    static std::string_view scalar_text(const dom::element& value, std::string& digits) {
+        if (value.is_string()) return value.get_string().value_unsafe();
+        if (value.is_number()) digits = simdjson::minify(value);
+        return digits;
+    }
+
+    static std::optional<double> real_number(std::string_view text) {
         double number = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
         if (text.empty() || error != std::errc() || end != text.data() + text.size())
@@ -160,65 +158,69 @@ class FieldReader {
         return number;
     }
 
+    TextKeeper& texts_;
     Problems& problems_;
+    std::string_view parent_;  // "" at the top, else "data" and the like
 };
 
-template <typename Field>
-struct Binding {
+/// A documented member: its JSON name, and how its value gets into the alert.
+struct Field {
     std::string_view key;
-    Field Alert::*field;
-};
-using AnyBinding = std::variant<Binding<Text>, Binding<std::optional<bool>>, Binding<Number>,
-                                Binding<Moment>, Binding<std::optional<Party>>>;
-
-const std::array<AnyBinding, 19> kTopFields = {
-    Binding<Text>{"_id", &Alert::id},
-    Binding<std::optional<bool>>{"ack", &Alert::ack},
-    Binding<Text>{"app", &Alert::app},
-    Binding<Text>{"content", &Alert::content},
-    Binding<Text>{"deviceId", &Alert::device_id},
-    Binding<Text>{"entityId", &Alert::entity_id},
-    Binding<Text>{"entityName", &Alert::entity_name},
-    Binding<Text>{"entityType", &Alert::entity_type},
-    Binding<Text>{"oid", &Alert::org_id},
-    Binding<std::optional<Party>>{"org", &Alert::org},
-    Binding<Text>{"title", &Alert::title},
-    Binding<Text>{"type", &Alert::type},
-    Binding<Moment>{"updatedAt", &Alert::updated_at},
-    Binding<Moment>{"createdAt", &Alert::created_at},
-    Binding<Text>{"deviceGroupId", &Alert::device_group_id},
-    Binding<std::optional<Party>>{"deviceGroup", &Alert::device_group},
-    Binding<Moment>{"closedAt", &Alert::closed_at},
-    Binding<Text>{"status", &Alert::status},
-    Binding<Number>{"priority", &Alert::priority},
+    void (*read)(FieldReader&, const dom::element&, std::string_view, Alert&);
 };
 
-const std::array<AnyBinding, 4> kDataFields = {
-    Binding<Text>{"serialNumber", &Alert::serial_number},
-    Binding<Text>{"reason", &Alert::reason},
-    Binding<Number>{"retention", &Alert::retention_s},
-    Binding<Moment>{"timestamp", &Alert::timestamp},
-};
-
-template <std::size_t N>
-void read_fields(const std::array<AnyBinding, N>& fields, dom::object object,
-                 std::string_view parent, Alert& alert, FieldReader& reader) {
-    for (const auto [key, value] : object) {
-        for (const AnyBinding& any : fields) {
-            const bool found = std::visit(
-                [&, key = key, value = value](const auto& binding) {
-                    if (binding.key != key) return false;
-                    reader.read(value, Place{parent, key}, alert.*binding.field);
-                    return true;
-                },
-                any);
-            if (found) break;
+/// The documented members of one object, in a hash table made by the compiler.
+class FieldTable {
+ public:
+    consteval FieldTable(std::initializer_list<Field> fields) {
+        for (const Field& field : fields) {
+            std::size_t slot = first_slot(field.key);
+            while (!slots_[slot].key.empty()) slot = (slot + 1) % kSlots;
+            slots_[slot] = field;
         }
     }
+
+    [[nodiscard]] const Field* find(std::string_view key) const {
+        if (key.empty()) return nullptr;
+        for (std::size_t slot = first_slot(key); !slots_[slot].key.empty();
+             slot = (slot + 1) % kSlots) {
+            if (slots_[slot].key == key) return &slots_[slot];
+        }
+        return nullptr;
+    }
+
+ private:
+    static constexpr std::size_t kSlots = 64;  // enough to leave most of them empty
+
+    static constexpr std::size_t first_slot(std::string_view key) {
+        return (key.size() * 8 + static_cast<unsigned char>(key.front())) % kSlots;
+    }
+
+    std::array<Field, kSlots> slots_{};
+};
+
+void read_fields(const FieldTable& table, const dom::object& object, FieldReader& reader,
+                 Alert& alert) {
+    for_each_member(object, [&](std::string_view key, const dom::element& value) {
+        if (const Field* field = table.find(key)) field->read(reader, value, key, alert);
+    });
 }
 
+template <auto kMember>
+void read_member(FieldReader& reader, const dom::element& value, std::string_view key,
+                 Alert& alert) {
+    reader.read(value, key, alert.*kMember);
+}
+
+constexpr FieldTable kDataFields = {
+    Field{"serialNumber", read_member<&Alert::serial_number>},
+    Field{"reason", read_member<&Alert::reason>},
+    Field{"retention", read_member<&Alert::retention_s>},
+    Field{"timestamp", read_member<&Alert::timestamp>},
+};
+
 /// The last `data` counts, so the fields of an earlier one must not shine through.
-void read_data(dom::element value, Alert& alert, FieldReader& reader) {
+void read_data(FieldReader& reader, const dom::element& value, std::string_view key, Alert& alert) {
     alert.has_data = false;
     alert.serial_number.reset();
     alert.reason.reset();
@@ -227,11 +229,35 @@ void read_data(dom::element value, Alert& alert, FieldReader& reader) {
     dom::object object;
     if (value.get(object) == simdjson::SUCCESS) {
         alert.has_data = true;
-        read_fields(kDataFields, object, "data", alert, reader);
+        FieldReader inner = reader.inside(key);
+        read_fields(kDataFields, object, inner, alert);
     } else if (!value.is_null()) {
-        reader.refuse(value, Place{"", "data"}, "an object");
+        reader.refuse(value, key, "an object");
     }
 }
+
+constexpr FieldTable kTopFields = {
+    Field{"_id", read_member<&Alert::id>},
+    Field{"ack", read_member<&Alert::ack>},
+    Field{"app", read_member<&Alert::app>},
+    Field{"content", read_member<&Alert::content>},
+    Field{"data", read_data},
+    Field{"deviceId", read_member<&Alert::device_id>},
+    Field{"entityId", read_member<&Alert::entity_id>},
+    Field{"entityName", read_member<&Alert::entity_name>},
+    Field{"entityType", read_member<&Alert::entity_type>},
+    Field{"oid", read_member<&Alert::org_id>},
+    Field{"org", read_member<&Alert::org>},
+    Field{"title", read_member<&Alert::title>},
+    Field{"type", read_member<&Alert::type>},
+    Field{"updatedAt", read_member<&Alert::updated_at>},
+    Field{"createdAt", read_member<&Alert::created_at>},
+    Field{"deviceGroupId", read_member<&Alert::device_group_id>},
+    Field{"deviceGroup", read_member<&Alert::device_group>},
+    Field{"closedAt", read_member<&Alert::closed_at>},
+    Field{"status", read_member<&Alert::status>},
+    Field{"priority", read_member<&Alert::priority>},
+};
 
 void read_root(dom::element root, Alert& alert, Problems& problems) {
     dom::object object;
@@ -239,15 +265,15 @@ void read_root(dom::element root, Alert& alert, Problems& problems) {
         problems.add("the body: expected an object, got " + shown(root));
         return;
     }
-    FieldReader reader(problems);
-    read_fields(kTopFields, object, "", alert, reader);
-    for (const auto [key, value] : object) {
-        if (key == "data") read_data(value, alert, reader);
-    }
+    TextKeeper texts(alert.memory, alert.raw.size());
+    FieldReader reader(texts, problems, "");
+    read_fields(kTopFields, object, reader, alert);
     if (alert.status) {
-        for (char& c : *alert.status) {
+        std::string lower(*alert.status);
+        for (char& c : lower) {
             if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
         }
+        alert.status = texts.keep(lower);
     }
 }
 
@@ -266,18 +292,16 @@ base::Status read_lenient(dom::parser& parser, Alert& alert, Problems& problems)
     return base::success();
 }
 
-base::Result<Alert> parse_with(dom::parser& parser, std::string text) {
-    Alert alert;
-    alert.raw = std::move(text);
+base::Status read_text(dom::parser& parser, Alert& alert) {
     Problems problems(alert.problems);
     dom::element root;
     if (parser.parse(alert.raw).get(root) == simdjson::SUCCESS) {
         read_root(root, alert, problems);
     } else if (base::Status read = read_lenient(parser, alert, problems); !read.ok()) {
-        return read.error();
+        return read;
     }
     problems.finish();
-    return alert;
+    return base::success();
 }
 
 dom::parser make_parser() {
@@ -289,12 +313,19 @@ dom::parser make_parser() {
 }  // namespace
 
 base::Result<Alert> parse_alert(std::string text) {
-    if (text.size() > kKeptParserBytes) {
+    base::Result<Alert> result = Alert{};  // filled in place: an Alert is large to move
+    Alert& alert = result.value();
+    alert.raw = std::move(text);
+    base::Status read = base::success();
+    if (alert.raw.size() > kKeptParserBytes) {
         dom::parser parser = make_parser();
-        return parse_with(parser, std::move(text));
+        read = read_text(parser, alert);
+    } else {
+        thread_local dom::parser parser = make_parser();
+        read = read_text(parser, alert);
     }
-    thread_local dom::parser parser = make_parser();
-    return parse_with(parser, std::move(text));
+    if (!read.ok()) result = read.error();
+    return result;
 }
 
 }  // namespace incm::model
