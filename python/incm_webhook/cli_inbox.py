@@ -193,7 +193,10 @@ def _print_alerts(found: Sequence[dict[str, Any]]) -> None:
 @click.argument("id", type=ALERT_NUMBER)
 @place_options
 def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
-    """Tell the whole life of one alert: what it says, and what each plugin did with it."""
+    """Tell the whole life of one alert.
+
+    What it says, how it was verified, and what each plugin did with it, attempt by attempt.
+    """
     with open_client(place, filters=True) as client:
         entry = client.get(f"alerts/{id}")
     if as_json:

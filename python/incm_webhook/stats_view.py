@@ -31,7 +31,7 @@ def statistics(answer: Mapping[str, Any]) -> Iterator[str]:
         )
         span = f", received {first} to {last}"
     yield f"alerts      {answer['alerts']:,} kept{span}"
-    yield f"deliveries  {answer['open']:,} open, {answer['dead']:,} dead letters"
+    yield f"deliveries  {answer['open']:,} open, {answer['dead']:,} dead"
     if answer["quarantined"]:
         yield f"quarantine  {answer['quarantined']:,} bodies"
     if answer["plugins"]:

@@ -93,4 +93,26 @@ TEST(AlertTypes, AreThe26OfTheSpecification) {
     EXPECT_EQ(incm::model::label_of("brand_new"), "brand_new");
 }
 
+TEST(AlertFilter, NamesTheListThatDoesNotMatch) {
+    Alert alert;
+    alert.type = "reboot";
+    alert.status = "active";
+    AlertFilter filter{.types = {"re*"}, .status = {"ACTIVE"}};
+    EXPECT_EQ(filter.mismatch(alert, "/w"), nullptr);
+    filter.priority = {1};
+    EXPECT_STREQ(filter.mismatch(alert, "/w"), "priority");
+    filter.status = {"closed"};
+    EXPECT_STREQ(filter.mismatch(alert, "/w"), "status");
+    filter.devices = {"d"};
+    EXPECT_STREQ(filter.mismatch(alert, "/w"), "devices");
+    filter.groups = {"g"};
+    EXPECT_STREQ(filter.mismatch(alert, "/w"), "groups");
+    filter.orgs = {"o"};
+    EXPECT_STREQ(filter.mismatch(alert, "/w"), "orgs");
+    filter.endpoints = {"/x"};
+    EXPECT_STREQ(filter.mismatch(alert, "/w"), "endpoints");
+    filter.types = {"sim_*"};
+    EXPECT_STREQ(filter.mismatch(alert, "/w"), "types");
+}
+
 }  // namespace

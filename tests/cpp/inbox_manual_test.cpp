@@ -170,6 +170,9 @@ TEST_F(InboxManualTest, ARewindDuringASelectionIsNotLost) {
     EXPECT_EQ(queue.begin_selection(10).cursor, 4);
     queue.mark({}, {}, 105, 3);
     EXPECT_EQ(queue.begin_selection(10).cursor, 105);
+    queue.cancel({100, true, {}});
+    queue.rewind(200);
+    EXPECT_EQ(queue.begin_selection(10).cursor, 100) << "what is above it is found anyway";
 }
 
 TEST_F(InboxManualTest, ARewindDuringASelectionOffersHeldOnesOnce) {

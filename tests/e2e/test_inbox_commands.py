@@ -182,7 +182,7 @@ def test_stats_count_and_measure(command: Command, receiver: Receiver, tmp_path:
     out = command("inbox", "stats", *admin(receiver))[1]
     assert f"inbox       {tmp_path}/inbox.db" in out
     assert "alerts      2 kept, received 20" in out
-    assert "deliveries  0 open, 1 dead letters" in out
+    assert "deliveries  0 open, 1 dead" in out
 
 
 def test_a_dead_letter_is_retried_under_its_key(

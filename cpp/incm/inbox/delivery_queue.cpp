@@ -11,7 +11,7 @@ DeliveryQueue::Start DeliveryQueue::begin_selection(std::size_t limit) {
     }
     released_.clear();
     selected_ = lanes_.next(limit);
-    begun_at_ = cursor_;
+    selecting_ = true;
     return {cursor_, retry_first_, selected_};
 }
 
@@ -36,11 +36,7 @@ bool DeliveryQueue::admit(std::int64_t alert_id, std::int64_t attempts, const st
 void DeliveryQueue::mark(std::span<const Delivery> picked, std::span<const Delivery> left,
                          std::int64_t cursor, std::int64_t lease_id) {
     const std::lock_guard lock(mutex_);
-    // Rewound meanwhile, for rows that this selection's snapshot may not have held.
-    const bool rewound = cursor_ < begun_at_;
-    if (!rewound) {
-        cursor_ = std::max(cursor_, cursor);
-    }
+    cursor_ = std::max(cursor_, cursor);
     for (const Delivery& delivery : picked) {
         flights_.insert_or_assign(delivery.alert_id,
                                   Flight{{lease_id, delivery.attempt - 1}, false});
@@ -51,15 +47,13 @@ void DeliveryQueue::mark(std::span<const Delivery> picked, std::span<const Deliv
     for (const Delivery& delivery : left) {
         lanes_.withdraw(delivery.alert_id);
     }
-    if (rewound) {
-        rewind_locked(cursor_ + 1);
-    }
     // What has no lane is found again behind the cursor only.
     const auto unheld = std::ranges::find_if(
         left, [this](const Delivery& delivery) { return !by_device_ || delivery.device.empty(); });
     if (unheld != left.end()) {
         rewind_locked(unheld->alert_id);
     }
+    end_selection();
 }
 
 void DeliveryQueue::cancel(const Start& start) {
@@ -69,6 +63,7 @@ void DeliveryQueue::cancel(const Start& start) {
     }
     // What this selection held is above the old cursor and will be offered again.
     rewind_locked(start.cursor + 1);
+    end_selection();
 }
 
 std::optional<DeliveryQueue::Taken> DeliveryQueue::claim(std::int64_t alert_id) {
@@ -103,13 +98,33 @@ void DeliveryQueue::put_back(std::int64_t alert_id) {
     flights_.erase(found);
     if (fresh) {
         lanes_.withdraw(alert_id);
-        rewind_locked(alert_id);
+        offer_again(alert_id);
     }
 }
 
 void DeliveryQueue::rewind(std::int64_t alert_id) {
     const std::lock_guard lock(mutex_);
-    rewind_locked(alert_id);
+    if (selecting_ || alert_id <= cursor_) {
+        offer_again(alert_id);
+    }
+}
+
+void DeliveryQueue::offer_again(std::int64_t alert_id) {
+    if (selecting_) {
+        rewound_ = std::min(rewound_.value_or(alert_id), alert_id);
+    } else {
+        rewind_locked(alert_id);
+    }
+}
+
+/// What was offered again meanwhile may be missing in the snapshot of the selection, which has
+/// moved the cursor past it.
+void DeliveryQueue::end_selection() {
+    selecting_ = false;
+    if (rewound_) {
+        rewind_locked(*rewound_);
+        rewound_.reset();
+    }
 }
 
 /// Everything above the cursor is offered again, so what the lanes hold must be below nothing.

@@ -88,6 +88,8 @@ class DeliveryQueue {
     };
 
     void rewind_locked(std::int64_t alert_id);
+    void offer_again(std::int64_t alert_id);
+    void end_selection();
 
     const std::string name_;
     const std::int64_t id_;
@@ -100,7 +102,8 @@ class DeliveryQueue {
     DeviceLanes lanes_;                   ///< empty unless by_device_
     std::vector<std::int64_t> selected_;  ///< fresh ones that the selection under way admitted
     std::int64_t cursor_ = 0;
-    std::int64_t begun_at_ = 0;  ///< cursor at the begin of the last selection
+    bool selecting_ = false;
+    std::optional<std::int64_t> rewound_;  ///< to be offered again after the selection under way
     bool retry_first_ = true;
     std::uint64_t version_ = 0;
     int waiting_ = 0;
