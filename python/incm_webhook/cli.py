@@ -37,7 +37,7 @@ def commands(context: click.Context) -> None:
         context.exit(EXIT_USAGE)
 
 
-@commands.command()
+@commands.command(short_help="Receive alerts until SIGTERM or Ctrl-C.")
 @_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
 @_option("--listen", "Address for alerts; port 0 takes a free one.", metavar="HOST:PORT")
 @_option("--path", "Path that takes alerts.", metavar="PATH")
@@ -73,7 +73,7 @@ def serve(**overrides: Any) -> int:
     return service.run(settings, load)
 
 
-@commands.command()
+@commands.command(short_help="Check configuration, plugins and inbox.")
 @_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
 def check(config: str | None) -> int:
     """Check the configuration, its secrets, its plugins and the inbox, without serving.
@@ -86,7 +86,7 @@ def check(config: str | None) -> int:
     return run_check({"config": config}, os.environ, Path.cwd())
 
 
-@commands.command()
+@commands.command(short_help="List the plugins there are.")
 @_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(*, config: str | None, as_json: bool) -> int:
@@ -96,7 +96,7 @@ def plugins(*, config: str | None, as_json: bool) -> int:
     return list_plugins({"config": config}, os.environ, Path.cwd(), as_json=as_json)
 
 
-@commands.command()
+@commands.command(short_help="Print the versions.")
 def version() -> int:
     """Print the versions of the program, of Python and of the native core."""
     import platform

@@ -30,7 +30,7 @@ _plugin = click.option("--plugin", metavar="NAME", help="Of this plugin only.")
 _all = click.option("--all", "everything", is_flag=True, help="All of them.")
 
 
-@click.group()
+@click.group(short_help="Look at dead letters, retry or drop them.")
 def dead() -> None:
     """Look at dead letters, deliver them again, or drop them.
 
@@ -229,7 +229,7 @@ def _deliveries(count: int) -> str:
     return f"{count:,} {'delivery' if count == 1 else 'deliveries'}"
 
 
-@click.command()
+@click.command(short_help="Deliver stored alerts again.")
 @_ids
 @time_options
 @pattern_options

@@ -97,7 +97,7 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
-@click.group()
+@click.group(short_help="Look at alerts and their deliveries.")
 def inbox() -> None:
     """Look at the alerts that were stored, and at what became of them."""
 

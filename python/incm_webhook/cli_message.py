@@ -62,7 +62,7 @@ secret_file_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Post an alert like InCloud Manager.")
 @click.argument("url")
 @click.option("--file", metavar="FILE|-", help=_FILE_HELP)
 @click.option("--type", "alert_type", metavar="TYPE", help="Make up an alert of this type.")
@@ -122,7 +122,7 @@ def _respelled(body: bytes, file: str, wire: str | None) -> bytes:
         ) from None
 
 
-@click.command()
+@click.command(short_help="Print the X-Signature of a body.")
 @secret_file_option
 @click.option("--file", metavar="FILE|-", default="-", help=_FILE_HELP)
 @click.option("--canonical", is_flag=True, help="Sign the canonical text of the body instead.")
@@ -143,7 +143,7 @@ def sign(*, secret_file: str | None, file: str, canonical: bool) -> int:
     return 0
 
 
-@click.command()
+@click.command(short_help="Say whether a signature fits a body.")
 @click.option("--signature", required=True, metavar="TEXT", help="The value of X-Signature.")
 @click.option(
     "--secret-file",

@@ -37,7 +37,7 @@ def _span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Co
     )
 
 
-@click.command()
+@click.command(short_help="Be InCloud Manager with a whole fleet.")
 @click.argument("url")
 @secret_file_option
 @click.option(

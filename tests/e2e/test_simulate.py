@@ -73,11 +73,11 @@ def simulate(receiver: Receiver, *arguments: str) -> tuple[int, dict[str, Any]]:
     return status, facts
 
 
-def test_all_types_are_stored_once(receiver: Receiver, api: InboxApi) -> None:
+def test_all_types_are_stored_once(receiver: Receiver) -> None:
     status, facts = simulate(
         receiver,
         *("--seed", "1", "--rate", "2000", "--count", "1500", "--wire", "mixed"),
-        *("--storm", "--flap", "--reorder", "--verify-inbox", api.url),
+        *("--storm", "--flap", "--reorder", "--verify-inbox", receiver.admin_url),
     )
     assert status == 0
     assert facts["sent"] == facts["acknowledged"] == facts["accepted"] == 1500
@@ -87,10 +87,10 @@ def test_all_types_are_stored_once(receiver: Receiver, api: InboxApi) -> None:
     assert {body["type"] for body in bodies} == {one.name for one in alert_types()}
 
 
-def test_the_same_seed_again_gives_duplicates(receiver: Receiver, api: InboxApi) -> None:
+def test_the_same_seed_again_gives_duplicates(receiver: Receiver) -> None:
     arguments = ("--seed", "2", "--rate", "2000", "--count", "200")
     assert simulate(receiver, *arguments, "--wire", "ascii")[1]["accepted"] == 200
-    status, facts = simulate(receiver, *arguments, "--verify-inbox", api.url)
+    status, facts = simulate(receiver, *arguments, "--verify-inbox", receiver.admin_url)
     assert status == 0
     assert (facts["accepted"], facts["duplicate"]) == (0, 200)
     assert facts["inbox"]["checked"] == 200

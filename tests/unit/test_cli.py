@@ -145,8 +145,12 @@ def test_no_command_shows_the_help(run: Any) -> None:
     assert "Commands:" in err
     status, out, _ = run("--help")
     assert status == 0
-    for command in ("serve", "send", "sign", "verify", "check", "plugins", "version"):
+    for command in (
+        *("serve", "send", "sign", "verify", "check", "plugins", "version"),
+        *("simulate", "inbox", "dead", "replay"),
+    ):
         assert f"  {command} " in out
+    assert "..." not in out.partition("Commands:")[2], "a summary does not fit on its line"
 
 
 def test_help_names_the_variables(run: Any) -> None:
