@@ -31,6 +31,11 @@ class Side:
     cpu_us: list[float] = field(default_factory=list)  # of the server, for one alert
     load_us: list[float] = field(default_factory=list)  # of wrk, for one alert
 
+    @property
+    def all_us(self) -> list[float]:
+        """CPU for one alert, of server and load together."""
+        return [one + other for one, other in zip(self.cpu_us, self.load_us, strict=True)]
+
 
 @contextmanager
 def bare_poco(binary: Path) -> Iterator[tuple[str, int]]:
@@ -115,9 +120,11 @@ def measure(place: Path, binary: Path, rounds: int, count: int) -> tuple[list[Ro
 
 def _rows(name: str, poco: Side, without: Side, noop: Side) -> list[Row]:
     ratio = [one / other for one, other in zip(noop.settled, poco.answers, strict=True)]
+    costs = [one / other for one, other in zip(poco.all_us, noop.all_us, strict=True)]
     overhead = [one - other for one, other in zip(noop.cpu_us, without.cpu_us, strict=True)]
     return [
         Row(f"{name}: whole path / bare Poco", ratio, "", at_least=RATIO_TARGET),
+        Row(f"{name}: the same by CPU time, load included", costs, ""),
         Row(f"{name}: whole path, first request to last settled", noop.settled, "1/s"),
         Row(f"{name}: bare Poco", poco.answers, "1/s"),
         Row(f"{name}: answers, with the no-op plugin", noop.answers, "1/s"),

@@ -21,7 +21,7 @@ from table import Row, machine_facts, print_table
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BINARIES = REPOSITORY / "build/release"
-# In the source tree, since a folder for temporary files may be in memory, and a flood has to reach a
+# In the source tree, since a folder for temporary files may be in memory; a flood has to reach a
 # disk.
 PLACE = REPOSITORY / "build/bench"
 PARTS = ("native", "service", "flood", "engine", "large", "hanging")
