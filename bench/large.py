@@ -27,6 +27,7 @@ READY_TARGET_S = 2.0
 _DAYS_MS = 80 * 86_400_000  # younger than the retention, so that nothing is pruned meanwhile
 _DEVICES = 5_000
 _CHUNK = 10_000
+_GROWTH = 1.25  # what runs may add before the inbox is made anew
 _ROW_BYTES = 1_500  # of disk for one alert, with room to spare
 _INSERTS = (
     "INSERT INTO seen VALUES (?, ?, ?)",
@@ -74,10 +75,18 @@ def _fill(inbox: Path, count: int) -> None:
     database.close()
 
 
+def _held(inbox: Path) -> int:
+    """How many alerts an inbox has."""
+    database = sqlite3.connect(f"{inbox.absolute().as_uri()}?mode=ro", uri=True)
+    (alerts,) = database.execute("SELECT value FROM meta WHERE key = 'alerts'").fetchone()
+    database.close()
+    return int(alerts)
+
+
 def build(place: Path, count: int) -> Path:
     """Make an inbox with so many delivered alerts, unless an earlier run has left one.
 
-    Its tables are made by `serve`. What later runs flood it with stays in it.
+    Its tables are made by `serve`. What later runs flood it with stays in it, up to a quarter.
 
     Args:
         place: a folder that is kept.
@@ -88,7 +97,9 @@ def build(place: Path, count: int) -> Path:
     """
     inbox = place / f"large-{count}.db"
     if inbox.exists():
-        return inbox
+        if _held(inbox) <= count * _GROWTH:
+            return inbox
+        inbox.unlink()
     if shutil.disk_usage(place).free < count * _ROW_BYTES:
         sys.exit(f"an inbox of {count:,} alerts has no room in {place}: ask for less with --stored")
     begin = time.monotonic()
