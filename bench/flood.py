@@ -30,17 +30,19 @@ CONNECTIONS = 32
 PROCESSES = 2
 DEADLINE_S = 180.0
 _HEAD_END = b"\r\n\r\n"
+_NUMBER = re.compile(rb'"id": (\d+)')
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _fork = multiprocessing.get_context("fork")  # the prepared requests come along
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one alert; status 0 when nothing did."""
+    """What came back for one alert; status 0 when nothing did, number 0 when none was given."""
 
     index: int
     status: int
     accepted: bool
+    number: int
     seconds: float
 
 
@@ -57,7 +59,7 @@ class Outcome:
     sync_s: float
 
 
-class _Talker:
+class Talker:
     """One keep-alive connection, and the alert that is on its way."""
 
     def __init__(self, address: str) -> None:
@@ -86,7 +88,10 @@ class _Talker:
             return None
         seconds = time.perf_counter() - self.sent_at
         status = int(head.split(b" ", 2)[1]) if part else 0
-        return Answer(self.index, status, b'"accepted"' in body, seconds)
+        number = _NUMBER.search(body)
+        return Answer(
+            self.index, status, b'"accepted"' in body, int(number[1]) if number else 0, seconds
+        )
 
     def reconnect(self) -> None:
         self.socket.close()
@@ -99,17 +104,18 @@ class _Talker:
         return connected
 
 
-def prepare(count: int, address: str) -> tuple[dict[str, bytes], list[bytes]]:
+def prepare(count: int, address: str, seed: int = 1) -> tuple[dict[str, bytes], list[bytes]]:
     """Make up different alerts, and sign them.
 
     Args:
         count: how many.
         address: HOST:PORT of the server.
+        seed: another one gives other alerts.
 
     Returns:
         The bodies by `_id`, and the whole request of each, in the same order.
     """
-    rng = random.Random(1)
+    rng = random.Random(seed)
     types = [one.name for one in alert_types()]
     bodies: dict[str, bytes] = {}
     requests = []
@@ -131,7 +137,7 @@ def _send_all(
     address: str, share: range, requests: list[bytes], start: Barrier, result: Connection
 ) -> None:
     """Be one process of the load: send a share of the requests, report the answers."""
-    talkers = [_Talker(address) for _ in range(CONNECTIONS // PROCESSES)]
+    talkers = [Talker(address) for _ in range(CONNECTIONS // PROCESSES)]
     selector = selectors.DefaultSelector()
     waiting = iter(share)
     answers = []

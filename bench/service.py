@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,9 @@ from table import Row
 SECRET = secrets.token_hex(16)
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 60.0
+ANSWER_LIMIT_S = 30.0
+SETTLE_LIMIT_S = 180.0
+LOOK_S = 0.01  # how often the metrics are read while deliveries are made
 READY_TARGET_S = 1.5
 MEMORY_TARGET_MIB = 80.0
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -26,13 +30,15 @@ class Server:
     """`serve` on loopback with its files in one folder; stopped at the end of the block.
 
     Attributes:
-        folder: holds configuration, inbox and the jsonl plugin's file.
+        folder: holds configuration and the jsonl plugin's file.
+        inbox: the database, in the folder unless another is named.
+        address: HOST:PORT that takes alerts.
         ready_s: from the start of the process to its ready file.
     """
 
-    def __init__(self, folder: Path, plugins: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, plugins: tuple[str, ...], inbox: Path | None = None) -> None:
         self.folder = folder
-        self.inbox = folder / "inbox.db"
+        self.inbox = inbox or folder / "inbox.db"
         self.lines = folder / "alerts.jsonl"
         self.ready_s = 0.0
         self._plugins = plugins
@@ -59,6 +65,7 @@ class Server:
             self._kill()
             raise
         self.address = str(facts["url"]).split("/")[2]
+        self._admin_url = str(facts["admin_url"])
         return self
 
     def __exit__(
@@ -84,8 +91,23 @@ class Server:
 
     def cpu_s(self) -> float:
         """CPU time of all threads up to now, in user and kernel."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        return cpu_s(self.pid)
+
+    def metrics(self) -> dict[str, float]:
+        """What /metrics says, by name and labels."""
+        with urllib.request.urlopen(f"{self._admin_url}/metrics", timeout=ANSWER_LIMIT_S) as page:
+            lines = page.read().decode().splitlines()
+        samples = [line.rpartition(" ") for line in lines if not line.startswith("#")]
+        return {name: float(value) for name, _, value in samples}
+
+    def wait_until_open(self, deliveries: int) -> float:
+        """Wait until no more deliveries than that are to be made; return the time then."""
+        deadline = time.monotonic() + SETTLE_LIMIT_S
+        while self.metrics()['incm_webhook_deliveries{state="open"}'] > deliveries:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"deliveries are left over:\n{self.output()}")
+            time.sleep(LOOK_S)
+        return time.monotonic()
 
     def stop(self) -> None:
         """Stop gracefully; RuntimeError when that fails."""
@@ -102,7 +124,8 @@ class Server:
         secret = self.folder / "secret"
         secret.write_text(SECRET)
         secret.chmod(0o600)
-        text = '[inbox]\nurl = "sqlite:inbox.db"\n[[endpoint]]\nsecret_file = "./secret"\n'
+        text = f'[inbox]\nurl = "sqlite://{self.inbox.absolute()}"\n'
+        text += '[[endpoint]]\nsecret_file = "./secret"\n'
         for plugin in self._plugins:
             text += f'[[plugin]]\nuse = "{plugin}"\n'
         (self.folder / "incm-webhook.toml").write_text(text)
@@ -118,6 +141,12 @@ class Server:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time of all threads of a process up to now, in user and kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def measure(place: Path, rounds: int) -> list[Row]:

@@ -19,6 +19,7 @@ class Row:
         unit: of the values.
         at_least: the median has to reach this.
         at_most: no value may exceed this.
+        median_at_most: the median may not exceed this.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Row:
     unit: str
     at_least: float | None = None
     at_most: float | None = None
+    median_at_most: float | None = None
 
     @property
     def median(self) -> float:
@@ -39,6 +41,8 @@ class Row:
             return self.median >= self.at_least
         if self.at_most is not None:
             return max(self.values) <= self.at_most
+        if self.median_at_most is not None:
+            return self.median <= self.median_at_most
         return None
 
     @property
@@ -46,6 +50,8 @@ class Row:
         """The target in words."""
         if self.at_least is not None:
             return f"median >= {self.at_least:g}"
+        if self.median_at_most is not None:
+            return f"median <= {self.median_at_most:g}"
         return f"max <= {self.at_most:g}" if self.at_most is not None else ""
 
     def as_json(self) -> dict[str, Any]:
