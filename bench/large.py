@@ -48,11 +48,13 @@ def _alerts(count: int) -> Iterator[tuple[tuple[object, ...], ...]]:
         name = types[rng.randrange(len(types))]
         text, old_id, old_device = texts[name]
         device = devices[rng.randrange(_DEVICES)]
-        text = text.replace(old_id.encode(), b"%024x" % rng.getrandbits(96))
-        text = text.replace(old_device.encode(), device.encode())
         at_ms = begin_ms + _DAYS_MS * alert_id // count
+        new_id = f"{at_ms // 1000:08x}{rng.getrandbits(64):016x}"
+        text = text.replace(old_id.encode(), new_id.encode())
+        text = text.replace(old_device.encode(), device.encode())
+        key = bytes.fromhex(new_id) + hashlib.sha256(text).digest()[12:]  # as the receiver's are
         yield (
-            (hashlib.sha256(text).digest(), alert_id, at_ms),
+            (key, alert_id, at_ms),
             (alert_id, at_ms, name, device, text, at_ms),
             (alert_id, at_ms, at_ms + 2),
         )

@@ -54,15 +54,18 @@ class ReceiverView {
         return views;
     }
 
-    void delivered(const std::vector<const DeliveryView*>& views, double duration_s) {
-        const std::int64_t duration_ms = milliseconds(duration_s);
+    void delivered(const std::vector<const DeliveryView*>& views,
+                   const std::vector<double>& durations_s) {
+        if (views.size() != durations_s.size()) {
+            throw py::value_error("as many durations as deliveries are wanted");
+        }
         std::vector<inbox::Settlement> all;
         all.reserve(views.size());
-        for (const DeliveryView* view : views) {
-            all.push_back({.alert_id = view->delivery.alert_id,
-                           .plugin = view->delivery.plugin,
+        for (std::size_t i = 0; i < views.size(); ++i) {
+            all.push_back({.alert_id = views[i]->delivery.alert_id,
+                           .plugin = views[i]->delivery.plugin,
                            .outcome = inbox::Outcome::kDelivered,
-                           .duration_ms = duration_ms,
+                           .duration_ms = milliseconds(durations_s[i]),
                            .error = {}});
         }
         receiver_.inbox().settle(std::move(all));
@@ -237,9 +240,11 @@ Source:  architecture section 1.)")
         .def(
             "delivered",
             [](ReceiverView& self, const std::vector<const DeliveryView*>& deliveries,
-               double duration) { self.delivered(deliveries, duration); },
-            WithoutGil(), py::arg("deliveries"), py::arg("duration"),
-            "The plugin handled them; duration in seconds.")
+               const std::vector<double>& durations) { self.delivered(deliveries, durations); },
+            WithoutGil(), py::arg("deliveries"), py::arg("durations"),
+            "The plugin handled them; how long each took, in seconds. Errors: ValueError when "
+            "there "
+            "are not as many durations.")
         .def(
             "retry",
             [](ReceiverView& self, const DeliveryView& delivery, double delay, std::string error,

@@ -19,8 +19,8 @@ class Deliveries(Protocol):
     def take(self, plugin: str, max_items: int, timeout: float) -> list[Delivery]:
         """Wait up to timeout seconds for due deliveries."""
 
-    def delivered(self, deliveries: Sequence[Delivery], duration: float) -> None:
-        """Record a success."""
+    def delivered(self, deliveries: Sequence[Delivery], durations: Sequence[float]) -> None:
+        """Record successes, and how long each took, in seconds."""
 
     def retry(self, delivery: Delivery, delay: float, error: str, duration: float) -> None:
         """Record a failure that is tried again after delay seconds."""

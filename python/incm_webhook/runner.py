@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from incm_webhook.breaker import Breaker
 from incm_webhook.errors import ClosedError, InboxError
 from incm_webhook.event_loop import EventLoop
-from incm_webhook.log import describe, printable
-from incm_webhook.plugin import Reject, Retry
+from incm_webhook.log import describe
 from incm_webhook.rate import RateLimit
-from incm_webhook.retry import delay, gives_up
-from incm_webhook.worker_protocol import WorkerError, WorkerLost
+from incm_webhook.retry import delay
+from incm_webhook.settlements import Settlements, text_of
+from incm_webhook.worker_protocol import WorkerLost
 
 if TYPE_CHECKING:
     import random
@@ -30,16 +29,26 @@ if TYPE_CHECKING:
 _TAKE_WAIT_S = 30.0  # how long an idle worker sleeps in the core; a stop wakes it at once
 _MAX_TAKEN = 64  # deliveries taken at once: enough to make the lease's commit cheap
 _AHEAD_S = 0.1  # take about as many as are handled in this time, so that few wait behind a slow one
+_BRIEF_S = 0.001  # a handler that needs less on average gets several alerts before it is settled
+_BURST = 16
 _INBOX_PAUSE_S = 1.0  # after the inbox failed: it is full or broken, and hammering does not help
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
+Burst: TypeAlias = "deque[list[Delivery]]"  # what a worker does in one go, call by call
+
 
 class _Attempt:
-    """One call of a handler; whoever claims it first, the worker or the watchdog, settles it."""
+    """One call of a handler; whoever claims it first, the worker or the watchdog, settles it.
 
-    def __init__(self, deliveries: list[Delivery]) -> None:
+    Attributes:
+        deliveries: what the handler was called with.
+        rest: what its worker is to do after it.
+    """
+
+    def __init__(self, deliveries: list[Delivery], rest: Burst) -> None:
         self.deliveries = deliveries
+        self.rest = rest
         self.started = time.monotonic()
         self._unclaimed = threading.Lock()
 
@@ -71,6 +80,7 @@ class PluginRunner:
         self._ready: deque[Delivery] = deque()  # taken, not attempted; guarded by _fetching
         self._rate = RateLimit(self._settings.rate, time.monotonic)  # guarded by _fetching
         self._breaker = Breaker(self._settings.breaker, self._settings.retry, rng, time.monotonic)
+        self._settlements = Settlements(receiver, plugin, self._breaker, rng)
         self._nudge = threading.Event()  # an attempt ended, or a stop is asked for
         self._state = threading.Lock()  # guards the four below
         self._attempts: set[_Attempt] = set()
@@ -86,12 +96,13 @@ class PluginRunner:
         self._launcher.start()
 
     def expire(self) -> None:
-        """Settle attempts that outlived the plugin's time-out, and replace their workers.
+        """Settle what waits for it, and attempts that outlived the plugin's time-out.
 
         A thread cannot be killed: the hanging handler keeps its thread until it returns, and its
         result is ignored then. At most `concurrency` threads are replaced at a time; when they all
         hang, the plugin waits for one to come back, and its deliveries wait in the inbox.
         """
+        self._settlements.flush()
         limit = self._settings.timeout
         if self._plugin.limits_itself:
             return
@@ -102,7 +113,8 @@ class PluginRunner:
             self._hanging += len(late)
             replace = self._hanging <= self._settings.concurrency
         for attempt in late:
-            self._settle_failure(attempt, TimeoutError(f"no result within {limit:g} s"))
+            self._fail(attempt, TimeoutError(f"no result within {limit:g} s"))
+            self._return(attempt.rest)
             if replace:
                 self._spawn()
             else:
@@ -159,7 +171,7 @@ class PluginRunner:
         try:
             action()
         except BaseException as error:  # whatever a plugin raises stays with it
-            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, _text_of(error))
+            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, text_of(error))
             return False
         return True
 
@@ -171,8 +183,8 @@ class PluginRunner:
 
     def _work(self) -> None:
         try:
-            while deliveries := self._next():
-                if not self._run(deliveries):
+            while burst := self._next():
+                if not self._run_all(burst):
                     return
         except ClosedError:
             _log.debug("plugin %s: the inbox is closed", self._plugin.name)
@@ -182,8 +194,8 @@ class PluginRunner:
             with self._state:
                 self._workers.discard(threading.current_thread())
 
-    def _next(self) -> list[Delivery]:
-        """Wait for deliveries: one, or for a batch plugin several fresh ones. Empty: stop."""
+    def _next(self) -> Burst:
+        """Wait for deliveries. Empty: stop."""
         with self._fetching:
             while not self._stopping.is_set():
                 pause = max(self._breaker.wait(), self._rate.wait())
@@ -203,26 +215,35 @@ class PluginRunner:
                     self._stopping.wait(_INBOX_PAUSE_S)
                     continue
                 self._ready.extend(taken)
-        return []
+        return deque()
 
     def _return_ready(self) -> None:
         """Give back what is not attempted soon: taken, it would count as an attempt in a crash."""
         if self._ready:
-            with contextlib.suppress(ClosedError):
-                self._receiver.give_back(list(self._ready))
+            self._settlements.give_back(list(self._ready))
             self._ready.clear()
 
-    def _pop(self) -> list[Delivery]:
-        batch = [self._ready.popleft()]
-        most = self._rate.room(_MAX_TAKEN) if self._plugin.batch else 1
-        # What failed before is tried alone, so that it cannot spoil others.
-        while batch[0].attempt == 1 and len(batch) < most and self._ready:
-            if self._ready[0].attempt > 1:
-                break
-            batch.append(self._ready.popleft())
-        self._rate.spend(len(batch))
+    def _return(self, burst: Burst) -> None:
+        if burst:
+            self._settlements.give_back([delivery for call in burst for delivery in call])
+
+    def _pop(self) -> Burst:
+        most = self._rate.room(_MAX_TAKEN)
+        if self._plugin.batch:
+            batch = [self._ready.popleft()]
+            # What failed before is tried alone, so that it cannot spoil others.
+            while batch[0].attempt == 1 and len(batch) < most and self._ready:
+                if self._ready[0].attempt > 1:
+                    break
+                batch.append(self._ready.popleft())
+            burst = deque([batch])
+        else:
+            brief = 0.0 < self._mean_s < _BRIEF_S and not self._breaker.is_open
+            size = min(_BURST, most, len(self._ready)) if brief else 1
+            burst = deque([self._ready.popleft()] for _ in range(size))
+        self._rate.spend(sum(map(len, burst)))
         self._breaker.begin()
-        return batch
+        return burst
 
     def _appetite(self) -> int:
         if self._breaker.is_open:
@@ -234,9 +255,21 @@ class PluginRunner:
             wanted = max(wanted, min(_MAX_TAKEN, int(wanted * _AHEAD_S / self._mean_s)))
         return max(1, self._rate.room(wanted))
 
-    def _run(self, deliveries: list[Delivery]) -> bool:
+    def _run_all(self, burst: Burst) -> bool:
         """Handle and settle; False when the watchdog has given this worker up."""
-        attempt = _Attempt(deliveries)
+        try:
+            while burst:
+                if not self._run(burst.popleft(), burst):
+                    return False
+                if self._stopping.is_set() or self._breaker.is_open:
+                    self._return(burst)
+                    break
+        finally:
+            self._settlements.flush()
+        return True
+
+    def _run(self, deliveries: list[Delivery], rest: Burst) -> bool:
+        attempt = _Attempt(deliveries, rest)
         with self._state:
             self._attempts.add(attempt)
         failure: BaseException | None = None
@@ -252,17 +285,22 @@ class PluginRunner:
         with self._state:
             self._attempts.discard(attempt)
             self._mean_s = 0.8 * self._mean_s + 0.2 * max(duration, 1e-6)
+        if failure is not None:
+            self._fail(attempt, failure)
+        else:
+            was_open = self._breaker.is_open
+            self._settlements.delivered(deliveries, duration)
+            if was_open:
+                self._nudge.set()
+        return True
+
+    def _fail(self, attempt: _Attempt, failure: BaseException) -> None:
         if isinstance(failure, WorkerLost):
             self._breaker.withdrawn()
-            self._nudge.set()
-            with contextlib.suppress(ClosedError):
-                self._receiver.give_back(deliveries)
-        elif failure is not None:
-            self._settle_failure(attempt, failure)
+            self._settlements.give_back(attempt.deliveries)
         else:
-            self._receiver.delivered(deliveries, duration)
-            self._note_success()
-        return True
+            self._settlements.failed(attempt.deliveries, failure, attempt.duration)
+        self._nudge.set()
 
     def _handle(self, deliveries: list[Delivery]) -> None:
         alerts = [delivery.alert for delivery in deliveries]
@@ -276,52 +314,3 @@ class PluginRunner:
         """Let an asynchronous function run to its end, on the plugin's own loop."""
         if result is not None and inspect.isawaitable(result):
             self._loop.run(result, self._settings.timeout)
-
-    def _note_success(self) -> None:
-        if self._breaker.succeeded():
-            _log.info("plugin %s: works again", self._plugin.name)
-            self._nudge.set()
-
-    def _note_failure(self, alert_id: int) -> None:
-        pause = self._breaker.failed(alert_id)
-        if pause:
-            _log.error(
-                "plugin %s: fails with every alert; its deliveries wait, and one is tried in "
-                "%.1f s",
-                self._plugin.name,
-                pause,
-            )
-        self._nudge.set()
-
-    def _settle_failure(self, attempt: _Attempt, failure: BaseException) -> None:
-        for delivery in attempt.deliveries:
-            self._settle_one(delivery, failure, attempt.duration)
-        if isinstance(failure, Reject):
-            self._note_success()  # it works, and says so
-        else:
-            self._note_failure(attempt.deliveries[0].alert_id)
-
-    def _settle_one(self, delivery: Delivery, failure: BaseException, duration: float) -> None:
-        where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"
-        times = f"attempt {delivery.attempt}"
-        text = _text_of(failure)
-        if isinstance(failure, Reject):
-            _log.warning("%s: dead letter, rejected: %s", where, text)
-            self._receiver.dead(delivery, text, duration)
-            return
-        wait = delay(self._settings.retry, delivery.tries, self._rng)
-        if isinstance(failure, Retry) and failure.after is not None:
-            wait = failure.after
-        if gives_up(self._settings.retry, delivery.age):
-            _log.error("%s: dead letter after %s: %s", where, times, text)
-            self._receiver.dead(delivery, text, duration)
-        else:
-            _log.warning("%s: %s failed, again in %.1f s: %s", where, times, wait, text)
-            self._receiver.retry(delivery, wait, text, duration)
-
-
-def _text_of(failure: BaseException) -> str:
-    """What there is to say about a failure, on one line that can be stored."""
-    if isinstance(failure, Reject):
-        return printable(str(failure.reason))
-    return str(failure) if isinstance(failure, WorkerError) else describe(failure)

@@ -65,8 +65,8 @@ class FakeReceiver:
             self.settled.append((outcome, delivery.alert_id, detail))
             self._changed.notify_all()
 
-    def delivered(self, deliveries: Sequence[FakeDelivery], duration: float) -> None:
-        for delivery in deliveries:
+    def delivered(self, deliveries: Sequence[FakeDelivery], durations: Sequence[float]) -> None:
+        for delivery, _ in zip(deliveries, durations, strict=True):
             self._settle("delivered", delivery, None)
 
     def retry(self, delivery: FakeDelivery, delay: float, error: str, duration: float) -> None:
@@ -391,3 +391,32 @@ def test_a_retry_counts_its_pauses_anew_when_a_person_asked_for_it(start: Start)
     receiver.offer(Reopened(1, "broken", attempt=9))
     _, _, (pause, _) = receiver.wait_settled(1)[0]
     assert pause <= 8
+
+
+def test_a_hanging_call_frees_what_its_worker_was_to_do_next(start: Start) -> None:
+    go = threading.Event()
+
+    def sometimes(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 101 and ctx.attempt == 1:
+            go.wait(DEADLINE_S)
+
+    receiver = start(sometimes, concurrency=1, timeout=0.5, retry={"first": 3600})
+    receiver.offer(*(FakeDelivery(number, "sometimes") for number in range(1, 101)))
+    receiver.wait_settled(100)  # brief ones: from now on it gets several at a time
+    receiver.offer(*(FakeDelivery(number, "sometimes") for number in range(101, 111)))
+    settled = receiver.wait_settled(110)[100:]
+    assert sorted(one[1] for one in settled if one[0] == "delivered") == list(range(102, 111))
+    assert [one[1] for one in settled if one[0] == "retry"] == [101]
+    go.set()
+
+
+def test_a_failure_among_brief_calls_is_its_own(start: Start) -> None:
+    def odd(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id % 7 == 0:
+            raise ValueError("seven")
+
+    receiver = start(odd, concurrency=2, breaker=0, retry={"first": 3600})
+    receiver.offer(*(FakeDelivery(number, "odd") for number in range(1, 201)))
+    settled = receiver.wait_settled(200)
+    assert sorted(one[1] for one in settled if one[0] == "retry") == list(range(7, 201, 7))
+    assert len({one[1] for one in settled}) == 200

@@ -5,6 +5,7 @@
 
 #include "incm/auth/signature.h"
 #include "incm/base/canonical_json.h"
+#include "incm/ingest/dedupe_key.h"
 #include "incm/model/alert.h"
 
 namespace incm::ingest {
@@ -119,7 +120,7 @@ base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t
 base::Result<inbox::Stored> Ingest::store(const std::string& path, const char* form,
                                           std::string text, std::int64_t received_at_ms) {
     const base::Result<std::string> canonical = base::canonical_json(text);
-    const base::Digest key =
+    const base::Digest content =
         auth::digest_parts({path, canonical.ok() ? canonical.value() : std::string_view(text)});
     const bool authentic = std::string_view(form) != "unsigned";
     std::string kept = authentic && !canonical.ok() ? text : std::string();
@@ -134,7 +135,7 @@ base::Result<inbox::Stored> Ingest::store(const std::string& path, const char* f
     }
     model::Alert& alert = parsed.value();
     inbox::NewAlert record;
-    record.dedupe_key = key;
+    record.dedupe_key = dedupe_key(content, alert.id);
     record.duplicate_for_ever = alert.id.has_value();
     record.received_at_ms = received_at_ms;
     record.endpoint = path;
