@@ -23,7 +23,7 @@ using Poco::Dynamic::Var;
 constexpr std::size_t kDeepest = 8;
 
 std::string quoted(const std::string& text) {
-    return "\"" + base::printable(text, 80) + "\"";
+    return std::string("\"").append(base::printable(text, 80)).append("\"");
 }
 
 /// Empty when it is no plain value.
