@@ -1,19 +1,15 @@
 """Whether a plugin that hangs slows the answers, or the deliveries of another plugin.
 
-The load is fixed, half of what the server can take: each alert is sent at its time, and if all
-connections are busy then, its answer's time counts from there.
+The load is fixed, half of what the server can take.
 """
 
-import selectors
 import sqlite3
 import statistics
 import tempfile
-import time
-from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 
 import flood
+import paced
 import replay
 from engine import NOOP
 from service import Server
@@ -23,45 +19,6 @@ HANG = NOOP.with_name("hang.py")
 CONNECTIONS = 64
 RATIO_TARGET = 2.0
 _PROBE_ALERTS = 5_000  # for the top rate
-_IDLE_S = 1.0
-_CREDIT_S = 0.05  # between making the connections and the first alert
-
-
-def _pace(
-    address: str, requests: Sequence[bytes], rate: float
-) -> tuple[list[flood.Answer], dict[int, float]]:
-    """Send requests at a fixed rate; return the answers, and by number the wall clock then."""
-    idle = deque(flood.Talker(address) for _ in range(CONNECTIONS))
-    selector = selectors.DefaultSelector()
-    for talker in idle:
-        selector.register(talker.socket, selectors.EVENT_READ, talker)
-    answers: list[flood.Answer] = []
-    answered_at: dict[int, float] = {}
-    begin = time.perf_counter() + _CREDIT_S
-    sent, starved = 0, False
-    while len(answers) < len(requests):
-        now = time.perf_counter()
-        while sent < len(requests) and idle and begin + sent / rate <= now:
-            talker = idle.popleft()
-            talker.send(sent, requests[sent])
-            if starved:
-                talker.sent_at = begin + sent / rate
-            sent += 1
-        starved = not idle
-        waits_for_time = sent < len(requests) and idle
-        pause = max(0.0, begin + sent / rate - now) if waits_for_time else _IDLE_S
-        for key, _ in selector.select(pause):
-            answer = key.data.receive()
-            if answer is None:
-                continue
-            if answer.status != 200:
-                raise RuntimeError(f"an alert at a fixed rate was answered with {answer.status}")
-            answers.append(answer)
-            answered_at[answer.number] = time.time()
-            idle.append(key.data)
-    for talker in idle:
-        talker.socket.close()
-    return answers, answered_at
 
 
 def _delays_ms(inbox: Path, answered_at: dict[int, float]) -> list[float]:
@@ -97,7 +54,7 @@ def _turn(
         Server(Path(folder), plugins) as server,
     ):
         requests = flood.prepare(int(rate * seconds), server.address)[1]
-        answers, answered_at = _pace(server.address, requests, rate)
+        answers, answered_at = paced.send(server.address, requests, rate, CONNECTIONS)
         server.wait_until_open(len(answers) * (len(plugins) - 1))  # all but the no-op's
         delays = _delays_ms(server.inbox, answered_at)
     # Killed, not stopped: a stop would wait for the hanging plugin.

@@ -16,6 +16,7 @@ import flood
 import hanging
 import large
 import native_ratio
+import pruning
 import service
 from table import Row, machine_facts, print_table
 
@@ -24,7 +25,7 @@ BINARIES = REPOSITORY / "build/release"
 # In the source tree, since a folder for temporary files may be in memory; a flood has to reach a
 # disk.
 PLACE = REPOSITORY / "build/bench"
-PARTS = ("native", "service", "flood", "engine", "large", "hanging")
+PARTS = ("native", "service", "flood", "engine", "large", "hanging", "pruning")
 QUICK_STORED = 200_000
 
 
@@ -89,6 +90,10 @@ def _measure(
         _say("beside a hanging plugin")
         rounds, seconds = (3, 2.0) if quick else (7, 4.0)
         rows += hanging.measure(folder, rounds, seconds)
+    if "pruning" in parts:
+        _say("while old alerts are pruned")
+        rounds, seconds = (2, 2.0) if quick else (5, 4.0)
+        rows += pruning.measure(PLACE, rounds, seconds, QUICK_STORED)
     return rows, problems
 
 

@@ -36,8 +36,15 @@ class Server:
         ready_s: from the start of the process to its ready file.
     """
 
-    def __init__(self, folder: Path, plugins: tuple[str, ...], inbox: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plugins: tuple[str, ...],
+        inbox: Path | None = None,
+        inbox_settings: str = "",
+    ) -> None:
         self.folder = folder
+        self._inbox_settings = inbox_settings
         self.inbox = inbox or folder / "inbox.db"
         self.lines = folder / "alerts.jsonl"
         self.ready_s = 0.0
@@ -124,7 +131,7 @@ class Server:
         secret = self.folder / "secret"
         secret.write_text(SECRET)
         secret.chmod(0o600)
-        text = f'[inbox]\nurl = "sqlite://{self.inbox.absolute()}"\n'
+        text = f'[inbox]\nurl = "sqlite://{self.inbox.absolute()}"\n{self._inbox_settings}\n'
         text += '[[endpoint]]\nsecret_file = "./secret"\n'
         for plugin in self._plugins:
             text += f'[[plugin]]\nuse = "{plugin}"\n'
