@@ -4,6 +4,7 @@ The load is fixed. Both servers have the same inbox of old, delivered alerts; on
 to prune it before the first alert comes, and is not done with it after the last.
 """
 
+import os
 import shutil
 import statistics
 import tempfile
@@ -25,6 +26,7 @@ def _turn(folder: Path, old: Path, retention: str, seconds: float) -> tuple[floa
     """Return p99 and longest of the answers in ms, and how many alerts were pruned meanwhile."""
     inbox = folder / "old.db"
     shutil.copyfile(old, inbox)
+    os.sync()  # or each fsync of the server would wait for the copy
     with Server(folder, (str(NOOP),), inbox, f'retention = "{retention}"') as server:
         requests = flood.prepare(int(RATE * seconds), server.address)[1]
         before = server.metrics()["incm_webhook_inbox_alerts"]
