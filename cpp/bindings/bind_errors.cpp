@@ -39,6 +39,10 @@ const char* class_name(ErrorCode code) {
         case ErrorCode::kTimeout:
         case ErrorCode::kLengthRequired:
         case ErrorCode::kBodyTooLarge:
+        case ErrorCode::kUriTooLong:
+        case ErrorCode::kHeaderTooLarge:
+        case ErrorCode::kVersionNotSupported:
+        case ErrorCode::kExpectationFailed:
         case ErrorCode::kWrongContentType:
         case ErrorCode::kNotProcessed:
         case ErrorCode::kInternal:

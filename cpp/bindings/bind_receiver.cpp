@@ -98,7 +98,8 @@ class ReceiverView {
 std::unique_ptr<ReceiverView> make_receiver(
     const std::string& listen, const std::optional<std::string>& admin, std::string inbox_path,
     std::vector<ingest::Endpoint> endpoints, std::vector<ingest::Route> routes,
-    std::size_t max_body_bytes, int max_connections, double retention, std::int64_t reserve_bytes) {
+    std::size_t max_body_bytes, int max_connections, double header_timeout, double body_timeout,
+    double retention, std::int64_t reserve_bytes) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .admin = std::nullopt,
                             .inbox_path = std::move(inbox_path),
@@ -106,6 +107,8 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .routes = std::move(routes),
                             .max_body_bytes = max_body_bytes,
                             .max_connections = max_connections,
+                            .header_timeout_ms = milliseconds(header_timeout),
+                            .body_timeout_ms = milliseconds(body_timeout),
                             .retention_ms = milliseconds(retention),
                             .reserve_bytes = reserve_bytes};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
@@ -217,8 +220,10 @@ Source:  architecture section 1.)")
         .def(py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
              py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
              py::arg("max_body_bytes") = 1024 * 1024, py::arg("max_connections") = 256,
+             py::arg("header_timeout") = 10.0, py::arg("body_timeout") = 30.0,
              py::arg("retention") = 0.0, py::arg("reserve_bytes") = 0,
-             "listen and admin are HOST:PORT, inbox is a file's path; retention in seconds, 0 for "
+             "listen and admin are HOST:PORT, inbox is a file's path; time-outs and retention in "
+             "seconds, retention 0 for "
              "ever. Errors: ConfigError for an address.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "

@@ -202,6 +202,8 @@ class Receiver:
         routes: Sequence[Route],
         max_body_bytes: int = 1048576,
         max_connections: int = 256,
+        header_timeout: float = 10.0,
+        body_timeout: float = 30.0,
         retention: float = 0.0,
         reserve_bytes: int = 0,
     ) -> None: ...

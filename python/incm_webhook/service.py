@@ -139,6 +139,8 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         ],
         max_body_bytes=settings.server.max_body,
         max_connections=settings.server.max_connections,
+        header_timeout=settings.server.header_timeout,
+        body_timeout=settings.server.body_timeout,
         retention=settings.inbox.retention or 0.0,
         reserve_bytes=settings.inbox.reserve,
     )

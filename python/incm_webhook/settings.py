@@ -63,9 +63,8 @@ def split_address(text: str) -> tuple[str, int]:
         raise ValueError(
             f'wants HOST:PORT, an IPv6 address in brackets: "[::1]:8080", not {text!r}'
         )
-    if not colon or not host or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII):
-        raise ValueError(f'wants HOST:PORT such as "127.0.0.1:8080", not {text!r}')
-    if int(port) > 65535 or re.search(r"[\s/\[\]]", host):
+    whole = colon and host and re.fullmatch(r"[0-9]{1,5}", port, re.ASCII)
+    if not whole or int(port) > 65535 or re.search(r"[\s/\[\]]", host):
         raise ValueError(f'wants HOST:PORT such as "127.0.0.1:8080", not {text!r}')
     return host, int(port)
 
@@ -147,6 +146,8 @@ class ServerSettings(_Table):
     ready_file: Path | None = None
     max_body: Annotated[Size, Field(ge=1024, le=64 * 1024**2)] = 1024**2
     max_connections: Annotated[StrictInt, Field(ge=1, le=4096)] = 256
+    header_timeout: Annotated[PositiveDuration, Field(le=300)] = 10.0
+    body_timeout: Annotated[PositiveDuration, Field(le=3600)] = 30.0
     grace: Annotated[Duration, Field(le=3600)] = 10.0
 
 

@@ -49,7 +49,7 @@ class ReceiverTest : public ::testing::Test {
         Poco::File(folder_).remove(true);
     }
 
-    void start(std::size_t max_body_bytes = 1024 * 1024) {
+    void start(std::size_t max_body_bytes = 1024 * 1024, std::int64_t timeout_ms = 10'000) {
         incm::receiver::Config config;
         config.listen = {"127.0.0.1", 0};
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
@@ -57,6 +57,7 @@ class ReceiverTest : public ::testing::Test {
         config.endpoints = {{"/webhook", {kSecret}}, {"/open", {}}};
         config.routes = {{"all", {}}, {"reboots", {.types = {"reboot"}}}};
         config.max_body_bytes = max_body_bytes;
+        config.header_timeout_ms = config.body_timeout_ms = timeout_ms;
         receiver_ = std::make_unique<incm::receiver::Receiver>(config, log_);
         const auto started = receiver_->start();
         ASSERT_TRUE(started.ok()) << started.error().text;
@@ -270,6 +271,56 @@ TEST_F(ReceiverTest, ServesManyRequestsOnOneConnection) {
     EXPECT_TRUE(client.at_end());  // the unread body is not taken for a request
 }
 
+TEST_F(ReceiverTest, AnswersPipelinedRequestsOneByOne) {
+    start();
+    const std::string chunked = "POST /webhook HTTP/1.1\r\nHost: x\r\n" + signature(kBody) +
+                                "Transfer-Encoding: chunked\r\n\r\n1e\r\n" + kBody +
+                                "\r\n0\r\n\r\n";
+    RawClient client(port());
+    client.send(signed_post(kBody) + chunked + "\r\n" + signed_post(kBody) +
+                "GET /smuggled HTTP/1.1\nHost: x\n\n" + signed_post(R"({"_id": "2"})"));
+    EXPECT_EQ(client.receive().body, R"({"status": "accepted", "id": 1})");
+    EXPECT_EQ(client.receive().body, R"({"status": "duplicate", "id": 1})");
+    EXPECT_EQ(client.receive().body, R"({"status": "duplicate", "id": 1})");
+    expect_problem(client.receive(), 400, "malformed-request");
+    EXPECT_TRUE(client.at_end());
+    EXPECT_EQ(counts().alerts, 1);
+    EXPECT_EQ(receiver_->counters().refused(ErrorCode::kMalformedRequest), 1U);
+    EXPECT_NE(log_.lines().find("refused a request from 127.0.0.1"), std::string::npos);
+}
+
+TEST_F(ReceiverTest, InvitesABodyThatItWillRead) {
+    start();
+    const std::string expect = "Expect: 100-continue\r\nConnection: te, close\r\n";
+    RawClient invited(port());
+    const std::string request = post(kBody, signature(kBody) + expect);
+    invited.send(request.substr(0, request.size() - std::string(kBody).size()));
+    EXPECT_EQ(invited.receive().headers, "HTTP/1.1 100 Continue\r\n");
+    invited.send(kBody);
+    const RawAnswer answer = invited.receive();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_NE(answer.headers.find("Connection: Close\r\n"), std::string::npos);
+    EXPECT_TRUE(invited.at_end());
+    const std::string head = "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n";
+    expect_problem(exchange(head + expect + "\r\n"), 404, "not-found");
+    expect_problem(exchange(head + "Expect: more\r\n\r\n"), 417, "expectation-failed");
+}
+
+TEST_F(ReceiverTest, SlowHeadsAndBodiesEndInTime) {
+    start(1024, 50);
+    RawClient silent(port());
+    EXPECT_TRUE(silent.at_end());  // said nothing, gets nothing
+    RawClient head(port());
+    head.send("POST /webhook HTTP/1.1\r\n");
+    expect_problem(head.receive(), 408, "timeout");
+    EXPECT_TRUE(head.at_end());
+    RawClient body(port());
+    body.send("POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{");
+    expect_problem(body.receive(), 408, "timeout");
+    EXPECT_TRUE(body.at_end());
+    EXPECT_EQ(receiver_->counters().refused(ErrorCode::kTimeout), 2U);
+}
+
 TEST_F(ReceiverTest, ConcurrentSendersStoreEachAlertOnce) {
     start();
     std::vector<std::thread> senders;
@@ -397,7 +448,7 @@ TEST(Problem, EveryErrorHasAStatus) {
         EXPECT_LT(problem.status, 600);
         slugs.insert(std::string(problem.slug));
     }
-    EXPECT_EQ(slugs.size(), 17U);
+    EXPECT_EQ(slugs.size(), 21U);
     EXPECT_EQ(incm::http::problem_json({ErrorCode::kInternal, "a secret path"}).find("secret"),
               std::string::npos);
 }

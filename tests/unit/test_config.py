@@ -31,6 +31,8 @@ def test_defaults(workdir: Path) -> None:
     assert settings.server.admin == "127.0.0.1:9464"
     assert settings.server.max_body == 1024**2
     assert settings.server.max_connections == 256
+    assert settings.server.header_timeout == 10
+    assert settings.server.body_timeout == 30
     assert settings.server.grace == 10
     assert settings.inbox.path == workdir / "inbox.db"
     assert [one.path for one in settings.endpoint] == ["/webhook"]
@@ -48,6 +50,8 @@ def test_reads_a_whole_file(workdir: Path, write: Write) -> None:
         ready_file = "ready.json"
         max_body = "64KiB"
         max_connections = 12
+        header_timeout = "2s"
+        body_timeout = "1m"
         grace = "3s"
         [inbox]
         url = "sqlite:var/inbox.db"
@@ -87,6 +91,8 @@ def test_reads_a_whole_file(workdir: Path, write: Write) -> None:
     assert settings.server.admin is None
     assert settings.server.ready_file == workdir / "etc/ready.json"
     assert settings.server.max_body == 65536
+    assert settings.server.header_timeout == 2
+    assert settings.server.body_timeout == 60
     assert settings.server.grace == 3
     assert settings.inbox.path == workdir / "etc/var/inbox.db"
     revealed = [[one.reveal() for one in each.secrets] for each in settings.endpoint]

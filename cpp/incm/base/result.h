@@ -11,23 +11,27 @@ namespace incm::base {
 /// (`bindings/bind_errors.cpp`); a test walks all values through both maps.
 enum class ErrorCode {
     // A request that cannot be taken.
-    kMalformedRequest,  ///< framing or target that no well-behaved client sends
-    kTruncatedBody,     ///< the peer closed before the announced end of the body
-    kNotJson,           ///< the body is no JSON text
-    kMissingSignature,  ///< the endpoint has a secret, the request no X-Signature
-    kWrongSignature,    ///< X-Signature is malformed or fits no secret
-    kForbidden,         ///< an admin request that a foreign web page may have sent
-    kNotFound,          ///< no endpoint has this path
-    kMethodNotAllowed,  ///< the path exists, the method does not
-    kTimeout,           ///< the request did not arrive in time
-    kLengthRequired,    ///< neither Content-Length nor chunked
-    kBodyTooLarge,      ///< over the configured body limit
-    kWrongContentType,  ///< an unsigned endpoint takes application/json only
-    kInternal,          ///< a defect of this program
-    kStoreFailed,       ///< the inbox could not commit; nothing was stored
-    kDiskLow,           ///< too little free disk; nothing was stored
-    kClosed,            ///< the receiver is stopping or stopped
-    kNotProcessed,      ///< stored, but not every plugin has handled it (`ack = "processed"`)
+    kMalformedRequest,     ///< framing or target that no well-behaved client sends
+    kTruncatedBody,        ///< the peer closed before the announced end of the body
+    kNotJson,              ///< the body is no JSON text
+    kMissingSignature,     ///< the endpoint has a secret, the request no X-Signature
+    kWrongSignature,       ///< X-Signature is malformed or fits no secret
+    kForbidden,            ///< an admin request that a foreign web page may have sent
+    kNotFound,             ///< no endpoint has this path
+    kMethodNotAllowed,     ///< the path exists, the method does not
+    kTimeout,              ///< the request did not arrive in time
+    kLengthRequired,       ///< neither Content-Length nor chunked
+    kBodyTooLarge,         ///< over the configured body limit
+    kUriTooLong,           ///< a request line over the limit
+    kHeaderTooLarge,       ///< a head or trailer section over a limit
+    kVersionNotSupported,  ///< neither HTTP/1.1 nor HTTP/1.0
+    kExpectationFailed,    ///< an Expect other than 100-continue
+    kWrongContentType,     ///< an unsigned endpoint takes application/json only
+    kInternal,             ///< a defect of this program
+    kStoreFailed,          ///< the inbox could not commit; nothing was stored
+    kDiskLow,              ///< too little free disk; nothing was stored
+    kClosed,               ///< the receiver is stopping or stopped
+    kNotProcessed,         ///< stored, but not every plugin has handled it (`ack = "processed"`)
     // A text that has no canonical form.
     kNoCanonicalForm,
     // A set-up that cannot work.

@@ -9,8 +9,8 @@
 
 #include "incm/base/bytes.h"
 #include "incm/http/answer.h"
-#include "incm/http/body_reader.h"
 #include "incm/http/browser_guard.h"
+#include "incm/http/guarded_socket.h"
 #include "incm/http/metrics_page.h"
 
 namespace incm::http {
@@ -35,36 +35,35 @@ struct Admin {
         const std::string_view path = path_of(request.getURI());
         if (path.starts_with(kApiRoot)) return answer_call(request, response);
         if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
-            return send_problem(request, response, {ErrorCode::kNotFound, "no such page"}, false);
+            return send_problem(response, {ErrorCode::kNotFound, "no such page"}, false);
         }
         if (request.getMethod() != "GET" && request.getMethod() != "HEAD") {
             response.set("Allow", "GET, HEAD");
-            return send_problem(request, response,
-                                {ErrorCode::kMethodNotAllowed, "this page is read with GET"},
-                                false);
+            return send_problem(
+                response, {ErrorCode::kMethodNotAllowed, "this page is read with GET"}, false);
         }
         if (path == "/healthz") return send(response, 200, kText, "ok\n");
         const base::Result<inbox::Counts> counts = inbox.counts();
-        if (!counts.ok()) return send_problem(request, response, counts.error(), true);
+        if (!counts.ok()) return send_problem(response, counts.error(), true);
         if (path == "/metrics") {
             return send(response, 200, kMetricsType,
                         metrics_page(counters, counts.value(), inbox.disk()));
         }
         if (!ready.load()) {
-            return send_problem(request, response, {ErrorCode::kClosed, "stopping"}, true);
+            return send_problem(response, {ErrorCode::kClosed, "stopping"}, true);
         }
         if (inbox.failed()) {
-            return send_problem(request, response, {ErrorCode::kStoreFailed, "failed"}, true);
+            return send_problem(response, {ErrorCode::kStoreFailed, "failed"}, true);
         }
         if (inbox.disk().low) {
-            return send_problem(request, response, {ErrorCode::kDiskLow, "disk"}, true);
+            return send_problem(response, {ErrorCode::kDiskLow, "disk"}, true);
         }
         send(response, 200, kText, "ready\n");
     }
 
     void answer_call(HTTPServerRequest& request, HTTPServerResponse& response) const {
         if (const auto foreign = refuse_browser(request, bound_host)) {
-            return send_problem(request, response, *foreign, false);
+            return send_problem(response, *foreign, false);
         }
         ApiRequest call{.method = request.getMethod(),
                         .target = request.getURI(),
@@ -72,7 +71,7 @@ struct Admin {
                         .body = {}};
         if (call.method == "POST") {
             base::Result<std::string> body = read_body(request, kApiBodyBytes);
-            if (!body.ok()) return send_problem(request, response, body.error(), false);
+            if (!body.ok()) return send_problem(response, body.error(), false);
             call.body = std::move(body).value();
         } else if (request.hasContentLength() || request.getChunkedTransferEncoding()) {
             response.setKeepAlive(false);  // nobody reads the body that may follow

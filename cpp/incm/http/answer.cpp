@@ -2,10 +2,8 @@
 
 #include <ostream>
 
-#include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
 
-#include "incm/http/body_reader.h"
 #include "incm/http/problem.h"
 
 namespace incm::http {
@@ -20,14 +18,13 @@ void send(Poco::Net::HTTPServerResponse& response, int status, std::string_view 
     out.flush();
 }
 
-void send_problem(Poco::Net::HTTPServerRequest& request, Poco::Net::HTTPServerResponse& response,
-                  const base::Error& error, bool body_was_read) {
+void send_problem(Poco::Net::HTTPServerResponse& response, const base::Error& error,
+                  bool body_was_read) {
     const Problem problem = problem_for(error.code);
     if (problem.status == 401) response.set("WWW-Authenticate", "X-Signature");
     if (problem.status == 503) response.set("Retry-After", "10");
     if (!body_was_read) response.setKeepAlive(false);
     send(response, problem.status, "application/problem+json", problem_json(error));
-    if (!body_was_read) drain(request);
 }
 
 std::string_view path_of(std::string_view target) {

@@ -6,7 +6,6 @@
 #include "incm/base/result.h"
 
 namespace Poco::Net {
-class HTTPServerRequest;
 class HTTPServerResponse;
 }  // namespace Poco::Net
 
@@ -17,9 +16,9 @@ void send(Poco::Net::HTTPServerResponse& response, int status, std::string_view 
           std::string_view body);
 
 /// Send the problem document of an error. When the body may not have been read whole, the
-/// connection ends after the answer and what still comes is thrown away.
-void send_problem(Poco::Net::HTTPServerRequest& request, Poco::Net::HTTPServerResponse& response,
-                  const base::Error& error, bool body_was_read);
+/// connection ends after the answer.
+void send_problem(Poco::Net::HTTPServerResponse& response, const base::Error& error,
+                  bool body_was_read);
 
 /// The path of the request's target, without query.
 [[nodiscard]] std::string_view path_of(std::string_view target);

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include <Poco/JSON/Object.h>
+#include <Poco/Net/HTTPResponse.h>
 
 namespace incm::http {
 
@@ -33,6 +34,14 @@ Problem problem_for(ErrorCode code) {
             return {411, "length-required", "The request has no Content-Length and is not chunked"};
         case ErrorCode::kBodyTooLarge:
             return {413, "body-too-large", "The body is too large"};
+        case ErrorCode::kUriTooLong:
+            return {414, "uri-too-long", "The request line is too long"};
+        case ErrorCode::kExpectationFailed:
+            return {417, "expectation-failed", "The expectation cannot be met"};
+        case ErrorCode::kHeaderTooLarge:
+            return {431, "header-too-large", "The request's head is too large"};
+        case ErrorCode::kVersionNotSupported:
+            return {505, "version-not-supported", "The version of HTTP is not spoken here"};
         case ErrorCode::kWrongContentType:
             return {415, "wrong-content-type", "The content type is not application/json"};
         case ErrorCode::kStoreFailed:
@@ -64,6 +73,21 @@ std::string problem_json(const base::Error& error) {
     if (problem.status < 500) document.set("detail", error.text);
     std::ostringstream text;
     document.stringify(text);
+    return text.str();
+}
+
+std::string refusal_text(const base::Error& error, bool head_only) {
+    using Poco::Net::HTTPResponse;
+    const std::string body = problem_json(error);
+    HTTPResponse response(HTTPResponse::HTTP_1_1,
+                          static_cast<HTTPResponse::HTTPStatus>(problem_for(error.code).status));
+    response.setDate(Poco::Timestamp());
+    response.setKeepAlive(false);
+    response.setContentType("application/problem+json");
+    response.setContentLength64(static_cast<Poco::Int64>(body.size()));
+    std::ostringstream text;
+    response.write(text);
+    if (!head_only) text << body;
     return text.str();
 }
 

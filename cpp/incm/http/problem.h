@@ -25,4 +25,8 @@ struct Problem {
 /// Source:  contract section 4.
 [[nodiscard]] std::string problem_json(const base::Error& error);
 
+/// A whole answer of HTTP/1.1 with the problem document, after which the connection ends.
+/// head_only: without the document, as HEAD wants it.
+[[nodiscard]] std::string refusal_text(const base::Error& error, bool head_only);
+
 }  // namespace incm::http

@@ -54,6 +54,8 @@ class Handler final : public Poco::Net::HTTPRequestHandler {
     void handleRequest(Poco::Net::HTTPServerRequest& request,
                        Poco::Net::HTTPServerResponse& response) override {
         activity_.enter();
+        // Poco takes `Connection: close, te` for a wish to go on.
+        if (!keeps_alive(request)) response.setKeepAlive(false);
         answer_(request, response);
         activity_.leave();
     }
@@ -80,8 +82,8 @@ class Factory final : public Poco::Net::HTTPRequestHandlerFactory {
 
 Poco::Net::HTTPServerParams::Ptr params_of(const ServerOptions& options) {
     Poco::Net::HTTPServerParams::Ptr params = new Poco::Net::HTTPServerParams;
-    params->setTimeout(
-        Poco::Timespan(static_cast<Poco::Timespan::TimeDiff>(options.receive_timeout_ms) * 1000));
+    params->setTimeout(Poco::Timespan(
+        static_cast<Poco::Timespan::TimeDiff>(options.guard.header_timeout_ms) * 1000));
     params->setKeepAlive(true);
     params->setMaxKeepAliveRequests(0);
     params->setKeepAliveTimeout(
@@ -120,7 +122,8 @@ base::Status Server::start() {
     const ServerOptions& options = impl_->options;
     try {
         const Poco::Net::SocketAddress address(options.host, options.port);
-        Poco::Net::ServerSocket socket;
+        Poco::Net::ServerSocket socket =
+            guarded_listener(std::make_shared<const GuardSettings>(options.guard));
         // SO_REUSEPORT would let a second process take half of the connections unnoticed.
         socket.bind(address, /*reuseAddress=*/true, /*reusePort=*/false);
         socket.listen(kBacklog);

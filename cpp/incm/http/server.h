@@ -6,6 +6,7 @@
 #include <string>
 
 #include "incm/base/result.h"
+#include "incm/http/guarded_socket.h"
 
 namespace Poco::Net {
 class HTTPServerRequest;
@@ -20,8 +21,8 @@ struct ServerOptions {
     std::uint16_t port = 0;  ///< 0 takes a free one
     int max_connections =
         256;  ///< served at once (a thread each); as many again may wait in a queue
-    int receive_timeout_ms = 10'000;  ///< longest silence within a request
-    int keep_alive_ms = 15'000;       ///< longest silence between two requests
+    int keep_alive_ms = 15'000;  ///< longest silence between two requests
+    GuardSettings guard;
 };
 
 /// Answers one request; may be called from many threads at once; must not throw.

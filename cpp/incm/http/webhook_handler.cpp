@@ -11,7 +11,7 @@
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
 #include "incm/http/answer.h"
-#include "incm/http/body_reader.h"
+#include "incm/http/guarded_socket.h"
 #include "incm/http/refusal_log.h"
 
 namespace incm::http {
@@ -25,9 +25,12 @@ using Poco::Net::HTTPServerResponse;
 
 class WebhookHandler {
  public:
-    WebhookHandler(ingest::Ingest& ingest, ingest::Counters& counters, base::LogSink& log,
+    WebhookHandler(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
                    std::size_t max_body_bytes)
-        : ingest_(ingest), counters_(counters), refusals_(log), max_body_bytes_(max_body_bytes) {}
+        : ingest_(ingest),
+          counters_(counters),
+          refusals_(refusals),
+          max_body_bytes_(max_body_bytes) {}
 
     void handle(HTTPServerRequest& request, HTTPServerResponse& response) const {
         const std::string_view path = path_of(request.getURI());
@@ -66,21 +69,21 @@ class WebhookHandler {
                 bool body_was_read) const {
         counters_.count_refused(error.code);
         refusals_.note(error, request.clientAddress().toString(), base::now().steady_ms);
-        send_problem(request, response, error, body_was_read);
+        send_problem(response, error, body_was_read);
     }
 
     ingest::Ingest& ingest_;
     ingest::Counters& counters_;
-    mutable RefusalLog refusals_;  // locks by itself
+    RefusalLog& refusals_;
     const std::size_t max_body_bytes_;
 };
 
 }  // namespace
 
-Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, base::LogSink& log,
-                      std::size_t max_body_bytes) {
+Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
+                      base::LogSink& log, std::size_t max_body_bytes) {
     const auto handler =
-        std::make_shared<const WebhookHandler>(ingest, counters, log, max_body_bytes);
+        std::make_shared<const WebhookHandler>(ingest, counters, refusals, max_body_bytes);
     return [handler, &counters, &log](HTTPServerRequest& request, HTTPServerResponse& response) {
         std::string what = "an unknown exception";
         try {
@@ -93,7 +96,7 @@ Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, base::
         counters.count_refused(ErrorCode::kInternal);
         try {
             if (!response.sent()) {
-                send_problem(request, response, {ErrorCode::kInternal, what}, false);
+                send_problem(response, {ErrorCode::kInternal, what}, false);
             }
         } catch (...) {
             log.write(base::LogLevel::kError, "the client of a failed request is gone");

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "incm/base/log.h"
+#include "incm/http/refusal_log.h"
 #include "incm/http/server.h"
 #include "incm/ingest/counters.h"
 #include "incm/ingest/ingest.h"
@@ -12,11 +13,12 @@ namespace incm::http {
 /// The answer of the public listener: POST of an alert to an endpoint's path.
 ///
 /// Shape:   200 {"status": "accepted"|"duplicate", "id": N}, else a problem document.
-/// Threads: the returned function may be called from any number of threads; ingest, counters and
-/// log must
-///          outlive it. It never throws: what nothing else caught is logged and answered 500.
+/// Threads: the returned function may be called from any number of threads; ingest, counters,
+///          refusals and log must outlive it. It never throws: what nothing else caught is logged
+///          and answered 500.
 /// Source:  contract section 4.
 [[nodiscard]] Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
-                                    base::LogSink& log, std::size_t max_body_bytes);
+                                    RefusalLog& refusals, base::LogSink& log,
+                                    std::size_t max_body_bytes);
 
 }  // namespace incm::http

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "incm/base/clock.h"
 #include "incm/http/admin_handler.h"
 #include "incm/http/webhook_handler.h"
 
@@ -52,7 +53,8 @@ base::Result<Address> parse_address(const std::string& text) {
     return Address{std::move(host), port};
 }
 
-Receiver::Receiver(Config config, base::LogSink& log) : config_(std::move(config)), log_(log) {}
+Receiver::Receiver(Config config, base::LogSink& log)
+    : config_(std::move(config)), log_(log), refusals_(log) {}
 
 Receiver::~Receiver() {
     stop();
@@ -80,8 +82,9 @@ base::Status Receiver::listen() {
     server_ = std::make_unique<http::Server>(
         http::ServerOptions{.host = config_.listen.host,
                             .port = config_.listen.port,
-                            .max_connections = config_.max_connections},
-        http::webhook_answer(*ingest_, counters_, log_, config_.max_body_bytes));
+                            .max_connections = config_.max_connections,
+                            .guard = guard(/*counted=*/true)},
+        http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.max_body_bytes));
     if (base::Status started = server_->start(); !started.ok()) return started;
     ready_ = true;
     if (!config_.admin) return base::success();
@@ -89,9 +92,20 @@ base::Status Receiver::listen() {
     admin_ = std::make_unique<http::Server>(
         http::ServerOptions{.host = config_.admin->host,
                             .port = config_.admin->port,
-                            .max_connections = kAdminConnections},
+                            .max_connections = kAdminConnections,
+                            .guard = guard(/*counted=*/false)},
         http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host, log_));
     return admin_->start();
+}
+
+/// counted: the counters tell about the alerts' listener alone.
+http::GuardSettings Receiver::guard(bool counted) {
+    return {.header_timeout_ms = config_.header_timeout_ms,
+            .body_timeout_ms = config_.body_timeout_ms,
+            .refused = [this, counted](const Error& error, const std::string& peer) {
+                if (counted) counters_.count_refused(error.code);
+                refusals_.note(error, peer, base::now().steady_ms);
+            }};
 }
 
 Address Receiver::listen_address() const {

@@ -10,6 +10,7 @@
 #include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/http/admin_api.h"
+#include "incm/http/refusal_log.h"
 #include "incm/http/server.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
@@ -37,8 +38,10 @@ struct Config {
     std::vector<ingest::Route> routes;
     std::size_t max_body_bytes = 1024 * 1024;
     int max_connections = 256;
-    std::int64_t retention_ms = 0;   ///< see inbox::Options
-    std::int64_t reserve_bytes = 0;  ///< see inbox::Options
+    std::int64_t header_timeout_ms = 10'000;  ///< see http::GuardSettings
+    std::int64_t body_timeout_ms = 30'000;    ///< see http::GuardSettings
+    std::int64_t retention_ms = 0;            ///< see inbox::Options
+    std::int64_t reserve_bytes = 0;           ///< see inbox::Options
 };
 
 /// The composition root: inbox, ingest and listeners, with one life cycle.
@@ -82,10 +85,12 @@ class Receiver {
 
  private:
     [[nodiscard]] base::Status listen();
+    [[nodiscard]] http::GuardSettings guard(bool counted);
 
     const Config config_;
     base::LogSink& log_;
     ingest::Counters counters_;
+    http::RefusalLog refusals_;
     std::atomic<bool> ready_{false};
     std::unique_ptr<inbox::Inbox> inbox_;
     std::unique_ptr<ingest::Ingest> ingest_;

@@ -1,0 +1,250 @@
+#include "incm/http/request_guard.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <utility>
+
+namespace incm::http {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Status;
+
+constexpr std::size_t kMaxMethod = 32;
+constexpr std::size_t kMaxName = 256;
+constexpr std::size_t kMaxValue = 8 * 1024;
+constexpr std::size_t kMaxLengthDigits = 10;
+
+using Bytes = std::array<bool, 256>;
+
+constexpr Bytes letters_digits_and(std::string_view others) {
+    Bytes table{};
+    for (std::size_t c = 0; c < table.size(); ++c) {
+        table.at(c) = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    }
+    for (const char c : others) table.at(static_cast<unsigned char>(c)) = true;
+    return table;
+}
+
+constexpr Bytes visible_and(std::string_view others) {
+    Bytes table{};
+    for (std::size_t c = 0x21; c <= 0x7E; ++c) table.at(c) = true;
+    for (const char c : others) table.at(static_cast<unsigned char>(c)) = true;
+    return table;
+}
+
+constexpr Bytes kToken = letters_digits_and("!#$%&'*+-.^_`|~");
+constexpr Bytes kHost = letters_digits_and("-._~%!$&'()*+,;=:[]");
+constexpr Bytes kVisible = visible_and("");
+constexpr Bytes kText = visible_and(" \t");
+
+bool contains_only(std::string_view text, const Bytes& table) {
+    return std::ranges::all_of(text, [&](char c) { return table[static_cast<unsigned char>(c)]; });
+}
+
+bool is_token(std::string_view text) {
+    return !text.empty() && contains_only(text, kToken);
+}
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
+    return std::ranges::equal(text, lower_case, [](char a, char b) {
+        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+    });
+}
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t begin = text.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) return {};
+    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+Error malformed(std::string text) {
+    return {ErrorCode::kMalformedRequest, std::move(text)};
+}
+
+Status check_version(std::string_view version) {
+    constexpr std::string_view kName = "HTTP/";
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (version.size() != kName.size() + 3 || !version.starts_with(kName) ||
+        !is_digit(version[kName.size()]) || version[kName.size() + 1] != '.' ||
+        !is_digit(version.back())) {
+        return malformed("the request line does not end with a version such as HTTP/1.1");
+    }
+    if (version != "HTTP/1.1" && version != "HTTP/1.0") {
+        return Error{ErrorCode::kVersionNotSupported, "send HTTP/1.1"};
+    }
+    return base::success();
+}
+
+}  // namespace
+
+bool is_field_text(std::string_view text) {
+    return contains_only(text, kText);
+}
+
+Status check_field(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return malformed("a header line has no colon");
+    if (!is_token(line.substr(0, colon))) return malformed("a header's name is not a token");
+    const std::string_view value = line.substr(colon + 1);
+    if (colon > kMaxName || value.size() > kMaxValue) {
+        return Error{ErrorCode::kHeaderTooLarge, "a header is too long"};
+    }
+    if (!is_field_text(value))
+        return malformed("a header's value has a byte that is not ASCII text");
+    if (value.find("=?") != std::string_view::npos) {
+        return malformed("a header's value has \"=?\", which begins an encoded word");
+    }
+    return base::success();
+}
+
+base::Result<bool> HeadGuard::look(std::string_view all) {
+    while (seen_ < all.size()) {
+        const char c = all[seen_];
+        const bool after_cr = seen_ > line_begin_ && all[seen_ - 1] == '\r';
+        if (after_cr != (c == '\n')) return malformed("lines must end with CR LF");
+        if (c != '\r' && c != '\n' && !kText[static_cast<unsigned char>(c)]) {
+            return malformed("the request's head has a byte that is not ASCII text");
+        }
+        ++seen_;
+        if (const Status limits = check_limits(); !limits.ok()) return limits.error();
+        if (c != '\n') continue;
+        const std::string_view line = all.substr(line_begin_, seen_ - 2 - line_begin_);
+        if (has_request_line_ && line.empty()) {
+            if (const Status whole = finish(); !whole.ok()) return whole.error();
+            return true;
+        }
+        if (const Status taken = take_line(line); !taken.ok()) return taken.error();
+        line_begin_ = seen_;
+    }
+    return false;
+}
+
+Status HeadGuard::check_limits() const {
+    if (!has_request_line_ && seen_ - line_begin_ > kMaxRequestLine) {
+        return Error{ErrorCode::kUriTooLong, "the request line is longer than 8 KiB"};
+    }
+    if (seen_ - begin_ > kMaxHead) {
+        return Error{ErrorCode::kHeaderTooLarge, "the request's head is larger than 16 KiB"};
+    }
+    return base::success();
+}
+
+Status HeadGuard::take_line(std::string_view line) {
+    if (has_request_line_) return take_field(line);
+    if (line.empty() && begin_ == 0) {
+        begin_ = seen_;
+        return base::success();
+    }
+    has_request_line_ = true;
+    return take_request_line(line);
+}
+
+Status HeadGuard::take_request_line(std::string_view line) {
+    const std::size_t first = line.find(' ');
+    const std::size_t last = line.rfind(' ');
+    if (first == std::string_view::npos || first == last) {
+        return malformed("the request line is not METHOD TARGET VERSION");
+    }
+    const std::string_view method = line.substr(0, first);
+    const std::string_view target = line.substr(first + 1, last - first - 1);
+    if (!is_token(method) || method.size() > kMaxMethod) {
+        return malformed("the method is not a token");
+    }
+    head_.head_only = method == "HEAD";
+    is_post_ = method == "POST";
+    if (Status version = check_version(line.substr(last + 1)); !version.ok()) return version;
+    http_1_1_ = line.ends_with('1');
+    if (!contains_only(target, kVisible) || target.find('#') != std::string_view::npos) {
+        return malformed("the target has a character that no target may have");
+    }
+    if (!target.starts_with('/') && !(method == "OPTIONS" && target == "*")) {
+        return malformed("the target must be a path");
+    }
+    return base::success();
+}
+
+Status HeadGuard::take_field(std::string_view line) {
+    if (++count_.all > kMaxFields) {
+        return Error{ErrorCode::kHeaderTooLarge, "the request has more than 64 header lines"};
+    }
+    if (line.front() == ' ' || line.front() == '\t') return malformed("a header is folded");
+    if (Status checked = check_field(line); !checked.ok()) return checked;
+    const std::size_t colon = line.find(':');
+    const std::string_view name = line.substr(0, colon);
+    const std::string_view value = trimmed(line.substr(colon + 1));
+    if (equals_ignoring_case(name, "host")) {
+        ++count_.host;
+        if (!contains_only(value, kHost)) return malformed("Host is not a host");
+    } else if (equals_ignoring_case(name, "content-length")) {
+        return take_length(value);
+    } else if (equals_ignoring_case(name, "transfer-encoding")) {
+        ++count_.coding;
+        if (!equals_ignoring_case(value, "chunked")) {
+            return malformed("the only transfer coding taken is chunked");
+        }
+    } else if (equals_ignoring_case(name, "connection")) {
+        take_connection(value);
+    } else if (equals_ignoring_case(name, "expect")) {
+        ++count_.expect;
+        head_.expects_continue = equals_ignoring_case(value, "100-continue");
+        head_.expect_begin = line_begin_;
+        head_.expect_end = seen_;
+    } else if (equals_ignoring_case(name, "content-type")) {
+        ++count_.type;
+    } else if (equals_ignoring_case(name, "x-signature")) {
+        ++count_.signature;
+    }
+    return base::success();
+}
+
+Status HeadGuard::take_length(std::string_view value) {
+    ++count_.length;
+    const bool digits = std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
+    if (value.empty() || value.size() > kMaxLengthDigits || !digits) {
+        return malformed("Content-Length is not a number of 1 to 10 digits");
+    }
+    std::from_chars(value.data(), value.data() + value.size(), head_.content_length);
+    return base::success();
+}
+
+void HeadGuard::take_connection(std::string_view value) {
+    while (!value.empty()) {
+        const std::size_t comma = std::min(value.find(','), value.size());
+        const std::string_view option = trimmed(value.substr(0, comma));
+        says_close_ = says_close_ || equals_ignoring_case(option, "close");
+        says_keep_alive_ = says_keep_alive_ || equals_ignoring_case(option, "keep-alive");
+        value.remove_prefix(std::min(comma + 1, value.size()));
+    }
+}
+
+Status HeadGuard::finish() {
+    if (count_.host > 1 || (http_1_1_ && count_.host == 0)) {
+        return malformed("a request has exactly one Host");
+    }
+    if (count_.type > 1) return malformed("Content-Type is given more than once");
+    if (count_.signature > 1) return malformed("X-Signature is given more than once");
+    if (count_.length + count_.coding > 1) {
+        return malformed("the length of the body is given more than once");
+    }
+    if (count_.coding == 1 && !http_1_1_) return malformed("HTTP/1.0 has no transfer codings");
+    // Poco would send the 100 by itself, also for a body that nobody is going to read; an HTTP/1.0
+    // client does not know it (RFC 9110, section 10.1.1).
+    if (count_.expect > 0 && http_1_1_ && (count_.expect > 1 || !head_.expects_continue)) {
+        return Error{ErrorCode::kExpectationFailed, "the only expectation met is 100-continue"};
+    }
+    head_.expects_continue = head_.expects_continue && http_1_1_;
+    if (count_.length == 1) head_.framing = Framing::kLength;
+    if (count_.coding == 1) head_.framing = Framing::kChunked;
+    if (is_post_ && head_.framing == Framing::kNone) {
+        return Error{ErrorCode::kLengthRequired, "send Content-Length, or a chunked body"};
+    }
+    head_.keep_alive = !says_close_ && (http_1_1_ || says_keep_alive_);
+    return base::success();
+}
+
+}  // namespace incm::http

@@ -1,0 +1,87 @@
+"""No request of the corpus gets a second answer, hangs, or harms the next client."""
+
+import re
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from incm_webhook.testing import Receiver
+
+from .corpus import BODY, CASES, GOOD, SECRET, Case
+
+SHORT = 300  # bytes; longer requests are not cut at every position
+DEADLINE_S = 15.0  # only a test that fails waits so long
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a receiver that knows the corpus's secret."""
+    folder = tmp_path_factory.mktemp("conformance")
+    (folder / "known").write_text(SECRET)
+    with Receiver(folder, arguments=("--secret-file", "./known")) as receiver:
+        yield port_of(receiver)
+
+
+def port_of(receiver: Receiver) -> int:
+    """Take the port out of the URL."""
+    return int(receiver.url.rpartition(":")[2].partition("/")[0])
+
+
+def statuses_of(said: bytes) -> list[int]:
+    """Read all answers but `100 Continue`; anything between or after them is an error."""
+    found = []
+    while said:
+        head, end, said = said.partition(b"\r\n\r\n")
+        line = re.fullmatch(rb"HTTP/1\.[01] ([0-9]{3}) [A-Za-z -]+", head.split(b"\r\n")[0])
+        assert line, head
+        assert end
+        if line[1] == b"100":
+            continue
+        length = re.search(rb"\r\nContent-Length: ([0-9]+)", head)
+        assert length, head
+        assert len(said) >= int(length[1])
+        said = said[int(length[1]) :]
+        found.append(int(line[1]))
+    return found
+
+
+def ask(port: int, request: bytes, step: int) -> list[int]:
+    """Send in pieces of `step` bytes, say that this was all, and read until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for begin in range(0, len(request), step):
+            client.sendall(request[begin : begin + step])
+        client.shutdown(socket.SHUT_WR)
+        said = b""
+        while part := client.recv(65536):
+            said += part
+        return statuses_of(said)
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(CASES) >= 200
+    assert len({(case.section, case.request) for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_whole_and_byte_by_byte(port: int, case: Case) -> None:
+    assert ask(port, case.request, len(case.request)) == list(case.statuses)
+    assert ask(port, case.request, 1) == list(case.statuses)
+    assert ask(port, GOOD, len(GOOD)) == [200]
+
+
+def test_cut_at_every_position(port: int) -> None:
+    """What was begun is refused or passed over; only what was whole is taken."""
+    seen = set()
+    for case in CASES:
+        for end in range(len(case.request) if len(case.request) <= SHORT else 0):
+            begun = case.request[:end]
+            if begun in seen:
+                continue
+            seen.add(begun)
+            *before, last = ask(port, begun, SHORT) or [400]
+            assert tuple(before) == case.statuses[: len(before)], begun
+            assert last in (400, case.statuses[len(before)]), begun
+            assert [*before, last].count(200) <= begun.count(BODY), begun
+    assert ask(port, GOOD, len(GOOD)) == [200]
