@@ -139,9 +139,10 @@ class PluginRunner:
         self.ask_to_stop()
         if self._plugin.limits_itself:
             self._close(deadline)  # what runs ends with it
-        for thread in [self._launcher, *self._threads()]:
-            if thread.ident is not None:
-                thread.join(max(0.0, deadline - time.monotonic()))
+        if self._launcher.ident is not None:
+            self._launcher.join(max(0.0, deadline - time.monotonic()))
+        for thread in self._threads():  # only now: the launcher may have started some meanwhile
+            thread.join(max(0.0, deadline - time.monotonic()))
         if self._launcher.is_alive() or any(thread.is_alive() for thread in self._threads()):
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
