@@ -9,6 +9,7 @@ import click
 
 from incm_webhook import __version__
 from incm_webhook.cli_dead import dead, replay
+from incm_webhook.cli_doctor import doctor
 from incm_webhook.cli_inbox import inbox
 from incm_webhook.cli_message import send, sign, verify
 from incm_webhook.cli_simulate import simulate
@@ -113,6 +114,7 @@ def version() -> int:
 commands.add_command(send)
 commands.add_command(sign)
 commands.add_command(verify)
+commands.add_command(doctor)
 commands.add_command(simulate)
 commands.add_command(inbox)
 commands.add_command(dead)

@@ -1,0 +1,110 @@
+"""The command that says why a signature does not fit."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from incm_webhook.cli_message import read_body, read_secret
+from incm_webhook.errors import EXIT_FAILED
+
+if TYPE_CHECKING:
+    from incm_webhook.doctor import Key
+
+
+@click.command(short_help="Say why a signature does not fit a body.")
+@click.option(
+    "--signature",
+    default="",
+    metavar="TEXT",
+    help="The value of X-Signature; without it: the request had none.",
+)
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="Configuration file with the secrets.  [env: INCM_WEBHOOK_CONFIG]",
+)
+@click.option(
+    "--secret-file",
+    "secret_files",
+    multiple=True,
+    metavar="FILE",
+    help="File that holds the expected secret; those after the first are others to try.",
+)
+@click.option(
+    "--endpoint", metavar="PATH", help="Endpoint that got the body; without it: any may have."
+)
+@click.option(
+    "--file",
+    metavar="FILE|-",
+    default="-",
+    help="File that holds the body; - reads standard input.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(
+    *,
+    signature: str,
+    config: str | None,
+    secret_files: tuple[str, ...],
+    endpoint: str | None,
+    file: str,
+    as_json: bool,
+) -> int:
+    """Say why a signature does not fit a body, and what to do.
+
+    The secrets are those of the configuration, or of --secret-file. None is printed. Exit status:
+    0 the signature is right or the reason was found, 1 it was not found.
+    """
+    from incm_webhook.doctor import diagnose
+
+    if secret_files and (config or endpoint):
+        raise click.UsageError("--secret-file excludes --config and --endpoint")
+    keys = _given_keys(secret_files) if secret_files else _configured_keys(config, endpoint)
+    diagnosis = diagnose(read_body(file), signature, keys)
+    if as_json:
+        shown = {
+            "valid": diagnosis.valid,
+            "found": diagnosis.found,
+            "causes": diagnosis.causes,
+            "advice": diagnosis.advice,
+        }
+        click.echo(json.dumps(shown, ensure_ascii=False))
+    elif diagnosis.valid:
+        click.echo("the signature is right")
+    else:
+        for cause in diagnosis.causes:
+            click.echo(f"why: {cause}")
+        for advice in diagnosis.advice:
+            click.echo(f"what to do: {advice}")
+    return 0 if diagnosis.found else EXIT_FAILED
+
+
+def _given_keys(files: tuple[str, ...]) -> "list[Key]":
+    from incm_webhook.doctor import Key
+    from incm_webhook.secrets import Secret
+
+    return [
+        Key(f"the secret in {file}", Secret(read_secret(file)), number == 0)
+        for number, file in enumerate(files)
+    ]
+
+
+def _configured_keys(config: str | None, endpoint: str | None) -> "list[Key]":
+    import os
+    from pathlib import Path
+
+    from incm_webhook.config import load_settings
+    from incm_webhook.doctor import Key
+
+    settings = load_settings({"config": config}, os.environ, Path.cwd())
+    paths = [one.path for one in settings.endpoint]
+    if endpoint is not None and endpoint not in paths:
+        raise click.UsageError(f"no endpoint has the path {endpoint}: there is {', '.join(paths)}")
+    keys = [
+        Key(f"secret {number} of {one.path}", secret, endpoint in (None, one.path))
+        for one in settings.endpoint
+        for number, secret in enumerate(one.secrets, 1)
+    ]
+    if not keys:
+        raise click.UsageError("the endpoints are unsigned: there is no secret to try")
+    return keys
