@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -52,11 +52,22 @@ class Diagnosis:
     advice: tuple[str, ...]
 
 
+_UNEXPLAINED = Diagnosis(
+    valid=False,
+    found=False,
+    causes=("the signature fits none of the secrets, nor any usual change of the body",),
+    advice=(
+        "compare the secret token with the one in InCloud Manager, and the body with what was "
+        "sent: a proxy may rewrite it",
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Variant:
     """A value changed in a way that happens; unchanged when there is no cause."""
 
-    value: bytes
+    value: bytes = field(repr=False)  # perhaps a secret
     cause: str = ""
     advice: str = ""
 
@@ -99,15 +110,7 @@ def diagnose(body: bytes, signature: str | None, keys: Sequence[Key]) -> Diagnos
                 causes=tuple(one.cause for one in parts),
                 advice=tuple(dict.fromkeys(one.advice for one in parts)),
             )
-    return Diagnosis(
-        valid=False,
-        found=False,
-        causes=("the signature fits none of the secrets, nor any usual change of the body",),
-        advice=(
-            "compare the secret token with the one in InCloud Manager, and the body with what was "
-            "sent: a proxy may rewrite it",
-        ),
-    )
+    return _UNEXPLAINED
 
 
 def _found(cause: str, advice: str) -> Diagnosis:
@@ -145,7 +148,7 @@ def _read_signature(text: str) -> _Variant | None:
             unusual.append("the URL-safe alphabet of Base64")
         digits = standard.rstrip("=")
         if len(standard) % 4:
-            unusual.append("no padding")
+            unusual.append("another padding")
         try:
             mac = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
         except (binascii.Error, ValueError):

@@ -54,7 +54,7 @@ MAC = base64.b64decode(sign(b'{"a": 98}', SECRET))
         (MAC.hex().upper(), "hexadecimal"),
         ("sha256=" + MAC.hex(), "sha256="),
         ("sha256=" + base64.b64encode(MAC).decode(), "sha256="),
-        (base64.b64encode(MAC).decode().rstrip("="), "no padding"),
+        (base64.b64encode(MAC).decode().rstrip("="), "another padding"),
         (base64.b64encode(MAC).decode() + " ", "blanks"),
     ],
 )
@@ -106,6 +106,7 @@ ALERT = json.loads(BODY)
     [
         (b"[1] x", b"[1] x\n", "without the line end"),
         (b"[1] x\n", b"[1] x", "line end (LF)"),
+        (b"[1] x\r\n", b"[1] x", "line end (CR LF)"),
         (b"[1] x", b"\xef\xbb\xbf[1] x", "without the byte order mark"),
         (b"\xef\xbb\xbf" + BODY, BODY, "with a byte order mark"),
         (b"[1,\n2] x", b"[1,\r\n2] x", "LF for CR LF"),
