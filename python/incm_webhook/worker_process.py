@@ -80,9 +80,10 @@ class WorkerProcess:
         self._resident_at_ready: int | None = None
         self._started = threading.Event()
         self._ended = threading.Event()
-        threading.Thread(
+        self._thread = threading.Thread(
             target=self._live, args=(theirs,), name=f"{spec.name}-process", daemon=True
-        ).start()
+        )
+        self._thread.start()
         self._started.wait()
 
     @property
@@ -200,7 +201,7 @@ class WorkerProcess:
                 self._ended.wait(max(0.0, deadline - time.monotonic()))
         finally:
             self.kill(WorkerLost, "was told to end")
-            self._ended.wait(_EXIT_S)
+            self._thread.join(_EXIT_S)  # it has also told its end then
 
     def kill(self, others: type[WorkerError], ending: str) -> None:
         """Kill it and its process group; of several reasons the first one counts.
