@@ -420,3 +420,17 @@ def test_a_failure_among_brief_calls_is_its_own(start: Start) -> None:
     settled = receiver.wait_settled(200)
     assert sorted(one[1] for one in settled if one[0] == "retry") == list(range(7, 201, 7))
     assert len({one[1] for one in settled}) == 200
+
+
+def test_a_plugin_goes_on_when_handlers_that_all_hung_return(start: Start) -> None:
+    hang = threading.Event()
+
+    def hanging(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id <= 2:
+            hang.wait(DEADLINE_S)
+
+    receiver = start(hanging, concurrency=1, timeout=0.05)
+    receiver.offer(*(FakeDelivery(number, "hanging") for number in (1, 2, 3)))
+    receiver.wait_settled(2)
+    hang.set()
+    assert receiver.wait_settled(3)[2][:2] == ("delivered", 3)
