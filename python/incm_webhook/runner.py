@@ -66,7 +66,8 @@ class PluginRunner:
     Whatever the plugin does (fail, hang, exit) stays with it: other plugins have their own runner,
     and the answers to the sender need none.
 
-    Threads: start(), expire(), ask_to_stop() and stop() from one thread; the workers are its own.
+    Threads: start(), expire(), ask_to_stop() and stop() from one at a time; the workers are its
+    own.
     """
 
     def __init__(self, receiver: Deliveries, plugin: LoadedPlugin, rng: random.Random) -> None:
@@ -91,6 +92,11 @@ class PluginRunner:
         self._launcher = threading.Thread(
             target=self._launch, name=f"{plugin.name}-setup", daemon=True
         )
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self._plugin.name
 
     def start(self) -> None:
         """Set the plugin up and start its workers, in a thread of their own."""
