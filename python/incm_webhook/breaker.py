@@ -78,10 +78,12 @@ class Breaker:
 
     def failed(self, alert_id: int) -> float:
         """Note a failed attempt at this alert; the pause in seconds when that opened it, else 0."""
+        if self._threshold == 0:
+            return 0.0
         with self._lock:
             if self._openings == 0:
                 self._failed.add(alert_id)
-                if self._threshold == 0 or len(self._failed) < self._threshold:
+                if len(self._failed) < self._threshold:
                     return 0.0
             elif not self._probing:
                 return 0.0  # it began before the breaker opened

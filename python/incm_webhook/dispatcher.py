@@ -1,7 +1,9 @@
 """Runs all plugins side by side, and watches over their time-outs."""
 
+import logging
 import random
 import threading
+import time
 from collections.abc import Sequence
 
 from incm_webhook.deliveries import Deliveries
@@ -9,6 +11,10 @@ from incm_webhook.handler import LoadedPlugin
 from incm_webhook.runner import PluginRunner
 
 __all__ = ["Dispatcher"]
+
+_LAST_WORD_S = 0.3  # for a runner to say at its deadline what still runs
+
+_log = logging.getLogger("incm_webhook.dispatcher")
 
 
 class Dispatcher:
@@ -37,10 +43,30 @@ class Dispatcher:
         self._watchdog.join()
         for runner in self._runners:
             runner.ask_to_stop()
-        stopped = [runner.stop(deadline) for runner in self._runners]
+        stops = [_Stop(runner, deadline) for runner in self._runners]
+        stopped = [stop.wait(deadline + _LAST_WORD_S) for stop in stops]
         return all(stopped)
 
     def _watch(self) -> None:
         while not self._stopping.wait(min(1.0, self._period_s)):
             for runner in self._runners:
                 runner.expire()
+
+
+class _Stop:
+    """The stop of one runner, in a thread of its own: what a plugin closes may hang as well."""
+
+    def __init__(self, runner: PluginRunner, deadline: float) -> None:
+        self._runner = runner
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, args=(deadline,), daemon=True)
+        self._thread.start()
+
+    def wait(self, deadline: float) -> bool:
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            _log.warning("plugin %s: its close hangs; it is left behind", self._runner.name)
+        return self._stopped
+
+    def _run(self, deadline: float) -> None:
+        self._stopped = self._runner.stop(deadline)

@@ -66,7 +66,8 @@ class PluginRunner:
     Whatever the plugin does (fail, hang, exit) stays with it: other plugins have their own runner,
     and the answers to the sender need none.
 
-    Threads: start(), expire(), ask_to_stop() and stop() from one thread; the workers are its own.
+    Threads: start(), expire(), ask_to_stop() and stop() from one at a time; the workers are its
+    own.
     """
 
     def __init__(self, receiver: Deliveries, plugin: LoadedPlugin, rng: random.Random) -> None:
@@ -82,14 +83,20 @@ class PluginRunner:
         self._breaker = Breaker(self._settings.breaker, self._settings.retry, rng, time.monotonic)
         self._settlements = Settlements(receiver, plugin, self._breaker, rng)
         self._nudge = threading.Event()  # an attempt ended, or a stop is asked for
-        self._state = threading.Lock()  # guards the four below
+        self._state = threading.Lock()  # guards the five below
         self._attempts: set[_Attempt] = set()
         self._workers: set[threading.Thread] = set()
+        self._active = 0  # workers that do not hang
         self._hanging = 0
         self._mean_s = 0.0
         self._launcher = threading.Thread(
             target=self._launch, name=f"{plugin.name}-setup", daemon=True
         )
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self._plugin.name
 
     def start(self) -> None:
         """Set the plugin up and start its workers, in a thread of their own."""
@@ -110,19 +117,20 @@ class PluginRunner:
             late = [a for a in self._attempts if a.duration > limit and a.claim()]
             for attempt in late:
                 self._attempts.discard(attempt)
+            spare = max(0, self._settings.concurrency - self._hanging)
             self._hanging += len(late)
-            replace = self._hanging <= self._settings.concurrency
+            self._active -= len(late)
+            self._spawn(min(spare, len(late)))
+            hanging, active = self._hanging, self._active
         for attempt in late:
             self._fail(attempt, TimeoutError(f"no result within {limit:g} s"))
             self._return(attempt.rest)
-            if replace:
-                self._spawn()
-            else:
-                _log.error(
-                    "plugin %s: %d handlers hang; it gets no more alerts until one returns",
-                    self._plugin.name,
-                    self._hanging,
-                )
+        if late and active == 0:
+            _log.error(
+                "plugin %s: %d handlers hang; it gets no more alerts until one returns",
+                self._plugin.name,
+                hanging,
+            )
 
     def ask_to_stop(self) -> None:
         """Let no worker begin anything new."""
@@ -165,8 +173,8 @@ class PluginRunner:
             if self._stopping.wait(delay(self._settings.retry, attempt, self._rng)):
                 return
             attempt += 1
-        for _ in range(self._settings.concurrency):
-            self._spawn()
+        with self._state:
+            self._spawn(self._settings.concurrency)
 
     def _guarded(self, step: str, action: Callable[[], object]) -> bool:
         try:
@@ -176,10 +184,12 @@ class PluginRunner:
             return False
         return True
 
-    def _spawn(self) -> None:
-        with self._state:
+    def _spawn(self, count: int) -> None:
+        """Start workers; the caller holds _state."""
+        for _ in range(count):
             thread = threading.Thread(target=self._work, name=self._plugin.name, daemon=True)
             self._workers.add(thread)
+            self._active += 1
             thread.start()
 
     def _work(self) -> None:
@@ -257,11 +267,11 @@ class PluginRunner:
         return max(1, self._rate.room(wanted))
 
     def _run_all(self, burst: Burst) -> bool:
-        """Handle and settle; False when the watchdog has given this worker up."""
+        """Handle and settle; False when this worker was given up and is not needed any more."""
         try:
             while burst:
                 if not self._run(burst.popleft(), burst):
-                    return False
+                    return self._come_back()
                 if self._stopping.is_set() or self._breaker.is_open:
                     self._return(burst)
                     break
@@ -269,7 +279,16 @@ class PluginRunner:
             self._settlements.flush()
         return True
 
+    def _come_back(self) -> bool:
+        """Say whether a worker whose handler hung, and returned, has a place to fill."""
+        with self._state:
+            self._hanging -= 1
+            needed = self._active < self._settings.concurrency
+            self._active += needed
+            return needed
+
     def _run(self, deliveries: list[Delivery], rest: Burst) -> bool:
+        """Handle and settle one call; False when the watchdog has settled it."""
         attempt = _Attempt(deliveries, rest)
         with self._state:
             self._attempts.add(attempt)
@@ -279,8 +298,6 @@ class PluginRunner:
         except BaseException as error:  # whatever a plugin raises stays with it
             failure = error
         if not attempt.claim():
-            with self._state:
-                self._hanging -= 1
             return False
         duration = attempt.duration
         with self._state:

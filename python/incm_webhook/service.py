@@ -20,6 +20,7 @@ from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.handler import LoadedPlugin
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 
+_CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
 _LOOK_S = 0.5  # how soon a failed disk is noticed
 
 _log = logging.getLogger("incm_webhook.service")
@@ -177,7 +178,7 @@ def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings])
 
 
 def _stop(receiver: Receiver, dispatcher: Dispatcher, grace_s: float) -> int:
-    deadline = time.monotonic() + grace_s
+    deadline = time.monotonic() + grace_s - min(_CLOSING_S, grace_s / 10)
     _log.info("stopping")
     receiver.stop_listening(grace_s / 2)
     finished = dispatcher.stop(deadline)

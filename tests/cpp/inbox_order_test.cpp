@@ -52,6 +52,54 @@ TEST_F(InboxOrderTest, RetryHoldsBackItsOwnDeviceOnly) {
     EXPECT_EQ(take_ids(), Ids{2});
 }
 
+TEST_F(InboxOrderTest, RetriedByHandWaitsForWhatIsUnderWay) {
+    open_by_device();
+    arrive(1, "x");
+    arrive(2, "x");
+    arrive(3, "x");
+    ASSERT_EQ(take_ids(), Ids{1});
+    settle(1, Outcome::kDead);
+    flush();
+    ASSERT_EQ(take_ids(), Ids{2});
+    ASSERT_EQ(inbox_->change(ByHand::kRetry, {{"a", 1}}).value(), 1);
+    EXPECT_EQ(take_ids(), Ids{}) << "two at once of a device";
+    settle(2, Outcome::kRetry, 0);
+    flush();
+    EXPECT_EQ(take_ids(), Ids{1});
+    settle(1, Outcome::kDelivered);
+    flush();
+    EXPECT_EQ(take_ids(), Ids{2});
+    inbox_->give_back("a", {2});
+    EXPECT_EQ(take_ids(), Ids{2});
+    settle(2, Outcome::kDelivered);
+    flush();
+    EXPECT_EQ(take_ids(), Ids{3});
+}
+
+TEST_F(InboxOrderTest, ReplayedOnesGoOneAfterTheOther) {
+    open_by_device();
+    for (std::uint64_t number = 1; number <= 3; ++number) {
+        arrive(number, "x");
+    }
+    for (std::int64_t id = 1; id <= 3; ++id) {
+        ASSERT_EQ(take_ids(), Ids{id});
+        settle(id, Outcome::kDelivered);
+        flush();
+    }
+    // The later one is due first, and is found first.
+    ASSERT_EQ(inbox_->change(ByHand::kRedeliver, {{"a", 3}}).value(), 1);
+    clock_.pass(1);
+    ASSERT_EQ(inbox_->change(ByHand::kRedeliver, {{"a", 1}, {"a", 2}}).value(), 2);
+    Ids seen;
+    for (Ids taken = take_ids(); !taken.empty(); taken = take_ids()) {
+        ASSERT_EQ(taken.size(), 1U) << "two at once of a device";
+        seen.push_back(taken.front());
+        settle(taken.front(), Outcome::kDelivered);
+        flush();
+    }
+    EXPECT_EQ(seen.size(), 3U);
+}
+
 TEST_F(InboxOrderTest, RetryHoldsBackItsDeviceOverARestart) {
     open_by_device();
     arrive(1, "x");

@@ -54,7 +54,7 @@ class ReceiverTest : public ::testing::Test {
         config.listen = {"127.0.0.1", 0};
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
         config.inbox_path = folder_ + "/inbox.db";
-        config.endpoints = {{"/webhook", {kSecret}}, {"/open", {}}};
+        config.endpoints = {{"/webhook", {kSecret}}, {"/open", {}}, {"/processed", {}, 20'000}};
         config.routes = {{"all", {}}, {"reboots", {.types = {"reboot"}}}};
         config.max_body_bytes = max_body_bytes;
         config.header_timeout_ms = config.body_timeout_ms = timeout_ms;
@@ -388,6 +388,17 @@ TEST_F(ReceiverTest, APortInUseIsAClearError) {
     ASSERT_FALSE(started.ok());
     EXPECT_EQ(started.error().code, ErrorCode::kCannotListen);
     EXPECT_NE(started.error().text.find("127.0.0.1:" + std::to_string(port())), std::string::npos);
+}
+
+TEST_F(ReceiverTest, AStopAnswersThoseWhoWaitForPlugins) {
+    start();
+    RawClient client(port());
+    client.send(post(kBody, "Content-Type: application/json\r\n", "/processed"));
+    while (receiver_->inbox().counts().value().open == 0) {
+        std::this_thread::yield();
+    }
+    receiver_->stop_listening(0);
+    expect_problem(client.receive(), 500, "not-processed");
 }
 
 TEST_F(ReceiverTest, StopsUnderLoadWithoutHalfAnswers) {

@@ -420,3 +420,64 @@ def test_a_failure_among_brief_calls_is_its_own(start: Start) -> None:
     settled = receiver.wait_settled(200)
     assert sorted(one[1] for one in settled if one[0] == "retry") == list(range(7, 201, 7))
     assert len({one[1] for one in settled}) == 200
+
+
+def test_a_plugin_goes_on_when_handlers_that_all_hung_return(start: Start) -> None:
+    hang = threading.Event()
+
+    def hanging(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id <= 2:
+            hang.wait(DEADLINE_S)
+
+    receiver = start(hanging, concurrency=1, timeout=0.05)
+    receiver.offer(*(FakeDelivery(number, "hanging") for number in (1, 2, 3)))
+    receiver.wait_settled(2)
+    hang.set()
+    assert receiver.wait_settled(3)[2][:2] == ("delivered", 3)
+
+
+def dispatcher_of(receiver: FakeReceiver, *plugins: Any, **settings: Any) -> Dispatcher:
+    loaded = [
+        registry.load_object(one, PluginSettings(use="x", name=one.__name__, **settings))
+        for one in plugins
+    ]
+    dispatcher = Dispatcher(receiver, loaded)  # type: ignore[arg-type]
+    dispatcher.start()
+    return dispatcher
+
+
+def test_a_plugin_whose_close_hangs_does_not_hold_the_stop_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    let_go, closed = threading.Event(), threading.Event()
+
+    class Stuck:
+        def handle(self, alert: Alert) -> None:
+            pass
+
+        def close(self) -> None:
+            let_go.wait(DEADLINE_S)
+
+    class Good(Stuck):
+        def close(self) -> None:
+            closed.set()
+
+    dispatcher = dispatcher_of(FakeReceiver(), Stuck, Good)
+    assert not dispatcher.stop(time.monotonic() + 0.5)
+    assert "Stuck: its close hangs" in caplog.text
+    assert closed.wait(DEADLINE_S)
+    let_go.set()
+
+
+def test_a_coroutine_that_blocks_its_loop_does_not_hold_the_stop_up() -> None:
+    let_go = threading.Event()
+
+    async def stubborn(alert: Alert) -> None:
+        let_go.wait(DEADLINE_S)
+
+    receiver = FakeReceiver()
+    dispatcher = dispatcher_of(receiver, stubborn, concurrency=1, timeout=0.05)
+    receiver.offer(FakeDelivery(1, "stubborn"))
+    receiver.wait_settled(1)
+    assert not dispatcher.stop(time.monotonic() + 0.5)
+    let_go.set()

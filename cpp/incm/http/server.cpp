@@ -142,10 +142,15 @@ std::uint16_t Server::port() const {
     return impl_->server->port();
 }
 
-void Server::stop(std::int64_t grace_ms) {
+void Server::drain(std::int64_t grace_ms) {
     if (!impl_->server) return;
     impl_->server->stop();
     impl_->activity.wait_idle(grace_ms);
+}
+
+void Server::stop(std::int64_t grace_ms) {
+    if (!impl_->server) return;
+    drain(grace_ms);
     impl_->server->stopAll(/*abortCurrent=*/true);
     impl_->pool.joinAll();
     impl_->server.reset();

@@ -46,8 +46,10 @@ class Server {
     /// The bound port.
     [[nodiscard]] std::uint16_t port() const;
 
-    /// Stop taking connections, wait up to grace_ms until no request is being answered, then close
-    /// all connections and join all threads. Idempotent.
+    /// Stop taking connections, and wait up to grace_ms until no request is being answered.
+    void drain(std::int64_t grace_ms);
+
+    /// drain(), then close all connections and join all threads. Idempotent.
     void stop(std::int64_t grace_ms);
 
  private:

@@ -24,13 +24,24 @@ bool DeliveryQueue::admit(std::int64_t alert_id, std::int64_t attempts, const st
         return true;
     }
     if (attempts > 0) {
-        return lanes_.admit_retry(device, alert_id);
+        if (!lanes_.admit_retry(device, alert_id)) {
+            return false;
+        }
+        retried_.push_back(alert_id);
+        return true;
     }
     if (!lanes_.admit_fresh(device, alert_id)) {
         return false;
     }
     selected_.push_back(alert_id);
     return true;
+}
+
+void DeliveryQueue::note_waiting(std::int64_t alert_id, const std::string& device) {
+    const std::lock_guard lock(mutex_);
+    if (by_device_ && !device.empty() && lanes_.admit_retry(device, alert_id)) {
+        lanes_.rest(alert_id);
+    }
 }
 
 void DeliveryQueue::mark(std::span<const Delivery> picked, std::span<const Delivery> left,
@@ -81,7 +92,11 @@ void DeliveryQueue::release(std::int64_t alert_id, bool over) {
     {
         const std::lock_guard lock(mutex_);
         released_.push_back(alert_id);
-        another = over && lanes_.leave(alert_id);
+        if (over) {
+            another = lanes_.leave(alert_id);
+        } else {
+            lanes_.rest(alert_id);
+        }
     }
     if (another) {
         arrived(false);
@@ -99,6 +114,8 @@ void DeliveryQueue::put_back(std::int64_t alert_id) {
     if (fresh) {
         lanes_.withdraw(alert_id);
         offer_again(alert_id);
+    } else {
+        lanes_.rest(alert_id);
     }
 }
 
@@ -121,6 +138,12 @@ void DeliveryQueue::offer_again(std::int64_t alert_id) {
 /// moved the cursor past it.
 void DeliveryQueue::end_selection() {
     selecting_ = false;
+    for (const std::int64_t alert_id : retried_) {
+        if (!flights_.contains(alert_id)) {
+            lanes_.rest(alert_id);
+        }
+    }
+    retried_.clear();
     if (rewound_) {
         rewind_locked(*rewound_);
         rewound_.reset();

@@ -51,6 +51,9 @@ class DeliveryQueue {
     /// row up to cursor was looked at.
     void mark(std::span<const Delivery> picked, std::span<const Delivery> left, std::int64_t cursor,
               std::int64_t lease_id);
+    /// A row found at the start, which nobody takes yet, that may hold back its device's later
+    /// ones.
+    void note_waiting(std::int64_t alert_id, const std::string& device);
     /// The selection failed: nothing of it counts.
     void cancel(const Start& start);
 
@@ -101,6 +104,7 @@ class DeliveryQueue {
     std::vector<std::int64_t> released_;
     DeviceLanes lanes_;                   ///< empty unless by_device_
     std::vector<std::int64_t> selected_;  ///< fresh ones that the selection under way admitted
+    std::vector<std::int64_t> retried_;   ///< others that it admitted
     std::int64_t cursor_ = 0;
     bool selecting_ = false;
     std::optional<std::int64_t> rewound_;  ///< to be offered again after the selection under way

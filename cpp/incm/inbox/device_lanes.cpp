@@ -13,7 +13,11 @@ bool DeviceLanes::admit_retry(const std::string& device, std::int64_t alert_id) 
             ready_.erase(lane.held.front());
         }
     }
-    return *lane.open.begin() == alert_id;
+    if (lane.going || *lane.open.begin() != alert_id) {
+        return false;
+    }
+    lane.going = alert_id;
+    return true;
 }
 
 bool DeviceLanes::admit_fresh(const std::string& device, std::int64_t alert_id) {
@@ -24,6 +28,7 @@ bool DeviceLanes::admit_fresh(const std::string& device, std::int64_t alert_id) 
         return false;
     }
     lane.open.insert(alert_id);
+    lane.going = alert_id;
     open_[alert_id] = &entry;
     return true;
 }
@@ -35,10 +40,24 @@ std::vector<std::int64_t> DeviceLanes::next(std::size_t limit) {
         ready_.erase(ready_.begin());
         entry->second.held.pop_front();
         entry->second.open.insert(alert_id);
+        entry->second.going = alert_id;
         open_[alert_id] = entry;
         alert_ids.push_back(alert_id);
     }
     return alert_ids;
+}
+
+void DeviceLanes::rest(std::int64_t alert_id) {
+    const auto found = open_.find(alert_id);
+    if (found != open_.end()) {
+        rest(found->second->second, alert_id);
+    }
+}
+
+void DeviceLanes::rest(Lane& lane, std::int64_t alert_id) {
+    if (lane.going == alert_id) {
+        lane.going.reset();
+    }
 }
 
 void DeviceLanes::withdraw(std::int64_t alert_id) {
@@ -49,6 +68,7 @@ void DeviceLanes::withdraw(std::int64_t alert_id) {
     Entry& entry = *found->second;
     open_.erase(found);
     entry.second.open.erase(alert_id);
+    rest(entry.second, alert_id);
     entry.second.held.push_front(alert_id);
     settle(entry);
 }
@@ -61,6 +81,7 @@ bool DeviceLanes::leave(std::int64_t alert_id) {
     Entry& entry = *found->second;
     open_.erase(found);
     entry.second.open.erase(alert_id);
+    rest(entry.second, alert_id);
     const bool waited = !entry.second.held.empty() || !entry.second.open.empty();
     settle(entry);
     return waited;

@@ -21,13 +21,16 @@ namespace incm::inbox {
 /// Source:  contract section 3, `order = "device"`.
 class DeviceLanes {
  public:
-    /// A delivery that was attempted before wants to go: true for the oldest one of its lane.
+    /// A delivery that was attempted before wants to go: true for the oldest one of its lane, when
+    /// no other one of it is under way.
     [[nodiscard]] bool admit_retry(const std::string& device, std::int64_t alert_id);
     /// A delivery never attempted wants to go: true occupies the lane, false holds it behind those
     /// that came first. Called with rising numbers for each device.
     [[nodiscard]] bool admit_fresh(const std::string& device, std::int64_t alert_id);
     /// Up to `limit` held deliveries whose turn has come, oldest first; they occupy their lanes.
     [[nodiscard]] std::vector<std::int64_t> next(std::size_t limit);
+    /// An admitted delivery that was attempted before does not go now, or waits for a retry.
+    void rest(std::int64_t alert_id);
     /// An admitted delivery does not go after all: it is the next one of its lane again.
     void withdraw(std::int64_t alert_id);
     /// An admitted delivery is over. True when another one of its lane can go now.
@@ -39,9 +42,12 @@ class DeviceLanes {
     struct Lane {
         std::set<std::int64_t> open;    ///< under way or waiting for a retry
         std::deque<std::int64_t> held;  ///< rising
+        /// The one of `open` under way; a person may ask for an older one again meanwhile.
+        std::optional<std::int64_t> going;
     };
     using Entry = std::pair<const std::string, Lane>;
 
+    void rest(Lane& lane, std::int64_t alert_id);
     void settle(Entry& entry);
 
     std::unordered_map<std::string, Lane> lanes_;

@@ -214,6 +214,10 @@ base::Result<Progress> Inbox::wait_processed(std::int64_t alert_id, std::int64_t
     }
 }
 
+void Inbox::end_waits() {
+    impl_->watches.close();
+}
+
 base::Status Inbox::quarantine(Rejected rejected) {
     if (impl_->has_no_room()) {
         return disk_low();

@@ -51,6 +51,9 @@ class Inbox {
     [[nodiscard]] base::Result<Progress> wait_processed(std::int64_t alert_id,
                                                         std::int64_t timeout_ms);
 
+    /// Make every wait_processed() return now, and every later one return at once.
+    void end_waits();
+
     /// Keep an authentic body that is no alert. Bounded: the oldest go when there are more than
     /// kMaxRejected or more than kMaxRejectedBytes. Blocks and fails like append().
     [[nodiscard]] base::Status quarantine(Rejected rejected);

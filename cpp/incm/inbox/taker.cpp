@@ -120,10 +120,11 @@ void Taker::prepare(DeliveryQueue& queue) {
         return;
     }
     const std::lock_guard lock(selecting_);
-    reader_->offer_waiting(
-        queue.id(), [&](std::int64_t alert_id, std::int64_t attempts, const std::string& device) {
-            return queue.admit(alert_id, attempts, device);
-        });
+    reader_->offer_waiting(queue.id(),
+                           [&](std::int64_t alert_id, std::int64_t, const std::string& device) {
+                               queue.note_waiting(alert_id, device);
+                               return false;
+                           });
 }
 
 Taker::Selection Taker::select(DeliveryQueue& queue, std::size_t max_items) {

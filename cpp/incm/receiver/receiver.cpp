@@ -16,6 +16,7 @@ using base::ErrorCode;
 
 // Health checks and one scraper; more would only cost threads.
 constexpr int kAdminConnections = 16;
+constexpr std::int64_t kLastAnswersMs = 500;
 
 std::vector<inbox::PluginOptions> plugins_of(const std::vector<ingest::Route>& routes) {
     std::vector<inbox::PluginOptions> plugins;
@@ -129,7 +130,11 @@ void Receiver::set_endpoints(const std::vector<ingest::Endpoint>& endpoints) {
 
 void Receiver::stop_listening(std::int64_t grace_ms) {
     ready_ = false;
-    if (server_) server_->stop(grace_ms);
+    if (!server_) return;
+    server_->drain(grace_ms);
+    // Whoever waits for plugins gets an answer now: nothing else would end that wait soon.
+    inbox_->end_waits();
+    server_->stop(kLastAnswersMs);
 }
 
 void Receiver::stop() {
