@@ -161,18 +161,21 @@ def connect(where: Where, *, filters: bool = False) -> AdminClient:
     Raises:
         ConfigError: the configuration is wrong.
         InboxError: nothing answers, and the file cannot be opened.
-        click.ClickException: the server cannot be reached, though something may listen.
+        click.ClickException: the server cannot be reached, though something may listen; or the
+            configuration names another inbox than the server has, and no flag names the server.
     """
     settings = _settings(where)
     address = settings.server.admin
-    named = where.inbox or os.environ.get("INCM_WEBHOOK_INBOX")
-    if address is not None:
-        online = _online(address)
-        if online is not None:
-            if not named or _has(online, settings.inbox.path):
-                return online
-            online.close()
-    return _offline(settings, filters=filters)
+    online = None if address is None else _online(address)
+    if online is None:
+        return _offline(settings, filters=filters, another=False)
+    if where.inbox or os.environ.get("INCM_WEBHOOK_INBOX"):
+        if _inbox_of(online) == settings.inbox.path.resolve():
+            return online
+        online.close()
+        return _offline(settings, filters=filters, another=True)
+    _check_whose(online, settings, where)
+    return online
 
 
 def _settings(where: Where) -> Settings:
@@ -193,13 +196,26 @@ def _online(address: str) -> AdminClient | None:
         raise click.ClickException(f"cannot reach {address}: {printable(reason)}") from None
 
 
-def _has(online: AdminClient, path: Path) -> bool:
-    """Whether the server at this address has this very inbox open."""
-    served = Path(online.get("stats")["file"]["path"])
-    return served == path.resolve()
+def _inbox_of(online: AdminClient) -> Path:
+    return Path(online.get("stats")["file"]["path"])
 
 
-def _offline(settings: Settings, *, filters: bool) -> AdminClient:
+def _check_whose(online: AdminClient, settings: Settings, where: Where) -> None:
+    """See to it that a server found by its default address alone is the one that was meant."""
+    if where.admin or os.environ.get("INCM_WEBHOOK_ADMIN"):
+        return
+    address, served = settings.server.admin, _inbox_of(online)
+    if settings.source is None:
+        click.echo(f"incm-webhook: the server at {address} has the inbox {served}", err=True)
+    elif served != settings.inbox.path.resolve():
+        online.close()
+        raise click.ClickException(
+            f"the server at {address} has the inbox {served}, but {settings.source} names "
+            f"{settings.inbox.path}: name the one that you mean with --admin or --inbox"
+        )
+
+
+def _offline(settings: Settings, *, filters: bool, another: bool) -> AdminClient:
     from incm_webhook.offline import open_offline
 
     def warn(sentence: str) -> None:
@@ -212,5 +228,6 @@ def _offline(settings: Settings, *, filters: bool) -> AdminClient:
         inbox = open_offline(settings, filters=filters, warn=warn)
     except InboxError as error:
         raise InboxError(f"{nobody}, and {error} (--admin and --inbox name others)") from None
-    warn(f"no server runs: using the inbox file {path} itself")
+    nobody = f"the server at {admin} has another inbox" if another else "no server runs"
+    warn(f"{nobody}: using the inbox file {path} itself")
     return AdminClient(inbox, str(path), offline=True)

@@ -54,6 +54,18 @@ TEST_F(InboxFileTest, NewFileIsCompleteAndMarked) {
               std::vector<std::string>{"16"});
 }
 
+TEST_F(InboxFileTest, IsNotForEveryUserOfTheMachine) {
+    const mode_t before = umask(0);
+    open();
+    append(alert(1));
+    umask(before);
+    for (const char* suffix : {"", "-wal"}) {
+        struct stat facts {};
+        ASSERT_EQ(stat((path() + suffix).c_str(), &facts), 0) << suffix;
+        EXPECT_EQ(facts.st_mode & 0777, 0640U) << suffix;
+    }
+}
+
 TEST_F(InboxFileTest, ReopenKeepsEverything) {
     open();
     append_range(1, 3);

@@ -2,6 +2,10 @@
 
 #include "inbox_support.h"
 
+#include "incm/inbox/database_file.h"
+#include "incm/inbox/recovery.h"
+#include "incm/inbox/tables.h"
+
 namespace incm::inbox::test {
 namespace {
 
@@ -82,6 +86,24 @@ TEST_F(InboxUpkeepTest, PrunesMoreThanOneStepHolds) {
     clock_.pass(kDayMs + 1);
     EXPECT_EQ(inbox_->tidy(), 450);
     EXPECT_EQ(counts().alerts, 0);
+}
+
+TEST_F(InboxUpkeepTest, StepsOfLargeAlertsAreShorter) {
+    open_keeping(kDayMs);
+    for (std::uint64_t number = 1; number <= 10; ++number) {
+        NewAlert large = alert(number);
+        large.text.assign(1024 * 1024, ' ');
+        append(std::move(large));
+    }
+    close();
+    clock_.pass(kDayMs + 1);
+    const auto database = open_writer(path(), log_);
+    Tables tables(*database);
+    tables.begin(stored_clock_ms(*database) + kDayMs + 1);
+    const Tables::Pruned step = tables.prune(0, kDayMs);
+    tables.rollback();
+    EXPECT_EQ(step.pruned, 2);
+    EXPECT_TRUE(step.more);
 }
 
 TEST_F(InboxUpkeepTest, NothingIsPrunedWithoutARetention) {

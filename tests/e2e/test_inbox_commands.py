@@ -348,14 +348,39 @@ def test_a_locked_inbox_without_an_answer_is_explained(
     assert err.count("\n") == 1
 
 
+def test_the_server_of_another_configuration_is_not_touched(
+    command: Command, receiver: Receiver, tmp_path: Path
+) -> None:
+    address = admin(receiver)[1]
+    (tmp_path / "mine.toml").write_text(
+        f'[server]\nadmin = "{address}"\n[inbox]\nurl = "sqlite:mine.db"\n'
+    )
+    for arguments in (("inbox", "list"), ("replay", "--since", "1h"), ("dead", "list")):
+        status, out, err = command(*arguments, "--config", "mine.toml")
+        assert (status, out) == (1, "")
+        assert f"has the inbox {tmp_path}/inbox.db" in err
+        assert f"names {tmp_path}/mine.db" in err
+        assert err.count("\n") == 1
+    assert not (tmp_path / "mine.db").exists()
+    assert "changed by hand" not in receiver.output()
+
+
+def test_a_replay_is_in_the_log_of_the_server(command: Command, receiver: Receiver) -> None:
+    settled(command, *admin(receiver))
+    assert command("replay", "--since", "1h", *admin(receiver))[0] == 0
+    assert "deliveries were changed by hand: /api/v1/replay" in receiver.output()
+
+
 def test_a_named_inbox_that_the_server_does_not_have_is_opened(
     command: Command, receiver: Receiver, serve: Serve
 ) -> None:
     other = serve("log", folder="other")
     other.send(make_alert("sim_switch"))
     other.stop()
-    out = command("inbox", "list", "--json", "--inbox", "other/inbox.db", *admin(receiver))[1]
+    place = ("--inbox", "other/inbox.db", *admin(receiver))
+    _, out, err = command("inbox", "list", "--json", *place)
     assert [one["type"] for one in rows(out)] == ["sim_switch"]
+    assert "has another inbox: using the inbox file" in err
     out = command("inbox", "list", "--json", "--inbox", "inbox.db", *admin(receiver))[1]
     assert len(rows(out)) == 2
 

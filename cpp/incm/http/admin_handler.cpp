@@ -30,6 +30,7 @@ struct Admin {
     const ingest::Counters& counters;
     const std::atomic<bool>& ready;
     const std::string bound_host;
+    base::LogSink& log;
 
     void handle(HTTPServerRequest& request, HTTPServerResponse& response) const {
         const std::string_view path = path_of(request.getURI());
@@ -77,6 +78,11 @@ struct Admin {
             response.setKeepAlive(false);  // nobody reads the body that may follow
         }
         const ApiReply reply = api.call(call);
+        if (call.method == "POST" && reply.status == 200) {
+            log.write(base::LogLevel::kInfo,
+                      "deliveries were changed by hand: " + base::printable(path_of(call.target)) +
+                          " " + base::printable(reply.body));
+        }
         if (!reply.allow.empty()) response.set("Allow", reply.allow);
         if (reply.status == 503) response.set("Retry-After", "10");
         send(response, reply.status, reply.content_type, reply.body);
@@ -87,7 +93,7 @@ struct Admin {
 
 Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, const ingest::Counters& counters,
                     const std::atomic<bool>& ready, std::string bound_host, base::LogSink& log) {
-    return [admin = Admin{inbox, api, counters, ready, std::move(bound_host)}, &log](
+    return [admin = Admin{inbox, api, counters, ready, std::move(bound_host), log}, &log](
                HTTPServerRequest& request, HTTPServerResponse& response) {
         try {
             admin.handle(request, response);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -131,9 +132,11 @@ base::Status Server::start() {
             new Factory(impl_->answer, impl_->activity), impl_->pool, socket, params_of(options));
         impl_->server->start();
     } catch (const Poco::Exception& error) {
+        const std::string reason =
+            error.code() > 0 ? std::strerror(error.code()) : error.displayText();
         return base::Error{base::ErrorCode::kCannotListen, "cannot listen on " + options.host +
                                                                ":" + std::to_string(options.port) +
-                                                               ": " + error.displayText()};
+                                                               ": " + reason};
     }
     return base::success();
 }

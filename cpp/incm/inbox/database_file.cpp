@@ -114,6 +114,15 @@ void create(const std::string& path) {
     const std::string unfinished = path + ".new";
     remove_unfinished(unfinished);
     {
+        // SQLite gives its log the rights of the file. Bodies are not for every user of the
+        // machine.
+        const Descriptor file(unfinished, O_WRONLY | O_CREAT | O_EXCL);
+        if (file.get() < 0 || fchmod(file.get(), 0640) != 0) {
+            fail(base::ErrorCode::kInboxUnusable,
+                 "cannot create the inbox " + path + ": " + reason());
+        }
+    }
+    {
         Database database(unfinished, Access::kCreate);
         database.set_pragma("application_id", std::to_string(kApplicationId));
         database.set_pragma("journal_mode", "WAL", "wal");

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxErrorBytes = 2000;
 constexpr std::size_t kIdBytes = 8;
-constexpr std::int64_t kPruneRows = 200;  ///< about 2 ms of a slow machine
+constexpr std::int64_t kPruneRows = 200;               ///< about 2 ms of a slow machine
+constexpr std::int64_t kPruneBytes = 2 * 1024 * 1024;  ///< the same, of large texts
 
 /// Cut in front of a whole UTF-8 character, so that the rest is still a text.
 std::string_view cut(std::string_view text) {
@@ -73,7 +74,7 @@ Tables::Tables(Database& database)
       delete_lease_(database, "DELETE FROM lease WHERE id = ?1"),
       find_old_(database,
                 "SELECT id, stored_at_ms, EXISTS(SELECT 1 FROM plugin p CROSS JOIN delivery d"
-                "  ON d.plugin_id = p.id AND d.alert_id = a.id)"
+                "  ON d.plugin_id = p.id AND d.alert_id = a.id), length(text)"
                 " FROM alert a WHERE id > ?1 ORDER BY id LIMIT ?2"),
       delete_attempts_(database, "DELETE FROM attempt WHERE alert_id = ?1"),
       delete_alert_(database, "DELETE FROM alert WHERE id = ?1"),
@@ -238,9 +239,11 @@ Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
     {
         Rows rows = find_old_.query(cursor, kPruneRows);
         std::int64_t seen = 0;
-        while (rows.next() && rows.integer(1) < now_ms_ - retention_ms) {
+        std::int64_t bytes = 0;
+        while (!result.more && rows.next() && rows.integer(1) < now_ms_ - retention_ms) {
             result.cursor = rows.integer(0);
-            result.more = ++seen == kPruneRows;
+            bytes += rows.integer(3);
+            result.more = ++seen == kPruneRows || bytes >= kPruneBytes;
             if (rows.integer(2) == 0) {
                 delivered.push_back(result.cursor);
             }
