@@ -2,6 +2,8 @@
 
 import sys
 
+from pydantic import BaseModel
+
 from incm_webhook import Alert, Context, plugin
 
 
@@ -39,7 +41,11 @@ def line_of(alert: Alert, ctx: Context) -> str:
     return _escaped("  ".join(part for part in parts if part))
 
 
-@plugin("log")
+class LogConfig(BaseModel):
+    """Nothing to set."""
+
+
+@plugin("log", config=LogConfig)
 def on_alert(alert: Alert, ctx: Context) -> None:
     """Print each alert as one line on standard output."""
     encoding = sys.stdout.encoding or "utf-8"

@@ -37,6 +37,11 @@ def _warnings(settings: Settings) -> Iterator[str]:
         )
     for endpoint in settings.endpoint:
         yield from _of_endpoint(endpoint)
+        if endpoint.ack == "processed" and not settings.plugin:
+            yield (
+                f'endpoint {endpoint.path}: ack = "processed" waits for plugins, and there is '
+                "none: every alert is answered 200 once it is stored"
+            )
     if not settings.plugin:
         yield (
             "no plugin is configured: alerts are stored, and handed to nobody; "
@@ -45,6 +50,11 @@ def _warnings(settings: Settings) -> Iterator[str]:
     paths = {endpoint.path for endpoint in settings.endpoint}
     for plugin in settings.plugin:
         yield from _of_filters(plugin, paths)
+        if "memory" in plugin.model_fields_set and plugin.isolation != "process":
+            yield (
+                f"plugin {plugin.name}: memory limits a process, and this plugin has none: add "
+                'isolation = "process", or leave memory out'
+            )
 
 
 def _of_endpoint(endpoint: EndpointSettings) -> Iterator[str]:

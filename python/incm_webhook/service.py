@@ -97,6 +97,20 @@ def load_plugin(spec: PluginSettings, base: Path) -> LoadedPlugin:
     return registry.load(spec, base)
 
 
+def check_ready_file(path: Path | None) -> None:
+    """See that the ready file can be written, before anything is served.
+
+    Raises:
+        ConfigError: its folder is not there or not writable, or it is a folder itself.
+    """
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise ConfigError(f"--ready-file {path}: there is no folder {path.parent}: make it")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"--ready-file {path}: it cannot be written there: name another file")
+
+
 def write_ready_file(path: Path, receiver: Receiver, endpoint: str) -> None:
     """Say where the server listens: a JSON object, whole or not at all."""
     admin = receiver.admin_address
@@ -122,12 +136,14 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         failed.
 
     Raises:
+        ConfigError: the ready file cannot be written.
         PluginError: a plugin cannot be loaded.
         InboxError, ListenError: the receiver cannot start.
 
     Threads: the main thread, since it installs signal handlers.
     Source: contract section 2.
     """
+    check_ready_file(settings.server.ready_file)
     plugins = [load_plugin(one, settings.base) for one in settings.plugin]
     receiver = Receiver(
         listen=settings.server.listen,

@@ -131,8 +131,20 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         status, said = serve_once("--listen", address, *SIGNED, folder=tmp_path)
+        assert status == 3
+        assert said.count(address) == 1
+        assert "Address already in use" in said
+        status, said = serve_once("--admin", address, *SIGNED, folder=tmp_path)
     assert status == 3
-    assert address in said
+    assert "--admin names another address" in said
+
+
+def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+    for place in ("./nowhere/ready.json", "."):
+        status, said = serve_once(*SIGNED, "--ready-file", place, folder=tmp_path)
+        assert status == 2
+        assert "--ready-file" in said
+        assert not (tmp_path / "inbox.db").exists()
 
 
 def test_a_read_only_inbox_folder(tmp_path: Path) -> None:

@@ -49,3 +49,11 @@ def test_a_filter_that_can_match_nothing_is_warned_about(workdir: Path, write: W
     one, two = load(workdir)
     assert '"disconected" is no known alert type; did you mean "disconnected"?' in one
     assert 'there is no endpoint "/other"' in two
+
+
+def test_settings_that_do_nothing_are_warned_about(workdir: Path, write: Write) -> None:
+    write("incm-webhook.toml", SIGNED + "[[plugin]]\nuse = 'log'\nmemory = '64MiB'\n")
+    (one,) = load(workdir)
+    assert 'add isolation = "process"' in one
+    write("incm-webhook.toml", SIGNED + "ack = 'processed'\n")
+    assert any("waits for plugins, and there is none" in one for one in load(workdir))

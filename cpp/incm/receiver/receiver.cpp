@@ -96,7 +96,11 @@ base::Status Receiver::listen() {
                             .max_connections = kAdminConnections,
                             .guard = guard(/*counted=*/false)},
         http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host, log_));
-    return admin_->start();
+    base::Status started = admin_->start();
+    if (started.ok()) return started;
+    return Error{started.error().code, started.error().text +
+                                           " (the admin listener: --admin names another address, "
+                                           "--admin off leaves it out)"};
 }
 
 /// counted: the counters tell about the alerts' listener alone.
