@@ -44,6 +44,8 @@ const char* class_name(ErrorCode code) {
         case ErrorCode::kVersionNotSupported:
         case ErrorCode::kExpectationFailed:
         case ErrorCode::kWrongContentType:
+        case ErrorCode::kTooManyRequests:
+        case ErrorCode::kBusy:
         case ErrorCode::kNotProcessed:
         case ErrorCode::kInternal:
             break;

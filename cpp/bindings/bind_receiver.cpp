@@ -4,10 +4,12 @@
 #include <vector>
 
 #include "bind_alert.h"
+#include "bind_clients.h"
 #include "bind_signature.h"
 #include "bindings.h"
 #include <pybind11/stl.h>
 
+#include "incm/base/clock.h"
 #include "incm/receiver/receiver.h"
 
 namespace incm::bindings {
@@ -21,13 +23,6 @@ struct DeliveryView {
     inbox::Delivery delivery;
     std::shared_ptr<model::Alert> alert;
 };
-
-std::int64_t milliseconds(double seconds) {
-    if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e9) {
-        throw py::value_error("a time in seconds must be between 0 and 1e9");
-    }
-    return std::llround(seconds * 1000);
-}
 
 /// A receiver and the log that it needs for as long as it lives.
 class ReceiverView {
@@ -95,20 +90,20 @@ class ReceiverView {
     receiver::Receiver receiver_;
 };
 
-std::unique_ptr<ReceiverView> make_receiver(
-    const std::string& listen, const std::optional<std::string>& admin, std::string inbox_path,
-    std::vector<ingest::Endpoint> endpoints, std::vector<ingest::Route> routes,
-    std::size_t max_body_bytes, int max_connections, double header_timeout, double body_timeout,
-    double retention, std::int64_t reserve_bytes) {
+std::unique_ptr<ReceiverView> make_receiver(const std::string& listen,
+                                            const std::optional<std::string>& admin,
+                                            std::string inbox_path,
+                                            std::vector<ingest::Endpoint> endpoints,
+                                            std::vector<ingest::Route> routes, ClientRules clients,
+                                            double retention, std::int64_t reserve_bytes) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .admin = std::nullopt,
                             .inbox_path = std::move(inbox_path),
                             .endpoints = std::move(endpoints),
                             .routes = std::move(routes),
-                            .max_body_bytes = max_body_bytes,
-                            .max_connections = max_connections,
-                            .header_timeout_ms = milliseconds(header_timeout),
-                            .body_timeout_ms = milliseconds(body_timeout),
+                            .rules = std::move(clients.rules),
+                            .limits = clients.limits,
+                            .tls = std::move(clients.tls),
                             .retention_ms = milliseconds(retention),
                             .reserve_bytes = reserve_bytes};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
@@ -160,12 +155,18 @@ Source:  contract section 3.)")
              "Whether the filter wants this alert of the endpoint with this path.");
     py::class_<ingest::Endpoint>(
         module, "Endpoint", "A path that takes alerts: with secrets, or unsigned (no secrets).")
-        .def(py::init([](std::string path, const py::sequence& secrets, double ack_timeout) {
-                 return ingest::Endpoint{std::move(path), secrets_from(secrets),
-                                         milliseconds(ack_timeout)};
+        .def(py::init([](std::string path, const py::sequence& secrets, double ack_timeout,
+                         std::pair<double, double> rate) {
+                 return ingest::Endpoint{
+                     std::move(path),
+                     secrets_from(secrets),
+                     milliseconds(ack_timeout),
+                     {.count = rate.first, .per_ms = milliseconds(rate.second)}};
              }),
              py::arg("path"), py::arg("secrets"), py::arg("ack_timeout") = 0.0,
-             "ack_timeout: seconds for which an answer waits until every plugin is done; 0: none.")
+             py::arg("rate") = std::pair(0.0, 1.0),
+             "ack_timeout: seconds for which an answer waits until every plugin is done; 0: none. "
+             "rate: at most so many alerts in so many seconds; (0, 1): any number.")
         .def_readonly("path", &ingest::Endpoint::path)
         .def_property_readonly("unsigned",
                                [](const ingest::Endpoint& self) { return self.secrets.empty(); });
@@ -219,12 +220,10 @@ Threads: any; every call that can block releases the GIL, and no thread of the c
 Source:  architecture section 1.)")
         .def(py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
              py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
-             py::arg("max_body_bytes") = 1024 * 1024, py::arg("max_connections") = 256,
-             py::arg("header_timeout") = 10.0, py::arg("body_timeout") = 30.0,
-             py::arg("retention") = 0.0, py::arg("reserve_bytes") = 0,
-             "listen and admin are HOST:PORT, inbox is a file's path; time-outs and retention in "
-             "seconds, retention 0 for "
-             "ever. Errors: ConfigError for an address.")
+             py::arg("clients") = ClientRules(), py::arg("retention") = 0.0,
+             py::arg("reserve_bytes") = 0,
+             "listen and admin are HOST:PORT, inbox is a file's path; clients is about the alerts' "
+             "listener; retention in seconds, 0 for ever. Errors: ConfigError for an address.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "
              "stays open.")
@@ -276,6 +275,18 @@ Source:  architecture section 1.)")
             WithoutGil(), py::arg("endpoints"),
             "Replace the endpoints for requests from now on. Errors: ConfigError; the old ones "
             "stay.")
+        .def(
+            "reload_tls", [](ReceiverView& self) { value_or_throw(self.native().reload_tls()); },
+            WithoutGil(),
+            "Read certificate and key again, for connections from now on. Errors: ConfigError; "
+            "the old ones stay.")
+        .def_property_readonly(
+            "beat_age",
+            [](ReceiverView& self) {
+                return static_cast<double>(base::now().steady_ms - self.native().beat_ms()) / 1e3;
+            },
+            "Seconds since the thread that watches the clients was seen; under a second when all "
+            "is well. Valid after start().")
         .def_property_readonly(
             "failed", [](ReceiverView& self) { return self.native().inbox().failed(); },
             "Whether the disk failed to write: nothing is taken any more, and the process should "

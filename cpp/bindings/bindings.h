@@ -13,6 +13,7 @@ namespace py = pybind11;
 void bind_errors(py::module_& module);
 void bind_alert(py::module_& module);
 void bind_signature(py::module_& module);
+void bind_clients(py::module_& module);
 void bind_receiver(py::module_& module);
 void bind_offline(py::module_& module);
 

@@ -152,7 +152,11 @@ class Endpoint:
     """A path that takes alerts: with secrets, or unsigned (no secrets)."""
 
     def __init__(
-        self, path: str, secrets: Sequence[str | bytes], ack_timeout: float = 0.0
+        self,
+        path: str,
+        secrets: Sequence[str | bytes],
+        ack_timeout: float = 0.0,
+        rate: tuple[float, float] = (0.0, 1.0),
     ) -> None: ...
     @property
     def path(self) -> str: ...
@@ -189,6 +193,36 @@ class Delivery:
     def endpoint(self) -> str: ...
 
 @final
+class TlsFiles:
+    """The PEM files of a TLS listener."""
+
+    def __init__(
+        self, *, certificate: str, private_key: str, client_ca: str | None = None
+    ) -> None: ...
+    def certificate_end(self) -> int: ...
+
+@final
+class ClientRules:
+    """What clients of the alerts' listener may do."""
+
+    def __init__(
+        self,
+        *,
+        max_body_bytes: int = 1048576,
+        header_timeout: float = 10.0,
+        body_timeout: float = 30.0,
+        send_timeout: float = 10.0,
+        keep_alive: float = 15.0,
+        workers: int = 256,
+        max_connections: int = 16384,
+        max_connections_per_address: int = 1000,
+        allow: Sequence[str] = (),
+        proxies: Sequence[str] = (),
+        proxy_protocol: bool = False,
+        tls: TlsFiles | None = None,
+    ) -> None: ...
+
+@final
 class Receiver:
     """The listening server, the inbox behind it and the deliveries that wait."""
 
@@ -200,10 +234,7 @@ class Receiver:
         inbox: str,
         endpoints: Sequence[Endpoint],
         routes: Sequence[Route],
-        max_body_bytes: int = 1048576,
-        max_connections: int = 256,
-        header_timeout: float = 10.0,
-        body_timeout: float = 30.0,
+        clients: ClientRules = ...,
         retention: float = 0.0,
         reserve_bytes: int = 0,
     ) -> None: ...
@@ -218,6 +249,9 @@ class Receiver:
     def dead(self, delivery: Delivery, error: str, duration: float) -> None: ...
     def give_back(self, deliveries: Sequence[Delivery]) -> None: ...
     def set_endpoints(self, endpoints: Sequence[Endpoint]) -> None: ...
+    def reload_tls(self) -> None: ...
+    @property
+    def beat_age(self) -> float: ...
     @property
     def failed(self) -> bool: ...
     def wake_takers(self) -> None: ...

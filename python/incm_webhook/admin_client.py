@@ -15,7 +15,7 @@ import click
 from incm_webhook.config import Settings, load_settings
 from incm_webhook.errors import InboxError
 from incm_webhook.log import printable
-from incm_webhook.settings import split_address
+from incm_webhook.settings_server import split_address
 
 TIMEOUT_S = 60.0
 Parameters = Sequence[tuple[str, str]]

@@ -4,12 +4,14 @@ import asyncio
 import inspect
 import json
 import os
+import time
 from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from incm_webhook.certificate import certificate_sentence
 from incm_webhook.config import PluginSettings, Settings, load_settings
 from incm_webhook.errors import EXIT_CANNOT_START, EXIT_PLUGIN, PluginError
 from incm_webhook.log import describe
@@ -38,6 +40,8 @@ def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
     click.echo(
         f"listens on {settings.server.listen}, admin on {settings.server.admin or 'nothing'}"
     )
+    if settings.server.tls is not None:
+        click.echo(f"certificate: {certificate_sentence(settings.server.tls, time.time())}")
     click.echo(f"inbox: {settings.inbox.path}")
     for endpoint in settings.endpoint:
         count = len(endpoint.secrets)

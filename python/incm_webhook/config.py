@@ -13,17 +13,16 @@ from incm_webhook.config_messages import Location
 from incm_webhook.errors import ConfigError
 from incm_webhook.secrets import Secret, is_readable_by_others, locate_secret_file, read_secret_file
 from incm_webhook.settings import (
-    NOT_YET,
     EndpointSettings,
     InboxSettings,
     PluginSettings,
     RetrySettings,
     SecretSource,
-    ServerSettings,
     Settings,
     default_plugin_name,
     inbox_path,
 )
+from incm_webhook.settings_server import ServerSettings
 
 __all__ = [
     "EndpointSettings",
@@ -39,9 +38,6 @@ __all__ = [
 DEFAULT_FILE = "incm-webhook.toml"
 _TABLES = ("server", "inbox")
 _LISTS = ("endpoint", "plugin")
-_LATER = {
-    ("server", "tls"): f"{NOT_YET}; put a proxy that speaks TLS in front",
-}
 # Where an override belongs: key of `overrides` -> (its place in the file, flag). Its environment
 # variable is INCM_WEBHOOK_ and the key in capitals.
 _OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -163,7 +159,7 @@ def _read(named: _Override | None, cwd: Path, environ: Mapping[str, str]) -> _Dr
 
 
 def _check_shape(draft: _Draft) -> None:
-    """Note tables that are no tables, and keys of later releases; drop both from the draft."""
+    """Note tables that are no tables, and drop them from the draft."""
     for name in _TABLES:
         if not isinstance(draft.raw.setdefault(name, {}), dict):
             draft.problems.append(f"{name}: is a table: write [{name}]")
@@ -173,10 +169,6 @@ def _check_shape(draft: _Draft) -> None:
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
             draft.problems.append(f"{name}: is a list of tables: write [[{name}]] above each")
             draft.raw[name] = []
-    for (table, key), sentence in _LATER.items():
-        if key in draft.raw[table]:
-            del draft.raw[table][key]
-            draft.problems.append(f"[{table}] {key}: {sentence}")
 
 
 def _merge_server(draft: _Draft, given: Mapping[str, _Override]) -> None:
@@ -187,6 +179,10 @@ def _merge_server(draft: _Draft, given: Mapping[str, _Override]) -> None:
     server, inbox = draft.raw["server"], draft.raw["inbox"]
     if isinstance(server.get("ready_file"), str):
         server["ready_file"] = _base_of(draft, "server", "ready_file") / server["ready_file"]
+    tls = server.get("tls")
+    for key, name in tls.items() if isinstance(tls, dict) else ():
+        if isinstance(name, str):
+            tls[key] = str(locate_secret_file(name, draft.base, draft.environ))
     if "url" not in inbox:
         state = draft.environ.get("STATE_DIRECTORY", "").split(":")[0]
         inbox["url"] = f"sqlite:{draft.base / state / 'inbox.db'}"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from incm_webhook import alert_types
 from incm_webhook.config_messages import nearest
-from incm_webhook.settings import EndpointSettings, PluginSettings, Settings, is_loopback
+from incm_webhook.settings import EndpointSettings, PluginSettings, Settings
+from incm_webhook.settings_server import is_loopback
 
 _WILD = frozenset("*?")
 
@@ -25,7 +26,7 @@ def warnings_of(settings: Settings) -> list[str]:
 
 def _warnings(settings: Settings) -> Iterator[str]:
     server = settings.server
-    if not is_loopback(server.listen):
+    if not is_loopback(server.listen) and server.tls is None:
         yield (
             f"listening on {server.listen} without TLS: alerts and their signatures cross the "
             "network in the clear; it wants TLS or a proxy in front"

@@ -13,12 +13,14 @@ from pathlib import Path
 from types import FrameType
 
 from incm_webhook import registry
-from incm_webhook._core import Endpoint, Filter, Receiver, Route
+from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
+from incm_webhook.certificate import certificate_warning, tls_files_of
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.handler import LoadedPlugin
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
+from incm_webhook.settings_server import ServerSettings
 
 _CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
 _LOOK_S = 0.5  # how soon a failed disk is noticed
@@ -66,9 +68,28 @@ def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
             one.path,
             [secret.reveal() for secret in one.secrets],
             one.ack_timeout if one.ack == "processed" else 0.0,
+            (0.0, 1.0) if one.rate is None else (one.rate.count, one.rate.period),
         )
         for one in settings
     ]
+
+
+def clients_of(settings: ServerSettings) -> ClientRules:
+    """Give the core what it must know of clients."""
+    return ClientRules(
+        max_body_bytes=settings.max_body,
+        header_timeout=settings.header_timeout,
+        body_timeout=settings.body_timeout,
+        send_timeout=settings.send_timeout,
+        keep_alive=settings.keep_alive,
+        workers=settings.workers,
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        allow=settings.allow,
+        proxies=settings.trusted_proxies,
+        proxy_protocol=settings.proxy_protocol,
+        tls=None if settings.tls is None else tls_files_of(settings.tls),
+    )
 
 
 def filter_of(settings: PluginSettings) -> Filter:
@@ -97,6 +118,11 @@ def load_plugin(spec: PluginSettings, base: Path) -> LoadedPlugin:
     return registry.load(spec, base)
 
 
+def scheme_of(settings: Settings) -> str:
+    """Say how alerts come: http or https."""
+    return "http" if settings.server.tls is None else "https"
+
+
 def check_ready_file(path: Path | None) -> None:
     """See that the ready file can be written, before anything is served.
 
@@ -111,11 +137,11 @@ def check_ready_file(path: Path | None) -> None:
         raise ConfigError(f"--ready-file {path}: it cannot be written there: name another file")
 
 
-def write_ready_file(path: Path, receiver: Receiver, endpoint: str) -> None:
+def write_ready_file(path: Path, receiver: Receiver, settings: Settings) -> None:
     """Say where the server listens: a JSON object, whole or not at all."""
     admin = receiver.admin_address
     ready = {
-        "url": f"http://{receiver.address}{endpoint}",
+        "url": f"{scheme_of(settings)}://{receiver.address}{settings.endpoint[0].path}",
         "admin_url": None if admin is None else f"http://{admin}",
         "pid": os.getpid(),
     }
@@ -154,10 +180,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
             Route(plugin.name, filter_of(plugin.settings), plugin.settings.order == "device")
             for plugin in plugins
         ],
-        max_body_bytes=settings.server.max_body,
-        max_connections=settings.server.max_connections,
-        header_timeout=settings.server.header_timeout,
-        body_timeout=settings.server.body_timeout,
+        clients=clients_of(settings.server),
         retention=settings.inbox.retention or 0.0,
         reserve_bytes=settings.inbox.reserve,
     )
@@ -167,9 +190,11 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     dispatcher.start()
     for one in settings.endpoint:
         signed = "unsigned" if one.unsigned else "signed"
-        _log.info("listening on http://%s%s (%s)", receiver.address, one.path, signed)
+        address = f"{scheme_of(settings)}://{receiver.address}{one.path}"
+        _log.info("listening on %s (%s)", address, signed)
+    _warn_of_certificate(running=settings)
     if settings.server.ready_file is not None:
-        write_ready_file(settings.server.ready_file, receiver, settings.endpoint[0].path)
+        write_ready_file(settings.server.ready_file, receiver, settings)
     signals.wait(lambda: _reload(receiver, settings, load), lambda: receiver.failed)
     failed = receiver.failed
     if failed:
@@ -178,19 +203,28 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
 
 
 def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:
-    """Take new endpoints and secrets; a broken configuration changes nothing."""
+    """Take new endpoints, secrets and certificates; a mistake changes nothing."""
     try:
         settings = load()
+        receiver.reload_tls()
         receiver.set_endpoints(endpoints_of(settings.endpoint))
     except ConfigError as error:
         _log.error("reload failed, everything stays as it was: %s", error)
         return
     for warning in settings.warnings:
         _log.warning(warning)
-    _log.info("reloaded endpoints and secrets")
+    _warn_of_certificate(running)
+    _log.info("reloaded endpoints, secrets and certificates")
     for table in ("server", "inbox", "plugin"):
         if getattr(settings, table) != getattr(running, table):
             _log.warning("the new [%s] settings count from the next start on", table)
+
+
+def _warn_of_certificate(running: Settings) -> None:
+    tls = running.server.tls
+    warning = certificate_warning(tls, time.time()) if tls is not None else None
+    if warning is not None:
+        _log.warning(warning)
 
 
 def _stop(receiver: Receiver, dispatcher: Dispatcher, grace_s: float) -> int:

@@ -1,14 +1,11 @@
 """The models of the configuration file: what each key may hold, and its default."""
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     PrivateAttr,
@@ -18,75 +15,26 @@ from pydantic import (
     model_validator,
 )
 
-from incm_webhook.durations import parse_duration, parse_size
 from incm_webhook.errors import ConfigError
 from incm_webhook.rate import Rate, parse_rate
 from incm_webhook.secrets import Secret
+from incm_webhook.settings_server import ServerSettings
+from incm_webhook.settings_types import (
+    Duration,
+    Numbers,
+    PositiveDuration,
+    Size,
+    Table,
+    Texts,
+    positive_duration,
+)
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _FORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
-NOT_YET = "is not available in this version"
-
-
-def _as_list(value: object) -> object:
-    """Take a single text or number for a list of one."""
-    return [value] if isinstance(value, (str, int)) and not isinstance(value, bool) else value
-
-
-def _positive_duration(value: object) -> float:
-    seconds = parse_duration(value)
-    if seconds <= 0:
-        raise ValueError("wants a duration longer than 0")
-    return seconds
 
 
 def _optional_duration(value: object) -> float | None:
-    return None if value is None or value == "off" else _positive_duration(value)
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Split HOST:PORT.
-
-    Args:
-        text: "127.0.0.1:8080", "localhost:0" or "[::1]:8080".
-
-    Returns:
-        The host without brackets, and the port, 0 to 65535 (0: any free one).
-
-    Raises:
-        ValueError: anything else; the text says what is wanted.
-    """
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ValueError(
-            f'wants HOST:PORT, an IPv6 address in brackets: "[::1]:8080", not {text!r}'
-        )
-    whole = colon and host and re.fullmatch(r"[0-9]{1,5}", port, re.ASCII)
-    if not whole or int(port) > 65535 or re.search(r"[\s/\[\]]", host):
-        raise ValueError(f'wants HOST:PORT such as "127.0.0.1:8080", not {text!r}')
-    return host, int(port)
-
-
-def is_loopback(address: str) -> bool:
-    """Say whether only this machine can reach HOST:PORT; of names, only localhost."""
-    host, _ = split_address(address)
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _address(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError('wants a text such as "127.0.0.1:8080"')  # noqa: TRY004 - pydantic's way
-    split_address(value)
-    return value
-
-
-def _optional_address(value: object) -> str | None:
-    return None if value is None or value in ("", "off") else _address(value)
+    return None if value is None or value == "off" else positive_duration(value)
 
 
 def inbox_path(url: str) -> Path:
@@ -127,31 +75,12 @@ def _inbox_url(value: object) -> str:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-PositiveDuration = Annotated[float, BeforeValidator(_positive_duration)]
-Size = Annotated[int, BeforeValidator(parse_size)]
-Texts = Annotated[tuple[Annotated[StrictStr, Field(min_length=1)], ...], BeforeValidator(_as_list)]
-Numbers = Annotated[tuple[StrictInt, ...], BeforeValidator(_as_list)]
+RateSetting = Annotated[
+    Rate | None, BeforeValidator(parse_rate), PlainSerializer(lambda rate: rate and str(rate))
+]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class ServerSettings(_Table):
-    """`[server]`: addresses and limits. Units: bytes, connections, seconds."""
-
-    listen: Annotated[str, BeforeValidator(_address)] = "127.0.0.1:8080"
-    admin: Annotated[str | None, BeforeValidator(_optional_address)] = "127.0.0.1:9464"
-    ready_file: Path | None = None
-    max_body: Annotated[Size, Field(ge=1024, le=64 * 1024**2)] = 1024**2
-    max_connections: Annotated[StrictInt, Field(ge=1, le=4096)] = 256
-    header_timeout: Annotated[PositiveDuration, Field(le=300)] = 10.0
-    body_timeout: Annotated[PositiveDuration, Field(le=3600)] = 30.0
-    grace: Annotated[Duration, Field(le=3600)] = 10.0
-
-
-class InboxSettings(_Table):
+class InboxSettings(Table):
     """`[inbox]`: where alerts are stored, how long, and how much disk is left free.
 
     After `load_settings` the URL's path is absolute. Units: seconds (None: for ever), bytes.
@@ -167,7 +96,7 @@ class InboxSettings(_Table):
         return inbox_path(self.url)
 
 
-class SecretSource(_Table):
+class SecretSource(Table):
     """One way to a secret: exactly one of the three."""
 
     inline: Secret | None = None
@@ -214,7 +143,7 @@ def _endpoint_path(value: object) -> str:
     return value
 
 
-class EndpointSettings(_Table):
+class EndpointSettings(Table):
     """`[[endpoint]]`: a path that takes alerts, with secrets or unsigned."""
 
     path: Annotated[str, BeforeValidator(_endpoint_path)] = "/webhook"
@@ -223,6 +152,7 @@ class EndpointSettings(_Table):
     unsigned: StrictBool = False
     ack: Literal["stored", "processed"] = "stored"
     ack_timeout: Annotated[PositiveDuration, Field(le=3600)] = 8.0
+    rate: RateSetting = None
     _secrets: tuple[Secret, ...] = PrivateAttr(default=())
     _exposed_files: tuple[Path, ...] = PrivateAttr(default=())
 
@@ -257,7 +187,7 @@ class EndpointSettings(_Table):
         return self
 
 
-class RetrySettings(_Table):
+class RetrySettings(Table):
     """`retry`: when a failed delivery is tried again. Units: seconds."""
 
     first: PositiveDuration = 1.0
@@ -280,7 +210,7 @@ def _plugin_name(value: object) -> str:
     return value
 
 
-class PluginSettings(_Table):
+class PluginSettings(Table):
     """`[[plugin]]`: which plugin, for which alerts, and how it is run. Units: seconds."""
 
     use: Annotated[StrictStr, Field(min_length=1)]
@@ -296,9 +226,7 @@ class PluginSettings(_Table):
     timeout: PositiveDuration = 30.0
     retry: RetrySettings = RetrySettings()
     concurrency: Annotated[StrictInt, Field(ge=1, le=256)] = 4
-    rate: Annotated[
-        Rate | None, BeforeValidator(parse_rate), PlainSerializer(lambda rate: rate and str(rate))
-    ] = None
+    rate: RateSetting = None
     breaker: Annotated[StrictInt, Field(ge=0, le=1000)] = 5
     order: Literal["none", "device"] = "none"
     isolation: Literal["thread", "process"] = "thread"
@@ -312,7 +240,7 @@ class PluginSettings(_Table):
         return data
 
 
-class Settings(_Table):
+class Settings(Table):
     """All settings. Threads: immutable; a reload makes a new one.
 
     Attributes:

@@ -56,8 +56,8 @@ class ReceiverTest : public ::testing::Test {
         config.inbox_path = folder_ + "/inbox.db";
         config.endpoints = {{"/webhook", {kSecret}}, {"/open", {}}, {"/processed", {}, 20'000}};
         config.routes = {{"all", {}}, {"reboots", {.types = {"reboot"}}}};
-        config.max_body_bytes = max_body_bytes;
-        config.header_timeout_ms = config.body_timeout_ms = timeout_ms;
+        config.rules.max_body_bytes = max_body_bytes;
+        config.rules.header_timeout_ms = config.rules.body_timeout_ms = timeout_ms;
         receiver_ = std::make_unique<incm::receiver::Receiver>(config, log_);
         const auto started = receiver_->start();
         ASSERT_TRUE(started.ok()) << started.error().text;
@@ -301,9 +301,9 @@ TEST_F(ReceiverTest, InvitesABodyThatItWillRead) {
     EXPECT_EQ(answer.status, 200);
     EXPECT_NE(answer.headers.find("Connection: Close\r\n"), std::string::npos);
     EXPECT_TRUE(invited.at_end());
-    const std::string head = "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n";
-    expect_problem(exchange(head + expect + "\r\n"), 404, "not-found");
-    expect_problem(exchange(head + "Expect: more\r\n\r\n"), 417, "expectation-failed");
+    const std::string head = "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 9";
+    expect_problem(exchange(head + "999999\r\n" + expect + "\r\n"), 413, "body-too-large");
+    expect_problem(exchange(head + "\r\nExpect: more\r\n\r\n"), 417, "expectation-failed");
 }
 
 TEST_F(ReceiverTest, SlowHeadsAndBodiesEndInTime) {
@@ -459,7 +459,7 @@ TEST(Problem, EveryErrorHasAStatus) {
         EXPECT_LT(problem.status, 600);
         slugs.insert(std::string(problem.slug));
     }
-    EXPECT_EQ(slugs.size(), 21U);
+    EXPECT_EQ(slugs.size(), 23U);
     EXPECT_EQ(incm::http::problem_json({ErrorCode::kInternal, "a secret path"}).find("secret"),
               std::string::npos);
 }

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "incm/http/chunk_decoder.h"
-#include "incm/http/guarded_socket.h"
+#include "incm/http/connection_rules.h"
 
 namespace {
 
@@ -287,7 +287,7 @@ TEST(HeadGuard, WhatItLetsThroughPocoReadsAlike) {
 }
 
 TEST(BodyTime, GrowsWithTheBytesUpToItsLimit) {
-    const incm::http::GuardSettings settings;
+    const incm::http::ConnectionRules settings;
     EXPECT_EQ(incm::http::body_time_ms(settings, 0), 10'000);
     EXPECT_EQ(incm::http::body_time_ms(settings, 5000), 15'000);
     EXPECT_EQ(incm::http::body_time_ms(settings, 1'000'000), 30'000);

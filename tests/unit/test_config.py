@@ -30,7 +30,8 @@ def test_defaults(workdir: Path) -> None:
     assert settings.server.listen == "127.0.0.1:8080"
     assert settings.server.admin == "127.0.0.1:9464"
     assert settings.server.max_body == 1024**2
-    assert settings.server.max_connections == 256
+    assert settings.server.workers == 256
+    assert settings.server.max_connections == 16384
     assert settings.server.header_timeout == 10
     assert settings.server.body_timeout == 30
     assert settings.server.grace == 10
@@ -190,7 +191,11 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
     ("text", "message"),
     [
         ("[server\n", "is not TOML"),
-        ('[server]\ntls = { certificate_file = "c" }\n', "tls: is not available in this version"),
+        ("[server]\ntls = { certificate_file = 'c' }\n", "tls.private_key_file is required"),
+        ("[server]\ntls = 'c'\n", "[server] tls: wants a table"),
+        ("[server]\nallow = ['10.0.0.0/33']\n", "wants addresses and networks"),
+        ("[server]\nproxy_protocol = true\n", "names no trusted_proxies"),
+        ("[[endpoint]]\nunsigned = true\nrate = 'fast'\n", "wants a rate such as"),
         ('[inbox]\nretention = "0s"\n', "retention: wants a duration longer than 0"),
         ('[inbox]\nretention = "on"\n', "retention: wants a duration such as"),
         ('[inbox]\nreserve = "half"\n', "reserve: wants a size such as"),
@@ -218,7 +223,7 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
         ("[[plugin]]\nuse = 'log'\nconfig = 3\n", "config: wants a table"),
         ("[[plugin]]\nuse = 'log'\npriority = ['1']\n", "priority[1]: wants a whole number"),
         ("[[plugin]]\nuse = 'log'\n[[plugin]]\nuse = 'log'\n", 'name "log" is taken'),
-        ("[server]\nmax_connections = 4097\n", "wants at most 4096"),
+        ("[server]\nworkers = 4097\n", "wants at most 4096"),
         ("[server]\nmax_connections = true\n", "wants a whole number"),
         ("[server]\nlisten = '127.0.0.1:70000'\n", "wants HOST:PORT"),
         ("[server]\nlisten = '::1:80'\n", "in brackets"),

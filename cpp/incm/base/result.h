@@ -16,7 +16,7 @@ enum class ErrorCode {
     kNotJson,              ///< the body is no JSON text
     kMissingSignature,     ///< the endpoint has a secret, the request no X-Signature
     kWrongSignature,       ///< X-Signature is malformed or fits no secret
-    kForbidden,            ///< an admin request that a foreign web page may have sent
+    kForbidden,            ///< from an address that may not send, or a foreign web page (admin)
     kNotFound,             ///< no endpoint has this path
     kMethodNotAllowed,     ///< the path exists, the method does not
     kTimeout,              ///< the request did not arrive in time
@@ -27,6 +27,8 @@ enum class ErrorCode {
     kVersionNotSupported,  ///< neither HTTP/1.1 nor HTTP/1.0
     kExpectationFailed,    ///< an Expect other than 100-continue
     kWrongContentType,     ///< an unsigned endpoint takes application/json only
+    kTooManyRequests,      ///< over the endpoint's rate
+    kBusy,                 ///< no connection, or no memory for the request, is free
     kInternal,             ///< a defect of this program
     kStoreFailed,          ///< the inbox could not commit; nothing was stored
     kDiskLow,              ///< too little free disk; nothing was stored

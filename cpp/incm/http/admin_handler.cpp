@@ -36,47 +36,40 @@ struct Admin {
         const std::string_view path = path_of(request.getURI());
         if (path.starts_with(kApiRoot)) return answer_call(request, response);
         if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
-            return send_problem(response, {ErrorCode::kNotFound, "no such page"}, false);
+            return send_problem(response, {ErrorCode::kNotFound, "no such page"});
         }
         if (request.getMethod() != "GET" && request.getMethod() != "HEAD") {
             response.set("Allow", "GET, HEAD");
-            return send_problem(
-                response, {ErrorCode::kMethodNotAllowed, "this page is read with GET"}, false);
+            return send_problem(response,
+                                {ErrorCode::kMethodNotAllowed, "this page is read with GET"});
         }
         if (path == "/healthz") return send(response, 200, kText, "ok\n");
         const base::Result<inbox::Counts> counts = inbox.counts();
-        if (!counts.ok()) return send_problem(response, counts.error(), true);
+        if (!counts.ok()) return send_problem(response, counts.error());
         if (path == "/metrics") {
             return send(response, 200, kMetricsType,
                         metrics_page(counters, counts.value(), inbox.disk()));
         }
         if (!ready.load()) {
-            return send_problem(response, {ErrorCode::kClosed, "stopping"}, true);
+            return send_problem(response, {ErrorCode::kClosed, "stopping"});
         }
         if (inbox.failed()) {
-            return send_problem(response, {ErrorCode::kStoreFailed, "failed"}, true);
+            return send_problem(response, {ErrorCode::kStoreFailed, "failed"});
         }
         if (inbox.disk().low) {
-            return send_problem(response, {ErrorCode::kDiskLow, "disk"}, true);
+            return send_problem(response, {ErrorCode::kDiskLow, "disk"});
         }
         send(response, 200, kText, "ready\n");
     }
 
     void answer_call(HTTPServerRequest& request, HTTPServerResponse& response) const {
         if (const auto foreign = refuse_browser(request, bound_host)) {
-            return send_problem(response, *foreign, false);
+            return send_problem(response, *foreign);
         }
         ApiRequest call{.method = request.getMethod(),
                         .target = request.getURI(),
                         .content_type = request.get("Content-Type", ""),
-                        .body = {}};
-        if (call.method == "POST") {
-            base::Result<std::string> body = read_body(request, kApiBodyBytes);
-            if (!body.ok()) return send_problem(response, body.error(), false);
-            call.body = std::move(body).value();
-        } else if (request.hasContentLength() || request.getChunkedTransferEncoding()) {
-            response.setKeepAlive(false);  // nobody reads the body that may follow
-        }
+                        .body = take_body(request)};
         const ApiReply reply = api.call(call);
         if (call.method == "POST" && reply.status == 200) {
             log.write(base::LogLevel::kInfo,

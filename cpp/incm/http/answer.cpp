@@ -18,12 +18,10 @@ void send(Poco::Net::HTTPServerResponse& response, int status, std::string_view 
     out.flush();
 }
 
-void send_problem(Poco::Net::HTTPServerResponse& response, const base::Error& error,
-                  bool body_was_read) {
+void send_problem(Poco::Net::HTTPServerResponse& response, const base::Error& error) {
     const Problem problem = problem_for(error.code);
     if (problem.status == 401) response.set("WWW-Authenticate", "X-Signature");
-    if (problem.status == 503) response.set("Retry-After", "10");
-    if (!body_was_read) response.setKeepAlive(false);
+    if (problem.status == 503 || problem.status == 429) response.set("Retry-After", "10");
     send(response, problem.status, "application/problem+json", problem_json(error));
 }
 

@@ -15,10 +15,8 @@ namespace incm::http {
 void send(Poco::Net::HTTPServerResponse& response, int status, std::string_view content_type,
           std::string_view body);
 
-/// Send the problem document of an error. When the body may not have been read whole, the
-/// connection ends after the answer.
-void send_problem(Poco::Net::HTTPServerResponse& response, const base::Error& error,
-                  bool body_was_read);
+/// Send the problem document of an error.
+void send_problem(Poco::Net::HTTPServerResponse& response, const base::Error& error);
 
 /// The path of the request's target, without query.
 [[nodiscard]] std::string_view path_of(std::string_view target);

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "incm/base/result.h"
+#include "incm/http/lobby.h"
+#include "incm/net/ip_address.h"
 
 namespace Poco::Net {
 class HTTPServerRequest;
@@ -15,43 +14,26 @@ class ServerSocket;
 
 namespace incm::http {
 
-/// Told of each request that the guard refused by itself: the error, and the peer's address.
-/// Called from many threads at once; must not throw.
-using Refused = std::function<void(const base::Error&, const std::string& peer)>;
-
-/// How long a connection may take. Units: milliseconds.
-struct GuardSettings {
-    std::int64_t header_timeout_ms = 10'000;  ///< from the first byte of a head to its last
-    std::int64_t body_timeout_ms = 30'000;    ///< for a whole body, at 1 KiB/s or more after 10 s
-    std::int64_t send_timeout_ms = 10'000;    ///< for a peer that takes nothing of an answer
-    Refused refused;
-};
-
-/// How long a body may take in all, in milliseconds, once so many of its bytes have arrived: 10 s,
-/// then 1 ms more for each byte, never more than settings allow.
-[[nodiscard]] std::int64_t body_time_ms(const GuardSettings& settings, std::size_t received);
-
-/// A listening socket for Poco's HTTPServer whose connections let only whole, strict heads pass.
+/// A listening socket for Poco's HTTPServer whose connections come out of a lobby.
 ///
-/// Shape:   what HeadGuard refuses is answered here with a problem document and the end of the
-///          connection. Poco sees one head at a time and never a byte of a body, which read_body()
-///          reads beside it; the next request waits until the body before was read whole.
-///          Closing throws away what the peer still sends, so that no reset eats the answer.
+/// Shape:   its poll() and accept are the lobby's wait() and next(), so Poco's acceptor thread is
+///          the one that watches all clients. Poco sees one whole, strict head at a time and never
+///          a byte of a body, which take_body() hands out beside it; a connection whose next
+///          request does not come at once goes back to the lobby.
+/// inherited: a listening socket to use instead of a new one; taken over.
 /// Threads: a connection is used by one thread at a time; only shutdown() may come from another.
-/// Source:  reliability.md, sections 1.3 to 1.5.
-[[nodiscard]] Poco::Net::ServerSocket guarded_listener(
-    std::shared_ptr<const GuardSettings> settings);
+[[nodiscard]] Poco::Net::ServerSocket guarded_listener(std::shared_ptr<Lobby> lobby,
+                                                       std::optional<int> inherited);
 
 /// Whether the client lets another request follow on the connection of this one.
 [[nodiscard]] bool keeps_alive(Poco::Net::HTTPServerRequest& request);
 
-/// Read a request's body whole, decoded; empty when the request has none.
-///
-/// Units:   at most max_bytes; memory is taken only for what has arrived.
-/// Errors:  kBodyTooLarge, kMalformedRequest (broken chunks), kTruncatedBody (the peer closed),
-///          kTimeout. The connection ends after the answer to any of them.
-/// Threads: the request's own, once.
-[[nodiscard]] base::Result<std::string> read_body(Poco::Net::HTTPServerRequest& request,
-                                                  std::size_t max_bytes);
+/// The request's body, whole and decoded; empty when it has none. Once for each request.
+[[nodiscard]] std::string take_body(Poco::Net::HTTPServerRequest& request);
+
+/// Whom the request is from: the client's address, or what a trusted proxy says it is, by the
+/// PROXY protocol or else by X-Forwarded-For.
+[[nodiscard]] net::IpAddress client_of(Poco::Net::HTTPServerRequest& request,
+                                       const ConnectionRules& rules);
 
 }  // namespace incm::http

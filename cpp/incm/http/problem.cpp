@@ -44,6 +44,10 @@ Problem problem_for(ErrorCode code) {
             return {505, "version-not-supported", "The version of HTTP is not spoken here"};
         case ErrorCode::kWrongContentType:
             return {415, "wrong-content-type", "The content type is not application/json"};
+        case ErrorCode::kTooManyRequests:
+            return {429, "too-many-requests", "The endpoint takes no more alerts now"};
+        case ErrorCode::kBusy:
+            return {503, "busy", "The receiver has too many clients at once"};
         case ErrorCode::kStoreFailed:
             return {503, "cannot-store", "The alert cannot be stored now"};
         case ErrorCode::kDiskLow:
@@ -83,6 +87,7 @@ std::string refusal_text(const base::Error& error, bool head_only) {
                           static_cast<HTTPResponse::HTTPStatus>(problem_for(error.code).status));
     response.setDate(Poco::Timestamp());
     response.setKeepAlive(false);
+    if (problem_for(error.code).status == 503) response.set("Retry-After", "10");
     response.setContentType("application/problem+json");
     response.setContentLength64(static_cast<Poco::Int64>(body.size()));
     std::ostringstream text;

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "incm/base/result.h"
-#include "incm/http/guarded_socket.h"
+#include "incm/http/connection_rules.h"
+#include "incm/http/lobby.h"
 
 namespace Poco::Net {
 class HTTPServerRequest;
@@ -17,12 +19,12 @@ namespace incm::http {
 
 /// What a listener needs to know.
 struct ServerOptions {
-    std::string host;        ///< name or address; "" is not allowed
-    std::uint16_t port = 0;  ///< 0 takes a free one
-    int max_connections =
-        256;  ///< served at once (a thread each); as many again may wait in a queue
-    int keep_alive_ms = 15'000;  ///< longest silence between two requests
-    GuardSettings guard;
+    std::string host;              ///< name or address; "" is not allowed
+    std::uint16_t port = 0;        ///< 0 takes a free one
+    std::optional<int> inherited;  ///< a listening socket to use instead; taken over
+    ConnectionRules rules;
+    LobbyLimits limits;
+    TlsSource tls;  ///< empty: plain TCP
 };
 
 /// Answers one request; may be called from many threads at once; must not throw.
@@ -46,13 +48,22 @@ class Server {
     /// The bound port.
     [[nodiscard]] std::uint16_t port() const;
 
-    /// Stop taking connections, and wait up to grace_ms until no request is being answered.
+    /// The listening socket, valid after start(); stays the server's.
+    [[nodiscard]] int descriptor() const;
+
+    /// When the thread that watches the clients was seen last, in steady milliseconds.
+    [[nodiscard]] std::int64_t beat_ms() const { return lobby().beat_ms(); }
+    [[nodiscard]] std::size_t open_connections() const { return lobby().open_connections(); }
+
+    /// Stop taking connections, and wait up to grace_ms until every request begun is answered.
     void drain(std::int64_t grace_ms);
 
     /// drain(), then close all connections and join all threads. Idempotent.
     void stop(std::int64_t grace_ms);
 
  private:
+    [[nodiscard]] const Lobby& lobby() const;
+
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

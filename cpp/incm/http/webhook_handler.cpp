@@ -26,33 +26,30 @@ using Poco::Net::HTTPServerResponse;
 class WebhookHandler {
  public:
     WebhookHandler(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
-                   std::size_t max_body_bytes)
-        : ingest_(ingest),
-          counters_(counters),
-          refusals_(refusals),
-          max_body_bytes_(max_body_bytes) {}
+                   const ConnectionRules& rules)
+        : ingest_(ingest), counters_(counters), refusals_(refusals), rules_(rules) {}
 
     void handle(HTTPServerRequest& request, HTTPServerResponse& response) const {
+        const net::IpAddress client = client_of(request, rules_);
+        if (!rules_.admits(client)) {
+            return refuse(client, response, {ErrorCode::kForbidden, "this address may not send"});
+        }
         const std::string_view path = path_of(request.getURI());
         if (!ingest_.knows(path)) {
-            return refuse(request, response, {ErrorCode::kNotFound, "no endpoint has this path"},
-                          false);
+            return refuse(client, response, {ErrorCode::kNotFound, "no endpoint has this path"});
         }
         if (request.getMethod() != "POST") {
             response.set("Allow", "POST");
-            return refuse(request, response,
-                          {ErrorCode::kMethodNotAllowed, "alerts are sent with POST"}, false);
+            return refuse(client, response,
+                          {ErrorCode::kMethodNotAllowed, "alerts are sent with POST"});
         }
-        base::Result<std::string> body = read_body(request, max_body_bytes_);
-        if (!body.ok()) return refuse(request, response, body.error(), false);
-
         ingest::Request content;
-        content.body = std::move(body).value();
+        content.body = take_body(request);
         if (request.has("X-Signature")) content.signature = request.get("X-Signature");
         content.content_type = request.get("Content-Type", "");
-        content.received_at_ms = base::now().wall_ms;
+        content.received_at = base::now();
         const base::Result<inbox::Stored> stored = ingest_.accept(path, std::move(content));
-        if (!stored.ok()) return refuse(request, response, stored.error(), true);
+        if (!stored.ok()) return refuse(client, response, stored.error());
         confirm(response, stored.value());
     }
 
@@ -65,25 +62,24 @@ class WebhookHandler {
         send(response, 200, "application/json", body);
     }
 
-    void refuse(HTTPServerRequest& request, HTTPServerResponse& response, const Error& error,
-                bool body_was_read) const {
+    void refuse(const net::IpAddress& client, HTTPServerResponse& response,
+                const Error& error) const {
         counters_.count_refused(error.code);
-        refusals_.note(error, request.clientAddress().toString(), base::now().steady_ms);
-        send_problem(response, error, body_was_read);
+        refusals_.note(error, client.text(), base::now().steady_ms);
+        send_problem(response, error);
     }
 
     ingest::Ingest& ingest_;
     ingest::Counters& counters_;
     RefusalLog& refusals_;
-    const std::size_t max_body_bytes_;
+    const ConnectionRules rules_;
 };
 
 }  // namespace
 
 Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
-                      base::LogSink& log, std::size_t max_body_bytes) {
-    const auto handler =
-        std::make_shared<const WebhookHandler>(ingest, counters, refusals, max_body_bytes);
+                      base::LogSink& log, const ConnectionRules& rules) {
+    const auto handler = std::make_shared<const WebhookHandler>(ingest, counters, refusals, rules);
     return [handler, &counters, &log](HTTPServerRequest& request, HTTPServerResponse& response) {
         std::string what = "an unknown exception";
         try {
@@ -96,7 +92,7 @@ Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, Refusa
         counters.count_refused(ErrorCode::kInternal);
         try {
             if (!response.sent()) {
-                send_problem(response, {ErrorCode::kInternal, what}, false);
+                send_problem(response, {ErrorCode::kInternal, what});
             }
         } catch (...) {
             log.write(base::LogLevel::kError, "the client of a failed request is gone");

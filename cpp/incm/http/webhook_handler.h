@@ -1,8 +1,7 @@
 #pragma once
 
-#include <cstddef>
-
 #include "incm/base/log.h"
+#include "incm/http/connection_rules.h"
 #include "incm/http/refusal_log.h"
 #include "incm/http/server.h"
 #include "incm/ingest/counters.h"
@@ -19,6 +18,6 @@ namespace incm::http {
 /// Source:  contract section 4.
 [[nodiscard]] Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
                                     RefusalLog& refusals, base::LogSink& log,
-                                    std::size_t max_body_bytes);
+                                    const ConnectionRules& rules);
 
 }  // namespace incm::http

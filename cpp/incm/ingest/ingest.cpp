@@ -39,13 +39,14 @@ Error refusal_error(auth::Refusal refusal) {
 class Ingest::Door {
  public:
     explicit Door(const Endpoint& endpoint)
-        : path(endpoint.path), ack_timeout_ms(endpoint.ack_timeout_ms) {
+        : path(endpoint.path), ack_timeout_ms(endpoint.ack_timeout_ms), rate(endpoint.rate) {
         if (!endpoint.secrets.empty()) verifier.emplace(endpoint.secrets);
     }
 
     const std::string path;
     const std::int64_t ack_timeout_ms;
     std::optional<auth::Verifier> verifier;  // none = unsigned
+    mutable RateLimit rate;
 };
 
 Ingest::Ingest(inbox::Inbox& inbox, const std::vector<Endpoint>& endpoints,
@@ -100,8 +101,11 @@ base::Result<inbox::Stored> Ingest::accept(std::string_view path, Request reques
         }
         text = std::move(request.body);
     }
+    if (!door->rate.allows(request.received_at.steady_ms)) {
+        return Error{ErrorCode::kTooManyRequests, "the endpoint's rate is used up"};
+    }
     base::Result<inbox::Stored> stored =
-        store(door->path, form, std::move(text), request.received_at_ms);
+        store(door->path, form, std::move(text), request.received_at.wall_ms);
     if (!stored.ok() || door->ack_timeout_ms == 0) return stored;
     return processed(stored.value(), door->ack_timeout_ms);
 }

@@ -8,9 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "incm/base/clock.h"
 #include "incm/base/result.h"
 #include "incm/base/secret.h"
 #include "incm/inbox/inbox.h"
+#include "incm/ingest/rate_limit.h"
 #include "incm/model/alert_filter.h"
 
 namespace incm::ingest {
@@ -23,6 +25,7 @@ struct Endpoint {
     /// How long an answer waits until every plugin has handled the alert; 0: it does not
     /// (`ack = "stored"`).
     std::int64_t ack_timeout_ms = 0;
+    Rate rate;  ///< of alerts that verified; what is over it is refused
 };
 
 /// A plugin and the alerts it wants.
@@ -37,7 +40,7 @@ struct Request {
     std::string body;
     std::optional<std::string> signature;  ///< value of X-Signature; empty when there is none
     std::string content_type;              ///< value of Content-Type; "" when there is none
-    std::int64_t received_at_ms;           ///< wall clock
+    base::Instant received_at;
 };
 
 /// Takes a request's content from hostile bytes to a stored alert: signature, parse, dedupe key,
@@ -60,7 +63,7 @@ class Ingest {
     ///
     /// Shape:   -> number of the stored (or repeated) alert.
     /// Errors:  kNotFound, kWrongContentType (unsigned endpoints only), kMissingSignature,
-    /// kWrongSignature;
+    /// kWrongSignature, kTooManyRequests;
     ///          kNotJson (an authentic body on an endpoint with secrets is in the quarantine then);
     ///          kStoreFailed, kDiskLow and kClosed from the inbox. Nothing is stored unless said
     ///          so. kNotProcessed: stored, but an endpoint that waits for the plugins saw one that

@@ -1,7 +1,10 @@
 #include "incm/receiver/receiver.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
+
+#include <sys/resource.h>
 
 #include "incm/base/clock.h"
 #include "incm/http/admin_handler.h"
@@ -15,14 +18,29 @@ using base::Error;
 using base::ErrorCode;
 
 // Health checks and one scraper; more would only cost threads.
-constexpr int kAdminConnections = 16;
+constexpr std::size_t kAdminWorkers = 16;
+constexpr std::size_t kAdminConnections = 256;
 constexpr std::int64_t kLastAnswersMs = 500;
+constexpr std::size_t kLargestRequestsAtOnce = 8;
 
 std::vector<inbox::PluginOptions> plugins_of(const std::vector<ingest::Route>& routes) {
     std::vector<inbox::PluginOptions> plugins;
     plugins.reserve(routes.size());
     for (const ingest::Route& route : routes) plugins.push_back({route.plugin, route.by_device});
     return plugins;
+}
+
+/// How many descriptors connections may take, after raising the soft limit to the hard one: some
+/// are left for the inbox, the admin listener and the plugins.
+std::size_t descriptors_for_connections() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const auto all = static_cast<std::size_t>(limit.rlim_cur);
+    const std::size_t kept = std::clamp<std::size_t>(all / 4, 64, 1024);
+    return all > kept ? all - kept : 1;
 }
 
 Address bound(const Address& wanted, const http::Server& server) {
@@ -80,21 +98,16 @@ base::Status Receiver::listen() {
     } catch (const base::Failure& failure) {
         return Error{failure.code(), failure.what()};
     }
+    if (base::Status loaded = reload_tls(); !loaded.ok()) return loaded;
     server_ = std::make_unique<http::Server>(
-        http::ServerOptions{.host = config_.listen.host,
-                            .port = config_.listen.port,
-                            .max_connections = config_.max_connections,
-                            .guard = guard(/*counted=*/true)},
-        http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.max_body_bytes));
+        alerts_listener(),
+        http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules));
     if (base::Status started = server_->start(); !started.ok()) return started;
     ready_ = true;
     if (!config_.admin) return base::success();
     api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes);
     admin_ = std::make_unique<http::Server>(
-        http::ServerOptions{.host = config_.admin->host,
-                            .port = config_.admin->port,
-                            .max_connections = kAdminConnections,
-                            .guard = guard(/*counted=*/false)},
+        admin_listener(),
         http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host, log_));
     base::Status started = admin_->start();
     if (started.ok()) return started;
@@ -103,14 +116,55 @@ base::Status Receiver::listen() {
                                            "--admin off leaves it out)"};
 }
 
+http::ServerOptions Receiver::alerts_listener() {
+    http::ServerOptions options{.host = config_.listen.host,
+                                .port = config_.listen.port,
+                                .rules = config_.rules,
+                                .limits = config_.limits};
+    options.rules.refused = refused(/*counted=*/true);
+    options.limits.connections =
+        std::min(options.limits.connections, descriptors_for_connections());
+    options.limits.request_bytes = std::max(options.limits.request_bytes,
+                                            kLargestRequestsAtOnce * options.rules.max_body_bytes);
+    if (config_.tls) options.tls = [this] { return tls(); };
+    return options;
+}
+
+http::ServerOptions Receiver::admin_listener() {
+    http::ServerOptions options{
+        .host = config_.admin->host,
+        .port = config_.admin->port,
+        .limits = {.workers = kAdminWorkers, .connections = kAdminConnections}};
+    options.rules.max_body_bytes = http::kApiBodyBytes;
+    options.rules.refused = refused(/*counted=*/false);
+    return options;
+}
+
 /// counted: the counters tell about the alerts' listener alone.
-http::GuardSettings Receiver::guard(bool counted) {
-    return {.header_timeout_ms = config_.header_timeout_ms,
-            .body_timeout_ms = config_.body_timeout_ms,
-            .refused = [this, counted](const Error& error, const std::string& peer) {
-                if (counted) counters_.count_refused(error.code);
-                refusals_.note(error, peer, base::now().steady_ms);
-            }};
+http::Refused Receiver::refused(bool counted) {
+    return [this, counted](const Error& error, const std::string& client) {
+        if (counted) counters_.count_refused(error.code);
+        refusals_.note(error, client, base::now().steady_ms);
+    };
+}
+
+base::Status Receiver::reload_tls() {
+    if (!config_.tls) return base::success();
+    auto loaded = net::TlsContext::load(*config_.tls, tls().get());
+    if (!loaded.ok()) return loaded.error();
+    const std::lock_guard lock(tls_mutex_);
+    tls_ = std::move(loaded).value();
+    return base::success();
+}
+
+std::shared_ptr<const net::TlsContext> Receiver::tls() const {
+    const std::lock_guard lock(tls_mutex_);
+    return tls_;
+}
+
+std::optional<std::int64_t> Receiver::certificate_end() const {
+    const auto context = tls();
+    return context ? std::optional(context->not_after()) : std::nullopt;
 }
 
 Address Receiver::listen_address() const {

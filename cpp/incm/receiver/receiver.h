@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
 #include "incm/ingest/ingest.h"
+#include "incm/net/tls_context.h"
 
 namespace incm::receiver {
 
@@ -36,12 +38,11 @@ struct Config {
     std::string inbox_path;
     std::vector<ingest::Endpoint> endpoints;
     std::vector<ingest::Route> routes;
-    std::size_t max_body_bytes = 1024 * 1024;
-    int max_connections = 256;
-    std::int64_t header_timeout_ms = 10'000;  ///< see http::GuardSettings
-    std::int64_t body_timeout_ms = 30'000;    ///< see http::GuardSettings
-    std::int64_t retention_ms = 0;            ///< see inbox::Options
-    std::int64_t reserve_bytes = 0;           ///< see inbox::Options
+    http::ConnectionRules rules;       ///< of the alerts' listener, but for `refused`
+    http::LobbyLimits limits;          ///< its; connections also stay below the descriptor limit
+    std::optional<net::TlsFiles> tls;  ///< its; none: plain TCP
+    std::int64_t retention_ms = 0;     ///< see inbox::Options
+    std::int64_t reserve_bytes = 0;    ///< see inbox::Options
 };
 
 /// The composition root: inbox, ingest and listeners, with one life cycle.
@@ -57,11 +58,11 @@ class Receiver {
     /// Calls stop().
     ~Receiver();
 
-    /// Open the inbox, then bind both listeners.
+    /// Open the inbox, then bind both listeners. The soft limit of descriptors is raised to the
+    /// hard one.
     ///
-    /// Errors:  those of Inbox::open() and Server::start(), kBadConfig for endpoints that cannot
-    /// work; nothing is
-    ///          left open then.
+    /// Errors:  those of Inbox::open(), TlsContext::load() and Server::start(), kBadConfig for
+    ///          endpoints that cannot work; nothing is left open then.
     [[nodiscard]] base::Status start();
 
     /// Where the listeners are; valid after start().
@@ -75,6 +76,16 @@ class Receiver {
     /// Replace the endpoints. Errors: Failure(kBadConfig), Failure(kClosed); nothing changes then.
     void set_endpoints(const std::vector<ingest::Endpoint>& endpoints);
 
+    /// Read the files of TLS again, for connections that come from now on. Nothing to do without
+    /// TLS. Errors: those of TlsContext::load(); the old ones stay then.
+    [[nodiscard]] base::Status reload_tls();
+
+    /// When the certificate ends, in Unix seconds; none without TLS.
+    [[nodiscard]] std::optional<std::int64_t> certificate_end() const;
+
+    /// When the thread that watches the clients was seen last, in steady milliseconds.
+    [[nodiscard]] std::int64_t beat_ms() const { return server_->beat_ms(); }
+
     /// Not ready any more: refuse connections, finish the answers under way within grace_ms.
     void stop_listening(std::int64_t grace_ms);
 
@@ -85,13 +96,18 @@ class Receiver {
 
  private:
     [[nodiscard]] base::Status listen();
-    [[nodiscard]] http::GuardSettings guard(bool counted);
+    [[nodiscard]] http::ServerOptions alerts_listener();
+    [[nodiscard]] http::ServerOptions admin_listener();
+    [[nodiscard]] http::Refused refused(bool counted);
+    [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
 
     const Config config_;
     base::LogSink& log_;
     ingest::Counters counters_;
     http::RefusalLog refusals_;
     std::atomic<bool> ready_{false};
+    mutable std::mutex tls_mutex_;  // protects tls_
+    std::shared_ptr<const net::TlsContext> tls_;
     std::unique_ptr<inbox::Inbox> inbox_;
     std::unique_ptr<ingest::Ingest> ingest_;
     std::unique_ptr<http::Server> server_;

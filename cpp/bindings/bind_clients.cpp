@@ -1,0 +1,88 @@
+#include "bind_clients.h"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "bindings.h"
+#include <pybind11/stl.h>
+
+namespace incm::bindings {
+
+namespace {
+
+net::TlsFiles files_of(const std::string& certificate, const std::string& private_key,
+                       const std::optional<std::string>& client_ca) {
+    return {.certificate = certificate,
+            .private_key = private_key,
+            .client_ca = client_ca.value_or("")};
+}
+
+std::vector<net::Network> networks(const std::vector<std::string>& texts) {
+    std::vector<net::Network> all;
+    all.reserve(texts.size());
+    for (const std::string& text : texts) {
+        const std::optional<net::Network> network = net::Network::parse(text);
+        if (!network) throw py::value_error("\"" + text + "\" is no address and no network");
+        all.push_back(*network);
+    }
+    return all;
+}
+
+ClientRules make_rules(std::size_t max_body_bytes, double header_timeout, double body_timeout,
+                       double send_timeout, double keep_alive, std::size_t workers,
+                       std::size_t max_connections, std::size_t max_connections_per_address,
+                       const std::vector<std::string>& allow,
+                       const std::vector<std::string>& proxies, bool proxy_protocol,
+                       std::optional<net::TlsFiles> tls) {
+    return {.rules = {.max_body_bytes = max_body_bytes,
+                      .header_timeout_ms = milliseconds(header_timeout),
+                      .body_timeout_ms = milliseconds(body_timeout),
+                      .send_timeout_ms = milliseconds(send_timeout),
+                      .keep_alive_ms = milliseconds(keep_alive),
+                      .allow = networks(allow),
+                      .proxies = networks(proxies),
+                      .proxy_protocol = proxy_protocol,
+                      .refused = {}},
+            .limits = {.workers = workers,
+                       .connections = max_connections,
+                       .per_address = max_connections_per_address},
+            .tls = std::move(tls)};
+}
+
+}  // namespace
+
+std::int64_t milliseconds(double seconds) {
+    if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e9) {
+        throw py::value_error("a time in seconds must be between 0 and 1e9");
+    }
+    return std::llround(seconds * 1000);
+}
+
+void bind_clients(py::module_& module) {
+    py::class_<net::TlsFiles>(module, "TlsFiles",
+                              "The PEM files of a TLS listener. client_ca: whose clients may come, "
+                              "None for everybody.")
+        .def(py::init(&files_of), py::kw_only(), py::arg("certificate"), py::arg("private_key"),
+             py::arg("client_ca") = py::none())
+        .def(
+            "certificate_end",
+            [](const net::TlsFiles& files) {
+                return value_or_throw(net::TlsContext::load(files, nullptr))->not_after();
+            },
+            "Load them and tell when the certificate ends, in Unix seconds. Errors: ConfigError "
+            "that names the file and what is wrong with it.");
+    py::class_<ClientRules>(
+        module, "ClientRules",
+        "What clients of the alerts' listener may do. Times in seconds; allow and proxies are "
+        "addresses and networks (CIDR). Errors: ValueError for one that is neither.")
+        .def(py::init(&make_rules), py::kw_only(), py::arg("max_body_bytes") = 1024 * 1024,
+             py::arg("header_timeout") = 10.0, py::arg("body_timeout") = 30.0,
+             py::arg("send_timeout") = 10.0, py::arg("keep_alive") = 15.0, py::arg("workers") = 256,
+             py::arg("max_connections") = 16384, py::arg("max_connections_per_address") = 1000,
+             py::arg("allow") = std::vector<std::string>(),
+             py::arg("proxies") = std::vector<std::string>(), py::arg("proxy_protocol") = false,
+             py::arg("tls") = py::none());
+}
+
+}  // namespace incm::bindings

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "incm/http/connection_rules.h"
+#include "incm/http/lobby.h"
+#include "incm/net/tls_context.h"
+
+namespace incm::bindings {
+
+/// All that the alerts' listener must know of its clients.
+struct ClientRules {
+    http::ConnectionRules rules;
+    http::LobbyLimits limits;
+    std::optional<net::TlsFiles> tls;
+};
+
+/// Seconds, 0 to 1e9, as milliseconds. Errors: ValueError.
+[[nodiscard]] std::int64_t milliseconds(double seconds);
+
+}  // namespace incm::bindings

@@ -1,0 +1,341 @@
+#include "incm/http/connection.h"
+
+#include <algorithm>
+#include <array>
+
+#include "incm/base/clock.h"
+#include "incm/http/problem.h"
+#include "incm/net/proxy_header.h"
+
+namespace incm::http {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using net::Io;
+using net::IoResult;
+
+constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kProxyBytes = 4 * 1024;  // more than a PROXY header may have
+constexpr int kPatientReads = 2;  // a head and a body often come apart; more may be a slow client
+constexpr std::int64_t kFreeBodyMs = 10'000;   // the least rate, a byte a ms, counts after this
+constexpr std::size_t kFreeBytes = 4 * 1024;   // a connection may hold them without being counted
+constexpr std::size_t kKeptBytes = 64 * 1024;  // a larger buffer is freed after its request
+constexpr std::size_t kMaxDiscarded = 16 * 1024 * 1024;
+constexpr std::size_t kMaxDiscardedAtOnce = 256 * 1024;
+constexpr std::int64_t kMaxClosingMs = 2000;
+
+std::int64_t now_ms() {
+    return base::now().steady_ms;
+}
+
+}  // namespace
+
+std::int64_t body_time_ms(const ConnectionRules& rules, std::size_t received) {
+    return std::min(rules.body_timeout_ms, kFreeBodyMs + static_cast<std::int64_t>(received));
+}
+
+Connection::Connection(std::unique_ptr<net::Transport> transport, const net::IpAddress& peer,
+                       std::uint16_t port, const ConnectionRules& rules, ByteBudget& budget)
+    : transport_(std::move(transport)),
+      peer_(peer),
+      rules_(rules),
+      budget_(budget),
+      client_(peer),
+      port_(port),
+      phase_(rules.proxy_protocol && rules.is_proxy(peer) ? Phase::kProxyHeader : Phase::kHead),
+      since_ms_(now_ms()) {}
+
+Connection::~Connection() {
+    budget_.give_back(accounted_);
+}
+
+Connection::Step Connection::advance(int wait_ms) {
+    is_waiting_ = false;
+    if (const Io state = flush(); state != Io::kDone) return wait(state);
+    if (refused_ || peer_ended_) return Step::kEnd;
+    if (phase_ == Phase::kServed) next_request();
+    std::array<char, kReadBytes> part;
+    for (int reads = 0;; ++reads) {
+        if (const std::optional<Step> step = look()) return *step;
+        const IoResult read =
+            transport_->read(part.data(), part.size(), reads < kPatientReads ? wait_ms : 0);
+        if (read.state == Io::kEnd) return ended();
+        if (read.state != Io::kDone) return wait(read.state);
+        in_.append(part.data(), read.bytes);
+        if (phase_ == Phase::kBody) received_ += read.bytes;
+        if (!account()) {
+            return refused({ErrorCode::kBusy, "too many large requests at once, try again"});
+        }
+    }
+}
+
+/// What the bytes that are there come to; nothing when more are wanted.
+std::optional<Connection::Step> Connection::look() {
+    if (phase_ == Phase::kProxyHeader) {
+        if (const auto step = look_at_proxy_header()) return step;
+    }
+    if (phase_ == Phase::kHead) {
+        if (const auto step = look_at_head()) return step;
+    }
+    return phase_ == Phase::kBody ? look_at_body() : std::nullopt;
+}
+
+/// The header comes before any encryption, so only its own bytes may be taken from the socket.
+std::optional<Connection::Step> Connection::look_at_proxy_header() {
+    std::array<char, kProxyBytes> part;
+    const IoResult seen = transport_->read_raw(part.data(), part.size(), /*peek=*/true);
+    if (seen.state == Io::kEnd) return ended();
+    if (seen.state != Io::kDone) return wait(seen.state);
+    const std::size_t before = in_.size();
+    in_.append(part.data(), seen.bytes);
+    const Result<std::optional<net::ProxyHeader>> header = net::read_proxy_header(in_);
+    if (!header.ok()) return refused(header.error());
+    const std::size_t size = header.value() ? header.value()->size : in_.size();
+    static_cast<void>(transport_->read_raw(part.data(), size - before, /*peek=*/false));
+    if (!header.value()) return wait(Io::kWaitRead);
+    in_.clear();
+    client_ = header.value()->client.value_or(client_);
+    phase_ = Phase::kHead;
+    return std::nullopt;
+}
+
+std::optional<Connection::Step> Connection::look_at_head() {
+    const Result<bool> whole = guard_.look(in_);
+    if (!whole.ok()) return refused(whole.error());
+    if (!whole.value()) return std::nullopt;
+    if (const Status accepted = accept_head(); !accepted.ok()) return refused(accepted.error());
+    return std::nullopt;
+}
+
+Status Connection::accept_head() {
+    const RequestHead& head = guard_.head();
+    if (head.framing == Framing::kLength && head.content_length > rules_.max_body_bytes) {
+        return body_too_large(rules_.max_body_bytes);
+    }
+    const std::size_t expect_bytes = head.expect_end - head.expect_begin;
+    in_.erase(head.expect_begin, expect_bytes);
+    head_end_ = guard_.end() - expect_bytes;
+    taken_ = head_end_;
+    if (head.framing == Framing::kChunked) chunks_.emplace(rules_.max_body_bytes);
+    if (head.expects_continue && head_end_ == in_.size()) send("HTTP/1.1 100 Continue\r\n\r\n");
+    received_ = in_.size() - head_end_;
+    phase_ = Phase::kBody;
+    return base::success();
+}
+
+std::optional<Connection::Step> Connection::look_at_body() {
+    const Result<bool> whole = take_body_bytes();
+    if (!whole.ok()) return refused(whole.error());
+    if (whole.value()) {
+        head_taken_ = guard_.begin();
+        phase_ = Phase::kServed;
+        served_one_ = true;
+        return Step::kRequest;
+    }
+    in_.resize(head_end_);  // all the rest was of the body
+    taken_ = head_end_;
+    return std::nullopt;
+}
+
+/// Move what has arrived into the body; whether that was all of it.
+Result<bool> Connection::take_body_bytes() {
+    const RequestHead& head = guard_.head();
+    const std::string_view bytes = std::string_view(in_).substr(taken_);
+    if (head.framing == Framing::kNone) return true;
+    if (head.framing == Framing::kChunked) {
+        const Result<std::size_t> count = chunks_->feed(bytes, body_);
+        if (!count.ok()) return count.error();
+        taken_ += count.value();
+        return chunks_->done();
+    }
+    const std::string_view part = bytes.substr(0, head.content_length - body_.size());
+    body_.append(part);
+    taken_ += part.size();
+    return body_.size() == head.content_length;
+}
+
+std::size_t Connection::take_head(char* to, std::size_t size) {
+    const std::size_t count = std::min(head_end_ - head_taken_, size);
+    std::copy_n(in_.data() + head_taken_, count, to);
+    head_taken_ += count;
+    return count;
+}
+
+void Connection::next_request() {
+    in_.erase(0, taken_);
+    if (in_.empty() && in_.capacity() > kKeptBytes) in_.shrink_to_fit();
+    taken_ = head_end_ = head_taken_ = received_ = 0;
+    guard_ = HeadGuard();
+    chunks_.reset();
+    body_.clear();
+    phase_ = Phase::kHead;
+    waiting_ = Waiting::kNothing;
+    static_cast<void>(account());
+}
+
+/// Tell the budget what this connection holds; false when that is too much.
+bool Connection::account() {
+    const std::size_t held = in_.size() + body_.size();
+    const std::size_t counted = held > kFreeBytes ? held : 0;
+    if (!budget_.change(accounted_, counted)) return false;
+    accounted_ = counted;
+    return true;
+}
+
+Connection::Step Connection::ended() {
+    peer_ended_ = true;
+    if (const std::string failure = transport_->failure(); !failure.empty()) {
+        rules_.refused({ErrorCode::kMalformedRequest, failure}, client_.text());
+        return Step::kEnd;
+    }
+    if (phase_ == Phase::kBody) {
+        return refused({ErrorCode::kTruncatedBody, "the connection ended within the body"});
+    }
+    // An empty line after a body, as old browsers send it, begins no request.
+    if (phase_ == Phase::kProxyHeader || in_.empty() || in_ == "\r\n") return Step::kEnd;
+    return refused({ErrorCode::kMalformedRequest, "the connection ended within the head"});
+}
+
+Connection::Step Connection::refused(const Error& error) {
+    refuse(error);
+    return Step::kEnd;
+}
+
+void Connection::refuse(const Error& error) {
+    rules_.refused(error, client_.text());
+    const std::string answer = refusal_text(error, guard_.head().head_only);
+    phase_ == Phase::kProxyHeader ? transport_->write_raw(answer) : send(answer);
+    refused_ = true;
+}
+
+void Connection::send(std::string_view bytes) {
+    if (out_.empty()) {
+        const IoResult written = transport_->write(bytes);
+        if (written.state == Io::kEnd) peer_ended_ = true;
+        if (written.state == Io::kEnd || written.bytes == bytes.size()) return;
+        bytes.remove_prefix(written.bytes);
+    }
+    out_.append(bytes);
+}
+
+Io Connection::flush() {
+    while (!out_.empty()) {
+        const IoResult written = transport_->write(out_);
+        if (written.state == Io::kEnd) {
+            peer_ended_ = true;
+            out_.clear();
+        } else if (written.state != Io::kDone) {
+            return written.state;
+        }
+        out_.erase(0, written.bytes);
+    }
+    return Io::kDone;
+}
+
+Connection::Waiting Connection::waits_for() const {
+    if (!out_.empty()) return Waiting::kSending;
+    if (phase_ == Phase::kBody) return Waiting::kBody;
+    if (phase_ == Phase::kHead && !in_.empty()) return Waiting::kHead;
+    return served_one_ ? Waiting::kNextRequest : Waiting::kFirstByte;
+}
+
+Connection::Step Connection::wait(Io state) {
+    const Waiting now_for = waits_for();
+    if (now_for != waiting_) {
+        waiting_ = now_for;
+        // A newcomer's time counts from its connection, whatever it does short of a first byte.
+        if (now_for != Waiting::kFirstByte) since_ms_ = now_ms();
+    } else if (now_ms() >= deadline_ms()) {
+        expire();  // it sends often enough never to be found waiting when somebody looks
+        return Step::kEnd;
+    }
+    is_waiting_ = true;
+    wants_write_ = state == Io::kWaitWrite;
+    return Step::kWait;
+}
+
+Connection::Stage Connection::stage() const {
+    switch (waiting_) {
+        case Waiting::kNothing:
+        case Waiting::kFirstByte:
+            return Stage::kFresh;
+        case Waiting::kHead:
+        case Waiting::kBody:
+        case Waiting::kSending:
+            return Stage::kBegun;
+        case Waiting::kNextRequest:
+            return Stage::kKept;
+        case Waiting::kClosing:
+            break;
+    }
+    return Stage::kClosing;
+}
+
+std::int64_t Connection::deadline_ms() const {
+    switch (waiting_) {
+        case Waiting::kNothing:
+        case Waiting::kFirstByte:
+        case Waiting::kHead:
+            return since_ms_ + rules_.header_timeout_ms;
+        case Waiting::kBody:
+            return since_ms_ + body_time_ms(rules_, received_);
+        case Waiting::kSending:
+            return since_ms_ + rules_.send_timeout_ms;
+        case Waiting::kNextRequest:
+            return since_ms_ + rules_.keep_alive_ms;
+        case Waiting::kClosing:
+            break;
+    }
+    return since_ms_ + kMaxClosingMs;
+}
+
+void Connection::expire() {
+    if (waiting_ == Waiting::kHead) {
+        refuse({ErrorCode::kTimeout, "the request's head did not arrive in time"});
+    } else if (waiting_ == Waiting::kBody) {
+        refuse({ErrorCode::kTimeout, "the body did not arrive in time"});
+    } else {
+        peer_ended_ = true;
+        out_.clear();
+    }
+}
+
+bool Connection::peer_may_send() {
+    return refused_ || phase_ != Phase::kServed || taken_ < in_.size() || transport_->has_unread();
+}
+
+bool Connection::close(std::int64_t now_ms) {
+    waiting_ = Waiting::kClosing;
+    since_ms_ = now_ms;
+    return go_on_closing();
+}
+
+bool Connection::go_on_closing() {
+    if (const Io state = flush(); state != Io::kDone) {
+        wants_write_ = state == Io::kWaitWrite;
+        return false;
+    }
+    wants_write_ = false;
+    if (!said_all_) {
+        said_all_ = true;
+        transport_->say_end();
+        if (peer_ended_ || !peer_may_send()) return true;
+        transport_->finish();
+    }
+    std::array<char, kReadBytes> part;
+    for (std::size_t now = 0; now < kMaxDiscardedAtOnce;) {
+        // Closing with unread bytes would reset the connection, and the peer lose the answer.
+        const IoResult read = transport_->read_raw(part.data(), part.size(), /*peek=*/false);
+        if (read.state != Io::kDone) return read.state == Io::kEnd;
+        now += read.bytes;
+        discarded_ += read.bytes;
+        if (discarded_ > kMaxDiscarded) return true;
+    }
+    return false;
+}
+
+}  // namespace incm::http

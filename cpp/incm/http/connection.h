@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "incm/base/result.h"
+#include "incm/http/chunk_decoder.h"
+#include "incm/http/connection_rules.h"
+#include "incm/http/request_guard.h"
+#include "incm/net/ip_address.h"
+#include "incm/net/transport.h"
+
+namespace incm::http {
+
+/// One client's connection: from its bytes to whole, strict requests, one after the other.
+///
+/// Nothing here waits for the client, but for advance() with a time. What HeadGuard, the chunks or
+/// the rules refuse is answered here with a problem document and the end of the connection; the
+/// bytes of the next request are not looked at before the one before is answered.
+/// Threads: one at a time; only shut_down() may come from another.
+/// Source:  reliability.md, sections 1.3 to 1.5.
+class Connection {
+ public:
+    /// What advance() found.
+    enum class Step {
+        kRequest,  ///< a whole request: take it, answer it, advance again
+        kWait,     ///< not yet: again when the descriptor is ready for wants_write()
+        kEnd,      ///< there will be none: close it
+    };
+    /// How far a waiting connection is.
+    enum class Stage {
+        kFresh,    ///< nothing has come yet
+        kBegun,    ///< a request has begun, or an answer is not taken yet
+        kKept,     ///< between two requests
+        kClosing,  ///< sends what is left, then throws away what still comes
+    };
+
+    /// rules and budget must outlive it.
+    Connection(std::unique_ptr<net::Transport> transport, const net::IpAddress& peer,
+               std::uint16_t port, const ConnectionRules& rules, ByteBudget& budget);
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection();
+
+    [[nodiscard]] int descriptor() const { return transport_->descriptor(); }
+    /// The client, or what a trusted proxy's PROXY header says it is.
+    [[nodiscard]] const net::IpAddress& client() const { return client_; }
+    [[nodiscard]] std::uint16_t client_port() const { return port_; }
+    /// The peer of the socket.
+    [[nodiscard]] const net::IpAddress& peer() const { return peer_; }
+
+    /// Read and send until there is a whole request; wait up to wait_ms once for more bytes.
+    [[nodiscard]] Step advance(int wait_ms);
+
+    /// Of the request that advance() found: move up to `size` bytes of its head; its body, decoded,
+    /// once; what the guard knows of it.
+    [[nodiscard]] std::size_t take_head(char* to, std::size_t size);
+    [[nodiscard]] std::string take_body() { return std::exchange(body_, {}); }
+    [[nodiscard]] const RequestHead& head() const { return guard_.head(); }
+
+    /// Send, or keep what the peer does not take now until it does.
+    void send(std::string_view bytes);
+
+    /// Refuse a newcomer: answer the error if the client can read it, and end.
+    void refuse(const base::Error& error);
+
+    /// Whether the last advance() left it waiting, for bytes or until its own can be sent.
+    [[nodiscard]] bool is_waiting() const { return is_waiting_; }
+    [[nodiscard]] bool wants_write() const { return wants_write_; }
+    [[nodiscard]] Stage stage() const;
+    /// Since when it waits for what it waits for, and until when it may; steady milliseconds.
+    [[nodiscard]] std::int64_t since_ms() const { return since_ms_; }
+    [[nodiscard]] std::int64_t deadline_ms() const;
+    /// The deadline has passed: tell a client whose request has begun.
+    void expire();
+
+    /// Begin to close without a reset that would eat the answer. Returns whether it is done.
+    [[nodiscard]] bool close(std::int64_t now_ms);
+    /// Go on with it. Returns whether it is done.
+    [[nodiscard]] bool go_on_closing();
+
+    void shut_down() { transport_->shut_down(); }
+
+ private:
+    enum class Phase { kProxyHeader, kHead, kBody, kServed };
+    enum class Waiting { kNothing, kFirstByte, kHead, kBody, kSending, kNextRequest, kClosing };
+
+    [[nodiscard]] std::optional<Step> look();
+    [[nodiscard]] std::optional<Step> look_at_proxy_header();
+    [[nodiscard]] std::optional<Step> look_at_head();
+    [[nodiscard]] std::optional<Step> look_at_body();
+    [[nodiscard]] base::Status accept_head();
+    [[nodiscard]] base::Result<bool> take_body_bytes();
+    [[nodiscard]] Step ended();
+    [[nodiscard]] Step refused(const base::Error& error);
+    [[nodiscard]] Step wait(net::Io state);
+    [[nodiscard]] Waiting waits_for() const;
+    [[nodiscard]] net::Io flush();
+    [[nodiscard]] bool account();
+    [[nodiscard]] bool peer_may_send();
+    void next_request();
+
+    const std::unique_ptr<net::Transport> transport_;
+    const net::IpAddress peer_;
+    const ConnectionRules& rules_;
+    ByteBudget& budget_;
+    net::IpAddress client_;
+    std::uint16_t port_;
+
+    Phase phase_;
+    HeadGuard guard_;
+    std::string in_;         // what came since the last request's end
+    std::size_t taken_ = 0;  // how much of it belongs to the request
+    std::size_t head_end_ = 0;
+    std::size_t head_taken_ = 0;
+    std::optional<ChunkDecoder> chunks_;
+    std::string body_;
+    std::size_t received_ = 0;   // of the body, as it travels
+    std::string out_;            // what the peer did not take yet of an answer
+    std::size_t accounted_ = 0;  // bytes of the budget
+    std::size_t discarded_ = 0;  // while closing
+
+    Waiting waiting_ = Waiting::kNothing;
+    std::int64_t since_ms_;  // since when it waits for that
+    bool is_waiting_ = false;
+    bool wants_write_ = false;
+    bool served_one_ = false;
+    bool refused_ = false;
+    bool peer_ended_ = false;
+    bool said_all_ = false;  // while closing
+};
+
+}  // namespace incm::http

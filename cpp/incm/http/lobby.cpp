@@ -1,0 +1,272 @@
+#include "incm/http/lobby.h"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "incm/base/clock.h"
+
+namespace incm::http {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+constexpr std::uint64_t kListenerMark = UINT64_MAX;
+constexpr std::uint64_t kWakerMark = UINT64_MAX - 1;
+constexpr int kAcceptedAtOnce = 64;
+constexpr int kLookEachMs = 250;  // for deadlines
+constexpr int kDrainLookMs = 20;
+constexpr int kLingerMs = 50;
+constexpr int kOutOfFilesPauseMs = 50;
+constexpr int kLowDescriptors = 256;
+constexpr std::int64_t kNewcomerMs = 250;  // while draining: to say what it came for
+
+std::int64_t now_ms() {
+    return base::now().steady_ms;
+}
+
+/// Plugins that use select(2) cannot have descriptors from 1024 on: leave most of the lower ones.
+int out_of_the_way(int descriptor) {
+    if (descriptor < kLowDescriptors || descriptor >= FD_SETSIZE) return descriptor;
+    const int higher = ::fcntl(descriptor, F_DUPFD_CLOEXEC, FD_SETSIZE);
+    if (higher < 0) return descriptor;
+    ::close(descriptor);
+    return higher;
+}
+
+void watch(int epoll, int operation, int descriptor, std::uint32_t events, std::uint64_t mark) {
+    epoll_event event{.events = events, .data = {.u64 = mark}};
+    const bool unknown = ::epoll_ctl(epoll, operation, descriptor, &event) != 0 && errno == ENOENT;
+    if (unknown) ::epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+}  // namespace
+
+Lobby::Lobby(ConnectionRules rules, const LobbyLimits& limits, TlsSource tls)
+    : rules_(std::move(rules)),
+      limits_(limits),
+      tls_(std::move(tls)),
+      budget_(limits.request_bytes),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      waker_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Lobby::~Lobby() {
+    ::close(waker_);
+    ::close(epoll_);
+}
+
+void Lobby::open(int listener) {
+    if (epoll_ < 0 || waker_ < 0) {
+        throw base::Failure({ErrorCode::kCannotListen, "no descriptor is left to watch clients"});
+    }
+    // Another process may share it, and be faster to accept what was announced here.
+    ::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK);
+    const int on = 1;  // the connections inherit it
+    ::setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    listener_ = listener;
+    const Lock lock(mutex_);
+    accepting_ = true;
+    watch(epoll_, EPOLL_CTL_ADD, waker_, EPOLLIN, kWakerMark);
+    watch(epoll_, EPOLL_CTL_ADD, listener_, EPOLLIN, kListenerMark);
+}
+
+bool Lobby::wait(int timeout_ms) {
+    const std::int64_t begun_ms = now_ms();
+    beat_ms_.store(begun_ms, std::memory_order_relaxed);
+    {
+        const Lock lock(mutex_);
+        if (begun_ms - looked_ms_ >= kLookEachMs) keep_time(begun_ms, lock);
+        if (!ready_.empty() && handed_ < limits_.workers) return true;
+        crowded_ = !ready_.empty();
+    }
+    std::array<epoll_event, 64> events;
+    // Poco's acceptor looks whether it shall stop only between two waits.
+    const int longest_ms = is_draining() ? kDrainLookMs : timeout_ms;
+    const int count = ::epoll_wait(epoll_, events.data(), events.size(), longest_ms);
+    const Lock lock(mutex_);
+    for (int i = 0; i < count; ++i) {
+        const std::uint64_t mark = events.at(static_cast<std::size_t>(i)).data.u64;
+        if (mark == kListenerMark) {
+            accept_all(lock);
+        } else if (mark == kWakerMark) {
+            std::uint64_t calls = 0;
+            [[maybe_unused]] const ssize_t got = ::read(waker_, &calls, sizeof calls);
+        } else {
+            look_at(mark, lock);
+        }
+    }
+    return !ready_.empty() && handed_ < limits_.workers;
+}
+
+std::unique_ptr<Connection> Lobby::next() {
+    const Lock lock(mutex_);
+    std::unique_ptr<Connection> connection = std::move(ready_.front());
+    ready_.pop_front();
+    ++handed_;
+    return connection;
+}
+
+void Lobby::look_at(std::uint64_t mark, const Lock& lock) {
+    std::unique_ptr<Connection> connection = parking_.take(mark);
+    if (!connection) return;
+    if (connection->stage() != Stage::kClosing) return ready_.push_back(std::move(connection));
+    if (connection->go_on_closing()) return forget(std::move(connection), lock);
+    park(std::move(connection), EPOLL_CTL_MOD, lock);
+}
+
+void Lobby::accept_all(const Lock& lock) {
+    if (!accepting_) return;
+    for (int i = 0; i < kAcceptedAtOnce; ++i) {
+        if (!accept_one(lock)) return;
+    }
+}
+
+bool Lobby::accept_one(const Lock& lock) {
+    const std::shared_ptr<const net::TlsContext> tls = tls_ ? tls_() : nullptr;
+    sockaddr_storage storage{};
+    auto* const address = reinterpret_cast<sockaddr*>(&storage);
+    socklen_t length = sizeof storage;
+    // A plugin's child process must not inherit it: it would keep the connection open.
+    const int flags = SOCK_CLOEXEC | (tls ? SOCK_NONBLOCK : 0);
+    const int accepted = ::accept4(listener_, address, &length, flags);
+    if (accepted < 0) {
+        const bool full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        // The newcomer stays in the backlog, and would be announced again at once.
+        if (full && !make_room(lock)) ::poll(nullptr, 0, kOutOfFilesPauseMs);
+        return errno == EINTR || errno == ECONNABORTED;
+    }
+    const int socket = out_of_the_way(accepted);
+    const net::IpAddress peer = net::IpAddress::of(*address).value_or(net::IpAddress());
+    const auto& v4 =
+        reinterpret_cast<const sockaddr_in&>(storage);  // its port stands where v6's is
+    auto transport = tls ? tls->accept(socket) : std::make_unique<net::Transport>(socket);
+    admit(std::make_unique<Connection>(std::move(transport), peer, ntohs(v4.sin_port), rules_,
+                                       budget_),
+          lock);
+    return true;
+}
+
+void Lobby::admit(std::unique_ptr<Connection> connection, const Lock& lock) {
+    const net::IpAddress& peer = connection->peer();
+    const std::size_t held = ++held_[peer.holder()];
+    ++open_;
+    if (!rules_.is_proxy(peer) && !rules_.admits(peer)) {
+        connection->refuse({ErrorCode::kForbidden, "this address may not send"});
+    } else if (limits_.per_address > 0 && held > limits_.per_address && rules_.counts(peer)) {
+        connection->refuse({ErrorCode::kBusy, "too many connections from this address"});
+    } else if (open_ > limits_.connections && !make_room(lock)) {
+        connection->refuse({ErrorCode::kBusy, "too many connections"});
+    } else {
+        return park(std::move(connection), EPOLL_CTL_ADD, lock);
+    }
+    end(std::move(connection), lock);
+}
+
+bool Lobby::make_room(const Lock& lock) {
+    std::unique_ptr<Connection> idlest = parking_.take_idlest();
+    if (!idlest) return false;
+    forget(std::move(idlest), lock);
+    return true;
+}
+
+void Lobby::keep_time(std::int64_t now, const Lock& lock) {
+    looked_ms_ = now;
+    for (std::unique_ptr<Connection>& connection : parking_.take_expired(now)) {
+        if (connection->stage() == Stage::kClosing) {
+            forget(std::move(connection), lock);
+        } else {
+            connection->expire();
+            end(std::move(connection), lock);
+        }
+    }
+    if (is_draining()) turn_idle_away(now, lock);
+}
+
+void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {
+    const auto all = [](const Connection&) { return true; };
+    const auto silent = [&](const Connection& one) { return one.since_ms() + kNewcomerMs <= now; };
+    for (auto& connection : parking_.take_if(Stage::kKept, all)) end(std::move(connection), lock);
+    for (auto& connection : parking_.take_if(Stage::kFresh, silent)) {
+        end(std::move(connection), lock);
+    }
+    if (is_quiet(lock)) quiet_.notify_all();
+}
+
+void Lobby::give_back(std::unique_ptr<Connection> connection) {
+    const Lock lock(mutex_);
+    --handed_;
+    if (crowded_) wake();
+    const bool waits = connection->is_waiting();
+    if (waits && !(is_draining() && connection->stage() == Stage::kKept)) {
+        park(std::move(connection), EPOLL_CTL_MOD, lock);
+    } else {
+        end(std::move(connection), lock);
+    }
+    if (is_draining() && is_quiet(lock)) quiet_.notify_all();
+}
+
+void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) {
+    if (connection->close(now_ms())) return forget(std::move(connection), lock);
+    park(std::move(connection), EPOLL_CTL_MOD, lock);
+}
+
+void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lock& /*lock*/) {
+    const int descriptor = connection->descriptor();
+    const std::uint32_t events = connection->wants_write() ? EPOLLOUT : EPOLLIN;
+    watch(epoll_, operation, descriptor, events | EPOLLONESHOT,
+          parking_.put(std::move(connection)));
+}
+
+void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& /*lock*/) {
+    const auto held = held_.find(connection->peer().holder());
+    if (--held->second == 0) held_.erase(held);
+    --open_;
+}
+
+int Lobby::may_linger() {
+    if (crowded_.load(std::memory_order_relaxed) || is_draining()) return 0;
+    if (lingering_.fetch_add(1, std::memory_order_relaxed) < limits_.workers * 3 / 4) {
+        return kLingerMs;
+    }
+    linger_ended();
+    return 0;
+}
+
+void Lobby::drain(std::int64_t grace_ms) {
+    Lock lock(mutex_);
+    draining_ = true;
+    accepting_ = false;
+    if (listener_ >= 0) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
+    turn_idle_away(now_ms(), lock);
+    quiet_.wait_for(lock, std::chrono::milliseconds(grace_ms), [&] { return is_quiet(lock); });
+}
+
+bool Lobby::is_quiet(const Lock& /*lock*/) const {
+    return handed_ == 0 && ready_.empty() && parking_.size(Stage::kFresh) == 0 &&
+           parking_.size(Stage::kBegun) == 0;
+}
+
+std::size_t Lobby::open_connections() const {
+    const Lock lock(mutex_);
+    return open_;
+}
+
+void Lobby::wake() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(waker_, &one, sizeof one);
+}
+
+}  // namespace incm::http

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "incm/http/connection.h"
+#include "incm/http/connection_rules.h"
+#include "incm/http/parking.h"
+#include "incm/net/tls_context.h"
+
+namespace incm::http {
+
+/// How many clients may be there. Units: connections.
+struct LobbyLimits {
+    std::size_t workers = 256;         ///< threads that answer: handed out at once
+    std::size_t connections = 16'384;  ///< open in all
+    std::size_t per_address = 1000;    ///< open for one client address (of IPv6: /64), but for
+                                       ///< loopback and trusted proxies; 0: any number
+    std::size_t request_bytes = 64 * 1024 * 1024;  ///< of all requests begun
+};
+
+/// Gives the context for new connections; null: plain TCP. Threads: any.
+using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
+
+/// Where clients wait until they have something to say, so that none of them holds a thread.
+///
+/// One thread (Poco's acceptor) runs wait() and next(): it accepts, watches all silent connections
+/// with epoll, enforces their deadlines, and hands those with bytes to workers, which give them
+/// back when the bytes do not make a whole request. When all places are taken, the idlest
+/// connection goes; when none is idle, the newcomer gets 503.
+/// Threads: wait() and next() from one; everything else from any.
+/// Source:  promises P11, P12 and P14.
+class Lobby {
+ public:
+    Lobby(ConnectionRules rules, const LobbyLimits& limits, TlsSource tls);
+    Lobby(const Lobby&) = delete;
+    Lobby& operator=(const Lobby&) = delete;
+    ~Lobby();
+
+    /// Begin to accept from a listening socket, which must stay open as long as the lobby lives.
+    /// Errors: Failure(kCannotListen) without descriptors for the watch itself.
+    void open(int listener);
+
+    /// Wait up to timeout_ms until a client has something to say. May return true for one that is
+    /// gone when next() looks.
+    [[nodiscard]] bool wait(int timeout_ms);
+    /// The client that wait() found; never null after it said true.
+    [[nodiscard]] std::unique_ptr<Connection> next();
+
+    /// Take a connection back from a worker: to wait, or to be closed.
+    void give_back(std::unique_ptr<Connection> connection);
+
+    /// Leave to wait for a client's next bytes in a worker: for a short time, in milliseconds, or
+    /// not at all (0) when others wait for workers. Ends with linger_ended() unless it was 0.
+    [[nodiscard]] int may_linger();
+    void linger_ended() { lingering_.fetch_sub(1, std::memory_order_relaxed); }
+
+    /// Accept no more, close who is idle, and wait up to grace_ms until every request that has
+    /// begun is answered. wait() and next() must go on meanwhile.
+    void drain(std::int64_t grace_ms);
+    [[nodiscard]] bool is_draining() const { return draining_.load(std::memory_order_relaxed); }
+
+    /// When wait() was called last, in steady milliseconds.
+    [[nodiscard]] std::int64_t beat_ms() const { return beat_ms_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::size_t open_connections() const;
+
+    [[nodiscard]] const ConnectionRules& rules() const { return rules_; }
+
+ private:
+    using Lock = std::unique_lock<std::mutex>;
+    using Stage = Connection::Stage;
+
+    void accept_all(const Lock& lock);
+    [[nodiscard]] bool accept_one(const Lock& lock);
+    void admit(std::unique_ptr<Connection> connection, const Lock& lock);
+    [[nodiscard]] bool make_room(const Lock& lock);
+    void look_at(std::uint64_t mark, const Lock& lock);
+    void keep_time(std::int64_t now_ms, const Lock& lock);
+    void park(std::unique_ptr<Connection> connection, int operation, const Lock& lock);
+    void end(std::unique_ptr<Connection> connection, const Lock& lock);
+    void forget(std::unique_ptr<Connection> connection, const Lock& lock);
+    void turn_idle_away(std::int64_t now_ms, const Lock& lock);
+    [[nodiscard]] bool is_quiet(const Lock& lock) const;
+    void wake();
+
+    const ConnectionRules rules_;
+    const LobbyLimits limits_;
+    const TlsSource tls_;
+    ByteBudget budget_;
+    int epoll_ = -1;
+    int waker_ = -1;
+    int listener_ = -1;
+    std::int64_t looked_ms_ = 0;  // of wait() alone
+
+    mutable std::mutex mutex_;
+    std::condition_variable quiet_;
+    Parking parking_;                                       // guarded, like all below
+    std::deque<std::unique_ptr<Connection>> ready_;         // have bytes, wait for a worker
+    std::unordered_map<net::IpAddress, std::size_t> held_;  // connections of a client address
+    std::size_t open_ = 0;                                  // connections in all
+    std::size_t handed_ = 0;                                // of them with workers
+    bool accepting_ = false;
+
+    std::atomic<bool> crowded_{false};  // some are ready and no worker is free
+    std::atomic<bool> draining_{false};
+    std::atomic<std::size_t> lingering_{0};
+    std::atomic<std::int64_t> beat_ms_{0};
+};
+
+}  // namespace incm::http

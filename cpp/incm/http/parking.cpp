@@ -1,0 +1,59 @@
+#include "incm/http/parking.h"
+
+#include <utility>
+
+namespace incm::http {
+
+using Stage = Connection::Stage;
+using Connections = std::list<std::unique_ptr<Connection>>;
+
+std::uint64_t Parking::put(std::unique_ptr<Connection> connection) {
+    const Stage stage = connection->stage();
+    const int descriptor = connection->descriptor();
+    row(stage).push_back({std::move(connection), ++serial_});
+    by_descriptor_[descriptor] = {stage, std::prev(row(stage).end())};
+    return static_cast<std::uint64_t>(serial_) << 32 | static_cast<std::uint32_t>(descriptor);
+}
+
+std::unique_ptr<Connection> Parking::take(std::uint64_t mark) {
+    const auto found = by_descriptor_.find(static_cast<int>(mark & 0xFFFFFFFF));
+    if (found == by_descriptor_.end()) return nullptr;
+    const auto [stage, place] = found->second;
+    if (place->serial != mark >> 32) return nullptr;
+    return remove(stage, place);
+}
+
+std::unique_ptr<Connection> Parking::take_idlest() {
+    for (const Stage stage : {Stage::kClosing, Stage::kFresh, Stage::kKept}) {
+        if (!row(stage).empty()) return remove(stage, row(stage).begin());
+    }
+    return nullptr;
+}
+
+Connections Parking::take_if(Stage stage, const std::function<bool(const Connection&)>& chosen) {
+    Connections taken;
+    for (auto place = row(stage).begin(); place != row(stage).end();) {
+        const auto next = std::next(place);
+        if (chosen(*place->connection)) taken.push_back(remove(stage, place));
+        place = next;
+    }
+    return taken;
+}
+
+Connections Parking::take_expired(std::int64_t now_ms) {
+    const auto expired = [now_ms](const Connection& one) { return one.deadline_ms() <= now_ms; };
+    Connections taken;
+    for (const Stage stage : {Stage::kFresh, Stage::kBegun, Stage::kKept, Stage::kClosing}) {
+        taken.splice(taken.end(), take_if(stage, expired));
+    }
+    return taken;
+}
+
+std::unique_ptr<Connection> Parking::remove(Stage stage, Row::iterator place) {
+    std::unique_ptr<Connection> connection = std::move(place->connection);
+    by_descriptor_.erase(connection->descriptor());
+    row(stage).erase(place);
+    return connection;
+}
+
+}  // namespace incm::http

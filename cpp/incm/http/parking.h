@@ -1,0 +1,60 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+#include "incm/http/connection.h"
+
+namespace incm::http {
+
+/// Connections that wait for their clients, by descriptor and by how far they are.
+///
+/// Threads: not locked; one at a time.
+class Parking {
+ public:
+    /// Put a waiting connection in. Returns the mark that its events carry.
+    std::uint64_t put(std::unique_ptr<Connection> connection);
+
+    /// Take the connection out that an event's mark means; null when it has gone meanwhile.
+    [[nodiscard]] std::unique_ptr<Connection> take(std::uint64_t mark);
+
+    /// Take out the one that has waited longest of those that cost least to lose: one that is
+    /// closing, else a silent newcomer, else one between two requests. Null when there is none.
+    [[nodiscard]] std::unique_ptr<Connection> take_idlest();
+
+    /// Take out those of a stage for which `chosen` says so.
+    [[nodiscard]] std::list<std::unique_ptr<Connection>> take_if(
+        Connection::Stage stage, const std::function<bool(const Connection&)>& chosen);
+
+    /// Take out all whose deadline has passed.
+    [[nodiscard]] std::list<std::unique_ptr<Connection>> take_expired(std::int64_t now_ms);
+
+    [[nodiscard]] std::size_t size(Connection::Stage stage) const { return row(stage).size(); }
+
+ private:
+    struct Place {
+        std::unique_ptr<Connection> connection;
+        std::uint32_t serial;
+    };
+    using Row = std::list<Place>;  // oldest first
+    using Rows = std::array<Row, 4>;
+
+    [[nodiscard]] Row& row(Connection::Stage stage) {
+        return rows_.at(static_cast<std::size_t>(stage));
+    }
+    [[nodiscard]] const Row& row(Connection::Stage stage) const {
+        return rows_.at(static_cast<std::size_t>(stage));
+    }
+    std::unique_ptr<Connection> remove(Connection::Stage stage, Row::iterator place);
+
+    Rows rows_;
+    std::unordered_map<int, std::pair<Connection::Stage, Row::iterator>> by_descriptor_;
+    std::uint32_t serial_ = 0;
+};
+
+}  // namespace incm::http

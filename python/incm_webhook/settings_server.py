@@ -1,0 +1,116 @@
+"""The model of `[server]`: where the server listens, and what its clients may do."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+
+from incm_webhook.settings_types import (
+    Duration,
+    PositiveDuration,
+    Size,
+    Table,
+    as_list,
+)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT.
+
+    Args:
+        text: "127.0.0.1:8080", "localhost:0" or "[::1]:8080".
+
+    Returns:
+        The host without brackets, and the port, 0 to 65535 (0: any free one).
+
+    Raises:
+        ValueError: anything else; the text says what is wanted.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(
+            f'wants HOST:PORT, an IPv6 address in brackets: "[::1]:8080", not {text!r}'
+        )
+    whole = colon and host and re.fullmatch(r"[0-9]{1,5}", port, re.ASCII)
+    if not whole or int(port) > 65535 or re.search(r"[\s/\[\]]", host):
+        raise ValueError(f'wants HOST:PORT such as "127.0.0.1:8080", not {text!r}')
+    return host, int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether only this machine can reach HOST:PORT; of names, only localhost."""
+    host, _ = split_address(address)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _address(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError('wants a text such as "127.0.0.1:8080"')  # noqa: TRY004 - pydantic's way
+    split_address(value)
+    return value
+
+
+def _optional_address(value: object) -> str | None:
+    return None if value is None or value in ("", "off") else _address(value)
+
+
+def _network(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError('wants texts such as "192.0.2.0/24"')  # noqa: TRY004 - pydantic's way
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError(
+            f'wants addresses and networks such as "192.0.2.7" or "2001:db8::/32", not {value!r}'
+        ) from None
+    return value
+
+
+Networks = Annotated[
+    tuple[Annotated[str, BeforeValidator(_network)], ...], BeforeValidator(as_list)
+]
+
+
+class TlsSettings(Table):
+    """`tls`: PEM files. After `load_settings` the paths are absolute."""
+
+    certificate_file: Path
+    private_key_file: Path
+    client_ca_file: Path | None = None
+
+
+class ServerSettings(Table):
+    """`[server]`: addresses and limits. Units: bytes, connections, seconds."""
+
+    listen: Annotated[str, BeforeValidator(_address)] = "127.0.0.1:8080"
+    admin: Annotated[str | None, BeforeValidator(_optional_address)] = "127.0.0.1:9464"
+    ready_file: Path | None = None
+    tls: TlsSettings | None = None
+    allow: Networks = ()
+    trusted_proxies: Networks = ()
+    proxy_protocol: StrictBool = False
+    workers: Annotated[StrictInt, Field(ge=1, le=4096)] = 256
+    max_connections: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 16384
+    max_connections_per_address: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 1000
+    max_body: Annotated[Size, Field(ge=1024, le=64 * 1024**2)] = 1024**2
+    header_timeout: Annotated[PositiveDuration, Field(le=300)] = 10.0
+    body_timeout: Annotated[PositiveDuration, Field(le=3600)] = 30.0
+    send_timeout: Annotated[PositiveDuration, Field(le=3600)] = 10.0
+    keep_alive: Annotated[PositiveDuration, Field(le=3600)] = 15.0
+    grace: Annotated[Duration, Field(le=3600)] = 10.0
+
+    @model_validator(mode="after")
+    def _proxy_protocol_names_proxies(self) -> "ServerSettings":
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise ValueError(
+                "says proxy_protocol and names no trusted_proxies: say whose PROXY headers are "
+                'to be believed, such as trusted_proxies = ["10.0.0.0/8"]'
+            )
+        return self

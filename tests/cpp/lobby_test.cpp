@@ -1,0 +1,117 @@
+#include <array>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "raw_client.h"
+#include <Poco/Net/HTTPServerResponse.h>
+#include <gtest/gtest.h>
+
+#include "incm/http/answer.h"
+#include "incm/http/guarded_socket.h"
+#include "incm/http/server.h"
+
+namespace {
+
+using incm::http::ConnectionRules;
+using incm::http::LobbyLimits;
+using incm::testing::RawClient;
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// A server that answers 200 with `answer`.
+class LobbyTest : public testing::Test {
+ protected:
+    void start(ConnectionRules rules, const LobbyLimits& limits, std::string answer = "hello") {
+        rules.refused = [](const incm::base::Error&, const std::string&) {};
+        server_ = std::make_unique<incm::http::Server>(
+            incm::http::ServerOptions{
+                .host = "127.0.0.1", .port = 0, .rules = std::move(rules), .limits = limits},
+            [answer = std::move(answer)](auto&, auto& response) {
+                incm::http::send(response, 200, "text/plain", answer);
+            });
+        ASSERT_TRUE(server_->start().ok());
+    }
+
+    std::uint16_t port() const { return server_->port(); }
+
+    std::unique_ptr<incm::http::Server> server_;
+};
+
+TEST_F(LobbyTest, AnAddressGetsSoManyConnections) {
+    start({.uncounted = {}}, {.per_address = 2});
+    auto first = std::make_unique<RawClient>(port());
+    RawClient second(port());
+    first->send(kGet);
+    second.send(kGet);
+    EXPECT_EQ(first->receive().status, 200);
+    EXPECT_EQ(second.receive().status, 200);
+    auto third = std::make_unique<RawClient>(port());
+    EXPECT_EQ(third->receive().status, 503);
+    EXPECT_TRUE(third->at_end());
+    third.reset();
+    first.reset();
+    for (int status = 503; status != 200;) {  // until its end is seen
+        RawClient fourth(port());
+        fourth.send(kGet);
+        status = fourth.receive().status;
+    }
+}
+
+TEST_F(LobbyTest, WhoDoesNotReadItsAnswersHoldsNoWorker) {
+    start({.send_timeout_ms = 60'000}, {.workers = 1}, std::string(4 * 1024 * 1024, 'x'));
+    RawClient lazy(port());
+    for (int i = 0; i < 10; ++i) lazy.send(kGet);
+    RawClient good(port());
+    good.send(kGet);
+    EXPECT_EQ(good.receive().body.size(), 4U * 1024 * 1024);
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(lazy.receive().body.size(), 4U * 1024 * 1024);
+}
+
+TEST_F(LobbyTest, WhoNeverReadsItsAnswerIsLeft) {
+    start({.send_timeout_ms = 50}, {}, std::string(16 * 1024 * 1024, 'x'));
+    RawClient lazy(port());
+    lazy.send(kGet);
+    while (server_->open_connections() == 0) std::this_thread::yield();
+    while (server_->open_connections() != 0) std::this_thread::yield();
+    EXPECT_NE(lazy.receive().body.size(), 16U * 1024 * 1024);
+}
+
+TEST_F(LobbyTest, LargeRequestsTogetherStayWithinTheirMemory) {
+    start({.max_body_bytes = 1024 * 1024}, {.request_bytes = 1024 * 1024});
+    const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 700000\r\n\r\n";
+    std::array<RawClient, 2> clients{RawClient(port()), RawClient(port())};
+    std::array<std::future<int>, 2> answers;
+    for (std::size_t i = 0; i < 2; ++i) {
+        clients[i].send(head + std::string(699'999, 'x'));
+        answers[i] = std::async(std::launch::async, [&, i] { return clients[i].receive().status; });
+    }
+    const auto is_there = [&](std::size_t i) {
+        return answers[i].wait_for(std::chrono::milliseconds(1)) == std::future_status::ready;
+    };
+    std::size_t refused = 0;
+    while (!is_there(refused)) refused = 1 - refused;
+    EXPECT_EQ(answers[refused].get(), 503);
+    clients[1 - refused].send("x");
+    EXPECT_EQ(answers[1 - refused].get(), 200);
+}
+
+TEST_F(LobbyTest, ADrainAnswersWhatHasBegun) {
+    start({}, {});
+    RawClient begun(port());
+    begun.send(kGet.substr(0, 9));
+    RawClient idle(port());
+    idle.send(kGet);
+    EXPECT_EQ(idle.receive().status, 200);
+    auto drained = std::async(std::launch::async, [&] { server_->drain(60'000); });
+    EXPECT_TRUE(idle.at_end());
+    begun.send(kGet.substr(9));
+    const auto answer = begun.receive();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_NE(answer.headers.find("Connection: Close"), std::string::npos);
+    drained.get();
+}
+
+}  // namespace
