@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "incm/http/answer.h"
-#include "incm/http/guarded_socket.h"
+#include "incm/http/exchange.h"
 #include "incm/http/server.h"
 
 namespace {

@@ -10,7 +10,7 @@
 #include "incm/base/bytes.h"
 #include "incm/http/answer.h"
 #include "incm/http/browser_guard.h"
-#include "incm/http/guarded_socket.h"
+#include "incm/http/exchange.h"
 #include "incm/http/metrics_page.h"
 
 namespace incm::http {

@@ -1,5 +1,6 @@
 #include "incm/http/lobby.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -27,8 +28,8 @@ using base::ErrorCode;
 constexpr std::uint64_t kListenerMark = UINT64_MAX;
 constexpr std::uint64_t kWakerMark = UINT64_MAX - 1;
 constexpr int kAcceptedAtOnce = 64;
+constexpr std::size_t kEventsAtOnce = 64;
 constexpr int kLookEachMs = 250;  // for deadlines
-constexpr int kDrainLookMs = 20;
 constexpr int kLingerMs = 50;
 constexpr int kOutOfFilesPauseMs = 50;
 constexpr int kLowDescriptors = 256;
@@ -77,8 +78,6 @@ void Lobby::open(int listener) {
     const int on = 1;  // the connections inherit it
     ::setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     listener_ = listener;
-    const Lock lock(mutex_);
-    accepting_ = true;
     watch(epoll_, EPOLL_CTL_ADD, waker_, EPOLLIN, kWakerMark);
     watch(epoll_, EPOLL_CTL_ADD, listener_, EPOLLIN, kListenerMark);
 }
@@ -86,55 +85,78 @@ void Lobby::open(int listener) {
 bool Lobby::wait(int timeout_ms) {
     const std::int64_t begun_ms = now_ms();
     beat_ms_.store(begun_ms, std::memory_order_relaxed);
-    {
+    if (begun_ms - looked_ms_ >= kLookEachMs) {
+        looked_ms_ = begun_ms;
+        Gone gone;
         const Lock lock(mutex_);
-        if (begun_ms - looked_ms_ >= kLookEachMs) keep_time(begun_ms, lock);
-        if (!ready_.empty() && handed_ < limits_.workers) return true;
-        crowded_ = !ready_.empty();
+        keep_time(begun_ms, lock);
+        gone.swap(gone_);
     }
-    std::array<epoll_event, 64> events;
-    // Poco's acceptor looks whether it shall stop only between two waits.
-    const int longest_ms = is_draining() ? kDrainLookMs : timeout_ms;
-    const int count = ::epoll_wait(epoll_, events.data(), events.size(), longest_ms);
+    std::array<epoll_event, kEventsAtOnce> events;
+    const int count = ::epoll_wait(epoll_, events.data(), events.size(), timeout_ms);
+    if (look_at_all({events.data(), static_cast<std::size_t>(std::max(count, 0))})) accept_all();
     const Lock lock(mutex_);
-    for (int i = 0; i < count; ++i) {
-        const std::uint64_t mark = events.at(static_cast<std::size_t>(i)).data.u64;
-        if (mark == kListenerMark) {
-            accept_all(lock);
-        } else if (mark == kWakerMark) {
-            std::uint64_t calls = 0;
-            [[maybe_unused]] const ssize_t got = ::read(waker_, &calls, sizeof calls);
-        } else {
-            look_at(mark, lock);
-        }
-    }
-    return !ready_.empty() && handed_ < limits_.workers;
+    return ready_.size() > idle_workers_;
 }
 
-std::unique_ptr<Connection> Lobby::next() {
+/// Returns whether newcomers are there.
+bool Lobby::look_at_all(std::span<const epoll_event> events) {
+    bool newcomers = false;
+    Gone gone;
     const Lock lock(mutex_);
-    std::unique_ptr<Connection> connection = std::move(ready_.front());
-    ready_.pop_front();
-    ++handed_;
-    return connection;
+    for (const epoll_event& event : events) {
+        if (event.data.u64 == kListenerMark) {
+            newcomers = true;
+        } else if (event.data.u64 != kWakerMark) {
+            look_at(event.data.u64, lock);
+        }
+    }
+    gone.swap(gone_);
+    return newcomers;
 }
 
 void Lobby::look_at(std::uint64_t mark, const Lock& lock) {
     std::unique_ptr<Connection> connection = parking_.take(mark);
     if (!connection) return;
-    if (connection->stage() != Stage::kClosing) return ready_.push_back(std::move(connection));
-    if (connection->go_on_closing()) return forget(std::move(connection), lock);
-    park(std::move(connection), EPOLL_CTL_MOD, lock);
-}
-
-void Lobby::accept_all(const Lock& lock) {
-    if (!accepting_) return;
-    for (int i = 0; i < kAcceptedAtOnce; ++i) {
-        if (!accept_one(lock)) return;
+    if (connection->stage() != Stage::kClosing) {
+        ready_.push_back(std::move(connection));
+        crowded_ = ready_.size() > idle_workers_;
+        work_.notify_one();
+    } else if (connection->go_on_closing()) {
+        forget(std::move(connection), lock);
+    } else {
+        park(std::move(connection), EPOLL_CTL_MOD, lock);
     }
 }
 
-bool Lobby::accept_one(const Lock& lock) {
+std::unique_ptr<Connection> Lobby::take() {
+    Lock lock(mutex_);
+    ++idle_workers_;
+    work_.wait(lock, [this] { return closed_ || !ready_.empty(); });
+    --idle_workers_;
+    if (closed_) return nullptr;
+    std::unique_ptr<Connection> connection = std::move(ready_.front());
+    ready_.pop_front();
+    crowded_ = ready_.size() > idle_workers_;
+    ++handed_;
+    return connection;
+}
+
+void Lobby::close() {
+    const Lock lock(mutex_);
+    closed_ = true;
+    work_.notify_all();
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(waker_, &one, sizeof one);
+}
+
+void Lobby::accept_all() {
+    for (int i = 0; i < kAcceptedAtOnce; ++i) {
+        if (is_draining() || !accept_one()) return;
+    }
+}
+
+bool Lobby::accept_one() {
     const std::shared_ptr<const net::TlsContext> tls = tls_ ? tls_() : nullptr;
     sockaddr_storage storage{};
     auto* const address = reinterpret_cast<sockaddr*>(&storage);
@@ -144,9 +166,14 @@ bool Lobby::accept_one(const Lock& lock) {
     const int accepted = ::accept4(listener_, address, &length, flags);
     if (accepted < 0) {
         const bool full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        if (!full) return errno == EINTR || errno == ECONNABORTED;
+        Gone gone;
+        const Lock lock(mutex_);
+        const bool has_room = make_room(lock);
+        gone.swap(gone_);
         // The newcomer stays in the backlog, and would be announced again at once.
-        if (full && !make_room(lock)) ::poll(nullptr, 0, kOutOfFilesPauseMs);
-        return errno == EINTR || errno == ECONNABORTED;
+        if (!has_room) ::poll(nullptr, 0, kOutOfFilesPauseMs);
+        return has_room;
     }
     const int socket = out_of_the_way(accepted);
     const net::IpAddress peer = net::IpAddress::of(*address).value_or(net::IpAddress());
@@ -154,12 +181,13 @@ bool Lobby::accept_one(const Lock& lock) {
         reinterpret_cast<const sockaddr_in&>(storage);  // its port stands where v6's is
     auto transport = tls ? tls->accept(socket) : std::make_unique<net::Transport>(socket);
     admit(std::make_unique<Connection>(std::move(transport), peer, ntohs(v4.sin_port), rules_,
-                                       budget_),
-          lock);
+                                       budget_));
     return true;
 }
 
-void Lobby::admit(std::unique_ptr<Connection> connection, const Lock& lock) {
+void Lobby::admit(std::unique_ptr<Connection> connection) {
+    Gone gone;
+    const Lock lock(mutex_);
     const net::IpAddress& peer = connection->peer();
     const std::size_t held = ++held_[peer.holder()];
     ++open_;
@@ -170,9 +198,10 @@ void Lobby::admit(std::unique_ptr<Connection> connection, const Lock& lock) {
     } else if (open_ > limits_.connections && !make_room(lock)) {
         connection->refuse({ErrorCode::kBusy, "too many connections"});
     } else {
-        return park(std::move(connection), EPOLL_CTL_ADD, lock);
+        park(std::move(connection), EPOLL_CTL_ADD, lock);
     }
-    end(std::move(connection), lock);
+    if (connection) end(std::move(connection), lock);
+    gone.swap(gone_);
 }
 
 bool Lobby::make_room(const Lock& lock) {
@@ -183,7 +212,6 @@ bool Lobby::make_room(const Lock& lock) {
 }
 
 void Lobby::keep_time(std::int64_t now, const Lock& lock) {
-    looked_ms_ = now;
     for (std::unique_ptr<Connection>& connection : parking_.take_expired(now)) {
         if (connection->stage() == Stage::kClosing) {
             forget(std::move(connection), lock);
@@ -206,16 +234,20 @@ void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {
 }
 
 void Lobby::give_back(std::unique_ptr<Connection> connection) {
+    const bool waits = connection->is_waiting();
+    const bool closed = !waits && connection->close(now_ms());
+    Gone gone;
     const Lock lock(mutex_);
     --handed_;
-    if (crowded_) wake();
-    const bool waits = connection->is_waiting();
-    if (waits && !(is_draining() && connection->stage() == Stage::kKept)) {
-        park(std::move(connection), EPOLL_CTL_MOD, lock);
-    } else {
+    if (closed) {
+        forget(std::move(connection), lock);
+    } else if (waits && is_draining() && connection->stage() == Stage::kKept) {
         end(std::move(connection), lock);
+    } else {
+        park(std::move(connection), EPOLL_CTL_MOD, lock);
     }
     if (is_draining() && is_quiet(lock)) quiet_.notify_all();
+    gone.swap(gone_);
 }
 
 void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) {
@@ -230,10 +262,12 @@ void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lo
           parking_.put(std::move(connection)));
 }
 
+/// Closing a socket takes time: it is done when nobody waits for the lock.
 void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& /*lock*/) {
     const auto held = held_.find(connection->peer().holder());
     if (--held->second == 0) held_.erase(held);
     --open_;
+    gone_.push_back(std::move(connection));
 }
 
 int Lobby::may_linger() {
@@ -246,11 +280,12 @@ int Lobby::may_linger() {
 }
 
 void Lobby::drain(std::int64_t grace_ms) {
+    Gone gone;
     Lock lock(mutex_);
     draining_ = true;
-    accepting_ = false;
     if (listener_ >= 0) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
     turn_idle_away(now_ms(), lock);
+    gone.swap(gone_);
     quiet_.wait_for(lock, std::chrono::milliseconds(grace_ms), [&] { return is_quiet(lock); });
 }
 
@@ -262,11 +297,6 @@ bool Lobby::is_quiet(const Lock& /*lock*/) const {
 std::size_t Lobby::open_connections() const {
     const Lock lock(mutex_);
     return open_;
-}
-
-void Lobby::wake() {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(waker_, &one, sizeof one);
 }
 
 }  // namespace incm::http

@@ -7,12 +7,16 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "incm/http/connection.h"
 #include "incm/http/connection_rules.h"
 #include "incm/http/parking.h"
 #include "incm/net/tls_context.h"
+
+struct epoll_event;
 
 namespace incm::http {
 
@@ -30,11 +34,11 @@ using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 
 /// Where clients wait until they have something to say, so that none of them holds a thread.
 ///
-/// One thread (Poco's acceptor) runs wait() and next(): it accepts, watches all silent connections
-/// with epoll, enforces their deadlines, and hands those with bytes to workers, which give them
-/// back when the bytes do not make a whole request. When all places are taken, the idlest
+/// One thread runs wait(): it accepts, watches all silent connections with epoll, and enforces
+/// their deadlines. Workers take() those with bytes, and give them back when the bytes do not make
+/// a whole request. When all places are taken, the idlest
 /// connection goes; when none is idle, the newcomer gets 503.
-/// Threads: wait() and next() from one; everything else from any.
+/// Threads: wait() from one; everything else from any.
 /// Source:  promises P11, P12 and P14.
 class Lobby {
  public:
@@ -47,11 +51,12 @@ class Lobby {
     /// Errors: Failure(kCannotListen) without descriptors for the watch itself.
     void open(int listener);
 
-    /// Wait up to timeout_ms until a client has something to say. May return true for one that is
-    /// gone when next() looks.
+    /// Watch the clients for up to timeout_ms. Returns whether some wait for a worker, and none is
+    /// free.
     [[nodiscard]] bool wait(int timeout_ms);
-    /// The client that wait() found; never null after it said true.
-    [[nodiscard]] std::unique_ptr<Connection> next();
+
+    /// The next client that has something to say; waits for one. Null after close().
+    [[nodiscard]] std::unique_ptr<Connection> take();
 
     /// Take a connection back from a worker: to wait, or to be closed.
     void give_back(std::unique_ptr<Connection> connection);
@@ -62,9 +67,12 @@ class Lobby {
     void linger_ended() { lingering_.fetch_sub(1, std::memory_order_relaxed); }
 
     /// Accept no more, close who is idle, and wait up to grace_ms until every request that has
-    /// begun is answered. wait() and next() must go on meanwhile.
+    /// begun is answered. wait() must go on meanwhile.
     void drain(std::int64_t grace_ms);
     [[nodiscard]] bool is_draining() const { return draining_.load(std::memory_order_relaxed); }
+
+    /// Let wait() and every take() return.
+    void close();
 
     /// When wait() was called last, in steady milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return beat_ms_.load(std::memory_order_relaxed); }
@@ -75,10 +83,12 @@ class Lobby {
  private:
     using Lock = std::unique_lock<std::mutex>;
     using Stage = Connection::Stage;
+    using Gone = std::vector<std::unique_ptr<Connection>>;
 
-    void accept_all(const Lock& lock);
-    [[nodiscard]] bool accept_one(const Lock& lock);
-    void admit(std::unique_ptr<Connection> connection, const Lock& lock);
+    [[nodiscard]] bool look_at_all(std::span<const epoll_event> events);
+    void accept_all();
+    [[nodiscard]] bool accept_one();
+    void admit(std::unique_ptr<Connection> connection);
     [[nodiscard]] bool make_room(const Lock& lock);
     void look_at(std::uint64_t mark, const Lock& lock);
     void keep_time(std::int64_t now_ms, const Lock& lock);
@@ -87,7 +97,6 @@ class Lobby {
     void forget(std::unique_ptr<Connection> connection, const Lock& lock);
     void turn_idle_away(std::int64_t now_ms, const Lock& lock);
     [[nodiscard]] bool is_quiet(const Lock& lock) const;
-    void wake();
 
     const ConnectionRules rules_;
     const LobbyLimits limits_;
@@ -99,15 +108,18 @@ class Lobby {
     std::int64_t looked_ms_ = 0;  // of wait() alone
 
     mutable std::mutex mutex_;
-    std::condition_variable quiet_;
-    Parking parking_;                                       // guarded, like all below
+    std::condition_variable quiet_;  // draining: every request that had begun is answered
+    std::condition_variable work_;   // a client is ready, or there will be none
+    Parking parking_;                // guarded, like all below
     std::deque<std::unique_ptr<Connection>> ready_;         // have bytes, wait for a worker
     std::unordered_map<net::IpAddress, std::size_t> held_;  // connections of a client address
     std::size_t open_ = 0;                                  // connections in all
     std::size_t handed_ = 0;                                // of them with workers
-    bool accepting_ = false;
+    std::size_t idle_workers_ = 0;
+    bool closed_ = false;
+    Gone gone_;  // to be freed without the lock
 
-    std::atomic<bool> crowded_{false};  // some are ready and no worker is free
+    std::atomic<bool> crowded_{false};  // some are ready, and no worker is free
     std::atomic<bool> draining_{false};
     std::atomic<std::size_t> lingering_{0};
     std::atomic<std::int64_t> beat_ms_{0};

@@ -1,68 +1,55 @@
 #include "incm/http/server.h"
 
+#include <atomic>
 #include <cstring>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <Poco/Exception.h>
-#include <Poco/Net/HTTPRequestHandler.h>
-#include <Poco/Net/HTTPRequestHandlerFactory.h>
-#include <Poco/Net/HTTPServer.h>
-#include <Poco/Net/HTTPServerParams.h>
-#include <Poco/Net/HTTPServerRequest.h>
-#include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/SocketAddress.h>
-#include <Poco/ThreadPool.h>
-
-#include "incm/http/guarded_socket.h"
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace incm::http {
 
 namespace {
 
 constexpr int kBacklog = 1024;
-// Poco wakes one idle worker on stop; the others leave after this time (1.11, GH #3796).
-constexpr Poco::Timespan::TimeDiff kThreadIdleUs = 100'000;
+constexpr int kLookMs = 250;
 
-class Handler final : public Poco::Net::HTTPRequestHandler {
+/// A descriptor of a listening socket, closed at the end.
+class Listener {
  public:
-    Handler(const Answer& answer, const Lobby& lobby) : answer_(answer), lobby_(lobby) {}
-
-    void handleRequest(Poco::Net::HTTPServerRequest& request,
-                       Poco::Net::HTTPServerResponse& response) override {
-        // Poco takes `Connection: close, te` for a wish to go on.
-        if (!keeps_alive(request) || lobby_.is_draining()) response.setKeepAlive(false);
-        answer_(request, response);
+    Listener() = default;
+    explicit Listener(int descriptor) : descriptor_(descriptor) {}
+    Listener(Listener&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    Listener& operator=(Listener&& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        return *this;
     }
+    ~Listener() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    [[nodiscard]] int descriptor() const { return descriptor_; }
 
  private:
-    const Answer& answer_;
-    const Lobby& lobby_;
+    int descriptor_ = -1;
 };
 
-/// A factory that threw or returned null would leak a worker of Poco 1.11 for ever (GH #1884).
-class Factory final : public Poco::Net::HTTPRequestHandlerFactory {
- public:
-    Factory(const Answer& answer, const Lobby& lobby) : answer_(answer), lobby_(lobby) {}
-
-    Poco::Net::HTTPRequestHandler* createRequestHandler(
-        const Poco::Net::HTTPServerRequest& /*request*/) override {
-        return new Handler(answer_, lobby_);
-    }
-
- private:
-    const Answer& answer_;
-    const Lobby& lobby_;
-};
-
-Poco::Net::HTTPServerParams::Ptr params_of(int workers) {
-    Poco::Net::HTTPServerParams::Ptr params = new Poco::Net::HTTPServerParams;
-    params->setKeepAlive(true);
-    params->setMaxKeepAliveRequests(0);
-    params->setMaxThreads(workers);
-    params->setMaxQueued(workers + 1);  // never reached: the lobby hands out no more than workers
-    params->setThreadIdleTime(Poco::Timespan(kThreadIdleUs));
-    return params;
+/// Errors: Poco::Exception.
+Listener bound(const std::string& host, std::uint16_t port) {
+    Poco::Net::ServerSocket socket;
+    // SO_REUSEPORT would let a second process take half of the connections unnoticed.
+    socket.bind({host, port}, /*reuseAddress=*/true, /*reusePort=*/false);
+    socket.listen(kBacklog);
+    const int own = ::fcntl(socket.impl()->sockfd(), F_DUPFD_CLOEXEC, 0);
+    if (own < 0) throw Poco::IOException(std::strerror(errno));
+    return Listener(own);
 }
 
 }  // namespace
@@ -71,16 +58,37 @@ struct Server::Impl {
     Impl(ServerOptions given, Answer given_answer)
         : options(std::move(given)),
           answer(std::move(given_answer)),
-          lobby(std::make_shared<Lobby>(options.rules, options.limits, options.tls)),
-          // The acceptor takes one thread of the pool as well; a pool that is exhausted would stall
-          // a connection until the next one comes.
-          pool(2, static_cast<int>(options.limits.workers) + 1) {}
+          lobby(options.rules, options.limits, options.tls) {}
+
+    void watch() {
+        while (!stopped) {
+            if (lobby.wait(kLookMs) && workers.size() < options.limits.workers) add_worker();
+        }
+    }
+
+    void add_worker() {
+        try {
+            workers.emplace_back([this] { work(); });
+        } catch (const std::system_error&) {
+            // Those that are there go on; a later client makes another attempt.
+        }
+    }
+
+    void work() {
+        Exchange exchange(answer, lobby);
+        while (std::unique_ptr<Connection> connection = lobby.take()) {
+            exchange.serve(*connection);
+            lobby.give_back(std::move(connection));
+        }
+    }
 
     const ServerOptions options;
     const Answer answer;
-    const std::shared_ptr<Lobby> lobby;
-    Poco::ThreadPool pool;
-    std::unique_ptr<Poco::Net::HTTPServer> server;
+    Lobby lobby;
+    Listener listener;
+    std::atomic<bool> stopped{false};
+    std::vector<std::thread> workers;  // of watch(), until it has ended
+    std::thread watcher;
 };
 
 Server::Server(ServerOptions options, Answer answer)
@@ -93,16 +101,10 @@ Server::~Server() {
 base::Status Server::start() {
     const ServerOptions& options = impl_->options;
     try {
-        Poco::Net::ServerSocket socket = guarded_listener(impl_->lobby, options.inherited);
-        if (!options.inherited) {
-            // SO_REUSEPORT would let a second process take half of the connections unnoticed.
-            socket.bind({options.host, options.port}, /*reuseAddress=*/true, /*reusePort=*/false);
-            socket.listen(kBacklog);
-        }
-        impl_->server = std::make_unique<Poco::Net::HTTPServer>(
-            new Factory(impl_->answer, *impl_->lobby), impl_->pool, socket,
-            params_of(static_cast<int>(options.limits.workers)));
-        impl_->server->start();
+        impl_->listener =
+            options.inherited ? Listener(*options.inherited) : bound(options.host, options.port);
+        impl_->lobby.open(impl_->listener.descriptor());
+        impl_->watcher = std::thread([this] { impl_->watch(); });
     } catch (const base::Failure& failure) {
         return base::Error{failure.code(), failure.what()};
     } catch (const Poco::Exception& error) {
@@ -116,28 +118,32 @@ base::Status Server::start() {
 }
 
 std::uint16_t Server::port() const {
-    return impl_->server->port();
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    ::getsockname(descriptor(), reinterpret_cast<sockaddr*>(&address), &length);
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);  // IPv6 has it there too
 }
 
 int Server::descriptor() const {
-    return impl_->server->socket().impl()->sockfd();
+    return impl_->listener.descriptor();
 }
 
 const Lobby& Server::lobby() const {
-    return *impl_->lobby;
+    return impl_->lobby;
 }
 
 void Server::drain(std::int64_t grace_ms) {
-    if (impl_->server) impl_->lobby->drain(grace_ms);
+    if (impl_->watcher.joinable()) impl_->lobby.drain(grace_ms);
 }
 
 void Server::stop(std::int64_t grace_ms) {
-    if (!impl_->server) return;
+    if (!impl_->watcher.joinable()) return;
     drain(grace_ms);
-    impl_->server->stop();
-    impl_->server->stopAll(/*abortCurrent=*/true);
-    impl_->pool.joinAll();
-    impl_->server.reset();
+    impl_->stopped = true;
+    impl_->lobby.close();
+    impl_->watcher.join();
+    for (std::thread& worker : impl_->workers) worker.join();
+    impl_->listener = Listener();
 }
 
 }  // namespace incm::http

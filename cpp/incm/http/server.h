@@ -1,19 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "incm/base/result.h"
 #include "incm/http/connection_rules.h"
+#include "incm/http/exchange.h"
 #include "incm/http/lobby.h"
-
-namespace Poco::Net {
-class HTTPServerRequest;
-class HTTPServerResponse;
-}  // namespace Poco::Net
 
 namespace incm::http {
 
@@ -27,10 +22,8 @@ struct ServerOptions {
     TlsSource tls;  ///< empty: plain TCP
 };
 
-/// Answers one request; may be called from many threads at once; must not throw.
-using Answer = std::function<void(Poco::Net::HTTPServerRequest&, Poco::Net::HTTPServerResponse&)>;
-
-/// One listening address: Poco's HTTPServer with its own thread pool.
+/// One listening address: its lobby, one thread that watches it, and as many workers as are wanted
+/// at once.
 ///
 /// Threads: start(), drain() and stop() from one thread at a time; port() from any after start().
 /// Source:  reliability.md section 1 (what Poco 1.11 needs around it).

@@ -11,7 +11,7 @@
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
 #include "incm/http/answer.h"
-#include "incm/http/guarded_socket.h"
+#include "incm/http/exchange.h"
 #include "incm/http/refusal_log.h"
 
 namespace incm::http {

@@ -16,13 +16,13 @@ constexpr std::string_view kPlainHttp =
 
 class TlsTransport final : public Transport {
  public:
-    TlsTransport(SSL_CTX* context, int descriptor)
-        : Transport(descriptor), ssl_(::SSL_new(context)) {
-        if (!ssl_) return;
-        ::SSL_set_fd(ssl_, descriptor);
-        ::SSL_set_accept_state(ssl_);
+    TlsTransport(SSL_CTX* context, int descriptor) : Transport(descriptor), context_(context) {
+        ::SSL_CTX_up_ref(context_);
     }
-    ~TlsTransport() override { ::SSL_free(ssl_); }
+    ~TlsTransport() override {
+        ::SSL_free(ssl_);
+        ::SSL_CTX_free(context_);
+    }
 
     IoResult read(char* to, std::size_t size, int wait_ms) override {
         if (!usable()) return {Io::kEnd};
@@ -50,14 +50,21 @@ class TlsTransport final : public Transport {
 
     void say_end() override {
         ::ERR_clear_error();
-        if (usable() && ::SSL_is_init_finished(ssl_)) ::SSL_shutdown(ssl_);
+        if (ssl_ && !broken_ && ::SSL_is_init_finished(ssl_)) ::SSL_shutdown(ssl_);
         ::ERR_clear_error();
     }
 
     std::string failure() const override { return failure_; }
 
  private:
-    [[nodiscard]] bool usable() const { return ssl_ && !broken_; }
+    /// OpenSSL's object is large, and most of it is wanted only once the client says something.
+    [[nodiscard]] bool usable() {
+        if (broken_ || ssl_) return !broken_;
+        ssl_ = ::SSL_new(context_);
+        broken_ = !ssl_ || ::SSL_set_fd(ssl_, descriptor()) != 1;
+        if (!broken_) ::SSL_set_accept_state(ssl_);
+        return !broken_;
+    }
 
     IoResult what_now() {
         switch (::SSL_get_error(ssl_, 0)) {
@@ -79,7 +86,8 @@ class TlsTransport final : public Transport {
         return {Io::kEnd};
     }
 
-    SSL* const ssl_;
+    SSL_CTX* const context_;
+    SSL* ssl_ = nullptr;
     bool broken_ = false;
     std::string failure_;
 };

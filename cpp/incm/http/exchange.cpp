@@ -1,0 +1,122 @@
+#include "incm/http/exchange.h"
+
+#include <utility>
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPServerParams.h>
+#include <Poco/Net/HTTPServerRequestImpl.h>
+#include <Poco/Net/HTTPServerResponseImpl.h>
+#include <Poco/Net/HTTPServerSession.h>
+#include <Poco/Net/SocketAddress.h>
+#include <Poco/Net/StreamSocket.h>
+#include <Poco/Net/StreamSocketImpl.h>
+#include <Poco/Timestamp.h>
+
+#include "incm/http/forwarded_for.h"
+#include "incm/http/problem.h"
+
+namespace incm::http {
+
+namespace {
+
+using Poco::Net::SocketAddress;
+
+/// What Poco takes for a connected socket: the connection that sits in it.
+class Seat final : public Poco::Net::StreamSocketImpl {
+ public:
+    Connection* connection = nullptr;
+
+    int receiveBytes(void* buffer, int length, int /*flags*/) override {
+        return static_cast<int>(
+            connection->take_head(static_cast<char*>(buffer), static_cast<std::size_t>(length)));
+    }
+
+    int sendBytes(const void* buffer, int length, int /*flags*/) override {
+        connection->send({static_cast<const char*>(buffer), static_cast<std::size_t>(length)});
+        return length;
+    }
+
+    // Poco asks for them with every request; who wants to know asks client_of().
+    SocketAddress peerAddress() override { return unknown_; }
+    SocketAddress address() override { return unknown_; }
+
+    // The seat has no descriptor of its own.
+    bool poll(const Poco::Timespan& /*timeout*/, int /*mode*/) override { return true; }
+    void setReceiveTimeout(const Poco::Timespan& /*timeout*/) override {}
+    void setSendTimeout(const Poco::Timespan& /*timeout*/) override {}
+    void close() override {}
+
+ private:
+    const SocketAddress unknown_;
+};
+
+class SeatSocket final : public Poco::Net::StreamSocket {
+ public:
+    explicit SeatSocket(Seat* seat) : StreamSocket(seat) {}
+};
+
+Connection& connection_of(Poco::Net::HTTPServerRequest& request) {
+    Poco::Net::StreamSocket& socket =
+        static_cast<Poco::Net::HTTPServerRequestImpl&>(request).socket();
+    return *static_cast<Seat&>(*socket.impl()).connection;
+}
+
+}  // namespace
+
+struct Exchange::Session {
+    Poco::Net::HTTPServerParams::Ptr params = new Poco::Net::HTTPServerParams;
+    Seat* const seat = new Seat;  // counted by the sockets
+    Poco::Net::HTTPServerSession poco{SeatSocket(seat), params};
+};
+
+Exchange::Exchange(const Answer& answer, Lobby& lobby)
+    : answer_(answer), lobby_(lobby), session_(std::make_unique<Session>()) {}
+
+Exchange::~Exchange() = default;
+
+void Exchange::serve(Connection& connection) {
+    session_->seat->connection = &connection;
+    while (next_request(connection) && answer_one(connection)) {
+    }
+}
+
+bool Exchange::next_request(Connection& connection) {
+    const int linger_ms = lobby_.may_linger();
+    const Connection::Step step = connection.advance(linger_ms);
+    if (linger_ms > 0) lobby_.linger_ended();
+    return step == Connection::Step::kRequest;
+}
+
+/// Whether the client may send another one.
+bool Exchange::answer_one(Connection& connection) {
+    try {
+        Poco::Net::HTTPServerResponseImpl response(session_->poco);
+        Poco::Net::HTTPServerRequestImpl request(response, session_->poco, session_->params);
+        response.setDate(Poco::Timestamp());
+        response.setVersion(request.getVersion());
+        response.setKeepAlive(connection.head().keep_alive && !lobby_.is_draining());
+        answer_(request, response);
+        return response.getKeepAlive();
+    } catch (const Poco::Exception&) {
+        // The guard let a head through that Poco cannot read.
+        connection.refuse({base::ErrorCode::kMalformedRequest, "the head cannot be read"});
+        session_ = std::make_unique<Session>();
+        return false;
+    }
+}
+
+std::string take_body(Poco::Net::HTTPServerRequest& request) {
+    return connection_of(request).take_body();
+}
+
+net::IpAddress client_of(Poco::Net::HTTPServerRequest& request, const ConnectionRules& rules) {
+    const Connection& connection = connection_of(request);
+    if (rules.proxy_protocol || !rules.is_proxy(connection.peer())) return connection.client();
+    std::string forwarded;
+    for (const auto& [name, value] : request) {
+        if (Poco::icompare(name, "X-Forwarded-For") == 0) forwarded.append(",").append(value);
+    }
+    return forwarded_for(forwarded, connection.client(), rules);
+}
+
+}  // namespace incm::http
