@@ -50,7 +50,10 @@ class WebhookHandler {
         content.body = std::move(body).value();
         if (request.has("X-Signature")) content.signature = request.get("X-Signature");
         content.content_type = request.get("Content-Type", "");
-        content.received_at_ms = base::now().wall_ms;
+        content.peer = request.clientAddress().host().toString();
+        const base::Instant now = base::now();
+        content.received_at_ms = now.wall_ms;
+        content.steady_ms = now.steady_ms;
         const base::Result<inbox::Stored> stored = ingest_.accept(path, std::move(content));
         if (!stored.ok()) return refuse(request, response, stored.error(), true);
         confirm(response, stored.value());

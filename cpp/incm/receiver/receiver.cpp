@@ -76,7 +76,8 @@ base::Status Receiver::start() {
 
 base::Status Receiver::listen() {
     try {
-        ingest_ = std::make_unique<ingest::Ingest>(*inbox_, config_.endpoints, config_.routes);
+        ingest_ =
+            std::make_unique<ingest::Ingest>(*inbox_, config_.endpoints, config_.routes, counters_);
     } catch (const base::Failure& failure) {
         return Error{failure.code(), failure.what()};
     }
@@ -89,7 +90,7 @@ base::Status Receiver::listen() {
     if (base::Status started = server_->start(); !started.ok()) return started;
     ready_ = true;
     if (!config_.admin) return base::success();
-    api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes);
+    api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get());
     admin_ = std::make_unique<http::Server>(
         http::ServerOptions{.host = config_.admin->host,
                             .port = config_.admin->port,
