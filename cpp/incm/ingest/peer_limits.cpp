@@ -20,7 +20,7 @@ bool has_room(std::int64_t full_at_ms, std::int64_t now_ms, std::int64_t burst,
 }  // namespace
 
 std::string source_of(std::string_view peer) {
-    const std::string bare(peer.substr(0, peer.find('%')));  // behind it: the interface
+    std::string bare(peer.substr(0, peer.find('%')));  // behind it: the interface
     in6_addr address{};
     if (inet_pton(AF_INET6, bare.c_str(), &address) != 1) return bare;
     std::array<char, INET6_ADDRSTRLEN> text{};
