@@ -17,8 +17,10 @@ namespace {
 /// An inbox without a server, and the log that it needs for as long as it lives.
 class OfflineInboxView {
  public:
-    OfflineInboxView(const std::string& path, std::optional<std::vector<ingest::Route>> routes)
-        : inbox_(value_or_throw(receiver::OfflineInbox::open(path, std::move(routes), log_))) {}
+    OfflineInboxView(const std::string& path, std::optional<std::vector<ingest::Route>> routes,
+                     const std::optional<std::vector<ingest::Endpoint>>& endpoints)
+        : inbox_(value_or_throw(
+              receiver::OfflineInbox::open(path, std::move(routes), endpoints, log_))) {}
 
     std::pair<int, std::string> call(std::string method, std::string target, std::string body) {
         http::ApiReply reply = inbox_->call({.method = std::move(method),
@@ -41,12 +43,14 @@ void bind_offline(py::module_& module) {
     py::class_<OfflineInboxView>(module, "OfflineInbox",
                                  R"(The admin API over an inbox that no server has open.
 
-Shape:   path of the file; routes are the configured plugins, None when no configuration is at hand.
+Shape:   path of the file; routes are the configured plugins, endpoints the configured ones with their
+         secrets; None when no configuration is at hand.
 Errors:  InboxError when there is no such inbox, or another process has it open.
 Threads: any.
 Source:  contract section 4.)")
-        .def(py::init<const std::string&, std::optional<std::vector<ingest::Route>>>(),
-             WithoutGil(), py::arg("path"), py::arg("routes"))
+        .def(py::init<const std::string&, std::optional<std::vector<ingest::Route>>,
+                      const std::optional<std::vector<ingest::Endpoint>>&>(),
+             WithoutGil(), py::arg("path"), py::arg("routes"), py::arg("endpoints") = std::nullopt)
         .def("call", &OfflineInboxView::call, WithoutGil(), py::arg("method"), py::arg("target"),
              py::arg("body") = "",
              "Ask as over HTTP: target is path and query, body JSON. Gives the status and the "

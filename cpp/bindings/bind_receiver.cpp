@@ -129,7 +129,7 @@ py::dict stats(ReceiverView& self) {
     all["alerts"] = counts.value().alerts;
     all["open"] = counts.value().open;
     all["dead"] = counts.value().dead;
-    all["quarantined"] = counts.value().quarantined;
+    all["quarantined"] = counts.value().quarantined.total();
     return all;
 }
 

@@ -148,12 +148,13 @@ class AdminClient:
         self.close()
 
 
-def connect(where: Where, *, filters: bool = False) -> AdminClient:
+def connect(where: Where, *, filters: bool = False, secrets: bool = False) -> AdminClient:
     """Find the server, or open the inbox file when nothing listens there, and say so.
 
     Args:
         where: what the flags say; environment, configuration file and defaults say the rest.
         filters: the command wants to know which alerts the plugins want.
+        secrets: it verifies signatures: without a server the secrets are read, too.
 
     Returns:
         A client to be closed.
@@ -168,20 +169,20 @@ def connect(where: Where, *, filters: bool = False) -> AdminClient:
     address = settings.server.admin
     online = None if address is None else _online(address)
     if online is None:
-        return _offline(settings, filters=filters, another=False)
+        return _offline(settings, where, filters=filters, secrets=secrets, another=False)
     if where.inbox or os.environ.get("INCM_WEBHOOK_INBOX"):
         if _inbox_of(online) == settings.inbox.path.resolve():
             return online
         online.close()
-        return _offline(settings, filters=filters, another=True)
+        return _offline(settings, where, filters=filters, secrets=secrets, another=True)
     _check_whose(online, settings, where)
     return online
 
 
-def _settings(where: Where) -> Settings:
+def _settings(where: Where, *, secrets: bool = False) -> Settings:
     """Read what concerns the inbox: an operator of the inbox may not be allowed the secrets."""
     overrides = {"config": where.config, "admin": where.admin, "inbox": where.inbox}
-    return load_settings(overrides, os.environ, Path.cwd(), endpoints=False)
+    return load_settings(overrides, os.environ, Path.cwd(), endpoints=secrets)
 
 
 def _online(address: str) -> AdminClient | None:
@@ -215,8 +216,12 @@ def _check_whose(online: AdminClient, settings: Settings, where: Where) -> None:
         )
 
 
-def _offline(settings: Settings, *, filters: bool, another: bool) -> AdminClient:
+def _offline(
+    settings: Settings, where: Where, *, filters: bool, secrets: bool, another: bool
+) -> AdminClient:
     from incm_webhook.offline import open_offline
+
+    endpoints = _settings(where, secrets=True).endpoint if secrets else ()
 
     def warn(sentence: str) -> None:
         click.echo(f"incm-webhook: {sentence}", err=True)
@@ -225,7 +230,7 @@ def _offline(settings: Settings, *, filters: bool, another: bool) -> AdminClient
     admin = settings.server.admin
     nobody = f"nothing answers at {admin}" if admin else "the configuration has no admin listener"
     try:
-        inbox = open_offline(settings, filters=filters, warn=warn)
+        inbox = open_offline(settings, endpoints, filters=filters, warn=warn)
     except InboxError as error:
         raise InboxError(f"{nobody}, and {error} (--admin and --inbox name others)") from None
     nobody = f"the server at {admin} has another inbox" if another else "no server runs"

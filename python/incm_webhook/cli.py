@@ -12,6 +12,7 @@ from incm_webhook.cli_dead import dead, replay
 from incm_webhook.cli_doctor import doctor
 from incm_webhook.cli_inbox import inbox
 from incm_webhook.cli_message import send, sign, verify
+from incm_webhook.cli_quarantine import quarantine
 from incm_webhook.cli_simulate import simulate
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
 from incm_webhook.log import describe, is_debug, set_up_logging
@@ -119,6 +120,7 @@ commands.add_command(simulate)
 commands.add_command(inbox)
 commands.add_command(dead)
 commands.add_command(replay)
+commands.add_command(quarantine)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """The command that says why a signature does not fit."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -59,7 +60,7 @@ def doctor(
 
     if secret_files and (config or endpoint):
         raise click.UsageError("--secret-file excludes --config and --endpoint")
-    keys = _given_keys(secret_files) if secret_files else _configured_keys(config, endpoint)
+    keys = given_keys(secret_files) if secret_files else configured_keys(config, endpoint)
     diagnosis = diagnose(read_body(file), signature, keys)
     if as_json:
         shown = {
@@ -79,7 +80,8 @@ def doctor(
     return 0 if diagnosis.found else EXIT_FAILED
 
 
-def _given_keys(files: tuple[str, ...]) -> "list[Key]":
+def given_keys(files: Sequence[str]) -> "list[Key]":
+    """Read secrets from files, of which the first is the expected one. Errors: ConfigError."""
     from incm_webhook.doctor import Key
     from incm_webhook.secrets import Secret
 
@@ -89,7 +91,17 @@ def _given_keys(files: tuple[str, ...]) -> "list[Key]":
     ]
 
 
-def _configured_keys(config: str | None, endpoint: str | None) -> "list[Key]":
+def configured_keys(config: str | None, endpoint: str | None) -> "list[Key]":
+    """Read the secrets of all endpoints.
+
+    Args:
+        config: the configuration file; None leaves it to the environment.
+        endpoint: whose secrets are expected; None: any may be.
+
+    Raises:
+        ConfigError: the configuration is wrong, or a secret cannot be read.
+        click.UsageError: there is no such endpoint, or no secret.
+    """
     import os
     from pathlib import Path
 

@@ -57,11 +57,13 @@ def pattern_options(command: _Command) -> _Command:
     return command
 
 
-def open_client(place: Mapping[str, str | None], *, filters: bool = False) -> "AdminClient":
+def open_client(
+    place: Mapping[str, str | None], *, filters: bool = False, secrets: bool = False
+) -> "AdminClient":
     """Connect as the options of `place_options` say; see `admin_client.connect`."""
     from incm_webhook.admin_client import Where, connect
 
-    return connect(Where(**place), filters=filters)
+    return connect(Where(**place), filters=filters, secrets=secrets)
 
 
 def filter_parameters(

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -230,6 +231,34 @@ def _changed_bodies(body: bytes) -> Iterator[tuple[bytes, str]]:
                 yield spell(value, wire), f"when it is spelled as {wire}{remark}"
         except (ValueError, RecursionError, OverflowError):
             continue
+    with contextlib.suppress(ValueError, RecursionError, OverflowError):
+        yield from _other_numbers(json.loads(body))
+
+
+def _other_numbers(value: Any) -> Iterator[tuple[bytes, str]]:
+    for wire in WIRES:
+        text = spell(value, wire).decode()
+        for write, remark in _NUMBER_FORMS:
+            changed = _with_floats(text, write)
+            yield changed.encode(), f"when it is spelled as {wire} {remark}"
+
+
+def _with_floats(text: str, write: Callable[[str], str]) -> str:
+    return _STRING_OR_FLOAT.sub(lambda found: write(found[1]) if found[1] else found[0], text)
+
+
+def _scientific(number: str) -> str:
+    sign, digits, exponent = Decimal(number).normalize().as_tuple()
+    first, *rest = map(str, digits)
+    fraction = f".{''.join(rest)}" if rest else ""
+    return f"{'-' if sign else ''}{first}{fraction}e{int(exponent) + len(rest)}"
+
+
+def _as_javascript(number: str) -> str:
+    size = abs(float(number))
+    if size != 0 and not 1e-6 <= size < 1e21:
+        return _scientific(number) if size < 1 else _scientific(number).replace("e", "e+")
+    return f"{Decimal(number).normalize():f}"
 
 
 def _keep_first(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -244,6 +273,12 @@ def _whole(text: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
+# A string, or a number with a fraction or an exponent.
+_STRING_OR_FLOAT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))')
+_NUMBER_FORMS: tuple[tuple[Callable[[str], str], str], ...] = (
+    (_as_javascript, "with numbers as JavaScript writes them"),
+    (_scientific, "with numbers that have an exponent, such as 1e1"),
+)
 _READINGS: tuple[tuple[Callable[[bytes], Any], str], ...] = (
     (json.loads, ""),
     (

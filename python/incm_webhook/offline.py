@@ -6,15 +6,23 @@ from incm_webhook import registry
 from incm_webhook._core import OfflineInbox, Route
 from incm_webhook.config import Settings
 from incm_webhook.errors import PluginError
-from incm_webhook.service import filter_of
+from incm_webhook.service import endpoints_of, filter_of
+from incm_webhook.settings import EndpointSettings
 
 
-def open_offline(settings: Settings, *, filters: bool, warn: Callable[[str], None]) -> OfflineInbox:
+def open_offline(
+    settings: Settings,
+    endpoints: tuple[EndpointSettings, ...] = (),
+    *,
+    filters: bool,
+    warn: Callable[[str], None],
+) -> OfflineInbox:
     """Open the configured inbox.
 
     Args:
         settings: name the inbox and the plugins; without plugins, all that the file knows count as
             configured, and their filters as unknown.
+        endpoints: with their secrets, for whoever tries refused requests again; none otherwise.
         filters: load the plugins, as some say in their code which alerts they want.
         warn: is told when one cannot be loaded; its filter is the configuration's alone then.
 
@@ -33,4 +41,5 @@ def open_offline(settings: Settings, *, filters: bool, warn: Callable[[str], Non
             except PluginError as error:
                 warn(f"{error}; its filter is taken from the configuration alone")
         routes.append(Route(one.name, filter_of(wants), wants.order == "device"))
-    return OfflineInbox(str(settings.inbox.path), routes or None)
+    served = endpoints_of(endpoints) or None
+    return OfflineInbox(str(settings.inbox.path), routes or None, served)

@@ -32,8 +32,9 @@ def statistics(answer: Mapping[str, Any]) -> Iterator[str]:
         span = f", received {first} to {last}"
     yield f"alerts      {answer['alerts']:,} kept{span}"
     yield f"deliveries  {answer['open']:,} open, {answer['dead']:,} dead"
-    if answer["quarantined"]:
-        yield f"quarantine  {answer['quarantined']:,} bodies"
+    kept = [f"{count:,} {kind}" for kind, count in answer["quarantined"].items() if count]
+    if kept:
+        yield f"quarantine  {', '.join(kept)}"
     if answer["plugins"]:
         yield ""
         rows = [_row(one) for one in answer["plugins"]]

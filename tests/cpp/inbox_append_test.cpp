@@ -160,30 +160,6 @@ TEST_F(InboxAppendTest, EachDistinctAlertOnceFromManyThreads) {
     EXPECT_EQ(take().size(), kAlerts);
 }
 
-TEST_F(InboxAppendTest, QuarantineIsBoundedByNumber) {
-    open();
-    for (std::int64_t i = 0; i < kMaxRejected + 5; ++i) {
-        ASSERT_TRUE(inbox_->quarantine({i, "/alerts", "no alert", "{}"}).ok());
-    }
-    EXPECT_EQ(counts().quarantined, kMaxRejected);
-    close();
-    EXPECT_EQ(rows(path(), "SELECT min(received_at_ms), count(*) FROM quarantine"),
-              std::vector<std::string>{"5|" + std::to_string(kMaxRejected)});
-}
-
-TEST_F(InboxAppendTest, QuarantineIsBoundedByBytes) {
-    open();
-    const std::string body(8 << 20, 'x');
-    for (int i = 0; i < 10; ++i) {
-        ASSERT_TRUE(inbox_->quarantine({i, "/alerts", "no alert", body}).ok());
-    }
-    EXPECT_EQ(counts().quarantined, 8);
-    ASSERT_TRUE(inbox_->quarantine({10, "/alerts", "no alert", "{}"}).ok());
-    EXPECT_EQ(counts().quarantined, 8);
-    open();
-    EXPECT_EQ(counts().quarantined, 8);
-}
-
 TEST_F(InboxAppendTest, CloseDuringAppendsKeepsWhatWasAcknowledged) {
     open();
     std::atomic<std::int64_t> acknowledged{0};
@@ -209,7 +185,7 @@ TEST_F(InboxAppendTest, CloseDuringAppendsKeepsWhatWasAcknowledged) {
     }
     inbox_->close();
     EXPECT_EQ(inbox_->counts().error().code, base::ErrorCode::kClosed);
-    EXPECT_EQ(inbox_->quarantine({0, "", "", ""}).error().code, base::ErrorCode::kClosed);
+    EXPECT_EQ(inbox_->quarantine().keep({}).error().code, base::ErrorCode::kClosed);
     open();
     EXPECT_EQ(counts().alerts, acknowledged.load());
 }

@@ -183,7 +183,7 @@ TEST_F(InboxCrashTest, AfterAFailedSyncNothingIsTaken) {
     EXPECT_EQ(refused.error().code, base::ErrorCode::kStoreFailed);
     EXPECT_TRUE(inbox_->failed());
     EXPECT_FALSE(inbox_->append(alert(3, {"a"})).ok());
-    EXPECT_FALSE(inbox_->quarantine({0, "", "", ""}).ok());
+    EXPECT_FALSE(inbox_->quarantine().keep({}).ok());
     EXPECT_FALSE(inbox_->take("a", 1, 0).ok());
     open();
     EXPECT_FALSE(inbox_->failed());

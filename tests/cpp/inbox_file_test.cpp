@@ -2,12 +2,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "incm/inbox/catalog.h"
+
 namespace incm::inbox::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersion = "2";
+const std::string kVersion = "3";
 
 class InboxFileTest : public InboxTest {
  protected:
@@ -71,11 +73,11 @@ TEST_F(InboxFileTest, ReopenKeepsEverything) {
     append_range(1, 3);
     const std::string key = take(1).at(0).key;
     inbox_->give_back("a", {1});
-    ASSERT_TRUE(inbox_->quarantine({1, "/alerts", "no alert", "[]"}).ok());
+    ASSERT_TRUE(inbox_->quarantine().keep({1, "/alerts", "no alert", "[]"}).ok());
     open();
     EXPECT_EQ(counts().alerts, 3);
     EXPECT_EQ(counts().open, 3);
-    EXPECT_EQ(counts().quarantined, 1);
+    EXPECT_EQ(counts().quarantined.total(), 1);
     EXPECT_TRUE(append(alert(2)).duplicate);
     EXPECT_EQ(append(alert(4)).id, 4);
     EXPECT_EQ(take(1).at(0).key, key);
@@ -166,6 +168,24 @@ TEST_F(InboxFileTest, Version1IsMigratedWithWhatItHolds) {
     EXPECT_EQ(rows(path(), "SELECT stored_at_ms = received_at_ms FROM alert"),
               (std::vector<std::string>{"1", "1"}));
     EXPECT_EQ(rows(path(), "SELECT first_alert_id FROM plugin"), std::vector<std::string>{"1"});
+}
+
+TEST_F(InboxFileTest, Version2IsMigratedWithItsQuarantine) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v2.sql"));
+    open();
+    EXPECT_EQ(counts().alerts, 2);
+    EXPECT_EQ(counts().open, 2);
+    EXPECT_EQ(counts().quarantined[RejectedKind::kNotJson], 2);
+    const auto kept = inbox_->catalog().rejected(3);
+    ASSERT_TRUE(kept.ok() && kept.value());
+    EXPECT_EQ(kept.value()->request.body, "reboot");
+    EXPECT_EQ(kept.value()->request.received_at_ms, 1700000000004);
+    EXPECT_EQ(kept.value()->request.signature, std::nullopt);
+    ASSERT_TRUE(inbox_->quarantine().keep({1, "/alerts", "no alert", "x"}).ok());
+    close();
+    EXPECT_EQ(rows(path(), "SELECT id, kind, length(body) FROM quarantine"),
+              (std::vector<std::string>{"3|not-json|6", "7|not-json|0", "8|not-json|1"}));
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 
 TEST_F(InboxFileTest, FailedMigrationChangesNothing) {

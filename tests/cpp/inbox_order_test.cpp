@@ -193,7 +193,7 @@ TEST_F(InboxOrderTest, KeepsTheOrderThroughAnyHistory) {
             return true;
         });
         // A commit after what was settled.
-        ASSERT_TRUE(inbox_->quarantine({0, "", "", ""}).ok());
+        ASSERT_TRUE(inbox_->quarantine().keep({}).ok());
         clock_.pass(5);
     }
     EXPECT_FALSE(log_.has("ignored"));

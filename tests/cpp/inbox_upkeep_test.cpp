@@ -118,7 +118,7 @@ TEST_F(InboxUpkeepTest, RefusesBelowTheReserve) {
     const auto refused = inbox_->append(alert(1));
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, base::ErrorCode::kDiskLow);
-    EXPECT_EQ(inbox_->quarantine({}).error().code, base::ErrorCode::kDiskLow);
+    EXPECT_EQ(inbox_->quarantine().keep({}).error().code, base::ErrorCode::kDiskLow);
     EXPECT_TRUE(inbox_->disk().low);
     EXPECT_GT(inbox_->disk().free_bytes, 0);
     EXPECT_TRUE(log_.has("nearly full"));

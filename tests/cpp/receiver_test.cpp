@@ -168,7 +168,7 @@ TEST_F(ReceiverTest, AnAuthenticBodyIsNeverDropped) {
         expect_problem(exchange(signed_post(body)), 400, "not-json");
     }
     EXPECT_EQ(counts().alerts, 6);
-    EXPECT_EQ(counts().quarantined, 4);
+    EXPECT_EQ(counts().quarantined.total(), 4);
 }
 
 TEST_F(ReceiverTest, AnUnsignedEndpointTakesJsonOnly) {
@@ -268,7 +268,8 @@ TEST_F(ReceiverTest, ServesManyRequestsOnOneConnection) {
     }
     client.send("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nGET /");
     expect_problem(client.receive(), 404, "not-found");
-    EXPECT_TRUE(client.at_end());  // the unread body is not taken for a request
+    client.send(signed_post(kBody));  // a body that nobody wants is not taken for a request
+    EXPECT_EQ(client.receive().status, 200);
 }
 
 TEST_F(ReceiverTest, AnswersPipelinedRequestsOneByOne) {

@@ -3,15 +3,20 @@
 import json
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import pytest
 
+from incm_webhook.cli import main
 from incm_webhook.testing import Receiver
 
+Command = Callable[..., tuple[int, str, str]]
 DEADLINE_S = 30.0  # only a test that fails waits so long
 
 # A plugin file's head: `tell(...)` sends a JSON value to the test.
@@ -87,3 +92,44 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Receiver]]:
     yield start
     for receiver in started:
         receiver.stop()
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run a command in tmp_path; give its status and what it wrote to both streams."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        assert "\x1b" not in out
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Command:
+    """As `command`, in a process of its own, for commands that load the tests' plugins."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "incm_webhook", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DEADLINE_S,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def admin(receiver: Receiver) -> tuple[str, str]:
+    """The flag that names the admin listener of a server."""
+    return "--admin", urlsplit(receiver.admin_url).netloc

@@ -117,6 +117,8 @@ ALERT = json.loads(BODY)
         (b'{"a": 1}', b'{"a": 1, "a": 2}', "the first of members"),
         (b'{"a": 1}', b'{"a": 1.0}', "without .0"),
         (b'{"a": 1.0}', b'{"a": 1}', "with .0"),
+        (b'{"a": 1e1, "b": -2.5e-3}', b'{"a": 10.0, "b": -0.0025}', "such as 1e1"),
+        (b'{"a":1e-7,"b":10,"c":1e+21}', b'{"a": 1e-07, "b": 10.0, "c": 1e21}', "JavaScript"),
         (b"", BODY, "empty body"),
     ],
 )

@@ -52,6 +52,7 @@ inline constexpr ErrorCode kLastErrorCode = ErrorCode::kCannotListen;
 struct Error {
     ErrorCode code;
     std::string text;
+    std::string log_note = {};  ///< what the log says beside it, and no client is told
 };
 
 /// Thrown for broken set-up and for programming errors only; expected failures are a Result.

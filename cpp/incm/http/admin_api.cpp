@@ -116,6 +116,10 @@ const std::vector<AdminApi::Call>& AdminApi::calls() {
         {"POST", "/api/v1/dead/retry", &AdminApi::retry_dead},
         {"POST", "/api/v1/dead/drop", &AdminApi::drop_dead},
         {"POST", "/api/v1/replay", &AdminApi::replay},
+        {"GET", "/api/v1/quarantine", &AdminApi::list_quarantine},
+        {"POST", "/api/v1/quarantine/retry", &AdminApi::retry_rejected},
+        {"POST", "/api/v1/quarantine/drop", &AdminApi::drop_rejected},
+        {"GET", "/api/v1/quarantine/", &AdminApi::show_rejected},
     };
     return kCalls;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "incm/http/parameters.h"
+#include "incm/http/quarantine_api.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/ingest.h"
 
@@ -32,16 +33,18 @@ inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
 /// The ledger for programs: lists alerts, tells the life of one, retries, drops and replays
 /// deliveries. It knows no socket, so that the command line can ask it without a server.
 ///
-/// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead; POST /api/v1/dead/retry, /dead/drop,
-///          /replay with a JSON object. Errors are problem documents. See docs/inbox.md.
+/// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead, /quarantine, /quarantine/{id}; POST
+///          /api/v1/dead/retry, /dead/drop, /replay, /quarantine/retry, /quarantine/drop with a
+///          JSON object. Errors are problem documents. See docs/inbox.md.
 /// Threads: call() from any.
 /// Source:  contract section 4.
 class AdminApi {
  public:
-    /// routes: the configured plugins; empty when no configuration is at hand. The inbox must
-    /// outlive this.
-    AdminApi(inbox::Inbox& inbox, std::optional<std::vector<ingest::Route>> routes)
-        : inbox_(inbox), routes_(std::move(routes)) {}
+    /// routes: the configured plugins; empty when no configuration is at hand. ingest: see
+    /// QuarantineApi. Inbox and ingest must outlive this.
+    AdminApi(inbox::Inbox& inbox, std::optional<std::vector<ingest::Route>> routes,
+             ingest::Ingest* ingest = nullptr)
+        : inbox_(inbox), routes_(std::move(routes)), quarantine_(inbox, ingest) {}
 
     [[nodiscard]] ApiReply call(const ApiRequest& request) const;
 
@@ -58,6 +61,11 @@ class AdminApi {
     [[nodiscard]] Text drop_dead(Parameters& given) const;
     [[nodiscard]] Text replay(Parameters& given) const;
 
+    [[nodiscard]] Text list_quarantine(Parameters& given) const { return quarantine_.list(given); }
+    [[nodiscard]] Text show_rejected(Parameters& given) const { return quarantine_.show(given); }
+    [[nodiscard]] Text retry_rejected(Parameters& given) const { return quarantine_.retry(given); }
+    [[nodiscard]] Text drop_rejected(Parameters& given) const { return quarantine_.drop(given); }
+
     [[nodiscard]] Text change_dead(Parameters& given, inbox::ByHand how, const char* word) const;
     [[nodiscard]] base::Result<std::int64_t> change_ids(
         inbox::ByHand how, const std::vector<std::int64_t>& ids,
@@ -69,6 +77,7 @@ class AdminApi {
 
     inbox::Inbox& inbox_;
     const std::optional<std::vector<ingest::Route>> routes_;
+    const QuarantineApi quarantine_;
 };
 
 }  // namespace incm::http

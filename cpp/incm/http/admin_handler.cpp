@@ -73,8 +73,8 @@ struct Admin {
         const ApiReply reply = api.call(call);
         if (call.method == "POST" && reply.status == 200) {
             log.write(base::LogLevel::kInfo,
-                      "deliveries were changed by hand: " + base::printable(path_of(call.target)) +
-                          " " + base::printable(reply.body));
+                      "changed by hand: " + base::printable(path_of(call.target)) + " " +
+                          base::printable(reply.body));
         }
         if (!reply.allow.empty()) response.set("Allow", reply.allow);
         if (reply.status == 503) response.set("Retry-After", "10");

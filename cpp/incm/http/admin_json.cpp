@@ -155,7 +155,11 @@ std::string statistics_json(const inbox::Statistics& statistics, const inbox::Co
     document.set("alerts", counts.alerts);
     document.set("open", counts.open);
     document.set("dead", counts.dead);
-    document.set("quarantined", counts.quarantined);
+    Object quarantined = ordered();
+    for (std::size_t kind = 0; kind < inbox::kRejectedKinds.size(); ++kind) {
+        quarantined.set(std::string(inbox::kRejectedKinds[kind]), counts.quarantined.by_kind[kind]);
+    }
+    document.set("quarantined", quarantined);
     document.set("last_alert_id", statistics.last_alert_id);
     document.set("first_received_at", nullable_time(statistics.first_received_at_ms));
     document.set("last_received_at", nullable_time(statistics.last_received_at_ms));

@@ -50,8 +50,18 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     head(page, kDeliveries, "gauge", "Deliveries that are not made yet, by state.");
     sample(page, kDeliveries, "{state=\"open\"}", counts.open);
     sample(page, kDeliveries, "{state=\"dead\"}", counts.dead);
-    metric(page, "incm_webhook_quarantined", "gauge", "Rejected bodies kept for a person.",
-           counts.quarantined);
+    constexpr std::string_view kQuarantined = "incm_webhook_quarantined";
+    head(page, kQuarantined, "gauge", "Refused requests in the quarantine, by the reason.");
+    for (std::size_t kind = 0; kind < inbox::kRejectedKinds.size(); ++kind) {
+        sample(page, kQuarantined, "{reason=\"" + std::string(inbox::kRejectedKinds[kind]) + "\"}",
+               counts.quarantined.by_kind[kind]);
+    }
+    using ingest::Unkept;
+    constexpr std::string_view kUnkept = "incm_webhook_quarantine_dropped_total";
+    head(page, kUnkept, "counter", "Requests answered 401 that were not kept, by the reason.");
+    sample(page, kUnkept, "{reason=\"size\"}", counters.unkept(Unkept::kTooLarge));
+    sample(page, kUnkept, "{reason=\"rate\"}", counters.unkept(Unkept::kTooOften));
+    sample(page, kUnkept, "{reason=\"busy\"}", counters.unkept(Unkept::kBusy));
     metric(page, "incm_webhook_disk_free_bytes", "gauge", "Free disk of the inbox.",
            disk.free_bytes);
     metric(page, "incm_webhook_disk_low", "gauge",

@@ -22,6 +22,7 @@ void RefusalLog::note(const base::Error& error, std::string_view peer, std::int6
     const Problem problem = problem_for(error.code);
     std::string line = "refused a request from " + base::printable(peer) + " with " +
                        std::to_string(problem.status) + ": " + base::printable(error.text);
+    if (!error.log_note.empty()) line += "; " + base::printable(error.log_note);
     if (unsaid > 0) line += " (and " + std::to_string(unsaid) + " more like it before)";
     log_.write(problem.status < 500 ? base::LogLevel::kWarning : base::LogLevel::kError, line);
 }

@@ -48,6 +48,7 @@ class WebhookHandler {
         if (request.has("X-Signature")) content.signature = request.get("X-Signature");
         content.content_type = request.get("Content-Type", "");
         content.received_at = base::now();
+        content.peer = client.text();
         const base::Result<inbox::Stored> stored = ingest_.accept(path, std::move(content));
         if (!stored.ok()) return refuse(client, response, stored.error());
         confirm(response, stored.value());

@@ -99,4 +99,12 @@ base::Result<bool> Catalog::is_open(const std::string& plugin, std::int64_t aler
     return ask([&] { return has_open_delivery(*database_, plugin, alert_id); });
 }
 
+base::Result<RejectedPage> Catalog::quarantine(const RejectedQuery& query) {
+    return ask([&] { return list_rejected(*database_, query); });
+}
+
+base::Result<std::optional<StoredRejected>> Catalog::rejected(std::int64_t id) {
+    return ask([&] { return find_rejected(*database_, id); });
+}
+
 }  // namespace incm::inbox

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
+#include "incm/inbox/rejected.h"
 
 namespace incm::inbox {
 
@@ -164,6 +165,10 @@ class Catalog {
     [[nodiscard]] base::Result<std::vector<std::string>> plugins();
     /// Whether the delivery is still to be done.
     [[nodiscard]] base::Result<bool> is_open(const std::string& plugin, std::int64_t alert_id);
+
+    [[nodiscard]] base::Result<RejectedPage> quarantine(const RejectedQuery& query);
+    /// With its body; empty when there is none of this number.
+    [[nodiscard]] base::Result<std::optional<StoredRejected>> rejected(std::int64_t id);
 
     void close();
 

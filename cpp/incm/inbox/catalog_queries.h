@@ -17,6 +17,8 @@ namespace incm::inbox {
 [[nodiscard]] std::vector<std::string> plugin_names(Database& database);
 [[nodiscard]] bool has_open_delivery(Database& database, const std::string& plugin,
                                      std::int64_t alert_id);
+[[nodiscard]] RejectedPage list_rejected(Database& database, const RejectedQuery& query);
+[[nodiscard]] std::optional<StoredRejected> find_rejected(Database& database, std::int64_t id);
 
 /// The columns of StoredAlert but for the text, in the order in which read_alert() wants them
 /// first.

@@ -5,8 +5,14 @@
 #include <string>
 
 #include "incm/base/log.h"
+#include "incm/base/result.h"
 
 namespace incm::inbox {
+
+/// What is said when there is less.
+[[nodiscard]] inline base::Error low_disk() {
+    return {base::ErrorCode::kDiskLow, "the disk of the inbox is nearly full"};
+}
 
 /// Says when the file system of the inbox has less free space than shall be left.
 ///
@@ -28,6 +34,13 @@ class DiskReserve {
     void wrote(std::int64_t bytes) noexcept;
 
     [[nodiscard]] bool low() const noexcept { return low_.load(std::memory_order_relaxed); }
+    /// As low(), but what was low is looked at again, so that the first one with room is taken.
+    [[nodiscard]] bool low_now() noexcept {
+        if (low()) {
+            refresh();
+        }
+        return low();
+    }
     /// As of the last refresh().
     [[nodiscard]] std::int64_t free_bytes() const noexcept {
         return free_.load(std::memory_order_relaxed);

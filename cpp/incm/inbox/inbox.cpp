@@ -30,10 +30,6 @@ base::Error closed() {
     return {base::ErrorCode::kClosed, "the inbox is closed"};
 }
 
-base::Error disk_low() {
-    return {base::ErrorCode::kDiskLow, "the disk of the inbox is nearly full"};
-}
-
 void check_names(const std::vector<PluginOptions>& plugins) {
     for (auto plugin = plugins.begin(); plugin != plugins.end(); ++plugin) {
         const std::string& name = plugin->name;
@@ -66,6 +62,7 @@ struct Inbox::Impl {
                           " deliveries were under way when the receiver ended: they are due again");
         }
         writer = std::make_unique<Writer>(*database, clock, log, [path] { ask_for_check(path); });
+        quarantine = std::make_unique<Quarantine>(*writer, reserve);
         taker = std::make_unique<Taker>(path, stored_inbox_id(*database), clock, *writer);
         for (auto& [name, queue] : queues) {
             taker->prepare(queue);
@@ -87,14 +84,6 @@ struct Inbox::Impl {
         return found == queues.end() ? nullptr : &found->second;
     }
 
-    /// A full disk is looked at again by each alert, so that the first one with room is taken.
-    [[nodiscard]] bool has_no_room() {
-        if (reserve.low()) {
-            reserve.refresh();
-        }
-        return reserve.low();
-    }
-
     void ignored(const char* what, const std::string& plugin, std::int64_t alert_id) {
         log.write(base::LogLevel::kWarning,
                   std::string(what) + " of alert " + std::to_string(alert_id) + " by " +
@@ -111,6 +100,7 @@ struct Inbox::Impl {
     Watches watches;
     Catalog catalog;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
+    std::unique_ptr<Quarantine> quarantine;  ///< before the writer, which holds what it counts
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Taker> taker;
     std::unique_ptr<Housekeeper> housekeeper;
@@ -185,8 +175,8 @@ base::Result<Stored> Inbox::append(NewAlert alert) {
             queues.push_back(queue);
         }
     }
-    if (impl_->has_no_room()) {
-        return disk_low();
+    if (impl_->reserve.low_now()) {
+        return low_disk();
     }
     Append operation(std::move(alert), std::move(queues), impl_->reserve);
     const base::Status done = impl_->writer->run(operation);
@@ -216,14 +206,6 @@ base::Result<Progress> Inbox::wait_processed(std::int64_t alert_id, std::int64_t
 
 void Inbox::end_waits() {
     impl_->watches.close();
-}
-
-base::Status Inbox::quarantine(Rejected rejected) {
-    if (impl_->has_no_room()) {
-        return disk_low();
-    }
-    Quarantine operation(std::move(rejected));
-    return impl_->writer->run(operation);
 }
 
 base::Result<std::vector<Delivery>> Inbox::take(const std::string& plugin, std::size_t max_items,
@@ -310,6 +292,10 @@ base::Result<std::int64_t> Inbox::change(ByHand how, std::vector<DeliveryName> d
         return done.error();
     }
     return operation.changed();
+}
+
+Quarantine& Inbox::quarantine() noexcept {
+    return *impl_->quarantine;
 }
 
 Catalog& Inbox::catalog() noexcept {

@@ -8,6 +8,7 @@
 #include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/inbox/manual.h"
+#include "incm/inbox/quarantine.h"
 #include "incm/inbox/records.h"
 
 namespace incm::inbox {
@@ -53,10 +54,6 @@ class Inbox {
 
     /// Make every wait_processed() return now, and every later one return at once.
     void end_waits();
-
-    /// Keep an authentic body that is no alert. Bounded: the oldest go when there are more than
-    /// kMaxRejected or more than kMaxRejectedBytes. Blocks and fails like append().
-    [[nodiscard]] base::Status quarantine(Rejected rejected);
 
     /// Take due deliveries of one plugin; they are this caller's until settled or until the process
     /// ends.
@@ -106,13 +103,16 @@ class Inbox {
     [[nodiscard]] base::Result<std::int64_t> change(ByHand how,
                                                     std::vector<DeliveryName> deliveries);
 
+    /// What was refused, and is kept within the bounds of rejected.h.
+    [[nodiscard]] Quarantine& quarantine() noexcept;
+
     /// The questions of people.
     [[nodiscard]] Catalog& catalog() noexcept;
 
     /// Count rows. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Counts> counts();
 
-    /// Whether an fsync failed since open(). Every later append() and quarantine(), and every
+    /// Whether an fsync failed since open(). Every later change that waits for a commit, and every
     /// take() that finds something, fails with kStoreFailed then: the process should end (promise
     /// P8).
     [[nodiscard]] bool failed() const noexcept;

@@ -22,7 +22,12 @@ class Append final : public Operation {
             plugin_ids_.push_back(queue->id());
         }
     }
-    void execute(Tables& tables) override { stored_ = tables.append(alert_, plugin_ids_); }
+    void execute(Tables& tables) override {
+        stored_ = tables.append(alert_, plugin_ids_);
+        if (alert_.from_quarantine != 0) {
+            tables.drop_rejected(alert_.from_quarantine);
+        }
+    }
     void committed() noexcept override {
         if (stored_.duplicate) {
             return;
@@ -43,15 +48,6 @@ class Append final : public Operation {
     DiskReserve& reserve_;
     std::vector<std::int64_t> plugin_ids_;
     Stored stored_{};
-};
-
-class Quarantine final : public Operation {
- public:
-    explicit Quarantine(Rejected rejected) : rejected_(std::move(rejected)) {}
-    void execute(Tables& tables) override { tables.quarantine(rejected_); }
-
- private:
-    Rejected rejected_;
 };
 
 class Lease final : public Operation {

@@ -7,6 +7,7 @@
 
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
+#include "incm/inbox/rejected.h"
 
 namespace incm::inbox {
 
@@ -37,6 +38,8 @@ struct NewAlert {
     std::string type;                ///< for listing; empty when absent
     std::string device;  ///< for listing and order: device id, else serial number; may be empty
     std::vector<std::string> plugins;  ///< names of the plugins that shall get it
+    /// Number in the quarantine, which it leaves in the same transaction; 0: it was not there.
+    std::int64_t from_quarantine = 0;
 };
 
 /// A body without `_id` is a duplicate only within this time (contract section 4).
@@ -47,17 +50,6 @@ struct Stored {
     std::int64_t id;  ///< number of the stored alert, or of the earlier one that it repeats
     bool duplicate;
 };
-
-/// A rejected but authentic body, kept for a person to look at.
-struct Rejected {
-    std::int64_t received_at_ms;  ///< wall clock, for display
-    std::string endpoint;
-    std::string reason;  ///< a short sentence
-    std::string body;
-};
-
-inline constexpr std::int64_t kMaxRejected = 1000;
-inline constexpr std::int64_t kMaxRejectedBytes = 64LL * 1024 * 1024;
 
 /// One alert on its way to one plugin.
 struct Delivery {
@@ -94,10 +86,10 @@ enum class Progress {
 
 /// Numbers for health and metrics.
 struct Counts {
-    std::int64_t alerts;       ///< stored
-    std::int64_t open;         ///< deliveries not yet made
-    std::int64_t dead;         ///< dead letters
-    std::int64_t quarantined;  ///< rejected bodies kept
+    std::int64_t alerts;      ///< stored
+    std::int64_t open;        ///< deliveries not yet made
+    std::int64_t dead;        ///< dead letters
+    Quarantined quarantined;  ///< refused requests that are kept
 };
 
 }  // namespace incm::inbox

@@ -91,10 +91,33 @@ UPDATE alert SET stored_at_ms = received_at_ms;
 ALTER TABLE plugin ADD COLUMN first_alert_id INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE delivery ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
 )";
+
+// The body is the last column, so that nothing of a long one is read to look at the others.
+// A number never comes back: what a person names by it is what that person saw.
+constexpr const char* kVersion3 = R"(
+CREATE TABLE rejected(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    endpoint TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    source TEXT NOT NULL,
+    signature TEXT,
+    content_type TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    identity BLOB UNIQUE,
+    body BLOB NOT NULL
+) STRICT;
+INSERT INTO rejected
+    SELECT id, 'not-json', received_at_ms, endpoint, '', '', NULL, '', reason, NULL, body
+    FROM quarantine;
+DROP TABLE quarantine;
+ALTER TABLE rejected RENAME TO quarantine;
+)";
 // clang-format on
 
 /// Step i brings version i to version i + 1. Steps are never edited once released.
-constexpr std::array kSteps = {kVersion1, kVersion2};
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3};
 
 }  // namespace
 

@@ -78,19 +78,13 @@ Tables::Tables(Database& database)
                 " FROM alert a WHERE id > ?1 ORDER BY id LIMIT ?2"),
       delete_attempts_(database, "DELETE FROM attempt WHERE alert_id = ?1"),
       delete_alert_(database, "DELETE FROM alert WHERE id = ?1"),
-      insert_rejected_(database,
-                       "INSERT INTO quarantine(received_at_ms, endpoint, reason, body)"
-                       " VALUES (?1, ?2, ?3, ?4)"),
-      size_rejected_(database, "SELECT count(*), total(length(body)) FROM quarantine"),
-      delete_rejected_(database,
-                       "DELETE FROM quarantine WHERE id = (SELECT min(id) FROM quarantine)"
-                       " RETURNING length(body)") {
+      rejected_(database) {
     totals_.last_alert_id =
         database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
     totals_.counts.alerts = database.integer_of("SELECT value FROM meta WHERE key = 'alerts'");
     totals_.counts.open = database.integer_of("SELECT count(*) FROM delivery WHERE dead = 0");
     totals_.counts.dead = database.integer_of("SELECT count(*) FROM delivery WHERE dead = 1");
-    totals_.counts.quarantined = database.integer_of("SELECT count(*) FROM quarantine");
+    totals_.counts.quarantined = rejected_.count();
     publish();
 }
 
@@ -168,27 +162,13 @@ std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t>
 }
 
 void Tables::quarantine(const Rejected& rejected) {
-    changed_ = true;
-    insert_rejected_.run(rejected.received_at_ms, std::string_view(rejected.endpoint),
-                         std::string_view(rejected.reason), Blob{rejected.body});
-    std::int64_t count = 0;
-    std::int64_t bytes = 0;
-    {
-        Rows rows = size_rejected_.query();
-        if (rows.next()) {
-            count = rows.integer(0);
-            bytes = rows.integer(1);
-        }
-    }
-    while (count > 1 && (count > kMaxRejected || bytes > kMaxRejectedBytes)) {
-        Rows rows = delete_rejected_.query();
-        if (!rows.next()) {
-            break;
-        }
-        bytes -= rows.integer(0);
-        --count;
-    }
-    next_.counts.quarantined = count;
+    changed_ |= rejected_.keep(rejected, next_.counts.quarantined);
+}
+
+bool Tables::drop_rejected(std::int64_t id) {
+    const bool dropped = rejected_.remove(id, next_.counts.quarantined);
+    changed_ |= dropped;
+    return dropped;
 }
 
 void Tables::lease(std::int64_t lease_id, std::int64_t plugin_id, std::int64_t wall_ms,
@@ -297,12 +277,21 @@ void Tables::publish() {
     alerts_.store(totals_.counts.alerts, std::memory_order_relaxed);
     open_.store(totals_.counts.open, std::memory_order_relaxed);
     dead_.store(totals_.counts.dead, std::memory_order_relaxed);
-    quarantined_.store(totals_.counts.quarantined, std::memory_order_relaxed);
+    for (std::size_t kind = 0; kind < quarantined_.size(); ++kind) {
+        quarantined_[kind].store(totals_.counts.quarantined.by_kind[kind],
+                                 std::memory_order_relaxed);
+    }
 }
 
 Counts Tables::counts() const noexcept {
-    return {alerts_.load(std::memory_order_relaxed), open_.load(std::memory_order_relaxed),
-            dead_.load(std::memory_order_relaxed), quarantined_.load(std::memory_order_relaxed)};
+    Counts counts{alerts_.load(std::memory_order_relaxed),
+                  open_.load(std::memory_order_relaxed),
+                  dead_.load(std::memory_order_relaxed),
+                  {}};
+    for (std::size_t kind = 0; kind < quarantined_.size(); ++kind) {
+        counts.quarantined.by_kind[kind] = quarantined_[kind].load(std::memory_order_relaxed);
+    }
+    return counts;
 }
 
 }  // namespace incm::inbox

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "incm/inbox/inbox.h"
+#include "incm/inbox/quarantine_table.h"
 #include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
@@ -43,6 +45,8 @@ class Tables {
 
     Stored append(const NewAlert& alert, std::span<const std::int64_t> plugin_ids);
     void quarantine(const Rejected& rejected);
+    /// False when there is none of this number in the quarantine.
+    bool drop_rejected(std::int64_t id);
     /// lease_id: one never used before.
     void lease(std::int64_t lease_id, std::int64_t plugin_id, std::int64_t wall_ms,
                std::span<const std::int64_t> alert_ids);
@@ -102,7 +106,7 @@ class Tables {
     std::atomic<std::int64_t> alerts_{0};
     std::atomic<std::int64_t> open_{0};
     std::atomic<std::int64_t> dead_{0};
-    std::atomic<std::int64_t> quarantined_{0};
+    std::array<std::atomic<std::int64_t>, kRejectedKinds.size()> quarantined_{};
 
     Statement begin_, commit_;
     Statement set_meta_;
@@ -111,7 +115,7 @@ class Tables {
     Statement delete_delivery_, retry_delivery_, kill_delivery_, insert_attempt_;
     Statement insert_lease_, update_lease_, delete_lease_;
     Statement find_old_, delete_attempts_, delete_alert_;
-    Statement insert_rejected_, size_rejected_, delete_rejected_;
+    QuarantineTable rejected_;
 };
 
 /// The ids of a lease as the bytes of its row: 8 each, little endian.

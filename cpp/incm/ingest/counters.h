@@ -9,6 +9,13 @@
 
 namespace incm::ingest {
 
+/// Why a refused request was not kept in the quarantine.
+enum class Unkept {
+    kTooLarge,  ///< its body is over kMaxKeptBody
+    kTooOften,  ///< its source, or all together, sent too many
+    kBusy,      ///< too many wait to be written, or the disk is nearly full
+};
+
 /// What the front door did since the start, for metrics and `stats()`.
 ///
 /// Units:   requests; they only grow.
@@ -20,6 +27,9 @@ class Counters {
     void count_refused(base::ErrorCode code) {
         refused_[static_cast<std::size_t>(code)].fetch_add(1, std::memory_order_relaxed);
     }
+    void count_unkept(Unkept why) {
+        unkept_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+    }
     [[nodiscard]] std::uint64_t accepted() const {
         return accepted_.load(std::memory_order_relaxed);
     }
@@ -29,12 +39,16 @@ class Counters {
     [[nodiscard]] std::uint64_t refused(base::ErrorCode code) const {
         return refused_[static_cast<std::size_t>(code)].load(std::memory_order_relaxed);
     }
+    [[nodiscard]] std::uint64_t unkept(Unkept why) const {
+        return unkept_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
+    }
 
  private:
     std::atomic<std::uint64_t> accepted_{0};
     std::atomic<std::uint64_t> duplicates_{0};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(base::kLastErrorCode) + 1>
         refused_{};
+    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Unkept::kBusy) + 1> unkept_{};
 };
 
 }  // namespace incm::ingest

@@ -14,6 +14,13 @@ namespace {
 
 using base::Error;
 using base::ErrorCode;
+using inbox::RejectedKind;
+
+constexpr const char* kKeptNote = "kept in the quarantine: incm-webhook quarantine list";
+
+Error no_endpoint() {
+    return {ErrorCode::kNotFound, "no endpoint has this path"};
+}
 
 /// Parameters such as a charset are allowed; JSON is UTF-8 whatever they say.
 bool is_json_type(std::string_view content_type) {
@@ -33,6 +40,28 @@ Error refusal_error(auth::Refusal refusal) {
     return {ErrorCode::kWrongSignature, "X-Signature does not fit the body and the secret"};
 }
 
+/// Without its body.
+inbox::Rejected rejected_of(const std::string& path, const Request& request, RejectedKind kind,
+                            const std::string& reason) {
+    return {.received_at_ms = request.received_at.wall_ms,
+            .endpoint = path,
+            .reason = reason,
+            .body = {},
+            .kind = kind,
+            .peer = request.peer,
+            .source = source_of(request.peer),
+            .signature = request.signature,
+            .content_type = request.content_type};
+}
+
+/// A sender that tries again sends the same.
+base::Digest identity_of(const inbox::Rejected& rejected) {
+    return auth::digest_parts(
+        {inbox::kind_name(rejected.kind), rejected.endpoint,
+         rejected.signature ? std::string_view(*rejected.signature) : std::string_view(),
+         rejected.body});
+}
+
 }  // namespace
 
 /// One endpoint, ready to verify.
@@ -49,9 +78,20 @@ class Ingest::Door {
     mutable RateLimit rate;
 };
 
+/// A request on its way from its verification to the inbox.
+struct Ingest::Taken {
+    const std::string& path;
+    const char* form;
+    std::string text;
+    Request& request;  // without its body
+    bool authentic;
+    std::int64_t from_quarantine = 0;  // 0: it came just now
+    bool is_not_json = false;          // it was found to be none before, and is kept as such
+};
+
 Ingest::Ingest(inbox::Inbox& inbox, const std::vector<Endpoint>& endpoints,
-               std::vector<Route> routes)
-    : inbox_(inbox), routes_(std::move(routes)) {
+               std::vector<Route> routes, Counters& counters)
+    : inbox_(inbox), routes_(std::move(routes)), counters_(counters) {
     set_endpoints(endpoints);
 }
 
@@ -86,28 +126,86 @@ bool Ingest::knows(std::string_view path) const {
 
 base::Result<inbox::Stored> Ingest::accept(std::string_view path, Request request) {
     const std::shared_ptr<const Door> door = find(path);
-    if (!door) return Error{ErrorCode::kNotFound, "no endpoint has this path"};
-    const char* form = "unsigned";
-    std::string text;
-    if (door->verifier) {
-        auth::Verdict verdict = door->verifier->verify(request.body, request.signature);
+    if (!door) return no_endpoint();
+    base::Result<inbox::Stored> stored = take(*door, request, 0);
+    if (stored.ok()) {
+        return door->ack_timeout_ms == 0 ? stored : processed(stored.value(), door->ack_timeout_ms);
+    }
+    Error error = stored.error();
+    const bool missing = error.code == ErrorCode::kMissingSignature;
+    if (missing || error.code == ErrorCode::kWrongSignature) {
+        error.log_note = keep(
+            *door, std::move(request),
+            missing ? RejectedKind::kMissingSignature : RejectedKind::kWrongSignature, error.text);
+    }
+    return error;
+}
+
+base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Instant received_at) {
+    inbox::Rejected& was = kept.request;
+    const std::shared_ptr<const Door> door = find(was.endpoint);
+    if (!door) return no_endpoint();
+    Request request{.body = std::move(was.body),
+                    .signature = std::move(was.signature),
+                    .content_type = std::move(was.content_type),
+                    .received_at = received_at,
+                    .peer = std::move(was.peer)};
+    if (was.kind != RejectedKind::kNotJson) return take(*door, request, kept.id);
+    return store({.path = door->path,
+                  .form = "raw",
+                  .text = std::move(request.body),
+                  .request = request,
+                  .authentic = true,
+                  .from_quarantine = kept.id,
+                  .is_not_json = true});
+}
+
+/// Leaves the request as it is when its signature is refused.
+base::Result<inbox::Stored> Ingest::take(const Door& door, Request& request,
+                                         std::int64_t from_quarantine) {
+    Taken taken{.path = door.path,
+                .form = "unsigned",
+                .text = {},
+                .request = request,
+                .authentic = door.verifier.has_value(),
+                .from_quarantine = from_quarantine};
+    if (door.verifier) {
+        auth::Verdict verdict = door.verifier->verify(request.body, request.signature);
         if (!verdict.ok()) return refusal_error(verdict.refusal);
         const bool raw = verdict.form == auth::SignedForm::kRaw;
-        form = raw ? "raw" : "canonical";
-        text = raw ? std::move(request.body) : std::move(verdict.canonical);
+        taken.form = raw ? "raw" : "canonical";
+        taken.text = raw ? std::move(request.body) : std::move(verdict.canonical);
     } else {
         if (!is_json_type(request.content_type)) {
             return Error{ErrorCode::kWrongContentType, "send Content-Type: application/json"};
         }
-        text = std::move(request.body);
+        taken.text = std::move(request.body);
     }
-    if (!door->rate.allows(request.received_at.steady_ms)) {
+    if (from_quarantine == 0 && !door.rate.allows(request.received_at.steady_ms)) {
         return Error{ErrorCode::kTooManyRequests, "the endpoint's rate is used up"};
     }
-    base::Result<inbox::Stored> stored =
-        store(door->path, form, std::move(text), request.received_at.wall_ms);
-    if (!stored.ok() || door->ack_timeout_ms == 0) return stored;
-    return processed(stored.value(), door->ack_timeout_ms);
+    return store(std::move(taken));
+}
+
+/// Keep a request of nobody knows whom, unless there are too many; says which for the log.
+std::string Ingest::keep(const Door& door, Request request, RejectedKind kind,
+                         const std::string& reason) {
+    if (request.body.size() > kMaxKeptBody) {
+        counters_.count_unkept(Unkept::kTooLarge);
+        return "not kept in the quarantine: the body is longer than 256 KiB";
+    }
+    if (!limits_.admit(source_of(request.peer), request.received_at.steady_ms)) {
+        counters_.count_unkept(Unkept::kTooOften);
+        return "not kept in the quarantine: there were too many";
+    }
+    inbox::Rejected rejected = rejected_of(door.path, request, kind, reason);
+    rejected.body = std::move(request.body);
+    rejected.identity = identity_of(rejected);
+    if (!inbox_.quarantine().keep_later(std::move(rejected))) {
+        counters_.count_unkept(Unkept::kBusy);
+        return "not kept in the quarantine: the inbox is busy, or its disk nearly full";
+    }
+    return kKeptNote;
 }
 
 base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t timeout_ms) {
@@ -121,33 +219,35 @@ base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t
                            : " is stored, but the plugins are not done with it")};
 }
 
-base::Result<inbox::Stored> Ingest::store(const std::string& path, const char* form,
-                                          std::string text, std::int64_t received_at_ms) {
-    const base::Result<std::string> canonical = base::canonical_json(text);
-    const base::Digest content =
-        auth::digest_parts({path, canonical.ok() ? canonical.value() : std::string_view(text)});
-    const bool authentic = std::string_view(form) != "unsigned";
-    std::string kept = authentic && !canonical.ok() ? text : std::string();
-    base::Result<model::Alert> parsed = model::parse_alert(std::move(text));
+base::Result<inbox::Stored> Ingest::store(Taken taken) {
+    const base::Result<std::string> canonical = base::canonical_json(taken.text);
+    const base::Digest content = auth::digest_parts(
+        {taken.path, canonical.ok() ? canonical.value() : std::string_view(taken.text)});
+    std::string kept = taken.authentic && !canonical.ok() ? taken.text : std::string();
+    base::Result<model::Alert> parsed = model::parse_alert(std::move(taken.text));
     if (!parsed.ok()) {
-        if (!authentic) return parsed.error();
-        const base::Status quarantined = inbox_.quarantine({.received_at_ms = received_at_ms,
-                                                            .endpoint = path,
-                                                            .reason = parsed.error().text,
-                                                            .body = std::move(kept)});
-        return quarantined.ok() ? parsed.error() : quarantined.error();
+        if (!taken.authentic || taken.is_not_json) return parsed.error();
+        inbox::Rejected rejected =
+            rejected_of(taken.path, taken.request, RejectedKind::kNotJson, parsed.error().text);
+        rejected.body = std::move(kept);
+        rejected.identity = identity_of(rejected);
+        rejected.replaces = taken.from_quarantine;
+        const base::Status quarantined = inbox_.quarantine().keep(std::move(rejected));
+        if (!quarantined.ok()) return quarantined.error();
+        return Error{parsed.error().code, parsed.error().text, kKeptNote};
     }
     model::Alert& alert = parsed.value();
     inbox::NewAlert record;
     record.dedupe_key = dedupe_key(content, alert.id);
     record.duplicate_for_ever = alert.id.has_value();
-    record.received_at_ms = received_at_ms;
-    record.endpoint = path;
-    record.form = form;
+    record.received_at_ms = taken.request.received_at.wall_ms;
+    record.endpoint = taken.path;
+    record.form = taken.form;
     record.type = alert.type.value_or("");
     record.device = alert.device_id.value_or(alert.serial_number.value_or(""));
+    record.from_quarantine = taken.from_quarantine;
     for (const Route& route : routes_) {
-        if (route.filter.matches(alert, path)) record.plugins.push_back(route.plugin);
+        if (route.filter.matches(alert, taken.path)) record.plugins.push_back(route.plugin);
     }
     record.text = std::move(alert.raw);
     return inbox_.append(std::move(record));

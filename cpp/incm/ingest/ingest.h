@@ -12,6 +12,8 @@
 #include "incm/base/result.h"
 #include "incm/base/secret.h"
 #include "incm/inbox/inbox.h"
+#include "incm/ingest/counters.h"
+#include "incm/ingest/peer_limits.h"
 #include "incm/ingest/rate_limit.h"
 #include "incm/model/alert_filter.h"
 
@@ -41,7 +43,11 @@ struct Request {
     std::optional<std::string> signature;  ///< value of X-Signature; empty when there is none
     std::string content_type;              ///< value of Content-Type; "" when there is none
     base::Instant received_at;
+    std::string peer;                      ///< address of the client, without a port
 };
+
+/// Longest body that is kept of a request whose sender is not known.
+inline constexpr std::size_t kMaxKeptBody = 256 * 1024;
 
 /// Takes a request's content from hostile bytes to a stored alert: signature, parse, dedupe key,
 /// routes, inbox, in that order.
@@ -51,7 +57,9 @@ struct Request {
 class Ingest {
  public:
     /// Errors: Failure(kBadConfig) for an empty secret or two endpoints of one path.
-    Ingest(inbox::Inbox& inbox, const std::vector<Endpoint>& endpoints, std::vector<Route> routes);
+    /// Inbox and counters must outlive this.
+    Ingest(inbox::Inbox& inbox, const std::vector<Endpoint>& endpoints, std::vector<Route> routes,
+           Counters& counters);
     Ingest(const Ingest&) = delete;
     Ingest& operator=(const Ingest&) = delete;
     ~Ingest();
@@ -63,12 +71,24 @@ class Ingest {
     ///
     /// Shape:   -> number of the stored (or repeated) alert.
     /// Errors:  kNotFound, kWrongContentType (unsigned endpoints only), kMissingSignature,
-    /// kWrongSignature, kTooManyRequests;
+    /// kTooManyRequests, kWrongSignature (the request is in the quarantine with the next commit,
+    /// within limits; log_note says so);
     ///          kNotJson (an authentic body on an endpoint with secrets is in the quarantine then);
     ///          kStoreFailed, kDiskLow and kClosed from the inbox. Nothing is stored unless said
     ///          so. kNotProcessed: stored, but an endpoint that waits for the plugins saw one that
     ///          is not done, or gave up; the deliveries go on, and a repetition may say 200.
     [[nodiscard]] base::Result<inbox::Stored> accept(std::string_view path, Request request);
+
+    /// Take a request of the quarantine as if it came now, with the secrets of now.
+    ///
+    /// Shape:   kept with its body. When it is stored, or a repetition, it leaves the quarantine in
+    ///          the transaction that stores the alert: no crash loses or doubles it. What turns
+    ///          out to be authentic but no JSON becomes one of those, under another number; one
+    ///          that is of that kind was verified when it came, and is only read again.
+    /// Errors:  as accept(), except kNotProcessed: it does not wait for plugins. It stays in the
+    ///          quarantine.
+    [[nodiscard]] base::Result<inbox::Stored> retry(inbox::StoredRejected kept,
+                                                    base::Instant received_at);
 
     /// Replace the endpoints for requests that come from now on; requests under way keep theirs.
     /// Errors: as the constructor; the old endpoints stay then.
@@ -78,14 +98,19 @@ class Ingest {
     class Door;
     using Doors = std::vector<std::shared_ptr<const Door>>;
     [[nodiscard]] std::shared_ptr<const Door> find(std::string_view path) const;
-    [[nodiscard]] base::Result<inbox::Stored> store(const std::string& path, const char* form,
-                                                    std::string text, std::int64_t received_at_ms);
-
+    struct Taken;
+    [[nodiscard]] base::Result<inbox::Stored> take(const Door& door, Request& request,
+                                                   std::int64_t from_quarantine);
+    [[nodiscard]] base::Result<inbox::Stored> store(Taken taken);
+    [[nodiscard]] std::string keep(const Door& door, Request request, inbox::RejectedKind kind,
+                                   const std::string& reason);
     [[nodiscard]] base::Result<inbox::Stored> processed(inbox::Stored stored,
                                                         std::int64_t timeout_ms);
 
     inbox::Inbox& inbox_;
     const std::vector<Route> routes_;
+    Counters& counters_;
+    PeerLimits limits_;
     mutable std::mutex mutex_;  // protects doors_
     std::shared_ptr<const Doors> doors_;
 };

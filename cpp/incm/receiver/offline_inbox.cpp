@@ -7,7 +7,8 @@
 namespace incm::receiver {
 
 base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
-    const std::string& path, std::optional<std::vector<ingest::Route>> routes, base::LogSink& log) {
+    const std::string& path, std::optional<std::vector<ingest::Route>> routes,
+    const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log) {
     std::error_code error;
     if (!std::filesystem::exists(path, error)) {
         return base::Error{base::ErrorCode::kInboxUnusable, "there is no inbox " + path};
@@ -19,8 +20,21 @@ base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
     }
     auto opened = inbox::Inbox::open(options, log);
     if (!opened.ok()) return opened.error();
-    return std::unique_ptr<OfflineInbox>(
-        new OfflineInbox(std::move(opened).value(), std::move(routes)));
+    try {
+        return std::unique_ptr<OfflineInbox>(
+            new OfflineInbox(std::move(opened).value(), std::move(routes), endpoints));
+    } catch (const base::Failure& failure) {
+        return base::Error{failure.code(), failure.what()};
+    }
 }
+
+OfflineInbox::OfflineInbox(std::unique_ptr<inbox::Inbox> inbox,
+                           std::optional<std::vector<ingest::Route>> routes,
+                           const std::optional<std::vector<ingest::Endpoint>>& endpoints)
+    : inbox_(std::move(inbox)),
+      ingest_(endpoints && routes
+                  ? std::make_unique<ingest::Ingest>(*inbox_, *endpoints, *routes, counters_)
+                  : nullptr),
+      api_(*inbox_, std::move(routes), ingest_.get()) {}
 
 }  // namespace incm::receiver

@@ -21,12 +21,13 @@ class OfflineInbox {
     /// Open the inbox, under the lock that keeps a server from opening it meanwhile. Makes no new
     /// file.
     ///
-    /// routes: the configured plugins; empty when no configuration is at hand.
-    /// Errors:  those of Inbox::open(); kInboxUnusable when there is no file. The log must outlive
-    ///          the object.
+    /// routes: the configured plugins; empty when no configuration is at hand. endpoints: the
+    /// same; without both nothing of the quarantine can be tried again.
+    /// Errors:  those of Inbox::open(); kInboxUnusable when there is no file; kBadConfig for
+    ///          endpoints that cannot work. The log must outlive the object.
     [[nodiscard]] static base::Result<std::unique_ptr<OfflineInbox>> open(
         const std::string& path, std::optional<std::vector<ingest::Route>> routes,
-        base::LogSink& log);
+        const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log);
 
     [[nodiscard]] http::ApiReply call(const http::ApiRequest& request) const {
         return api_.call(request);
@@ -36,10 +37,12 @@ class OfflineInbox {
 
  private:
     OfflineInbox(std::unique_ptr<inbox::Inbox> inbox,
-                 std::optional<std::vector<ingest::Route>> routes)
-        : inbox_(std::move(inbox)), api_(*inbox_, std::move(routes)) {}
+                 std::optional<std::vector<ingest::Route>> routes,
+                 const std::optional<std::vector<ingest::Endpoint>>& endpoints);
 
     std::unique_ptr<inbox::Inbox> inbox_;
+    ingest::Counters counters_;
+    std::unique_ptr<ingest::Ingest> ingest_;  ///< null when not all is at hand
     http::AdminApi api_;
 };
 

@@ -94,7 +94,8 @@ base::Status Receiver::start() {
 
 base::Status Receiver::listen() {
     try {
-        ingest_ = std::make_unique<ingest::Ingest>(*inbox_, config_.endpoints, config_.routes);
+        ingest_ =
+            std::make_unique<ingest::Ingest>(*inbox_, config_.endpoints, config_.routes, counters_);
     } catch (const base::Failure& failure) {
         return Error{failure.code(), failure.what()};
     }
@@ -105,7 +106,7 @@ base::Status Receiver::listen() {
     if (base::Status started = server_->start(); !started.ok()) return started;
     ready_ = true;
     if (!config_.admin) return base::success();
-    api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes);
+    api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get());
     admin_ = std::make_unique<http::Server>(
         admin_listener(),
         http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host, log_));

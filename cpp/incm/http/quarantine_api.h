@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "incm/base/result.h"
+#include "incm/http/parameters.h"
+#include "incm/inbox/inbox.h"
+#include "incm/ingest/ingest.h"
+
+namespace incm::http {
+
+/// The part of the AdminApi about the quarantine.
+///
+/// Shape:   each call takes its parameters and gives the JSON text of its answer; see
+///          docs/inbox.md.
+/// Errors:  kMalformedRequest, kNotFound, and those of the inbox. What a call did before it failed
+///          stays done.
+/// Threads: any.
+class QuarantineApi {
+ public:
+    using Text = base::Result<std::string>;
+
+    /// ingest: verifies and stores what is tried again; null when no configuration is at hand.
+    /// Both must outlive this.
+    QuarantineApi(inbox::Inbox& inbox, ingest::Ingest* ingest) : inbox_(inbox), ingest_(ingest) {}
+
+    [[nodiscard]] Text list(Parameters& given) const;
+    [[nodiscard]] Text show(Parameters& given) const;
+    /// At most kRetriedACall of them, each in a transaction of its own.
+    [[nodiscard]] Text retry(Parameters& given) const;
+    /// At most kDroppedACall of them, in one transaction.
+    [[nodiscard]] Text drop(Parameters& given) const;
+
+    static constexpr std::size_t kRetriedACall = 64;
+    static constexpr std::size_t kDroppedACall = 256;
+
+ private:
+    struct Chosen;
+    [[nodiscard]] base::Result<Chosen> choose(Parameters& given, std::size_t most,
+                                              bool with_body) const;
+
+    inbox::Inbox& inbox_;
+    ingest::Ingest* ingest_;
+};
+
+}  // namespace incm::http

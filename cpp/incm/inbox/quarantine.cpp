@@ -1,0 +1,95 @@
+#include "incm/inbox/quarantine.h"
+
+#include <memory>
+#include <utility>
+
+#include "incm/inbox/disk_reserve.h"
+#include "incm/inbox/tables.h"
+#include "incm/inbox/writer.h"
+
+namespace incm::inbox {
+
+namespace {
+
+class Keep final : public Operation {
+ public:
+    explicit Keep(Rejected rejected) : rejected_(std::move(rejected)) {}
+    void execute(Tables& tables) override { tables.quarantine(rejected_); }
+
+ private:
+    const Rejected rejected_;
+};
+
+class Drop final : public Operation {
+ public:
+    explicit Drop(std::vector<std::int64_t> ids) : ids_(std::move(ids)) {}
+    void execute(Tables& tables) override {
+        dropped_ = 0;
+        for (const std::int64_t id : ids_) {
+            dropped_ += tables.drop_rejected(id) ? 1 : 0;
+        }
+    }
+    [[nodiscard]] std::int64_t dropped() const noexcept { return dropped_; }
+
+ private:
+    const std::vector<std::int64_t> ids_;
+    std::int64_t dropped_ = 0;
+};
+
+}  // namespace
+
+/// Is tried once: alerts share its transaction, and must not fail again because of it.
+class KeepLater final : public Operation {
+ public:
+    KeepLater(Rejected rejected, Quarantine::Pending& pending)
+        : rejected_(std::move(rejected)),
+          bytes_(static_cast<std::int64_t>(rejected_.body.size())),
+          pending_(pending) {
+        ++pending_.count;
+        pending_.bytes += bytes_;
+    }
+    KeepLater(const KeepLater&) = delete;
+    KeepLater& operator=(const KeepLater&) = delete;
+    ~KeepLater() override {
+        --pending_.count;
+        pending_.bytes -= bytes_;
+    }
+    void execute(Tables& tables) override {
+        if (!std::exchange(tried_, true)) {
+            tables.quarantine(rejected_);
+        }
+    }
+
+ private:
+    const Rejected rejected_;
+    const std::int64_t bytes_;
+    Quarantine::Pending& pending_;
+    bool tried_ = false;
+};
+
+base::Status Quarantine::keep(Rejected rejected) {
+    if (reserve_.low_now()) {
+        return low_disk();
+    }
+    Keep operation(std::move(rejected));
+    return writer_.run(operation);
+}
+
+bool Quarantine::keep_later(Rejected rejected) {
+    if (reserve_.low() || pending_.count >= kMostPending || pending_.bytes >= kMostPendingBytes) {
+        return false;
+    }
+    writer_.post(std::make_unique<KeepLater>(std::move(rejected), pending_));
+    return true;
+}
+
+base::Result<std::int64_t> Quarantine::drop(std::vector<std::int64_t> ids) {
+    Drop operation(std::move(ids));
+    const base::Status done = writer_.run(operation);
+    if (!done) {
+        return done.error();
+    }
+    return operation.dropped();
+}
+
+}  // namespace incm::inbox

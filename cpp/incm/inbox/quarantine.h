@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "incm/base/result.h"
+#include "incm/inbox/rejected.h"
+
+namespace incm::inbox {
+
+class DiskReserve;
+class Writer;
+
+/// Keeps requests that were refused, and lets go of them.
+///
+/// Threads: any.
+/// Source:  contract section 4.
+class Quarantine {
+ public:
+    /// Both must outlive this.
+    Quarantine(Writer& writer, DiskReserve& reserve) : writer_(writer), reserve_(reserve) {}
+    Quarantine(const Quarantine&) = delete;
+    Quarantine& operator=(const Quarantine&) = delete;
+
+    /// Keep an authentic body that is no alert; blocks until the commit's fsync returned. Errors:
+    /// kStoreFailed, kDiskLow, kClosed.
+    [[nodiscard]] base::Status keep(Rejected rejected);
+
+    /// Keep a request of nobody knows whom with the next commit, without waiting for it.
+    ///
+    /// Shape:   false when it will not be kept: more than kMostPending of them or
+    ///          kMostPendingBytes wait, or the disk is nearly full.
+    [[nodiscard]] bool keep_later(Rejected rejected);
+
+    /// Drop those with these numbers, in one transaction; returns how many there were. Blocks and
+    /// fails like keep(), except that a full disk is no reason.
+    [[nodiscard]] base::Result<std::int64_t> drop(std::vector<std::int64_t> ids);
+
+    static constexpr std::int64_t kMostPending = 64;
+    static constexpr std::int64_t kMostPendingBytes = 4LL * 1024 * 1024;
+
+ private:
+    friend class KeepLater;
+    struct Pending {
+        std::atomic<std::int64_t> count{0};
+        std::atomic<std::int64_t> bytes{0};
+    };
+    Writer& writer_;
+    DiskReserve& reserve_;
+    Pending pending_;
+};
+
+}  // namespace incm::inbox
