@@ -99,8 +99,11 @@ std::unique_ptr<ReceiverView> make_receiver(
     const std::string& listen, const std::optional<std::string>& admin, std::string inbox_path,
     std::vector<ingest::Endpoint> endpoints, std::vector<ingest::Route> routes,
     std::size_t max_body_bytes, int max_connections, double header_timeout, double body_timeout,
-    double retention, std::int64_t reserve_bytes) {
+    double retention, std::int64_t reserve_bytes, std::optional<int> listen_fd,
+    std::optional<int> admin_fd) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
+                            .listen_fd = listen_fd,
+                            .admin_fd = admin_fd,
                             .admin = std::nullopt,
                             .inbox_path = std::move(inbox_path),
                             .endpoints = std::move(endpoints),
@@ -217,14 +220,17 @@ void bind_receiver(py::module_& module) {
 Constructed (opens nothing) -> start() -> stop_listening() -> stop(). Not started twice.
 Threads: any; every call that can block releases the GIL, and no thread of the core ever takes it.
 Source:  architecture section 1.)")
-        .def(py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
-             py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
-             py::arg("max_body_bytes") = 1024 * 1024, py::arg("max_connections") = 256,
-             py::arg("header_timeout") = 10.0, py::arg("body_timeout") = 30.0,
-             py::arg("retention") = 0.0, py::arg("reserve_bytes") = 0,
-             "listen and admin are HOST:PORT, inbox is a file's path; time-outs and retention in "
-             "seconds, retention 0 for "
-             "ever. Errors: ConfigError for an address.")
+        .def(
+            py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
+            py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
+            py::arg("max_body_bytes") = 1024 * 1024, py::arg("max_connections") = 256,
+            py::arg("header_timeout") = 10.0, py::arg("body_timeout") = 30.0,
+            py::arg("retention") = 0.0, py::arg("reserve_bytes") = 0,
+            py::arg("listen_fd") = py::none(), py::arg("admin_fd") = py::none(),
+            "listen and admin are HOST:PORT, inbox is a file's path; time-outs and retention in "
+            "seconds, retention 0 for "
+            "ever; listen_fd and admin_fd are listening sockets to serve instead of binding, which "
+            "stay the caller's. Errors: ConfigError for an address.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "
              "stays open.")

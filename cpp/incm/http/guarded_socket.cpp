@@ -19,6 +19,7 @@
 
 #include "incm/base/clock.h"
 #include "incm/http/chunk_decoder.h"
+#include "incm/http/open_connections.h"
 #include "incm/http/problem.h"
 #include "incm/http/request_guard.h"
 
@@ -59,8 +60,11 @@ short events_of(int mode) {
 class GuardedSocket final : public Poco::Net::StreamSocketImpl {
  public:
     GuardedSocket(int socket, const SocketAddress& peer,
-                  std::shared_ptr<const GuardSettings> settings)
-        : StreamSocketImpl(socket), settings_(std::move(settings)), peer_(peer) {}
+                  std::shared_ptr<const GuardSettings> settings,
+                  std::shared_ptr<OpenConnections> connections)
+        : StreamSocketImpl(socket), settings_(std::move(settings)), peer_(peer) {
+        connection_.emplace(std::move(connections), socket);
+    }
 
     /// Poco asks so whether there is another request: yes only when its head is whole and right.
     bool poll(const Poco::Timespan& timeout, int mode) override {
@@ -93,6 +97,7 @@ class GuardedSocket final : public Poco::Net::StreamSocketImpl {
 
     void close() override {
         if (initialized() && !peer_is_gone_ && peer_may_send()) drain();
+        connection_.reset();
         StreamSocketImpl::close();
     }
 
@@ -143,7 +148,9 @@ class GuardedSocket final : public Poco::Net::StreamSocketImpl {
             if (!whole.ok()) return refuse(whole.error());
             if (whole.value()) break;
             if (!in_.empty() && !deadline_ms) deadline_ms = now_ms() + settings_->header_timeout_ms;
+            if (in_.empty() && !connection_->begin_rest()) return false;
             const Filled filled = fill(deadline_ms ? *deadline_ms : now_ms() + idle_ms);
+            connection_->end_rest();
             if (filled == Filled::kBytes) continue;
             // An empty line after a body, as old browsers send it, begins no request.
             if (in_.empty() || in_ == "\r\n") return false;
@@ -197,6 +204,9 @@ class GuardedSocket final : public Poco::Net::StreamSocketImpl {
                 return Filled::kBytes;
             }
             if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+            // No answer tells the peer that it sent a part only: it was this side that read no
+            // more.
+            if (connection_->ended()) ::shutdown(sockfd(), SHUT_RDWR);
             peer_is_gone_ = true;
             return Filled::kEnd;
         }
@@ -234,6 +244,7 @@ class GuardedSocket final : public Poco::Net::StreamSocketImpl {
 
     const std::shared_ptr<const GuardSettings> settings_;
     const SocketAddress peer_;
+    std::optional<OpenConnection> connection_;  // until it is closed
     std::optional<SocketAddress> own_;
     std::int64_t receive_timeout_ms_ = 0;  // what recv(2) waits at most; 0: for ever
     HeadGuard guard_;
@@ -247,11 +258,14 @@ class GuardedSocket final : public Poco::Net::StreamSocketImpl {
 
 class GuardedListener final : public Poco::Net::ServerSocketImpl {
  public:
-    explicit GuardedListener(std::shared_ptr<const GuardSettings> settings)
-        : settings_(std::move(settings)) {}
+    GuardedListener(std::shared_ptr<const GuardSettings> settings,
+                    std::shared_ptr<OpenConnections> connections, std::optional<int> inherited)
+        : settings_(std::move(settings)), connections_(std::move(connections)) {
+        if (inherited) reset(*inherited);
+    }
 
-    bool poll(const Poco::Timespan& timeout, int mode) override {
-        return wait_for(sockfd(), events_of(mode), timeout.totalMilliseconds());
+    bool poll(const Poco::Timespan& timeout, int /*mode*/) override {
+        return connections_->wait_for_connection(sockfd(), timeout.totalMilliseconds());
     }
 
     Poco::Net::SocketImpl* acceptConnection(SocketAddress& client) override {
@@ -271,13 +285,14 @@ class GuardedListener final : public Poco::Net::ServerSocketImpl {
             error();
         }
         client = SocketAddress(address, length);
-        auto* const accepted = new GuardedSocket(socket, client, settings_);
+        auto* const accepted = new GuardedSocket(socket, client, settings_, connections_);
         accepted->setSendTimeout(Poco::Timespan(settings_->send_timeout_ms * 1000));
         return accepted;
     }
 
  private:
     const std::shared_ptr<const GuardSettings> settings_;
+    const std::shared_ptr<OpenConnections> connections_;
 };
 
 class GuardedServerSocket final : public Poco::Net::ServerSocket {
@@ -297,8 +312,11 @@ std::int64_t body_time_ms(const GuardSettings& settings, std::size_t received) {
     return std::min(settings.body_timeout_ms, kFreeBodyMs + static_cast<std::int64_t>(received));
 }
 
-Poco::Net::ServerSocket guarded_listener(std::shared_ptr<const GuardSettings> settings) {
-    return GuardedServerSocket(new GuardedListener(std::move(settings)));
+Poco::Net::ServerSocket guarded_listener(std::shared_ptr<const GuardSettings> settings,
+                                         std::shared_ptr<OpenConnections> connections,
+                                         std::optional<int> inherited) {
+    return GuardedServerSocket(
+        new GuardedListener(std::move(settings), std::move(connections), inherited));
 }
 
 bool keeps_alive(Poco::Net::HTTPServerRequest& request) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "incm/base/result.h"
@@ -14,6 +15,8 @@ class ServerSocket;
 }  // namespace Poco::Net
 
 namespace incm::http {
+
+class OpenConnections;
 
 /// Told of each request that the guard refused by itself: the error, and the peer's address.
 /// Called from many threads at once; must not throw.
@@ -39,8 +42,11 @@ struct GuardSettings {
 ///          Closing throws away what the peer still sends, so that no reset eats the answer.
 /// Threads: a connection is used by one thread at a time; only shutdown() may come from another.
 /// Source:  reliability.md, sections 1.3 to 1.5.
+/// inherited: a socket that listens already, taken over; none: bind and listen are up to the
+/// caller.
 [[nodiscard]] Poco::Net::ServerSocket guarded_listener(
-    std::shared_ptr<const GuardSettings> settings);
+    std::shared_ptr<const GuardSettings> settings, std::shared_ptr<OpenConnections> connections,
+    std::optional<int> inherited = std::nullopt);
 
 /// Whether the client lets another request follow on the connection of this one.
 [[nodiscard]] bool keeps_alive(Poco::Net::HTTPServerRequest& request);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "incm/base/result.h"
@@ -19,6 +20,9 @@ namespace incm::http {
 struct ServerOptions {
     std::string host;        ///< name or address; "" is not allowed
     std::uint16_t port = 0;  ///< 0 takes a free one
+    /// A listening socket to serve instead of binding; a duplicate is used, so it stays the
+    /// caller's.
+    std::optional<int> listen_fd;
     int max_connections =
         256;  ///< served at once (a thread each); as many again may wait in a queue
     int keep_alive_ms = 15'000;  ///< longest silence between two requests
@@ -46,10 +50,14 @@ class Server {
     /// The bound port.
     [[nodiscard]] std::uint16_t port() const;
 
-    /// Stop taking connections, and wait up to grace_ms until no request is being answered.
+    /// Stop taking connections, end those that are idle, and wait up to grace_ms until the others
+    /// have their answer. Connections in the backlog stay there. Idempotent.
     void drain(std::int64_t grace_ms);
 
-    /// drain(), then close all connections and join all threads. Idempotent.
+    /// Cut off the connections that a drain() left.
+    void cut();
+
+    /// drain(), cut(), then join all threads and close the listening socket. Idempotent.
     void stop(std::int64_t grace_ms);
 
  private:

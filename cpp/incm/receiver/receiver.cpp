@@ -83,6 +83,7 @@ base::Status Receiver::listen() {
     server_ = std::make_unique<http::Server>(
         http::ServerOptions{.host = config_.listen.host,
                             .port = config_.listen.port,
+                            .listen_fd = config_.listen_fd,
                             .max_connections = config_.max_connections,
                             .guard = guard(/*counted=*/true)},
         http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.max_body_bytes));
@@ -93,6 +94,7 @@ base::Status Receiver::listen() {
     admin_ = std::make_unique<http::Server>(
         http::ServerOptions{.host = config_.admin->host,
                             .port = config_.admin->port,
+                            .listen_fd = config_.admin_fd,
                             .max_connections = kAdminConnections,
                             .guard = guard(/*counted=*/false)},
         http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host, log_));
@@ -138,15 +140,18 @@ void Receiver::stop_listening(std::int64_t grace_ms) {
     server_->drain(grace_ms);
     // Whoever waits for plugins gets an answer now: nothing else would end that wait soon.
     inbox_->end_waits();
-    server_->stop(kLastAnswersMs);
+    server_->drain(kLastAnswersMs);
 }
 
 void Receiver::stop() {
     stop_listening(0);
-    if (admin_) admin_->stop(0);
+    if (server_) server_->cut();
+    if (admin_) admin_->drain(0);
     // Takers may still be inside the inbox in other threads, so it is closed here and freed with
-    // this object.
+    // this object. Idle threads of the servers take their time to end: the inbox is free before.
     if (inbox_) inbox_->close();
+    if (server_) server_->stop(0);
+    if (admin_) admin_->stop(0);
 }
 
 }  // namespace incm::receiver

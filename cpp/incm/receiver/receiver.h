@@ -32,6 +32,8 @@ struct Address {
 
 struct Config {
     Address listen;
+    std::optional<int> listen_fd;  ///< see http::ServerOptions
+    std::optional<int> admin_fd;   ///< the same for the admin listener
     std::optional<Address> admin;  ///< none: no admin listener
     std::string inbox_path;
     std::vector<ingest::Endpoint> endpoints;
@@ -47,8 +49,8 @@ struct Config {
 /// The composition root: inbox, ingest and listeners, with one life cycle.
 ///
 /// constructed (nothing is opened) -> start() -> stop_listening() -> stop(). A receiver is not
-/// started twice. Threads: every method from any thread; start(), stop_listening() and stop() one
-/// after the other.
+/// started twice, but a start() that failed may be tried again. Threads: every method from any
+/// thread; start(), stop_listening() and stop() one after the other.
 class Receiver {
  public:
     Receiver(Config config, base::LogSink& log);
@@ -75,7 +77,8 @@ class Receiver {
     /// Replace the endpoints. Errors: Failure(kBadConfig), Failure(kClosed); nothing changes then.
     void set_endpoints(const std::vector<ingest::Endpoint>& endpoints);
 
-    /// Not ready any more: refuse connections, finish the answers under way within grace_ms.
+    /// Not ready any more: take no connection, finish the answers under way within grace_ms. The
+    /// sockets stay open until stop(): what waits in a backlog is for whoever has them too.
     void stop_listening(std::int64_t grace_ms);
 
     /// stop_listening(0) if that was not done, then close the inbox. Idempotent.
