@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import struct
 import time
 from collections.abc import MutableMapping
 
@@ -40,10 +41,13 @@ class Notifier:
             return
         data = "\n".join(lines).encode()
         with contextlib.suppress(OSError):
-            if descriptor is None:
-                self._socket.sendto(data, self._address)
-            else:
-                socket.send_fds(self._socket, [data], [descriptor], 0, self._address)
+            rights = [] if descriptor is None else [struct.pack("i", descriptor)]
+            self._socket.sendmsg(  # socket.send_fds() drops the address in Python 3.11
+                [data],
+                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, one) for one in rights],
+                0,
+                self._address,
+            )
 
     def ready(self, status: str) -> None:
         """It serves."""
