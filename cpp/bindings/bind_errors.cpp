@@ -22,11 +22,12 @@ const char* class_name(ErrorCode code) {
             return "ConfigError";
         case ErrorCode::kInboxForeign:
         case ErrorCode::kInboxNewer:
-        case ErrorCode::kInboxInUse:
         case ErrorCode::kInboxUnusable:
         case ErrorCode::kStoreFailed:
         case ErrorCode::kDiskLow:
             return "InboxError";
+        case ErrorCode::kInboxInUse:
+            return "InboxInUseError";
         case ErrorCode::kCannotListen:
             return "ListenError";
         case ErrorCode::kClosed:
@@ -84,8 +85,11 @@ void bind_errors(py::module_& module) {
     add(module, "SignatureError", "A signature that is missing or wrong.",
         py::make_tuple(root, value_error));
     add(module, "ConfigError", "A setting that cannot work.", py::make_tuple(root, value_error));
-    add(module, "InboxError", "An inbox that cannot be opened, read or written.",
-        py::make_tuple(root));
+    const py::object inbox =
+        add(module, "InboxError", "An inbox that cannot be opened, read or written.",
+            py::make_tuple(root));
+    add(module, "InboxInUseError", "An inbox that another process has open.",
+        py::make_tuple(inbox));
     add(module, "ListenError", "An address that cannot be listened on.", py::make_tuple(root));
     add(module, "ClosedError", "A receiver that is not started, or stopped.", py::make_tuple(root));
     py::register_local_exception_translator(translate);

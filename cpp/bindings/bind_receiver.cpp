@@ -90,13 +90,14 @@ class ReceiverView {
     receiver::Receiver receiver_;
 };
 
-std::unique_ptr<ReceiverView> make_receiver(const std::string& listen,
-                                            const std::optional<std::string>& admin,
-                                            std::string inbox_path,
-                                            std::vector<ingest::Endpoint> endpoints,
-                                            std::vector<ingest::Route> routes, ClientRules clients,
-                                            double retention, std::int64_t reserve_bytes) {
+std::unique_ptr<ReceiverView> make_receiver(
+    const std::string& listen, const std::optional<std::string>& admin, std::string inbox_path,
+    std::vector<ingest::Endpoint> endpoints, std::vector<ingest::Route> routes, ClientRules clients,
+    double retention, std::int64_t reserve_bytes, std::optional<int> listen_fd,
+    std::optional<int> admin_fd) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
+                            .listen_fd = listen_fd,
+                            .admin_fd = admin_fd,
                             .admin = std::nullopt,
                             .inbox_path = std::move(inbox_path),
                             .endpoints = std::move(endpoints),
@@ -221,9 +222,13 @@ Source:  architecture section 1.)")
         .def(py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
              py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
              py::arg("clients") = ClientRules(), py::arg("retention") = 0.0,
-             py::arg("reserve_bytes") = 0,
+             py::arg("reserve_bytes") = 0, py::arg("listen_fd") = py::none(),
+             py::arg("admin_fd") = py::none(),
              "listen and admin are HOST:PORT, inbox is a file's path; clients is about the alerts' "
-             "listener; retention in seconds, 0 for ever. Errors: ConfigError for an address.")
+             "listener; retention in seconds, 0 for ever; listen_fd and admin_fd are listening "
+             "sockets "
+             "to serve instead of binding, which stay the caller's. Errors: ConfigError for an "
+             "address.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "
              "stays open.")

@@ -49,13 +49,23 @@ def commands(context: click.Context) -> None:
 @_option("--admin", "Address for health and metrics; off for none.", metavar="HOST:PORT")
 @_option("--unsigned", "Take alerts without a signature.", is_flag=True)
 @_option("--ready-file", "File to write once it serves (JSON).", metavar="FILE")
-def serve(**overrides: Any) -> int:
+@click.option(
+    "--supervise",
+    is_flag=True,
+    envvar="INCM_WEBHOOK_SUPERVISE",
+    help="Keep the port open over crashes, reloads and upgrades.  [env: INCM_WEBHOOK_SUPERVISE]",
+)
+def serve(*, supervise: bool, **overrides: Any) -> int:
     """Receive alerts until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     A flag counts more than its environment variable, that more than the configuration file.
-    INCM_WEBHOOK_PLUGIN holds several plugins with blanks between them.
+    INCM_WEBHOOK_PLUGIN holds several plugins with blanks between them. With --supervise a small
+    parent holds the sockets, and SIGHUP starts a whole new server that takes over.
     """
     import logging
+
+    if supervise and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
+        _become_supervisor()
 
     from incm_webhook.config import Settings, load_settings
 
@@ -73,6 +83,17 @@ def serve(**overrides: Any) -> int:
     from incm_webhook import service
 
     return service.run(settings, load)
+
+
+def _become_supervisor() -> None:
+    """Go on as the supervisor of this very command, in a Python that has loaded little."""
+    import sys
+
+    # Run as `python -m`, the folder is on the path, for plugins too; as a script it is not.
+    path_rule = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
+    child = [sys.executable, *path_rule, "-m", __package__ or "", *sys.argv[1:]]
+    supervise = Path(__file__).with_name("supervise.py")
+    os.execv(sys.executable, [sys.executable, "-I", "-S", str(supervise), *child])  # noqa: S606
 
 
 @commands.command(short_help="Check configuration, plugins and inbox.")

@@ -7,6 +7,7 @@ from incm_webhook._core import (
     ConfigError,
     Error,
     InboxError,
+    InboxInUseError,
     ListenError,
     SignatureError,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "ConfigError",
     "Error",
     "InboxError",
+    "InboxInUseError",
     "ListenError",
     "PluginError",
     "SendError",

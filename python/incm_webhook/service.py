@@ -1,6 +1,7 @@
 """Composes receiver and plugins out of the settings, and runs them until a signal says stop."""
 
 import contextlib
+import ctypes
 import json
 import logging
 import os
@@ -8,22 +9,27 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from types import FrameType
 
-from incm_webhook import registry
+from incm_webhook import activation, registry
 from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
 from incm_webhook.certificate import certificate_warning, tls_files_of
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
-from incm_webhook.errors import EXIT_FAILED, ConfigError
+from incm_webhook.errors import EXIT_FAILED, ConfigError, InboxInUseError
 from incm_webhook.handler import LoadedPlugin
+from incm_webhook.notify import PREPARED, Notifier
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 from incm_webhook.settings_server import ServerSettings
 
 _CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
+_ANSWERS_S = 2.0  # of the grace: for answers under way, once no handler runs
 _LOOK_S = 0.5  # how soon a failed disk is noticed
+_STALLED_S = 5.0  # a front door that was not seen for so long does not work
+_LOCK_LOOK_S = 0.005  # how soon the next process notices that the inbox is free
+_PR_SET_PDEATHSIG = 1
 
 _log = logging.getLogger("incm_webhook.service")
 
@@ -51,9 +57,20 @@ class _Signals:
             if self._stops > 1:
                 os._exit(1)  # asked twice: at once, without grace
 
-    def wait(self, on_reload: Callable[[], None], failed: Callable[[], bool]) -> None:
+    @property
+    def stop_is_asked(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stops > 0
+
+    def wait(
+        self,
+        on_reload: Callable[[], None],
+        failed: Callable[[], bool],
+        on_look: Callable[[], None],
+    ) -> None:
         """Return when a stop is asked for or failed() says so; run on_reload for each reload."""
         while not self._stops and not failed():
+            on_look()
             with contextlib.suppress(TimeoutError):
                 self._read.recv(64)
             if self._reload:
@@ -137,13 +154,60 @@ def check_ready_file(path: Path | None) -> None:
         raise ConfigError(f"--ready-file {path}: it cannot be written there: name another file")
 
 
-def write_ready_file(path: Path, receiver: Receiver, settings: Settings) -> None:
-    """Say where the server listens: a JSON object, whole or not at all."""
+class Supervision:
+    """What the supervisor above this process told it; nothing when there is none.
+
+    Attributes:
+        pid: the process that an operator signals: the supervisor, or this one.
+        before: the process that serves until this one is prepared; None: there is none.
+    """
+
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
+        parent = environ.pop("INCM_WEBHOOK_SUPERVISOR", "")
+        before = environ.pop("INCM_WEBHOOK_TAKEOVER", "")
+        self.pid = int(parent) if parent else os.getpid()
+        self.before = int(before) if before else None
+        if parent:
+            libc = ctypes.CDLL(None)
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            if os.getppid() != self.pid:
+                os._exit(EXIT_FAILED)
+
+    def start(self, receiver: Receiver, signals: _Signals) -> bool:
+        """Start the receiver, after the process before has closed the inbox.
+
+        Returns:
+            False when a stop came first.
+        """
+        last_try = self.before is None
+        while not signals.stop_is_asked:
+            try:
+                receiver.start()
+            except InboxInUseError:
+                if last_try:
+                    raise
+                last_try = not _exists(self.before)
+                time.sleep(_LOCK_LOOK_S)
+            else:
+                return True
+        return False
+
+
+def _exists(pid: int | None) -> bool:
+    try:
+        os.kill(pid or 0, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: int) -> None:
+    """Say where the server listens, and which process takes signals: a JSON object, whole."""
     admin = receiver.admin_address
     ready = {
         "url": f"{scheme_of(settings)}://{receiver.address}{settings.endpoint[0].path}",
         "admin_url": None if admin is None else f"http://{admin}",
-        "pid": os.getpid(),
+        "pid": pid,
     }
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
@@ -170,10 +234,18 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     Source: contract section 2.
     """
     check_ready_file(settings.server.ready_file)
+    supervision = Supervision(os.environ)
+    notifier = Notifier(os.environ)
+    passed = activation.take_over(os.environ)
     plugins = [load_plugin(one, settings.base) for one in settings.plugin]
+    alerts, admin = activation.open_listeners(
+        passed, settings.server.listen, settings.server.admin, notifier
+    )
     receiver = Receiver(
-        listen=settings.server.listen,
-        admin=settings.server.admin,
+        listen=alerts.address,
+        admin=admin.address if admin else None,
+        listen_fd=alerts.descriptor,
+        admin_fd=admin.descriptor if admin else None,
         inbox=str(inbox_path(settings.inbox.url)),
         endpoints=endpoints_of(settings.endpoint),
         routes=[
@@ -186,7 +258,9 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     )
     dispatcher = Dispatcher(receiver, plugins)
     signals = _Signals()
-    receiver.start()
+    notifier.say(f"{PREPARED}=1")
+    if not supervision.start(receiver, signals):
+        return 0
     dispatcher.start()
     for one in settings.endpoint:
         signed = "unsigned" if one.unsigned else "signed"
@@ -194,12 +268,27 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         _log.info("listening on %s (%s)", address, signed)
     _warn_of_certificate(running=settings)
     if settings.server.ready_file is not None:
-        write_ready_file(settings.server.ready_file, receiver, settings)
-    signals.wait(lambda: _reload(receiver, settings, load), lambda: receiver.failed)
+        write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
+    status = f"serving {receiver.address}"
+    notifier.ready(status)
+
+    def reload() -> None:
+        notifier.reloading()
+        _reload(receiver, settings, load)
+        notifier.ready(status)
+
+    def beat() -> None:
+        if receiver.beat_age < _STALLED_S:
+            notifier.beat()
+
+    signals.wait(reload, lambda: receiver.failed, beat)
     failed = receiver.failed
     if failed:
         _log.critical("the disk failed to write the inbox: ending; the next start checks it")
-    return _stop(receiver, dispatcher, settings.server.grace) or (EXIT_FAILED if failed else 0)
+    notifier.stopping(settings.server.grace + _CLOSING_S + _ANSWERS_S)
+    waited_for = any(one.ack == "processed" for one in settings.endpoint)
+    status_of_stop = _stop(receiver, dispatcher, settings.server.grace, handlers_last=waited_for)
+    return status_of_stop or (EXIT_FAILED if failed else 0)
 
 
 def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:
@@ -227,11 +316,22 @@ def _warn_of_certificate(running: Settings) -> None:
         _log.warning(warning)
 
 
-def _stop(receiver: Receiver, dispatcher: Dispatcher, grace_s: float) -> int:
+def _stop(
+    receiver: Receiver, dispatcher: Dispatcher, grace_s: float, *, handlers_last: bool
+) -> int:
+    """Stop the handlers, and take alerts until they are done: the next process waits for both.
+
+    handlers_last: answers wait for handlers, so these end after the answers.
+    """
     deadline = time.monotonic() + grace_s - min(_CLOSING_S, grace_s / 10)
     _log.info("stopping")
-    receiver.stop_listening(grace_s / 2)
-    finished = dispatcher.stop(deadline)
+    if handlers_last:
+        receiver.stop_listening(grace_s / 2)
+        finished = dispatcher.stop(deadline)
+    else:
+        answers_s = min(_ANSWERS_S, grace_s / 5)
+        finished = dispatcher.stop(deadline - answers_s)
+        receiver.stop_listening(answers_s)
     receiver.stop()
     _log.info("stopped")
     if finished:

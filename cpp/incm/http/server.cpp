@@ -42,14 +42,18 @@ class Listener {
 };
 
 /// Errors: Poco::Exception.
+Listener duplicate(int descriptor) {
+    const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (own < 0) throw Poco::IOException(std::strerror(errno));
+    return Listener(own);
+}
+
 Listener bound(const std::string& host, std::uint16_t port) {
     Poco::Net::ServerSocket socket;
     // SO_REUSEPORT would let a second process take half of the connections unnoticed.
     socket.bind({host, port}, /*reuseAddress=*/true, /*reusePort=*/false);
     socket.listen(kBacklog);
-    const int own = ::fcntl(socket.impl()->sockfd(), F_DUPFD_CLOEXEC, 0);
-    if (own < 0) throw Poco::IOException(std::strerror(errno));
-    return Listener(own);
+    return duplicate(socket.impl()->sockfd());
 }
 
 }  // namespace
@@ -102,7 +106,7 @@ base::Status Server::start() {
     const ServerOptions& options = impl_->options;
     try {
         impl_->listener =
-            options.inherited ? Listener(*options.inherited) : bound(options.host, options.port);
+            options.inherited ? duplicate(*options.inherited) : bound(options.host, options.port);
         impl_->lobby.open(impl_->listener.descriptor());
         impl_->watcher = std::thread([this] { impl_->watch(); });
     } catch (const base::Failure& failure) {

@@ -16,7 +16,7 @@ namespace incm::http {
 struct ServerOptions {
     std::string host;              ///< name or address; "" is not allowed
     std::uint16_t port = 0;        ///< 0 takes a free one
-    std::optional<int> inherited;  ///< a listening socket to use instead; taken over
+    std::optional<int> inherited;  ///< a listening socket to use instead; stays the caller's
     ConnectionRules rules;
     LobbyLimits limits;
     TlsSource tls;  ///< empty: plain TCP

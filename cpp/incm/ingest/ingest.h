@@ -43,7 +43,7 @@ struct Request {
     std::optional<std::string> signature;  ///< value of X-Signature; empty when there is none
     std::string content_type;              ///< value of Content-Type; "" when there is none
     base::Instant received_at;
-    std::string peer;                      ///< address of the client, without a port
+    std::string peer;  ///< address of the client, without a port
 };
 
 /// Longest body that is kept of a request whose sender is not known.

@@ -120,6 +120,7 @@ base::Status Receiver::listen() {
 http::ServerOptions Receiver::alerts_listener() {
     http::ServerOptions options{.host = config_.listen.host,
                                 .port = config_.listen.port,
+                                .inherited = config_.listen_fd,
                                 .rules = config_.rules,
                                 .limits = config_.limits};
     options.rules.refused = refused(/*counted=*/true);
@@ -135,6 +136,7 @@ http::ServerOptions Receiver::admin_listener() {
     http::ServerOptions options{
         .host = config_.admin->host,
         .port = config_.admin->port,
+        .inherited = config_.admin_fd,
         .limits = {.workers = kAdminWorkers, .connections = kAdminConnections}};
     options.rules.max_body_bytes = http::kApiBodyBytes;
     options.rules.refused = refused(/*counted=*/false);

@@ -34,6 +34,8 @@ struct Address {
 
 struct Config {
     Address listen;
+    std::optional<int> listen_fd;  ///< see http::ServerOptions::inherited
+    std::optional<int> admin_fd;   ///< the same for the admin listener
     std::optional<Address> admin;  ///< none: no admin listener
     std::string inbox_path;
     std::vector<ingest::Endpoint> endpoints;
@@ -48,8 +50,8 @@ struct Config {
 /// The composition root: inbox, ingest and listeners, with one life cycle.
 ///
 /// constructed (nothing is opened) -> start() -> stop_listening() -> stop(). A receiver is not
-/// started twice. Threads: every method from any thread; start(), stop_listening() and stop() one
-/// after the other.
+/// started twice, but a start() that failed may be tried again. Threads: every method from any
+/// thread; start(), stop_listening() and stop() one after the other.
 class Receiver {
  public:
     Receiver(Config config, base::LogSink& log);
@@ -86,7 +88,8 @@ class Receiver {
     /// When the thread that watches the clients was seen last, in steady milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return server_->beat_ms(); }
 
-    /// Not ready any more: refuse connections, finish the answers under way within grace_ms.
+    /// Not ready any more: take no connection, finish the answers under way within grace_ms. What
+    /// waits in the backlog of an inherited socket is for whoever has it too.
     void stop_listening(std::int64_t grace_ms);
 
     /// stop_listening(0) if that was not done, then close the inbox. Idempotent.

@@ -1,0 +1,151 @@
+"""The listening sockets: handed over by a service manager, kept by one, or bound here."""
+
+import os
+import socket
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+
+from incm_webhook.errors import ListenError
+from incm_webhook.notify import Notifier
+
+_FIRST = 3  # SD_LISTEN_FDS_START
+_BACKLOG = 1024
+_ROLES = ("alerts", "admin")
+_KEPT = "kept-"  # the name in the store: a socket that was bound here, not by a unit of systemd
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket and the HOST:PORT that it is called by."""
+
+    address: str
+    socket: socket.socket
+
+    @property
+    def descriptor(self) -> int:
+        """For the core, which duplicates it."""
+        return self.socket.fileno()
+
+
+def take_over(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
+    """Take the sockets that a service manager passed, and the variables that tell of them.
+
+    Returns:
+        By role: "alerts" and "admin" from a .socket unit, "kept-alerts" and "kept-admin" from the
+        descriptor store. Of unnamed ones the first is alerts, the second admin.
+
+    Raises:
+        ListenError: one of them is no listening TCP socket.
+
+    Source: sd_listen_fds_with_names(3).
+    """
+    pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
+    names = environ.pop("LISTEN_FDNAMES", "").split(":")
+    found: dict[str, socket.socket] = {}
+    if pid != str(os.getpid()) or not count.isdecimal():
+        return found
+    for index in range(int(count)):
+        os.set_inheritable(_FIRST + index, False)  # noqa: FBT003 - the only way to say it
+    known = {*_ROLES, *(_KEPT + role for role in _ROLES)}
+    for index in range(int(count)):
+        name = names[index] if index < len(names) else ""
+        if name not in known:
+            name = next((role for role in _ROLES if role not in found), "")
+        if not name or name in found:
+            os.close(_FIRST + index)
+            continue
+        found[name] = _checked(_FIRST + index, name)
+    return found
+
+
+def _checked(descriptor: int, name: str) -> socket.socket:
+    try:
+        one = socket.socket(fileno=descriptor)
+        if (
+            one.family in (socket.AF_INET, socket.AF_INET6)
+            and one.type == socket.SOCK_STREAM
+            and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        ):
+            return one
+    except OSError:
+        pass
+    raise ListenError(
+        f"descriptor {descriptor} ({name}) that the service manager passed is no listening TCP "
+        "socket: see ListenStream= of the .socket unit"
+    )
+
+
+def open_listeners(
+    passed: Mapping[str, socket.socket], listen: str, admin: str | None, notifier: Notifier
+) -> tuple[Listener, Listener | None]:
+    """Choose or bind the sockets for alerts and admin, and have those bound here kept.
+
+    Args:
+        passed: what take_over() found. A unit's socket counts more than the settings; a kept one
+            is used while it fits them, and given up otherwise.
+        listen: HOST:PORT of the settings.
+        admin: the same, None for no admin listener.
+        notifier: whose store keeps the sockets over restarts.
+
+    Raises:
+        ListenError: an address cannot be bound.
+    """
+    alerts = _open("alerts", listen, passed, notifier)
+    if admin is None:
+        return alerts, None
+    try:
+        return alerts, _open("admin", admin, passed, notifier)
+    except ListenError as error:
+        raise ListenError(
+            f"{error} (the admin listener: --admin names another address, --admin off leaves it "
+            "out)"
+        ) from None
+
+
+def _open(
+    role: str, wanted: str, passed: Mapping[str, socket.socket], notifier: Notifier
+) -> Listener:
+    if role in passed:
+        host, port = passed[role].getsockname()[:2]
+        return Listener(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", passed[role])
+    kept = passed.get(_KEPT + role)
+    if kept is not None and _fits(kept, wanted):
+        return Listener(wanted, kept)
+    bound = _bind(wanted)
+    if kept is not None:
+        notifier.say("FDSTOREREMOVE=1", f"FDNAME={_KEPT}{role}")
+        kept.close()
+    notifier.say("FDSTORE=1", f"FDNAME={_KEPT}{role}", descriptor=bound.fileno())
+    return Listener(wanted, bound)
+
+
+def _places(address: str) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+    host, _, port = address.rpartition(":")
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    places = [(family, (str(place[0]), int(place[1]))) for family, _, _, _, place in found]
+    return sorted(places, key=lambda place: place[0] != socket.AF_INET)
+
+
+def _fits(kept: socket.socket, wanted: str) -> bool:
+    host, port = kept.getsockname()[:2]
+    try:
+        return any(place[0] == host and place[1] in (0, port) for _, place in _places(wanted))
+    except OSError:
+        return False
+
+
+def _bind(address: str) -> socket.socket:
+    try:
+        family, place = _places(address)[0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(place)
+            bound.listen(_BACKLOG)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ListenError(f"cannot listen on {address}: {reason}") from None
+    return bound

@@ -1,0 +1,68 @@
+"""Tells a service manager how it goes: systemd's notify protocol, also our supervisor's."""
+
+import contextlib
+import os
+import socket
+import struct
+import time
+from collections.abc import MutableMapping
+
+PREPARED = "X_INCM_PREPARED"  # own to our supervisor: loaded, and waiting for the inbox
+
+
+class Notifier:
+    """The way to the service manager; without one, every call does nothing.
+
+    Threads: one at a time. Errors: none, since serving does not depend on being heard.
+    Source: sd_notify(3), sd_watchdog_enabled(3).
+    """
+
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
+        """Take the variables out of environ, so that no child of a plugin speaks in our name."""
+        path = environ.pop("NOTIFY_SOCKET", "")
+        usec = environ.pop("WATCHDOG_USEC", "")
+        pid = environ.pop("WATCHDOG_PID", "") or str(os.getpid())
+        self._address = "\0" + path[1:] if path.startswith("@") else path
+        self._socket = None
+        if path:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        watched = self._socket is not None and usec.isdecimal() and pid == str(os.getpid())
+        self._period_s = int(usec) / 2e6 if watched else None
+        self._next_beat = 0.0
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is a service manager."""
+        return self._socket is not None
+
+    def say(self, *lines: str, descriptor: int | None = None) -> None:
+        """Send lines such as `READY=1`, and perhaps a descriptor to keep (`FDSTORE=1`)."""
+        if self._socket is None:
+            return
+        data = "\n".join(lines).encode()
+        with contextlib.suppress(OSError):
+            rights = [] if descriptor is None else [struct.pack("i", descriptor)]
+            self._socket.sendmsg(  # socket.send_fds() drops the address in Python 3.11
+                [data],
+                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, one) for one in rights],
+                0,
+                self._address,
+            )
+
+    def ready(self, status: str) -> None:
+        """It serves."""
+        self.say("READY=1", f"STATUS={status}")
+
+    def reloading(self) -> None:
+        """It reads its configuration; ready() ends that."""
+        self.say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self, longest_s: float) -> None:
+        """It stops, and may take so many seconds."""
+        self.say("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
+
+    def beat(self) -> None:
+        """It works; sent when the watchdog wants to hear it, so call it as often as you like."""
+        if self._period_s is not None and time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + self._period_s
+            self.say("WATCHDOG=1")

@@ -1,0 +1,107 @@
+"""One child of the supervisor: started with the kept sockets, and what it has said since."""
+
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+WATCHDOG_S = 30.0  # a child that says nothing for so long is ended
+STOP_S = 30.0  # to end, when it does not say how long it needs
+ABORT_S = 5.0  # for what SIGABRT makes, a core file
+PREPARE_S = 60.0  # to load all plugins
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)  # the parent handles
+_FAR = 64  # above the descriptors that a child gets
+
+
+@dataclass(slots=True)
+class Child:
+    """A child process. Units: monotonic seconds.
+
+    Attributes:
+        before: the process it takes over from, None for none.
+        prepared: it waits for the inbox. ready: it serves.
+        heard: when it last said that it works, or became ready.
+        kill_at: when it is killed, None for never.
+    """
+
+    pid: int
+    before: int | None
+    prepared: bool = False
+    ready: bool = False
+    stopping: bool = False
+    started: float = field(default_factory=time.monotonic)
+    heard: float = 0.0
+    kill_at: float | None = None
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        if not self.stopping:
+            self.stopping = True
+            self.kill_at = time.monotonic() + STOP_S
+            os.kill(self.pid, signal.SIGTERM)
+
+    def check(self, now: float) -> str | None:
+        """End it when it has been silent or is late; say so."""
+        if self.kill_at is not None and now >= self.kill_at:
+            self.kill_at = now + STOP_S
+            os.kill(self.pid, signal.SIGKILL)
+            return "did not end in time: killed"
+        if self.ready and not self.stopping and now - self.heard > WATCHDOG_S:
+            self.stopping = True
+            self.kill_at = now + ABORT_S
+            os.kill(self.pid, signal.SIGABRT)
+            return f"has been silent for {WATCHDOG_S:g} s: aborted"
+        if self.before and not self.prepared and now - self.started > PREPARE_S:
+            self.prepared = True
+            os.kill(self.pid, signal.SIGKILL)
+            return f"did not load its plugins within {PREPARE_S:g} s: killed"
+        return None
+
+
+def start(
+    command: Sequence[str], notify: str, kept: Mapping[str, int], before: int | None
+) -> Child:
+    """Start a child.
+
+    Args:
+        command: what it runs.
+        notify: the notify socket.
+        kept: descriptors by name, in the order in which it gets them.
+        before: the process that it shall take over from.
+
+    Threads: none but the caller's may run, since it forks.
+    """
+    parent = os.getpid()
+    # A signal before the exec would run the parent's handler in the child, and be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    pid = os.fork()
+    if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return Child(pid, before)
+    try:
+        os.setpgid(0, 0)  # Ctrl-C is for the parent, which asks this one once and with grace
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        environ = dict(os.environ)
+        environ["INCM_WEBHOOK_SUPERVISOR"] = str(parent)
+        environ["NOTIFY_SOCKET"] = notify
+        environ["WATCHDOG_USEC"] = str(int(WATCHDOG_S * 1e6))
+        environ["WATCHDOG_PID"] = str(os.getpid())
+        if before:
+            environ["INCM_WEBHOOK_TAKEOVER"] = str(before)
+        if kept:
+            environ["LISTEN_PID"] = str(os.getpid())
+            environ["LISTEN_FDS"] = str(len(kept))
+            environ["LISTEN_FDNAMES"] = ":".join(kept)
+        far = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, _FAR) for one in kept.values()]
+        for index, one in enumerate(far):
+            os.dup2(one, 3 + index, inheritable=True)
+        os.execve(command[0], list(command), environ)  # noqa: S606 - our own command line
+    except BaseException as error:  # a fork must never return
+        print(f"incm-webhook: cannot run {command[0]}: {error}", file=sys.stderr)  # noqa: T201
+    finally:
+        os._exit(3)
