@@ -5,7 +5,7 @@ The same load goes to three servers in turns: bare Poco, `serve` without a plugi
 
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,9 @@ def serve_turn(side: Side, server: Server, requests: Path, connections: int) -> 
     return []
 
 
-def measure(place: Path, binary: Path, rounds: int, count: int) -> tuple[list[Row], list[str]]:
+def measure(
+    place: Path, binary: Path, rounds: int, count: int, several: Sequence[int] = CONNECTIONS
+) -> tuple[list[Row], list[str]]:
     """Let the three servers take turns.
 
     Args:
@@ -91,6 +93,7 @@ def measure(place: Path, binary: Path, rounds: int, count: int) -> tuple[list[Ro
         binary: poco_plain, built for release.
         rounds: how often, with each number of connections.
         count: how many alerts in a turn.
+        several: over how many connections.
 
     Returns:
         The rows, and what went wrong.
@@ -99,7 +102,7 @@ def measure(place: Path, binary: Path, rounds: int, count: int) -> tuple[list[Ro
     replay.write(requests, flood.prepare(count, "127.0.0.1")[1])
     rows: list[Row] = []
     problems: list[str] = []
-    for connections in CONNECTIONS:
+    for connections in several:
         sides = {"poco": Side(), "": Side(), str(NOOP): Side()}
         for number in range(rounds):
             names = list(sides)
@@ -124,7 +127,7 @@ def _rows(name: str, poco: Side, without: Side, noop: Side) -> list[Row]:
     overhead = [one - other for one, other in zip(noop.cpu_us, without.cpu_us, strict=True)]
     return [
         Row(f"{name}: whole path / bare Poco", ratio, "", at_least=RATIO_TARGET),
-        Row(f"{name}: the same by CPU time, load included", costs, ""),
+        Row(f"{name}: the same by CPU time, load included", costs, "", better="more"),
         Row(f"{name}: whole path, first request to last settled", noop.settled, "1/s"),
         Row(f"{name}: bare Poco", poco.answers, "1/s"),
         Row(f"{name}: answers, with the no-op plugin", noop.answers, "1/s"),

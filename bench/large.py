@@ -20,7 +20,7 @@ from table import Row
 
 from incm_webhook import alert_types, samples
 
-ALERTS = 2_000_000
+ALERTS = 5_000_000
 CONNECTIONS = 32
 RATIO_TARGET = 0.9
 READY_TARGET_S = 2.0

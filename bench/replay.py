@@ -8,7 +8,7 @@ from pathlib import Path
 from service import cpu_s
 
 THREADS = 2
-DEADLINE_S = 180
+DEADLINE_S = 90
 _SCRIPT = Path(__file__).with_name("replay.lua")
 
 
@@ -17,13 +17,16 @@ class Load:
     """What sending them took.
 
     Attributes:
-        answered: how many answers came.
+        sent: how many of the requests.
+        answered: how many answers came. When the server ends each connection, some more than were
+            sent: the first request was repeated at the end.
         refused: those of them that were not 200.
         begin: when the first request left, as time.monotonic() says it.
         end: when the last answer was there.
         cpu_s: of wrk, with its start and the reading of the file.
     """
 
+    sent: int
     answered: int
     refused: int
     begin: float
@@ -43,14 +46,19 @@ def write(path: Path, requests: Sequence[bytes]) -> None:
             file.write(b"%08d" % len(request) + request)
 
 
-def send(path: Path, address: str, connections: int, times: int = 1) -> Load:
-    """Send the requests of a file over keep-alive connections, each as soon as one is free.
+def send(
+    path: Path, address: str, connections: int, times: float = 1, scheme: str = "http"
+) -> Load:
+    """Send the requests of a file, each as soon as a connection is free.
+
+    A connection is kept unless the request or the server says `Connection: close`.
 
     Args:
         path: what `write` wrote.
         address: HOST:PORT of the server.
         connections: how many.
-        times: how often each request is sent.
+        times: how often each request is sent; 0.5 sends the first half of them.
+        scheme: http or https; no certificate is checked.
 
     Returns:
         What it took.
@@ -58,9 +66,11 @@ def send(path: Path, address: str, connections: int, times: int = 1) -> Load:
     Raises:
         RuntimeError: not every request was answered in time.
     """
-    command = ["wrk", "--threads", str(THREADS), "--connections", str(connections)]
+    threads = min(THREADS, connections)
+    command = ["wrk", "--threads", str(threads), "--connections", str(connections)]
     command += ["--duration", str(DEADLINE_S), "--script", str(_SCRIPT)]
-    command += [f"http://{address}/webhook", "--", str(path), str(THREADS), str(times)]
+    command += [f"{scheme}://{address}/webhook", "--", str(path), str(threads), str(times)]
+    command.append(str(2 * connections // threads))
     shares = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
         assert wrk.stdout is not None
@@ -69,11 +79,11 @@ def send(path: Path, address: str, connections: int, times: int = 1) -> Load:
             lines.append(line)
             if line.startswith("share "):
                 shares.append([float(field) for field in line.split()[1:]])
-            if len(shares) == THREADS:
+            if len(shares) == threads:
                 break
-        cpu = cpu_s(wrk.pid) if len(shares) == THREADS else 0.0
+        cpu = cpu_s(wrk.pid) if len(shares) == threads else 0.0
         wrk.kill()
-    if len(shares) < THREADS:
+    if len(shares) < threads:
         raise RuntimeError("wrk did not get all answers:\n" + "".join(lines))
-    answered, refused, begins, ends = zip(*shares, strict=True)
-    return Load(int(sum(answered)), int(sum(refused)), min(begins), max(ends), cpu)
+    sent, answered, refused, begins, ends = zip(*shares, strict=True)
+    return Load(int(sum(sent)), int(sum(answered)), int(sum(refused)), min(begins), max(ends), cpu)

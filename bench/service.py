@@ -42,8 +42,10 @@ class Server:
         plugins: tuple[str, ...],
         inbox: Path | None = None,
         inbox_settings: str = "",
+        server_settings: str = "",
     ) -> None:
         self.folder = folder
+        self._server_settings = server_settings
         self._inbox_settings = inbox_settings
         self.inbox = inbox or folder / "inbox.db"
         self.lines = folder / "alerts.jsonl"
@@ -62,7 +64,13 @@ class Server:
         with self._log.open("wb") as log:
             start = time.monotonic()
             self._process = subprocess.Popen(
-                command, cwd=self.folder, env=kept, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd=self.folder,
+                env=kept,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             self._wait_for(ready, start + START_LIMIT_S)
@@ -131,7 +139,8 @@ class Server:
         secret = self.folder / "secret"
         secret.write_text(SECRET)
         secret.chmod(0o600)
-        text = f'[inbox]\nurl = "sqlite://{self.inbox.absolute()}"\n{self._inbox_settings}\n'
+        text = f"[server]\n{self._server_settings}\n"
+        text += f'[inbox]\nurl = "sqlite://{self.inbox.absolute()}"\n{self._inbox_settings}\n'
         text += '[[endpoint]]\nsecret_file = "./secret"\n'
         for plugin in self._plugins:
             text += f'[[plugin]]\nuse = "{plugin}"\n'

@@ -6,7 +6,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+Better = Literal["more", "less"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Row:
         at_least: the median has to reach this.
         at_most: no value may exceed this.
         median_at_most: the median may not exceed this.
+        better: a ratio that another run can be compared with (bench/regression.py), and whether
+            more or less of it is better; None when it depends on the machine.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Row:
     at_least: float | None = None
     at_most: float | None = None
     median_at_most: float | None = None
+    better: Better | None = None
 
     @property
     def median(self) -> float:
@@ -65,6 +70,7 @@ class Row:
             "max": _rounded(max(self.values)),
             "target": self.target or None,
             "met": self.met,
+            "better": self.better,
         }
 
 

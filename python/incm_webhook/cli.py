@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from incm_webhook import __version__
+from incm_webhook.cli_bench import bench
 from incm_webhook.cli_dead import dead, replay
 from incm_webhook.cli_doctor import doctor
 from incm_webhook.cli_inbox import inbox
@@ -138,6 +139,7 @@ commands.add_command(sign)
 commands.add_command(verify)
 commands.add_command(doctor)
 commands.add_command(simulate)
+commands.add_command(bench)
 commands.add_command(inbox)
 commands.add_command(dead)
 commands.add_command(replay)

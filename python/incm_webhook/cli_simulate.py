@@ -31,7 +31,17 @@ def _seconds(
         raise click.UsageError(f"{parameter.opts[0]} {error}") from None
 
 
-def _span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Command]:
+def span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Command]:
+    """Make an option that takes a duration.
+
+    Args:
+        flag: its name.
+        text: its help.
+        default: as one would write it; None for none.
+
+    Returns:
+        A decorator; the command gets seconds.
+    """
     return click.option(
         flag, callback=_seconds, metavar="TIME", default=default, show_default=True, help=text
     )
@@ -50,7 +60,7 @@ def _span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Co
     show_default=True,
     help="Alerts a second, whatever the answers take.",
 )
-@_span("--duration", "How long; 60s without --count.", None)
+@span("--duration", "How long; 60s without --count.", None)
 @click.option("--count", type=click.IntRange(1), help="End after so many alerts.")
 @click.option("--storm", is_flag=True, help="Every 10s a whole group goes offline and comes back.")
 @click.option("--flap", is_flag=True, help="A few devices go offline and come back all the time.")
@@ -70,7 +80,7 @@ def _span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Co
     show_default=True,
     help="Kept open, used at once.",
 )
-@_span("--timeout", "How long an answer may take.", "30s")
+@span("--timeout", "How long an answer may take.", "30s")
 @click.option(
     "--retries",
     type=click.IntRange(0),
@@ -78,7 +88,7 @@ def _span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Co
     show_default=True,
     help="After a network error or a time-out.",
 )
-@_span("--retry-delay", "Between them.", "10s")
+@span("--retry-delay", "Between them.", "10s")
 @click.option(
     "--retry-5xx", is_flag=True, help="Retry answers of 500 and more too (does InCloud? unknown)."
 )

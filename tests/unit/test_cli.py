@@ -147,7 +147,7 @@ def test_no_command_shows_the_help(run: Any) -> None:
     assert status == 0
     for command in (
         *("serve", "send", "sign", "verify", "check", "plugins", "version"),
-        *("simulate", "inbox", "dead", "replay"),
+        *("simulate", "bench", "inbox", "dead", "replay"),
     ):
         assert f"  {command} " in out
     assert "..." not in out.partition("Commands:")[2], "a summary does not fit on its line"

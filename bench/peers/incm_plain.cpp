@@ -1,0 +1,88 @@
+// The front of incm-webhook without its inbox: what the listener costs, and what the signature and
+// the reading of the alert add. Nothing is stored, so it is no receiver.
+//
+//   incm_plain answer          reads each body and answers 200
+//   incm_plain verify SECRET   also checks X-Signature and reads the alert, as ingest does
+//
+// It prints its port, and serves until its standard input ends.
+
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerResponse.h>
+
+#include "incm/auth/signature.h"
+#include "incm/http/answer.h"
+#include "incm/http/guarded_socket.h"
+#include "incm/http/server.h"
+#include "incm/model/alert.h"
+
+namespace {
+
+using Poco::Net::HTTPServerRequest;
+using Poco::Net::HTTPServerResponse;
+
+constexpr std::size_t kMaxBody = 1024 * 1024;
+constexpr std::string_view kAnswer = R"({"status": "accepted", "id": 12345})";
+
+void answer_only(HTTPServerRequest& request, HTTPServerResponse& response) {
+    const auto body = incm::http::read_body(request, kMaxBody);
+    incm::http::send(response, body.ok() ? 200 : 400, "application/json", kAnswer);
+}
+
+class Verified {
+ public:
+    explicit Verified(const std::string& secret) : verifier_({incm::base::Secret(secret)}) {}
+
+    void operator()(HTTPServerRequest& request, HTTPServerResponse& response) const {
+        auto body = incm::http::read_body(request, kMaxBody);
+        const int status = body.ok() ? judge(request, std::move(body).value()) : 400;
+        incm::http::send(response, status, "application/json", kAnswer);
+    }
+
+ private:
+    [[nodiscard]] int judge(const HTTPServerRequest& request, std::string body) const {
+        std::optional<std::string> signature;
+        if (request.has("X-Signature")) signature = request.get("X-Signature");
+        incm::auth::Verdict verdict = verifier_.verify(body, signature);
+        if (!verdict.ok()) return 401;
+        const bool raw = verdict.form == incm::auth::SignedForm::kRaw;
+        const auto alert =
+            incm::model::parse_alert(raw ? std::move(body) : std::move(verdict.canonical));
+        return alert.ok() ? 200 : 400;
+    }
+
+    incm::auth::Verifier verifier_;
+};
+
+int serve(incm::http::Answer answer) {
+    incm::http::Server server({.host = "127.0.0.1", .guard = {}}, std::move(answer));
+    if (const auto started = server.start(); !started.ok()) {
+        std::cerr << "incm_plain: " << started.error().text << '\n';
+        return EXIT_FAILURE;
+    }
+    std::cout << server.port() << std::endl;
+    std::cin.get();
+    server.stop(0);
+    return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string_view mode = argc > 1 ? argv[1] : "";
+    if (mode == "answer" && argc == 2) return serve(answer_only);
+    if (mode == "verify" && argc == 3) {
+        const Verified verified(argv[2]);
+        return serve([&verified](HTTPServerRequest& request, HTTPServerResponse& response) {
+            verified(request, response);
+        });
+    }
+    std::cerr << "usage: incm_plain answer | verify SECRET\n";
+    return EXIT_FAILURE;
+}
