@@ -18,7 +18,7 @@
 
 #include "incm/auth/signature.h"
 #include "incm/http/answer.h"
-#include "incm/http/guarded_socket.h"
+#include "incm/http/exchange.h"
 #include "incm/http/server.h"
 #include "incm/model/alert.h"
 
@@ -27,12 +27,11 @@ namespace {
 using Poco::Net::HTTPServerRequest;
 using Poco::Net::HTTPServerResponse;
 
-constexpr std::size_t kMaxBody = 1024 * 1024;
 constexpr std::string_view kAnswer = R"({"status": "accepted", "id": 12345})";
 
 void answer_only(HTTPServerRequest& request, HTTPServerResponse& response) {
-    const auto body = incm::http::read_body(request, kMaxBody);
-    incm::http::send(response, body.ok() ? 200 : 400, "application/json", kAnswer);
+    const std::string body = incm::http::take_body(request);
+    incm::http::send(response, body.empty() ? 400 : 200, "application/json", kAnswer);
 }
 
 class Verified {
@@ -40,9 +39,8 @@ class Verified {
     explicit Verified(const std::string& secret) : verifier_({incm::base::Secret(secret)}) {}
 
     void operator()(HTTPServerRequest& request, HTTPServerResponse& response) const {
-        auto body = incm::http::read_body(request, kMaxBody);
-        const int status = body.ok() ? judge(request, std::move(body).value()) : 400;
-        incm::http::send(response, status, "application/json", kAnswer);
+        incm::http::send(response, judge(request, incm::http::take_body(request)),
+                         "application/json", kAnswer);
     }
 
  private:
@@ -61,7 +59,11 @@ class Verified {
 };
 
 int serve(incm::http::Answer answer) {
-    incm::http::Server server({.host = "127.0.0.1", .guard = {}}, std::move(answer));
+    incm::http::ServerOptions options{.host = "127.0.0.1"};
+    options.rules.refused = [](const auto& error, const auto& client) {
+        std::cerr << "incm_plain: " << client << ": " << error.text << '\n';
+    };
+    incm::http::Server server(std::move(options), std::move(answer));
     if (const auto started = server.start(); !started.ok()) {
         std::cerr << "incm_plain: " << started.error().text << '\n';
         return EXIT_FAILURE;

@@ -96,7 +96,7 @@ def bench(
 
 
 def _warn(url: str, *, yes: bool) -> None:
-    from incm_webhook.settings import is_loopback
+    from incm_webhook.settings_server import is_loopback
 
     click.echo(f"warning: {_WARNING}", err=True)
     host = urlsplit(url).hostname or ""

@@ -1,9 +1,8 @@
 #include "incm/http/answer.h"
 
-#include <ostream>
-
 #include <Poco/Net/HTTPServerResponse.h>
 
+#include "incm/http/exchange.h"
 #include "incm/http/problem.h"
 
 namespace incm::http {
@@ -13,9 +12,7 @@ void send(Poco::Net::HTTPServerResponse& response, int status, std::string_view 
     response.setStatusAndReason(static_cast<Poco::Net::HTTPResponse::HTTPStatus>(status));
     response.setContentType(std::string(content_type));
     response.setContentLength64(static_cast<Poco::Int64>(body.size()));
-    std::ostream& out = response.send();
-    out.write(body.data(), static_cast<std::streamsize>(body.size()));
-    out.flush();
+    send_whole(response, body);
 }
 
 void send_problem(Poco::Net::HTTPServerResponse& response, const base::Error& error) {

@@ -206,10 +206,14 @@ Connection::Step Connection::refused(const Error& error) {
 }
 
 void Connection::refuse(const Error& error) {
-    rules_.refused(error, client_.text());
-    const std::string answer = refusal_text(error, guard_.head().head_only);
-    phase_ == Phase::kProxyHeader ? transport_->write_raw(answer) : send(answer);
     refused_ = true;
+    const std::string answer = refusal_text(error, guard_.head().head_only);
+    std::string().swap(in_);  // others may need the room while this one closes
+    std::string().swap(body_);
+    taken_ = head_end_ = head_taken_ = 0;
+    static_cast<void>(account());
+    rules_.refused(error, client_.text());
+    phase_ == Phase::kProxyHeader ? transport_->write_raw(answer) : send(answer);
 }
 
 void Connection::send(std::string_view bytes) {

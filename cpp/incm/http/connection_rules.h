@@ -24,10 +24,12 @@ class ByteBudget {
 
     /// Change what one holder uses; a growth over the limit changes nothing and is false.
     [[nodiscard]] bool change(std::size_t from, std::size_t to) {
-        const std::size_t before = used_.fetch_add(to - from, std::memory_order_relaxed);
-        if (to <= from || before + (to - from) <= limit_) return true;
-        used_.fetch_sub(to - from, std::memory_order_relaxed);
-        return false;
+        if (to == from) return true;
+        std::size_t used = used_.load(std::memory_order_relaxed);
+        do {
+            if (to > from && used - from + to > limit_) return false;
+        } while (!used_.compare_exchange_weak(used, used - from + to, std::memory_order_relaxed));
+        return true;
     }
     void give_back(std::size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeFormatter.h>
 #include <Poco/Exception.h>
 #include <Poco/Net/HTTPServerParams.h>
 #include <Poco/Net/HTTPServerRequestImpl.h>
@@ -12,6 +14,7 @@
 #include <Poco/Net/StreamSocketImpl.h>
 #include <Poco/Timestamp.h>
 
+#include "incm/base/clock.h"
 #include "incm/http/forwarded_for.h"
 #include "incm/http/problem.h"
 
@@ -20,6 +23,8 @@ namespace incm::http {
 namespace {
 
 using Poco::Net::SocketAddress;
+
+constexpr std::size_t kUsualHead = 256;
 
 /// What Poco takes for a connected socket: the connection that sits in it.
 class Seat final : public Poco::Net::StreamSocketImpl {
@@ -53,6 +58,34 @@ class Seat final : public Poco::Net::StreamSocketImpl {
 class SeatSocket final : public Poco::Net::StreamSocket {
  public:
     explicit SeatSocket(Seat* seat) : StreamSocket(seat) {}
+};
+
+/// Poco's response with a way of its own out: Poco makes three streams for each answer.
+class Reply final : public Poco::Net::HTTPServerResponseImpl {
+ public:
+    Reply(Poco::Net::HTTPServerSession& session, Connection& connection, const std::string& date)
+        : HTTPServerResponseImpl(session), connection_(connection), date_(date) {}
+
+    [[nodiscard]] bool sent() const override { return sent_; }
+
+    void send_whole(std::string_view body) {
+        std::string text;
+        text.reserve(kUsualHead + body.size());
+        text.append(getVersion()).append(" ").append(std::to_string(getStatus())).append(" ");
+        text.append(getReason()).append("\r\nDate: ").append(date_).append("\r\n");
+        for (const auto& [name, value] : *this) {
+            text.append(name).append(": ").append(value).append("\r\n");
+        }
+        text.append("\r\n");
+        if (!connection_.head().head_only) text.append(body);
+        sent_ = true;
+        connection_.send(text);
+    }
+
+ private:
+    Connection& connection_;
+    const std::string& date_;
+    bool sent_ = false;
 };
 
 Connection& connection_of(Poco::Net::HTTPServerRequest& request) {
@@ -90,9 +123,8 @@ bool Exchange::next_request(Connection& connection) {
 /// Whether the client may send another one.
 bool Exchange::answer_one(Connection& connection) {
     try {
-        Poco::Net::HTTPServerResponseImpl response(session_->poco);
+        Reply response(session_->poco, connection, date());
         Poco::Net::HTTPServerRequestImpl request(response, session_->poco, session_->params);
-        response.setDate(Poco::Timestamp());
         response.setVersion(request.getVersion());
         response.setKeepAlive(connection.head().keep_alive && !lobby_.is_draining());
         answer_(request, response);
@@ -103,6 +135,20 @@ bool Exchange::answer_one(Connection& connection) {
         session_ = std::make_unique<Session>();
         return false;
     }
+}
+
+const std::string& Exchange::date() {
+    const std::int64_t now_s = base::now().wall_ms / 1000;
+    if (now_s != date_s_) {
+        date_s_ = now_s;
+        date_ = Poco::DateTimeFormatter::format(Poco::Timestamp::fromEpochTime(now_s),
+                                                Poco::DateTimeFormat::HTTP_FORMAT);
+    }
+    return date_;
+}
+
+void send_whole(Poco::Net::HTTPServerResponse& response, std::string_view body) {
+    static_cast<Reply&>(response).send_whole(body);
 }
 
 std::string take_body(Poco::Net::HTTPServerRequest& request) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "incm/http/connection.h"
 #include "incm/http/lobby.h"
@@ -41,10 +43,18 @@ class Exchange {
     [[nodiscard]] bool next_request(Connection& connection);
     [[nodiscard]] bool answer_one(Connection& connection);
 
+    [[nodiscard]] const std::string& date();
+
     const Answer& answer_;
     Lobby& lobby_;
     std::unique_ptr<Session> session_;
+    std::int64_t date_s_ = 0;
+    std::string date_;  // of that second
 };
+
+/// Send the answer that the response's status and fields say, with this body, at once. Once for
+/// each request, and only for a response that an Answer got. HEAD gets no body.
+void send_whole(Poco::Net::HTTPServerResponse& response, std::string_view body);
 
 /// The request's body, whole and decoded; empty when it has none. Once for each request.
 [[nodiscard]] std::string take_body(Poco::Net::HTTPServerRequest& request);
