@@ -83,12 +83,11 @@ void require_strict(std::string_view all, const Verdict& found) {
             "the head lies within the bytes and its limit");
     const std::string_view text = all.substr(found.begin, found.end - found.begin);
     require(text.find("\r\n\r\n") == text.size() - 4, "the first empty line ends the head");
-    require(std::ranges::all_of(text,
-                                [](char c) {
-                                    return (c >= ' ' && c <= '~') || c == '\t' || c == '\r' ||
-                                           c == '\n';
-                                }),
-            "a head is ASCII text");
+    require(
+        std::ranges::all_of(
+            text,
+            [](char c) { return (c >= ' ' && c <= '~') || c == '\t' || c == '\r' || c == '\n'; }),
+        "a head is ASCII text");
     require(std::ranges::count(text, '\r') == std::ranges::count(text, '\n'),
             "every CR has its LF");
     const std::string head = lower(text);

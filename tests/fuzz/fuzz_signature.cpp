@@ -1,4 +1,5 @@
-// One tag has one spelling, and only the right one verifies. An input is a signature, LF and a body.
+// One tag has one spelling, and only the right one verifies. An input is a signature, LF and a
+// body.
 
 #include <string>
 
@@ -49,7 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     const auto verdict = verifier.verify(body, signature);
     require((verdict.refusal == Refusal::kMalformed) == !digest, "what is no Base64 is malformed");
     if (verdict.ok()) {
-        require(incm::auth::sign(verdict.text(body), kSecret) == signature, "a wrong one is refused");
+        require(incm::auth::sign(verdict.text(body), kSecret) == signature,
+                "a wrong one is refused");
     }
     require_verifies(body);
     return 0;
