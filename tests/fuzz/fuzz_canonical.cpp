@@ -1,0 +1,34 @@
+// A canonical text is its own canonical text, and readable to the parsers that come after.
+
+#include <string>
+#include <vector>
+
+#include "fuzz_support.h"
+
+#include "incm/base/canonical_json.h"
+#include "incm/model/alert.h"
+
+using incm::base::canonical_json;
+using incm::base::readable_json;
+using incm::fuzz::require;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+    const std::string_view text = incm::fuzz::text_of(bytes, size);
+    std::vector<std::string> problems;
+    const auto readable = readable_json(text, problems);
+    require(readable.ok() || problems.empty(), "a text that is no JSON changes no problems");
+    const auto canonical = canonical_json(text);
+    if (!canonical.ok()) {
+        require((canonical.error().code == incm::base::ErrorCode::kNotJson) || readable.ok(),
+                "a text without canonical form is still readable");
+        return 0;
+    }
+    require(readable.ok(), "what has a canonical form is readable");
+    const auto again = canonical_json(canonical.value());
+    require(again.ok() && again.value() == canonical.value(), "canonical twice is canonical once");
+    require(incm::model::parse_alert(canonical.value()).ok(), "the parser takes a canonical text");
+    std::vector<std::string> none;
+    const auto strict = readable_json(readable.value(), none);
+    require(strict.ok() && none.empty(), "nothing is left to rewrite in a readable text");
+    return 0;
+}
