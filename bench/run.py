@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import door
 import engine
 import flood
 import hanging
@@ -25,7 +26,7 @@ BINARIES = REPOSITORY / "build/release"
 # In the source tree, since a folder for temporary files may be in memory; a flood has to reach a
 # disk.
 PLACE = REPOSITORY / "build/bench"
-PARTS = ("native", "service", "flood", "engine", "large", "hanging", "pruning")
+PARTS = ("native", "service", "flood", "engine", "large", "hanging", "pruning", "door")
 QUICK_STORED = 200_000
 
 
@@ -94,6 +95,13 @@ def _measure(
         _say("while old alerts are pruned")
         rounds, seconds = (2, 2.0) if quick else (5, 4.0)
         rows += pruning.measure(PLACE, rounds, seconds, QUICK_STORED)
+    if "door" in parts:
+        _say("a good client among slow ones, and the guard against bare Poco")
+        rounds, count = (2, 300) if quick else (5, 1_000)
+        peers = (BINARIES / "poco_plain", BINARIES / "guard_plain")
+        found, wrong = door.measure(folder, *peers, rounds, count)
+        rows += found
+        problems += wrong
     return rows, problems
 
 

@@ -20,14 +20,19 @@ FLOODS = {
     "half_a_body": HEAD + b"Content-Length: 1000\r\n\r\n{",
     "half_a_chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n400\r\n{",
     "chunked_garbage": HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"\xff;garbage" * 2000,
-    "wrong_signatures": HEAD + b"X-Signature: %064x\r\nContent-Length: 13\r\n\r\n" % 7 + b'{"_id": "%04d"}',
+    "wrong_signatures": HEAD
+    + b"X-Signature: %064x\r\nContent-Length: 15\r\n\r\n" % 7
+    + b'{"_id": "%04d"}',
 }
 
 
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
 @pytest.mark.parametrize("knows", [True, False], ids=["from_the_start", "all_at_once"])
 def test_a_flood_with_few_descriptors(
-    serve: Serve, many_files: int, flood: bytes, knows: bool  # noqa: FBT001
+    serve: Serve,
+    many_files: int,
+    flood: bytes,
+    knows: bool,  # noqa: FBT001
 ) -> None:
     """Twice as many clients as descriptors: the good one is served all the time.
 

@@ -176,9 +176,19 @@ void Lobby::admit(std::unique_ptr<Connection> connection, const Lock& lock) {
 }
 
 bool Lobby::make_room(const Lock& lock) {
-    std::unique_ptr<Connection> idlest = parking_.take_idlest();
-    if (!idlest) return false;
-    forget(std::move(idlest), lock);
+    while (std::unique_ptr<Connection> idlest = parking_.take_idlest()) {
+        if (idlest->stage() == Stage::kClosing || !idlest->has_unread()) {
+            forget(std::move(idlest), lock);
+            return true;
+        }
+        ready_.push_back(std::move(idlest));  // it spoke, and its turn has not come yet
+    }
+    std::unique_ptr<Connection> slowest = parking_.take_slowest();
+    if (!slowest) return false;
+    // Requests of good clients are whole within moments: those that wait longest are the flood's.
+    slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
+    static_cast<void>(slowest->close(now_ms()));
+    forget(std::move(slowest), lock);
     return true;
 }
 

@@ -33,7 +33,8 @@ using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 /// One thread (Poco's acceptor) runs wait() and next(): it accepts, watches all silent connections
 /// with epoll, enforces their deadlines, and hands those with bytes to workers, which give them
 /// back when the bytes do not make a whole request. When all places are taken, the idlest
-/// connection goes; when none is idle, the newcomer gets 503.
+/// connection goes; when none is idle, the one whose request began longest ago and is not whole
+/// gets 503; when all are whole, the newcomer does.
 /// Threads: wait() and next() from one; everything else from any.
 /// Source:  promises P11, P12 and P14.
 class Lobby {

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 #include "incm/http/connection.h"
 
@@ -27,6 +29,9 @@ class Parking {
     /// closing, else a silent newcomer, else one between two requests. Null when there is none.
     [[nodiscard]] std::unique_ptr<Connection> take_idlest();
 
+    /// Take out the one whose request began longest ago. Null when none has begun.
+    [[nodiscard]] std::unique_ptr<Connection> take_slowest();
+
     /// Take out those of a stage for which `chosen` says so.
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_if(
         Connection::Stage stage, const std::function<bool(const Connection&)>& chosen);
@@ -37,11 +42,10 @@ class Parking {
     [[nodiscard]] std::size_t size(Connection::Stage stage) const { return row(stage).size(); }
 
  private:
-    struct Place {
-        std::unique_ptr<Connection> connection;
-        std::uint32_t serial;
-    };
-    using Row = std::list<Place>;  // oldest first
+    /// Since when it waits for what it waits for, then the order of coming: a client that sends a
+    /// byte now and then does not become younger by it.
+    using Age = std::pair<std::int64_t, std::uint32_t>;
+    using Row = std::map<Age, std::unique_ptr<Connection>>;  // oldest first
     using Rows = std::array<Row, 4>;
 
     [[nodiscard]] Row& row(Connection::Stage stage) {
