@@ -1,4 +1,4 @@
-"""What the door costs: a good client beside slow and silent ones, and the guard beside bare Poco."""
+"""What the door costs: a good client beside slow and silent ones, the guard beside bare Poco."""
 
 import resource
 import socket
@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import flood
 import replay
 from engine import bare_poco
 from service import Server, cpu_s
 from table import Row
+
+import flood
 
 SILENT = 10_000
 SLOW = 500
@@ -24,7 +25,7 @@ TAIL_TARGET = 2.0
 MEMORY_TARGET_MIB = 200.0
 GUARD_TARGET = 0.8
 GUARD_TIMES = 4  # each request so often, for a turn that is long enough to measure
-_PATIENCE = '[server]\nheader_timeout = "10m"\n'
+_PATIENCE = '[server]\nheader_timeout = "5m"\n'
 
 
 def _tail_ms(address: str, requests: Sequence[bytes]) -> tuple[float, int]:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import door
 import engine
-import flood
 import hanging
 import large
 import native_ratio
 import pruning
 import service
 from table import Row, machine_facts, print_table
+
+import flood
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BINARIES = REPOSITORY / "build/release"

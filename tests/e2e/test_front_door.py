@@ -110,16 +110,17 @@ def test_the_idlest_makes_room(serve_with: Callable[[str], Receiver]) -> None:
         one.close()
 
 
-def test_a_newcomer_without_a_place_is_told(serve_with: Callable[[str], Receiver]) -> None:
+def test_the_slowest_makes_room_and_is_told(serve_with: Callable[[str], Receiver]) -> None:
     receiver = serve_with("[server]\nmax_connections = 2\nworkers = 2\n")
     busy = [connect(receiver) for _ in range(2)]
     for one in busy:
         assert ask(one) == 200
         one.sendall(GOOD[:-1])
     with connect(receiver) as newcomer:
-        assert answer_of(newcomer) == 503
+        assert ask(newcomer) == 200
+        assert answer_of(busy[0]) == 503
+    assert ask(busy[1], GOOD[-1:]) == 200
     for one in busy:
-        assert ask(one, GOOD[-1:]) == 200
         one.close()
 
 

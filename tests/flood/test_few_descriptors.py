@@ -32,7 +32,7 @@ def test_a_flood_with_few_descriptors(
     serve: Serve,
     many_files: int,
     flood: bytes,
-    knows: bool,  # noqa: FBT001
+    knows: bool,
 ) -> None:
     """Twice as many clients as descriptors: the good one is served all the time.
 
@@ -63,7 +63,7 @@ def test_connections_that_come_and_go(serve: Serve) -> None:
     """Thousands of clients that connect and leave at once, some of them in the midst of a head."""
     receiver = serve("")
     with Canary(receiver) as canary:
-        for turn in range(50):
+        for _ in range(50):
             for number in range(100):
                 with connect(receiver) as client:
                     if number % 3 == 1:

@@ -35,7 +35,7 @@ def test_slow_clients_do_not_hurt_a_good_one(
 def test_ten_thousand_silent_clients_and_500_slow_ones(serve: Serve, many_files: int) -> None:
     """Where the hard limit of descriptors does not allow 10,000 clients: as many as it does."""
     count = min(10_000, many_files * 3 // 4 - 1000)
-    receiver = serve('[server]\nheader_timeout = "10m"\nkeep_alive = "10m"\n')
+    receiver = serve('[server]\nheader_timeout = "5m"\nkeep_alive = "5m"\n')
     with Canary(receiver) as canary, ExitStack() as opened:
         silent: list[socket.socket] = []
         for number in range(count):

@@ -32,7 +32,7 @@ constexpr int kDrainLookMs = 20;
 constexpr int kLingerMs = 50;
 constexpr int kOutOfFilesPauseMs = 50;
 constexpr int kLowDescriptors = 256;
-constexpr std::int64_t kNewcomerMs = 250;  // while draining: to say what it came for
+constexpr std::int64_t kNewcomerMs = 250;  // to say what it came for, when others want its place
 
 std::int64_t now_ms() {
     return base::now().steady_ms;
@@ -144,9 +144,14 @@ bool Lobby::accept_one(const Lock& lock) {
     const int accepted = ::accept4(listener_, address, &length, flags);
     if (accepted < 0) {
         const bool full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        const bool again = errno == EINTR || errno == ECONNABORTED;
+        // Without descriptors accept(2) fails even when nobody waits to come in.
+        pollfd waiting{.fd = listener_, .events = POLLIN, .revents = 0};
         // The newcomer stays in the backlog, and would be announced again at once.
-        if (full && !make_room(lock)) ::poll(nullptr, 0, kOutOfFilesPauseMs);
-        return errno == EINTR || errno == ECONNABORTED;
+        if (full && ::poll(&waiting, 1, 0) > 0 && !make_room(lock)) {
+            ::poll(nullptr, 0, kOutOfFilesPauseMs);
+        }
+        return again;
     }
     const int socket = out_of_the_way(accepted);
     const net::IpAddress peer = net::IpAddress::of(*address).value_or(net::IpAddress());
@@ -176,20 +181,26 @@ void Lobby::admit(std::unique_ptr<Connection> connection, const Lock& lock) {
 }
 
 bool Lobby::make_room(const Lock& lock) {
-    while (std::unique_ptr<Connection> idlest = parking_.take_idlest()) {
+    const std::int64_t now = now_ms();
+    if (end_idlest(now - kNewcomerMs, lock)) return true;
+    std::unique_ptr<Connection> slowest = parking_.take_slowest();
+    if (!slowest) return end_idlest(now, lock);
+    // Requests of good clients are whole within moments: those that wait longest are the flood's.
+    slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
+    static_cast<void>(slowest->close(now));
+    forget(std::move(slowest), lock);
+    return true;
+}
+
+bool Lobby::end_idlest(std::int64_t silent_ms, const Lock& lock) {
+    while (std::unique_ptr<Connection> idlest = parking_.take_idlest(silent_ms)) {
         if (idlest->stage() == Stage::kClosing || !idlest->has_unread()) {
             forget(std::move(idlest), lock);
             return true;
         }
         ready_.push_back(std::move(idlest));  // it spoke, and its turn has not come yet
     }
-    std::unique_ptr<Connection> slowest = parking_.take_slowest();
-    if (!slowest) return false;
-    // Requests of good clients are whole within moments: those that wait longest are the flood's.
-    slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
-    static_cast<void>(slowest->close(now_ms()));
-    forget(std::move(slowest), lock);
-    return true;
+    return false;
 }
 
 void Lobby::keep_time(std::int64_t now, const Lock& lock) {

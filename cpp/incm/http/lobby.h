@@ -81,6 +81,7 @@ class Lobby {
     [[nodiscard]] bool accept_one(const Lock& lock);
     void admit(std::unique_ptr<Connection> connection, const Lock& lock);
     [[nodiscard]] bool make_room(const Lock& lock);
+    [[nodiscard]] bool end_idlest(std::int64_t silent_ms, const Lock& lock);
     void look_at(std::uint64_t mark, const Lock& lock);
     void keep_time(std::int64_t now_ms, const Lock& lock);
     void park(std::unique_ptr<Connection> connection, int operation, const Lock& lock);

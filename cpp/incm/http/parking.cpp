@@ -23,9 +23,12 @@ std::unique_ptr<Connection> Parking::take(std::uint64_t mark) {
     return remove(stage, place);
 }
 
-std::unique_ptr<Connection> Parking::take_idlest() {
+std::unique_ptr<Connection> Parking::take_idlest(std::int64_t silent_ms) {
     for (const Stage stage : {Stage::kClosing, Stage::kFresh, Stage::kKept}) {
-        if (!row(stage).empty()) return remove(stage, row(stage).begin());
+        const auto oldest = row(stage).begin();
+        if (oldest == row(stage).end()) continue;
+        if (stage == Stage::kFresh && oldest->first.first > silent_ms) continue;
+        return remove(stage, oldest);
     }
     return nullptr;
 }

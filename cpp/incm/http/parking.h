@@ -26,8 +26,9 @@ class Parking {
     [[nodiscard]] std::unique_ptr<Connection> take(std::uint64_t mark);
 
     /// Take out the one that has waited longest of those that cost least to lose: one that is
-    /// closing, else a silent newcomer, else one between two requests. Null when there is none.
-    [[nodiscard]] std::unique_ptr<Connection> take_idlest();
+    /// closing, else a newcomer silent since `silent_ms` or before, else one between two requests.
+    /// Null when there is none.
+    [[nodiscard]] std::unique_ptr<Connection> take_idlest(std::int64_t silent_ms);
 
     /// Take out the one whose request began longest ago. Null when none has begun.
     [[nodiscard]] std::unique_ptr<Connection> take_slowest();
