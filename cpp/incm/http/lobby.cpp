@@ -182,7 +182,8 @@ void Lobby::admit(std::unique_ptr<Connection> connection, const Lock& lock) {
 
 bool Lobby::make_room(const Lock& lock) {
     const std::int64_t now = now_ms();
-    if (end_idlest(now - kNewcomerMs, lock)) return true;
+    const bool others_can_go = parking_.size(Stage::kBegun) > 0;
+    if (end_idlest(others_can_go ? now - kNewcomerMs : now, lock)) return true;
     std::unique_ptr<Connection> slowest = parking_.take_slowest();
     if (!slowest) return end_idlest(now, lock);
     // Requests of good clients are whole within moments: those that wait longest are the flood's.
