@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import flood
 import processes
 import replay
 from servers import POCO, SERVE, Certificate, Peer
 from table import Row
+
+import flood
 
 CONNECTIONS = 64
 WARM = 400  # requests before the clock starts, others than those that count

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import flood
 import replay
 from service import Server, cpu_s
 from table import Row
+
+import flood
 
 CONNECTIONS = (32, 64)
 NOOP = Path(__file__).parent / "plugins/noop.py"

@@ -8,12 +8,13 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import flood
 import paced
 import replay
 from engine import NOOP
 from service import Server
 from table import Row
+
+import flood
 
 HANG = NOOP.with_name("hang.py")
 CONNECTIONS = 64

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-import flood
 import replay
 from engine import NOOP, Side, serve_turn
 from service import Server
 from table import Row
 
+import flood
 from incm_webhook import alert_types, samples
 
 ALERTS = 5_000_000

@@ -10,12 +10,13 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import flood
 import large
 import paced
 from engine import NOOP
 from service import Server
 from table import Row
+
+import flood
 
 RATE = 5_000.0
 CONNECTIONS = 32

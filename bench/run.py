@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import comparison
+import door
 import engine
-import flood
 import hanging
 import large
 import native_ratio
@@ -26,6 +26,8 @@ import scenarios
 import servers
 import service
 from table import Row, machine_facts, print_table
+
+import flood
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BINARIES = REPOSITORY / "build/release"
@@ -43,6 +45,7 @@ PARTS = (
     "large",
     "hanging",
     "pruning",
+    "door",
 )
 QUICK_PARTS = ("native", "service", "flood", "engine", "peers")
 QUICK_STORED = 200_000
@@ -144,6 +147,11 @@ def _measure(
         _say("while old alerts are pruned")
         rounds, seconds = (2, 2.0) if quick else (5, 4.0)
         rows += pruning.measure(PLACE, rounds, seconds, QUICK_STORED)
+    if "door" in parts:
+        _say("a good client among slow ones")
+        found, wrong = door.measure(folder, 5, 2_000)
+        rows += found
+        problems += wrong
     return rows, problems
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import comparison
-import flood
 import paced
 import replay
 from comparison import Turn
@@ -22,6 +21,7 @@ from servers import SERVE, Certificate, Peer, certificate, tls_settings
 from service import SECRET, Server
 from table import Row
 
+import flood
 from incm_webhook import samples, sign
 
 SLOW = Path(__file__).parent / "plugins/slow.py"

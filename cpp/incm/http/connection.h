@@ -72,6 +72,8 @@ class Connection {
     /// Whether the last advance() left it waiting, for bytes or until its own can be sent.
     [[nodiscard]] bool is_waiting() const { return is_waiting_; }
     [[nodiscard]] bool wants_write() const { return wants_write_; }
+    /// Whether something came that nobody has read, were it only the peer's end.
+    [[nodiscard]] bool has_unread() const { return transport_->has_unread(); }
     [[nodiscard]] Stage stage() const;
     /// Since when it waits for what it waits for, and until when it may; steady milliseconds.
     [[nodiscard]] std::int64_t since_ms() const { return since_ms_; }

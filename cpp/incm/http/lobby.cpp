@@ -31,9 +31,8 @@ constexpr int kAcceptedAtOnce = 64;
 constexpr std::size_t kEventsAtOnce = 64;
 constexpr int kLookEachMs = 250;  // for deadlines
 constexpr int kLingerMs = 50;
-constexpr int kOutOfFilesPauseMs = 50;
 constexpr int kLowDescriptors = 256;
-constexpr std::int64_t kNewcomerMs = 250;  // while draining: to say what it came for
+constexpr std::int64_t kNewcomerMs = 250;  // to say what it came for, when others want its place
 
 std::int64_t now_ms() {
     return base::now().steady_ms;
@@ -119,14 +118,18 @@ void Lobby::look_at(std::uint64_t mark, const Lock& lock) {
     std::unique_ptr<Connection> connection = parking_.take(mark);
     if (!connection) return;
     if (connection->stage() != Stage::kClosing) {
-        ready_.push_back(std::move(connection));
-        crowded_ = ready_.size() > idle_workers_;
-        work_.notify_one();
+        make_ready(std::move(connection), lock);
     } else if (connection->go_on_closing()) {
         forget(std::move(connection), lock);
     } else {
         park(std::move(connection), EPOLL_CTL_MOD, lock);
     }
+}
+
+void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& /*lock*/) {
+    ready_.push_back(std::move(connection));
+    crowded_ = ready_.size() > idle_workers_;
+    work_.notify_one();
 }
 
 std::unique_ptr<Connection> Lobby::take() {
@@ -152,8 +155,19 @@ void Lobby::close() {
 
 void Lobby::accept_all() {
     for (int i = 0; i < kAcceptedAtOnce; ++i) {
-        if (is_draining() || !accept_one()) return;
+        if (is_draining() || !has_place() || !accept_one()) return;
     }
+}
+
+/// Whether another client may come in. If not, it waits in the backlog.
+bool Lobby::has_place() {
+    return open_connections() < limits_.connections || make_room();
+}
+
+void Lobby::resume(const Lock& /*lock*/) {
+    if (!paused_ || is_draining()) return;
+    paused_ = false;
+    watch(epoll_, EPOLL_CTL_MOD, listener_, EPOLLIN, kListenerMark);
 }
 
 bool Lobby::accept_one() {
@@ -166,14 +180,7 @@ bool Lobby::accept_one() {
     const int accepted = ::accept4(listener_, address, &length, flags);
     if (accepted < 0) {
         const bool full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-        if (!full) return errno == EINTR || errno == ECONNABORTED;
-        Gone gone;
-        const Lock lock(mutex_);
-        const bool has_room = make_room(lock);
-        gone.swap(gone_);
-        // The newcomer stays in the backlog, and would be announced again at once.
-        if (!has_room) ::poll(nullptr, 0, kOutOfFilesPauseMs);
-        return has_room;
+        return full ? make_room() : errno == EINTR || errno == ECONNABORTED;
     }
     const int socket = out_of_the_way(accepted);
     const net::IpAddress peer = net::IpAddress::of(*address).value_or(net::IpAddress());
@@ -195,8 +202,6 @@ void Lobby::admit(std::unique_ptr<Connection> connection) {
         connection->refuse({ErrorCode::kForbidden, "this address may not send"});
     } else if (limits_.per_address > 0 && held > limits_.per_address && rules_.counts(peer)) {
         connection->refuse({ErrorCode::kBusy, "too many connections from this address"});
-    } else if (open_ > limits_.connections && !make_room(lock)) {
-        connection->refuse({ErrorCode::kBusy, "too many connections"});
     } else {
         park(std::move(connection), EPOLL_CTL_ADD, lock);
     }
@@ -204,11 +209,44 @@ void Lobby::admit(std::unique_ptr<Connection> connection) {
     gone.swap(gone_);
 }
 
-bool Lobby::make_room(const Lock& lock) {
-    std::unique_ptr<Connection> idlest = parking_.take_idlest();
-    if (!idlest) return false;
-    forget(std::move(idlest), lock);
+/// Let the one go that costs least to lose. Returns whether a newcomer can come in its place.
+bool Lobby::make_room() {
+    pollfd newcomer{.fd = listener_, .events = POLLIN, .revents = 0};
+    if (::poll(&newcomer, 1, 0) <= 0) return false;  // nobody shall go for nobody
+    Gone gone;
+    const Lock lock(mutex_);
+    const bool has_room = end_one(lock);
+    gone.swap(gone_);
+    if (has_room) return true;
+    // Listen no more until a client is parked or goes: it would be announced again at once.
+    paused_ = true;
+    watch(epoll_, EPOLL_CTL_MOD, listener_, 0, kListenerMark);
+    return false;
+}
+
+bool Lobby::end_one(const Lock& lock) {
+    const std::int64_t now = now_ms();
+    const auto idlest = [&] { return parking_.take_idlest(now - kNewcomerMs); };
+    const auto oldest = [&] { return parking_.take_oldest(); };
+    if (end_silent(idlest, lock)) return true;
+    std::unique_ptr<Connection> slowest = parking_.take_slowest();
+    if (!slowest) return end_silent(oldest, lock);
+    // Requests of good clients are whole within moments: those that wait longest are a flood's.
+    slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
+    static_cast<void>(slowest->close(now));
+    forget(std::move(slowest), lock);
     return true;
+}
+
+bool Lobby::end_silent(const std::function<std::unique_ptr<Connection>()>& next, const Lock& lock) {
+    while (std::unique_ptr<Connection> connection = next()) {
+        if (connection->stage() == Stage::kClosing || !connection->has_unread()) {
+            forget(std::move(connection), lock);
+            return true;
+        }
+        make_ready(std::move(connection), lock);  // it spoke, and its turn has not come yet
+    }
+    return false;
 }
 
 void Lobby::keep_time(std::int64_t now, const Lock& lock) {
@@ -221,6 +259,7 @@ void Lobby::keep_time(std::int64_t now, const Lock& lock) {
         }
     }
     if (is_draining()) turn_idle_away(now, lock);
+    resume(lock);
 }
 
 void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {
@@ -255,7 +294,8 @@ void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) {
     park(std::move(connection), EPOLL_CTL_MOD, lock);
 }
 
-void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lock& /*lock*/) {
+void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lock& lock) {
+    resume(lock);
     const int descriptor = connection->descriptor();
     const std::uint32_t events = connection->wants_write() ? EPOLLOUT : EPOLLIN;
     watch(epoll_, operation, descriptor, events | EPOLLONESHOT,
@@ -263,7 +303,8 @@ void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lo
 }
 
 /// Closing a socket takes time: it is done when nobody waits for the lock.
-void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& /*lock*/) {
+void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) {
+    resume(lock);
     const auto held = held_.find(connection->peer().holder());
     if (--held->second == 0) held_.erase(held);
     --open_;

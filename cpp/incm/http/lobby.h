@@ -36,8 +36,9 @@ using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 ///
 /// One thread runs wait(): it accepts, watches all silent connections with epoll, and enforces
 /// their deadlines. Workers take() those with bytes, and give them back when the bytes do not make
-/// a whole request. When all places are taken, the idlest
-/// connection goes; when none is idle, the newcomer gets 503.
+/// a whole request. When all places are taken, the idlest connection goes;
+/// when none is idle, the one whose request began longest ago and is not whole gets 503; when all
+/// are with workers, newcomers wait in the backlog.
 /// Threads: wait() from one; everything else from any.
 /// Source:  promises P11, P12 and P14.
 class Lobby {
@@ -89,7 +90,13 @@ class Lobby {
     void accept_all();
     [[nodiscard]] bool accept_one();
     void admit(std::unique_ptr<Connection> connection);
-    [[nodiscard]] bool make_room(const Lock& lock);
+    [[nodiscard]] bool has_place();
+    [[nodiscard]] bool make_room();
+    void resume(const Lock& lock);
+    [[nodiscard]] bool end_one(const Lock& lock);
+    [[nodiscard]] bool end_silent(const std::function<std::unique_ptr<Connection>()>& next,
+                                  const Lock& lock);
+    void make_ready(std::unique_ptr<Connection> connection, const Lock& lock);
     void look_at(std::uint64_t mark, const Lock& lock);
     void keep_time(std::int64_t now_ms, const Lock& lock);
     void park(std::unique_ptr<Connection> connection, int operation, const Lock& lock);
@@ -117,7 +124,8 @@ class Lobby {
     std::size_t handed_ = 0;                                // of them with workers
     std::size_t idle_workers_ = 0;
     bool closed_ = false;
-    Gone gone_;  // to be freed without the lock
+    bool paused_ = false;  // newcomers wait in the backlog
+    Gone gone_;            // to be freed without the lock
 
     std::atomic<bool> crowded_{false};  // some are ready, and no worker is free
     std::atomic<bool> draining_{false};

@@ -10,8 +10,8 @@ using Connections = std::list<std::unique_ptr<Connection>>;
 std::uint64_t Parking::put(std::unique_ptr<Connection> connection) {
     const Stage stage = connection->stage();
     const int descriptor = connection->descriptor();
-    row(stage).push_back({std::move(connection), ++serial_});
-    by_descriptor_[descriptor] = {stage, std::prev(row(stage).end())};
+    const Age age{connection->since_ms(), ++serial_};
+    by_descriptor_[descriptor] = {stage, row(stage).emplace(age, std::move(connection)).first};
     return static_cast<std::uint64_t>(serial_) << 32 | static_cast<std::uint32_t>(descriptor);
 }
 
@@ -19,22 +19,40 @@ std::unique_ptr<Connection> Parking::take(std::uint64_t mark) {
     const auto found = by_descriptor_.find(static_cast<int>(mark & 0xFFFFFFFF));
     if (found == by_descriptor_.end()) return nullptr;
     const auto [stage, place] = found->second;
-    if (place->serial != mark >> 32) return nullptr;
+    if (place->first.second != mark >> 32) return nullptr;
     return remove(stage, place);
 }
 
-std::unique_ptr<Connection> Parking::take_idlest() {
+std::unique_ptr<Connection> Parking::take_idlest(std::int64_t silent_ms) {
     for (const Stage stage : {Stage::kClosing, Stage::kFresh, Stage::kKept}) {
-        if (!row(stage).empty()) return remove(stage, row(stage).begin());
+        const auto oldest = row(stage).begin();
+        if (oldest == row(stage).end()) continue;
+        if (stage != Stage::kClosing && oldest->first.first > silent_ms) continue;
+        return remove(stage, oldest);
     }
     return nullptr;
+}
+
+std::unique_ptr<Connection> Parking::take_oldest() {
+    const Row& fresh = row(Stage::kFresh);
+    const Row& kept = row(Stage::kKept);
+    if (fresh.empty() && kept.empty()) return nullptr;
+    const bool newcomer =
+        kept.empty() || (!fresh.empty() && fresh.begin()->first < kept.begin()->first);
+    const Stage stage = newcomer ? Stage::kFresh : Stage::kKept;
+    return remove(stage, row(stage).begin());
+}
+
+std::unique_ptr<Connection> Parking::take_slowest() {
+    Row& begun = row(Stage::kBegun);
+    return begun.empty() ? nullptr : remove(Stage::kBegun, begun.begin());
 }
 
 Connections Parking::take_if(Stage stage, const std::function<bool(const Connection&)>& chosen) {
     Connections taken;
     for (auto place = row(stage).begin(); place != row(stage).end();) {
         const auto next = std::next(place);
-        if (chosen(*place->connection)) taken.push_back(remove(stage, place));
+        if (chosen(*place->second)) taken.push_back(remove(stage, place));
         place = next;
     }
     return taken;
@@ -50,7 +68,7 @@ Connections Parking::take_expired(std::int64_t now_ms) {
 }
 
 std::unique_ptr<Connection> Parking::remove(Stage stage, Row::iterator place) {
-    std::unique_ptr<Connection> connection = std::move(place->connection);
+    std::unique_ptr<Connection> connection = std::move(place->second);
     by_descriptor_.erase(connection->descriptor());
     row(stage).erase(place);
     return connection;

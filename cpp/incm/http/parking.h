@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 #include "incm/http/connection.h"
 
@@ -24,8 +26,15 @@ class Parking {
     [[nodiscard]] std::unique_ptr<Connection> take(std::uint64_t mark);
 
     /// Take out the one that has waited longest of those that cost least to lose: one that is
-    /// closing, else a silent newcomer, else one between two requests. Null when there is none.
-    [[nodiscard]] std::unique_ptr<Connection> take_idlest();
+    /// closing, else of those silent since `silent_ms` or before a newcomer, else one between two
+    /// requests. Null when there is none.
+    [[nodiscard]] std::unique_ptr<Connection> take_idlest(std::int64_t silent_ms);
+
+    /// Take out the silent one, newcomer or not, that has waited longest. Null when there is none.
+    [[nodiscard]] std::unique_ptr<Connection> take_oldest();
+
+    /// Take out the one whose request began longest ago. Null when none has begun.
+    [[nodiscard]] std::unique_ptr<Connection> take_slowest();
 
     /// Take out those of a stage for which `chosen` says so.
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_if(
@@ -37,11 +46,10 @@ class Parking {
     [[nodiscard]] std::size_t size(Connection::Stage stage) const { return row(stage).size(); }
 
  private:
-    struct Place {
-        std::unique_ptr<Connection> connection;
-        std::uint32_t serial;
-    };
-    using Row = std::list<Place>;  // oldest first
+    /// Since when it waits for what it waits for, then the order of coming: a client that sends a
+    /// byte now and then does not become younger by it.
+    using Age = std::pair<std::int64_t, std::uint32_t>;
+    using Row = std::map<Age, std::unique_ptr<Connection>>;  // oldest first
     using Rows = std::array<Row, 4>;
 
     [[nodiscard]] Row& row(Connection::Stage stage) {
