@@ -14,7 +14,18 @@ from pathlib import Path
 
 import processes
 import replay
-from servers import POCO, SERVE, Certificate, Peer
+from servers import (
+    ANSWER,
+    FASTAPI,
+    GO,
+    NGINX,
+    POCO,
+    SERVE,
+    SERVE_NOOP,
+    VERIFY,
+    Certificate,
+    Peer,
+)
 from table import Row
 
 import flood
@@ -22,6 +33,10 @@ import flood
 CONNECTIONS = 64
 WARM = 400  # requests before the clock starts, others than those that count
 _TRIAL_S = 1.0
+_RATE_TARGETS = {NGINX: 0.25, GO: 0.5, f"{FASTAPI}, durable": 15.0}
+_CPU_TARGET = 2.2  # verify and parse, against nginx
+_GUARD_TARGET = 0.8  # the guard, against Poco's plain sockets
+_PLUGIN_TARGET = 0.7
 _SIGNATURE = re.compile(rb"(?<=\r\nX-Signature: )\S+")
 
 
@@ -217,6 +232,7 @@ def _rows(sides: Sequence[_Side]) -> list[Row]:
             f"{side.peer.label}: CPU for a request / {POCO}",
             _ratios(side.values("cpu_us"), poco.values("cpu_us")),
             "",
+            median_at_most=_GUARD_TARGET if side.peer.label == ANSWER else None,
             better="less",
         )
         for side in sides
@@ -227,10 +243,19 @@ def _rows(sides: Sequence[_Side]) -> list[Row]:
             f"{SERVE}: answers / {side.peer.label}",
             _ratios(ours.values("rate"), side.values("rate")),
             "",
+            at_least=_RATE_TARGETS.get(side.peer.label),
         )
         for side in sides
         if not side.peer.ours
     ]
+    nginx = by_label.get(NGINX)
+    if nginx is not None:
+        costs = _ratios(by_label[VERIFY].values("cpu_us"), nginx.values("cpu_us"))
+        rows.append(
+            Row(f"{VERIFY}: CPU for a request / {NGINX}", costs, "", median_at_most=_CPU_TARGET)
+        )
+    plugin = _ratios(by_label[SERVE_NOOP].values("rate"), ours.values("rate"))
+    rows.append(Row(f"{SERVE_NOOP}: answers / {SERVE}", plugin, "", at_least=_PLUGIN_TARGET))
     return rows
 
 

@@ -175,7 +175,12 @@ def _measure_peers(
         _say("other loads")
         rounds, seconds = (1, 1.0) if options.quick else (3, 3.0)
         found, wrong = scenarios.measure(
-            folder, peers, options.rounds or rounds, options.seconds or seconds, DISTINCT
+            folder,
+            BINARIES,
+            peers,
+            options.rounds or rounds,
+            options.seconds or seconds,
+            DISTINCT,
         )
         rows += found
         problems += wrong

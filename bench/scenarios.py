@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import comparison
-import paced
 import replay
 from comparison import Turn
-from servers import SERVE, Certificate, Peer, certificate, tls_settings
+from servers import FASTAPI, GO, NGINX, SERVE, Certificate, Peer, certificate, tls_settings
 from service import SECRET, Server
 from table import Row
 
@@ -26,7 +25,8 @@ from incm_webhook import samples, sign
 
 SLOW = Path(__file__).parent / "plugins/slow.py"
 CONNECTIONS = (1, 16, 64, 256)
-NGINX, GO, FASTAPI = "nginx, return 200", "Go net/http", "FastAPI, uvicorn"
+_TLS_TARGET = 0.7
+_MEMORY_TARGET_MIB = 120.0
 _LARGE_BODY = 64 * 1024
 _LARGE_COUNT = 2_000  # of large bodies: 128 MiB, all of which wrk keeps in memory
 _COPIES = 10
@@ -107,12 +107,13 @@ ALL = (
 
 
 def measure(
-    place: Path, peers: Sequence[Peer], rounds: int, seconds: float, distinct: int
+    place: Path, binaries: Path, peers: Sequence[Peer], rounds: int, seconds: float, distinct: int
 ) -> tuple[list[Row], list[str]]:
     """Run all scenarios, the servers of each in turns.
 
     Args:
         place: where folders are made.
+        binaries: where paced_load is, built for release.
         peers: the servers to choose from.
         rounds: how often.
         seconds: how long the load of a turn should last.
@@ -139,7 +140,8 @@ def measure(
             rows += found
             problems += wrong
     top = next(row for row in rows if row.name == _row_name(ALL[2], SERVE, "answers")).median
-    return rows + _slow_plugin(place, rounds) + _at_half(place, rounds, seconds, top / 2), problems
+    paced, wrong = _at_half(place, binaries / "paced_load", rounds, seconds, top / 2)
+    return rows + _slow_plugin(place, rounds) + paced, problems + wrong
 
 
 def _chosen(folder: Path, present: Sequence[Peer]) -> dict[str, Peer]:
@@ -188,8 +190,17 @@ def _measured(
         rows += [
             Row(_row_name(scenario, label, "answers"), [one.rate for one in found], "1/s"),
             Row(_row_name(scenario, label, "CPU"), [one.cpu_us for one in found], "us"),
-            Row(_row_name(scenario, label, "memory"), [one.memory_mib for one in found], "MiB"),
+            Row(
+                _row_name(scenario, label, "memory"),
+                [one.memory_mib for one in found],
+                "MiB",
+                at_most=_MEMORY_TARGET_MIB if label == SERVE else None,
+            ),
         ]
+    if scenario.tls and NGINX in turns:
+        both = zip(turns[SERVE], turns[NGINX], strict=True)
+        ratios = [one.rate / other.rate for one, other in both]
+        rows.append(Row(f"{scenario.name}: answers / {NGINX}", ratios, "", at_least=_TLS_TARGET))
     return rows, [problem for some in turns.values() for one in some for problem in one.problems]
 
 
@@ -232,16 +243,23 @@ def _delivered_rate(server: Server) -> float:
     return (before - after) / (time.monotonic() - begin)
 
 
-def _at_half(place: Path, rounds: int, seconds: float, rate: float) -> list[Row]:
+def _at_half(
+    place: Path, load: Path, rounds: int, seconds: float, rate: float
+) -> tuple[list[Row], list[str]]:
     """Compare the time of an answer at half of the top rate with what the disk takes."""
-    middle, tail, syncs = [], [], []
+    middle, tail, syncs, problems = [], [], [], []
     for _ in range(rounds):
         with _served(place) as server:
-            requests = flood.prepare(int(rate * seconds), server.address)[1]
-            answers, _ = paced.send(server.address, requests, rate, comparison.CONNECTIONS)
-        times = statistics.quantiles([answer.seconds * 1e3 for answer in answers], n=100)
-        middle.append(times[49])
-        tail.append(times[98])
+            requests = place / "paced"
+            replay.write(requests, flood.prepare(int(rate * seconds), server.address)[1])
+            port = server.address.rpartition(":")[2]
+            command = [load, port, requests, str(rate), str(comparison.CONNECTIONS)]
+            said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        answered, refused, p50, p99, _longest = (float(one) for one in said.split())
+        if refused:
+            problems.append(f"{refused:.0f} of {answered:.0f} alerts at half rate were refused")
+        middle.append(p50)
+        tail.append(p99)
         syncs.append(_fdatasync_ms(place))
     ratios = [one / other for one, other in zip(tail, syncs, strict=True)]
     name = "half of the top rate"
@@ -250,8 +268,8 @@ def _at_half(place: Path, rounds: int, seconds: float, rate: float) -> list[Row]
         Row(f"{name}: answer, p50", middle, "ms"),
         Row(f"{name}: answer, p99", tail, "ms"),
         Row("append 4 KiB and fdatasync, alone", syncs, "ms"),
-        Row(f"{name}: answer, p99 / one such fdatasync", ratios, ""),
-    ]
+        Row(f"{name}: answer, p99 / one such fdatasync", ratios, "", median_at_most=6),
+    ], problems
 
 
 def _fdatasync_ms(place: Path) -> float:

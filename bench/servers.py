@@ -18,6 +18,14 @@ from service import SECRET, Server
 
 PEERS = Path(__file__).parent / "peers"
 NOOP = Path(__file__).parent / "plugins/noop.py"
+NGINX = "nginx, return 200"
+POCO = "Poco HTTPServer"
+ANSWER = "incm-webhook, answer only"
+VERIFY = "incm-webhook, verify + parse"
+GO = "Go net/http"
+FASTAPI = "FastAPI, uvicorn"
+SERVE = "incm-webhook, durable"
+SERVE_NOOP = "incm-webhook, durable, Python plugin"
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"  # Debian's nginx is there
 
 Does = Literal["answers", "verifies", "stores"]
@@ -224,16 +232,12 @@ _PYTHON_PEERS = (
         _gunicorn("--worker-class", "gthread", "--threads", "8"),
         ("flask", "gunicorn"),
     ),
-    ("FastAPI, uvicorn", "1 worker", _uvicorn(1), ("fastapi", "uvicorn", "uvloop", "httptools")),
-    ("FastAPI, uvicorn", "2 workers", _uvicorn(2), ("fastapi", "uvicorn", "uvloop", "httptools")),
+    (FASTAPI, "1 worker", _uvicorn(1), ("fastapi", "uvicorn", "uvloop", "httptools")),
+    (FASTAPI, "2 workers", _uvicorn(2), ("fastapi", "uvicorn", "uvloop", "httptools")),
     ("FastAPI, granian", "1 worker", _granian(1), ("fastapi", "granian", "uvloop")),
     ("FastAPI, granian", "2 workers", _granian(2), ("fastapi", "granian", "uvloop")),
     ("aiohttp", "", _python(str(PEERS / "aiohttp_app.py"), "PORT"), ("aiohttp", "uvloop")),
 )
-
-POCO = "Poco HTTPServer"
-SERVE = "incm-webhook, durable"
-SERVE_NOOP = "incm-webhook, durable, Python plugin"
 
 
 def every(binaries: Path, place: Path) -> list[Peer]:
@@ -245,18 +249,18 @@ def every(binaries: Path, place: Path) -> list[Peer]:
     """
     plain = str(binaries / "incm_plain")
     peers = [
-        Peer("nginx, return 200", "answers", _started(_nginx), lacks=_without("nginx")),
+        Peer(NGINX, "answers", _started(_nginx), lacks=_without("nginx")),
         Peer(POCO, "answers", _printing(str(binaries / "poco_plain"))),
-        Peer("incm-webhook, answer only", "answers", _printing(plain, "answer"), ours=True),
+        Peer(ANSWER, "answers", _printing(plain, "answer"), ours=True),
         Peer(
-            "incm-webhook, verify + parse",
+            VERIFY,
             "verifies",
             _printing(plain, "verify", SECRET),
             ours=True,
         ),
         Peer(SERVE, "stores", _serve(), ours=True),
         Peer(SERVE_NOOP, "stores", _serve(str(NOOP)), ours=True),
-        Peer("Go net/http", "verifies", _go(place), lacks=_without("go")),
+        Peer(GO, "verifies", _go(place), lacks=_without("go")),
         Peer(
             "adnanh/webhook",
             "verifies",

@@ -22,7 +22,6 @@ namespace incm::http {
 
 namespace {
 
-using base::Error;
 using base::ErrorCode;
 
 constexpr std::uint64_t kListenerMark = UINT64_MAX;
