@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import time
+import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,6 +101,10 @@ def test_both_versions(
         assert client.selected_alpn_protocol() == "http/1.1"
         assert [ask(client) for _ in range(3)] == [200, 200, 200]
         session = client.session
+        with urllib.request.urlopen(f"{receiver.admin_url}/metrics") as page:
+            metrics = page.read().decode()
+    assert "\nincm_webhook_connections 1\n" in metrics
+    assert "\nincm_webhook_certificate_end_timestamp_seconds " in metrics
     with shaken(receiver, context, session) as client:
         assert client.session_reused
         assert ask(client) == 200

@@ -31,6 +31,7 @@ struct Admin {
     const std::atomic<bool>& ready;
     const std::string bound_host;
     base::LogSink& log;
+    const std::function<FrontDoor()> door;
 
     void handle(HTTPServerRequest& request, HTTPServerResponse& response) const {
         const std::string_view path = path_of(request.getURI());
@@ -48,7 +49,7 @@ struct Admin {
         if (!counts.ok()) return send_problem(response, counts.error());
         if (path == "/metrics") {
             return send(response, 200, kMetricsType,
-                        metrics_page(counters, counts.value(), inbox.disk()));
+                        metrics_page(counters, counts.value(), inbox.disk(), door()));
         }
         if (!ready.load()) {
             return send_problem(response, {ErrorCode::kClosed, "stopping"});
@@ -85,9 +86,10 @@ struct Admin {
 }  // namespace
 
 Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, const ingest::Counters& counters,
-                    const std::atomic<bool>& ready, std::string bound_host, base::LogSink& log) {
-    return [admin = Admin{inbox, api, counters, ready, std::move(bound_host), log}, &log](
-               HTTPServerRequest& request, HTTPServerResponse& response) {
+                    const std::atomic<bool>& ready, std::string bound_host, base::LogSink& log,
+                    std::function<FrontDoor()> door) {
+    return [admin = Admin{inbox, api, counters, ready, std::move(bound_host), log, std::move(door)},
+            &log](HTTPServerRequest& request, HTTPServerResponse& response) {
         try {
             admin.handle(request, response);
         } catch (const std::exception& error) {

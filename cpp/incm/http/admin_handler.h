@@ -1,10 +1,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 
 #include "incm/base/log.h"
 #include "incm/http/admin_api.h"
+#include "incm/http/metrics_page.h"
 #include "incm/http/server.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
@@ -16,10 +18,12 @@ namespace incm::http {
 /// for whoever is no web page (browser_guard.h).
 ///
 /// bound_host: the host that the listener was told.
+/// door: tells of the alerts' listener; from any thread.
 /// Threads: as webhook_answer(); ready may be changed at any time.
 /// Source:  contract section 4.
 [[nodiscard]] Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api,
                                   const ingest::Counters& counters, const std::atomic<bool>& ready,
-                                  std::string bound_host, base::LogSink& log);
+                                  std::string bound_host, base::LogSink& log,
+                                  std::function<FrontDoor()> door);
 
 }  // namespace incm::http

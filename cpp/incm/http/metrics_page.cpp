@@ -29,7 +29,7 @@ void metric(std::string& page, std::string_view name, std::string_view type, std
 }  // namespace
 
 std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& counts,
-                         inbox::Inbox::Disk disk) {
+                         inbox::Inbox::Disk disk, const FrontDoor& door) {
     std::string page;
     metric(page, "incm_webhook_alerts_accepted_total", "counter", "Alerts stored.",
            counters.accepted());
@@ -44,6 +44,12 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     head(page, kRefused, "counter", "Requests answered with an error, by the problem's type.");
     for (const auto& [slug, count] : refused) {
         sample(page, kRefused, "{reason=\"" + std::string(slug) + "\"}", count);
+    }
+    metric(page, "incm_webhook_connections", "gauge", "Open connections of the alerts' listener.",
+           door.connections);
+    if (door.certificate_end) {
+        metric(page, "incm_webhook_certificate_end_timestamp_seconds", "gauge",
+               "When the certificate of the alerts' listener ends.", *door.certificate_end);
     }
     metric(page, "incm_webhook_inbox_alerts", "gauge", "Alerts in the inbox.", counts.alerts);
     constexpr std::string_view kDeliveries = "incm_webhook_deliveries";

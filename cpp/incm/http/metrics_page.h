@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "incm/inbox/inbox.h"
@@ -7,11 +10,18 @@
 
 namespace incm::http {
 
+/// What the alerts' listener knows of itself.
+struct FrontDoor {
+    std::size_t connections = 0;                  ///< open now
+    std::optional<std::int64_t> certificate_end;  ///< Unix seconds; none without TLS
+};
+
 /// What Prometheus reads.
 ///
 /// Shape:   -> text exposition format 0.0.4. Names begin with `incm_webhook_`.
 /// Threads: any.
 [[nodiscard]] std::string metrics_page(const ingest::Counters& counters,
-                                       const inbox::Counts& counts, inbox::Inbox::Disk disk);
+                                       const inbox::Counts& counts, inbox::Inbox::Disk disk,
+                                       const FrontDoor& door);
 
 }  // namespace incm::http

@@ -108,8 +108,8 @@ base::Status Receiver::listen() {
     if (!config_.admin) return base::success();
     api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get());
     admin_ = std::make_unique<http::Server>(
-        admin_listener(),
-        http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host, log_));
+        admin_listener(), http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host,
+                                             log_, [this] { return front_door(); }));
     base::Status started = admin_->start();
     if (started.ok()) return started;
     return Error{started.error().code, started.error().text +
@@ -165,9 +165,10 @@ std::shared_ptr<const net::TlsContext> Receiver::tls() const {
     return tls_;
 }
 
-std::optional<std::int64_t> Receiver::certificate_end() const {
-    const auto context = tls();
-    return context ? std::optional(context->not_after()) : std::nullopt;
+http::FrontDoor Receiver::front_door() const {
+    http::FrontDoor door{.connections = server_->open_connections(), .certificate_end = {}};
+    if (const auto context = tls()) door.certificate_end = context->not_after();
+    return door;
 }
 
 Address Receiver::listen_address() const {

@@ -11,6 +11,7 @@
 #include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/http/admin_api.h"
+#include "incm/http/metrics_page.h"
 #include "incm/http/refusal_log.h"
 #include "incm/http/server.h"
 #include "incm/inbox/inbox.h"
@@ -82,9 +83,6 @@ class Receiver {
     /// TLS. Errors: those of TlsContext::load(); the old ones stay then.
     [[nodiscard]] base::Status reload_tls();
 
-    /// When the certificate ends, in Unix seconds; none without TLS.
-    [[nodiscard]] std::optional<std::int64_t> certificate_end() const;
-
     /// When the thread that watches the clients was seen last, in steady milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return server_->beat_ms(); }
 
@@ -103,6 +101,7 @@ class Receiver {
     [[nodiscard]] http::ServerOptions admin_listener();
     [[nodiscard]] http::Refused refused(bool counted);
     [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
+    [[nodiscard]] http::FrontDoor front_door() const;
 
     const Config config_;
     base::LogSink& log_;
