@@ -1,10 +1,7 @@
 """The command that measures what an installed receiver can take: bench."""
 
-import asyncio
 import json
-import signal
 import sys
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -14,10 +11,6 @@ from incm_webhook.cli_simulate import span
 from incm_webhook.errors import EXIT_FAILED
 from incm_webhook.log import printable
 
-if TYPE_CHECKING:
-    from incm_webhook.bench_load import LoadTest
-
-_TICK_S = 0.2
 _WARNING = (
     "these alerts are real ones to the receiver: its inbox keeps them, and its plugins get them"
 )
@@ -73,6 +66,7 @@ def bench(
     Exit status: 0 when each answer was 200.
     """
     from incm_webhook.bench_load import Load, LoadTest
+    from incm_webhook.bench_run import run
 
     secret = read_secret(secret_file) if secret_file else None
     load = Load(
@@ -86,7 +80,7 @@ def bench(
     test = LoadTest(load)
     _warn(url, yes=yes)
     test.try_one()
-    asyncio.run(_run(test, duration))
+    run(test, duration)
     if as_json:
         click.echo(json.dumps(test.report.as_dict()))
     else:
@@ -109,40 +103,3 @@ def _warn(url: str, *, yes: bool) -> None:
             click.get_current_context(),
         )
     click.confirm(f"Load {printable(host)} with them?", abort=True, err=True)
-
-
-async def _run(test: "LoadTest", duration_s: float) -> None:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, test.stop)
-    watching = asyncio.create_task(_watch(test, duration_s)) if sys.stderr.isatty() else None
-    try:
-        await test.run()
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        if watching is not None:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-
-
-async def _watch(test: "LoadTest", duration_s: float) -> None:
-    """Show a line that tells how it goes, until it is cancelled."""
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    length = max(1, int(duration_s * 1000))
-    with click.progressbar(
-        length=length, width=0, show_eta=False, file=sys.stderr, item_show_func=_summary
-    ) as bar:
-        while True:
-            await asyncio.sleep(_TICK_S)
-            place = min(length, int((loop.time() - start) * 1000))
-            bar.update(place - bar.pos, test)
-
-
-def _summary(test: "LoadTest | None") -> str | None:
-    if test is None:
-        return None
-    facts = [f"{test.report.confirmed:,} x 200", f"{test.report.rate:,.0f}/s"]
-    facts += [f"{count:,} x {status}" for status, count in sorted(test.report.refused.items())]
-    if errors := test.report.errors.total():
-        facts.append(f"{errors:,} errors")
-    return ", ".join(facts)

@@ -234,6 +234,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     Source: contract section 2.
     """
     check_ready_file(settings.server.ready_file)
+    signals = _Signals()
     supervision = Supervision(os.environ)
     notifier = Notifier(os.environ)
     passed = activation.take_over(os.environ)
@@ -257,7 +258,6 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         reserve_bytes=settings.inbox.reserve,
     )
     dispatcher = Dispatcher(receiver, plugins)
-    signals = _Signals()
     notifier.say(f"{PREPARED}=1")
     if not supervision.start(receiver, signals):
         return 0

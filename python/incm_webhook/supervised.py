@@ -23,7 +23,7 @@ class Child:
     Attributes:
         before: the process it takes over from, None for none.
         prepared: it waits for the inbox. ready: it serves.
-        heard: when it last said that it works, or became ready.
+        heard: when it last said that it works, or became ready. ready_at: when it did.
         kill_at: when it is killed, None for never.
     """
 
@@ -34,6 +34,7 @@ class Child:
     stopping: bool = False
     started: float = field(default_factory=time.monotonic)
     heard: float = 0.0
+    ready_at: float = 0.0
     kill_at: float | None = None
 
     def stop(self) -> None:
@@ -42,6 +43,11 @@ class Child:
             self.stopping = True
             self.kill_at = time.monotonic() + STOP_S
             os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.stopping = True
+        os.kill(self.pid, signal.SIGKILL)
 
     def check(self, now: float) -> str | None:
         """End it when it has been silent or is late; say so."""
@@ -54,7 +60,7 @@ class Child:
             self.kill_at = now + ABORT_S
             os.kill(self.pid, signal.SIGABRT)
             return f"has been silent for {WATCHDOG_S:g} s: aborted"
-        if self.before and not self.prepared and now - self.started > PREPARE_S:
+        if not self.prepared and now - self.started > PREPARE_S:
             self.prepared = True
             os.kill(self.pid, signal.SIGKILL)
             return f"did not load its plugins within {PREPARE_S:g} s: killed"
@@ -72,12 +78,19 @@ def start(
         kept: descriptors by name, in the order in which it gets them.
         before: the process that it shall take over from.
 
+    Raises:
+        OSError: there can be no further process.
+
     Threads: none but the caller's may run, since it forks.
     """
     parent = os.getpid()
     # A signal before the exec would run the parent's handler in the child, and be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        raise
     if pid:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return Child(pid, before)

@@ -93,9 +93,6 @@ class Supervisor:
             self._reload = True
         elif number in (signal.SIGTERM, signal.SIGINT):
             self._stops += 1
-            for child in self._children():
-                if self._stops > 1:
-                    os.kill(child.pid, signal.SIGKILL)
 
     def _children(self) -> list[Child]:
         both = [child for child in (self._serving, self._next) if child is not None]
@@ -109,7 +106,7 @@ class Supervisor:
                 _log.error("server %d %s", child.pid, said)
         if self._stops:
             for child in self._children():
-                child.stop()
+                child.kill() if self._stops > 1 else child.stop()
             return bool(self._children())
         if self._serving is None and self._next is None:
             if self._restart_at is None:
@@ -117,24 +114,34 @@ class Supervisor:
             if now >= self._restart_at:
                 self._reload = False
                 self._serving = self._start(None)
+                if self._serving is None:
+                    self._restart_at = now + _LONGEST_PAUSE_S
         elif self._reload and self._next is None and self._serving and self._serving.ready:
             self._reload = False
             self._next = self._start(self._serving.pid)
         self._above.beat()
         return True
 
-    def _start(self, before: int | None) -> Child:
+    def _start(self, before: int | None) -> Child | None:
         name = "@" + self._notify.getsockname()[1:].decode()
-        child = supervised.start(self._command, name, self._kept, before)
+        try:
+            child = supervised.start(self._command, name, self._kept, before)
+        except OSError as error:
+            _log.error("cannot start a server: %s", error.strerror)
+            return None
         _log.info("started server %d%s", child.pid, f" to follow {before}" if before else "")
         return child
 
     def _reap(self) -> None:
-        for child in self._children():
-            with contextlib.suppress(ChildProcessError):
-                pid, status = os.waitpid(child.pid, os.WNOHANG)
-                if pid:
-                    self._ended(child, os.waitstatus_to_exitcode(status))
+        """Take what has ended: a server, or what a server left to this process as PID 1."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                for child in self._children():
+                    if child.pid == pid:
+                        self._ended(child, os.waitstatus_to_exitcode(status))
 
     def _ended(self, child: Child, status: int) -> None:
         if child in self._leaving:
@@ -144,8 +151,9 @@ class Supervisor:
             self._status = status if status >= 0 else 128 - status
         if child is self._next:
             self._next = None
-            if self._serving is not None and not self._serving.stopping:
-                _log.error("the new server ended with status %d: nothing is changed", status)
+            if self._serving is not None:
+                left = "another follows" if self._serving.stopping else "nothing is changed"
+                _log.error("the new server ended with status %d: %s", status, left)
                 return
         else:
             self._serving = None
@@ -155,10 +163,11 @@ class Supervisor:
                 return  # the next one has the inbox now
         if self._serving is not None or self._stops:
             return
-        if status == 0 or (not self._served and status in _CANNOT_START):
+        ended_by_itself = status == 0 and not child.stopping
+        if ended_by_itself or (not self._served and status in _CANNOT_START):
             self._restart_at = None
             return
-        lived = time.monotonic() - child.heard if child.ready else 0.0
+        lived = time.monotonic() - child.ready_at if child.ready else 0.0
         self._young_deaths = 0 if lived >= _GOOD_LIFE_S else self._young_deaths + 1
         pause = _FIRST_PAUSE_S * 2.0 ** min(self._young_deaths - 2, 16)
         pause = min(pause, _LONGEST_PAUSE_S) if self._young_deaths > 1 else 0.0
@@ -210,7 +219,7 @@ class Supervisor:
 
     def _ready(self, child: Child) -> None:
         child.ready = self._served = True
-        child.heard = time.monotonic()
+        child.heard = child.ready_at = time.monotonic()
         if child is self._next:
             if self._serving is not None:
                 self._leaving.append(self._serving)

@@ -1,7 +1,11 @@
+#include <atomic>
+#include <functional>
 #include <future>
+#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "raw_client.h"
 #include <Poco/Net/HTTPServerResponse.h>
@@ -23,11 +27,17 @@ const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 class LobbyTest : public testing::Test {
  protected:
     void start(ConnectionRules rules, const LobbyLimits& limits, std::string answer = "hello") {
+        start(
+            std::move(rules), limits, [] {}, std::move(answer));
+    }
+    void start(ConnectionRules rules, const LobbyLimits& limits, std::function<void()> before,
+               std::string answer = "hello") {
         rules.refused = [](const incm::base::Error&, const std::string&) {};
         server_ = std::make_unique<incm::http::Server>(
             incm::http::ServerOptions{
                 .host = "127.0.0.1", .port = 0, .rules = std::move(rules), .limits = limits},
-            [answer = std::move(answer)](auto&, auto& response) {
+            [before = std::move(before), answer = std::move(answer)](auto&, auto& response) {
+                before();
                 incm::http::send(response, 200, "text/plain", answer);
             });
         ASSERT_TRUE(server_->start().ok());
@@ -86,6 +96,40 @@ TEST_F(LobbyTest, RequestsBegunStayWithinTheirMemory) {
     RawClient other(port());                 // what the refused one held is free again
     other.send(head + "500000\r\n\r\n" + std::string(500'000, 'x'));
     EXPECT_EQ(other.receive().status, 200);
+}
+
+TEST_F(LobbyTest, WhoSendsWithoutEndKeepsNobodyOut) {
+    start({}, {.workers = 1});
+    std::atomic<bool> enough{false};
+    RawClient greedy(port());
+    std::string many;
+    for (int i = 0; i < 1000; ++i) many += kGet;
+    std::thread sends([&] {
+        while (!enough) greedy.send(many);
+        greedy.finish_sending();
+    });
+    std::thread reads([&] {
+        while (greedy.receive().status == 200) {
+        }
+    });
+    RawClient good(port());
+    for (int i = 0; i < 100; ++i) {
+        good.send(kGet);
+        EXPECT_EQ(good.receive().status, 200);
+    }
+    enough = true;
+    sends.join();
+    reads.join();
+}
+
+TEST_F(LobbyTest, ManyAtOnceGetAWorkerEach) {
+    constexpr int kMany = 20;
+    std::latch all(kMany);
+    start({}, {}, [&] { all.arrive_and_wait(); });
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < kMany; ++i) clients.push_back(std::make_unique<RawClient>(port()));
+    for (auto& client : clients) client->send(kGet);
+    for (auto& client : clients) EXPECT_EQ(client->receive().status, 200);
 }
 
 TEST_F(LobbyTest, ADrainAnswersWhatHasBegun) {

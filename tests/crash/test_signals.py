@@ -27,7 +27,7 @@ def wait(step):
     signals = service._Signals()
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     sys.settrace(trace)
-    signals.wait(lambda: None, lambda: False)
+    signals.wait(lambda: None, lambda: False, lambda: None)
     os._exit(0)
 
 for step in range(1, 21):

@@ -76,6 +76,18 @@ def reports() -> Iterator[Reports]:
         yield opened
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the server is reloaded and killed under load."""
+    parser.addoption("--supervise-seconds", type=int, default=8, help="of that test (8)")
+
+
+@pytest.fixture
+def supervise_seconds(request: pytest.FixtureRequest) -> int:
+    """How long the server is reloaded and killed under load."""
+    number: int = request.config.getoption("--supervise-seconds")
+    return number
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Receiver]]:
     """Start servers in folders below tmp_path; all are stopped after the test."""

@@ -1,11 +1,19 @@
 """P10: the port stays open over crashes and reloads, and nothing of it is left behind."""
 
 import os
+import select
 import signal
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from incm_webhook.errors import SendError, UnreachableError
+from incm_webhook.supervised import ABORT_S, WATCHDOG_S, Child
+from incm_webhook.supervisor import Supervisor
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
@@ -71,7 +79,101 @@ def test_a_supervisor_that_is_killed_takes_its_server_along(serve: Serve) -> Non
     (child,) = children_of(receiver)
     watch = os.pidfd_open(child)
     receiver.process.kill()
-    import select
-
     assert select.select([watch], [], [], 30)[0]
     os.close(watch)
+
+
+def test_what_it_acknowledged_is_there_after_a_kill(serve: Serve) -> None:
+    receiver = serve("log", arguments=SUPERVISED)
+    acknowledged = 0
+    for number in range(60):
+        if number % 20 == 10:
+            os.kill(children_of(receiver)[0], signal.SIGKILL)
+        send_until_answered(receiver)
+        acknowledged += 1
+    assert receiver.stop() == 0
+    with sqlite3.connect(receiver.folder / "inbox.db") as database:
+        (stored,) = database.execute("SELECT count(*) FROM alert").fetchone()
+    database.close()
+    assert stored >= acknowledged
+
+
+def test_a_broken_configuration_changes_nothing(serve: Serve, tmp_path: Path) -> None:
+    settings = tmp_path / "site.toml"
+    settings.write_text("[server]\nworkers = 4\n")
+    receiver = serve("log", arguments=(*SUPERVISED, "--config", str(settings)))
+    before = children_of(receiver)
+    settings.write_text("[server]\nworkers = 'many'\n")
+    receiver.process.send_signal(signal.SIGHUP)
+    wait_for(receiver, "ended with status 2: nothing is changed")
+    assert children_of(receiver) == before
+
+
+def test_ctrl_c_reaches_the_server_once(serve: Serve) -> None:
+    """A terminal sends it to the whole group; asked twice, the server would end without grace."""
+    receiver = serve("log", arguments=SUPERVISED)
+    (child,) = children_of(receiver)
+    assert os.getpgid(child) != os.getpgid(receiver.process.pid)
+    receiver.process.send_signal(signal.SIGINT)
+    assert receiver.process.wait() == 0
+    assert "stopped" in receiver.output()
+
+
+def test_a_stop_during_a_takeover(serve: Serve) -> None:
+    receiver = serve("log", arguments=SUPERVISED)
+    receiver.process.send_signal(signal.SIGHUP)
+    wait_for(receiver, "to follow")
+    receiver.process.send_signal(signal.SIGTERM)
+    assert receiver.process.wait() == 0
+    assert not Path(f"/proc/{receiver.process.pid}").exists()
+
+
+def test_a_server_that_cannot_start_ends_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "incm_webhook", "serve", "--supervise", "--listen", "nowhere"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "wants HOST:PORT" in done.stderr
+
+
+def test_pauses_grow_while_servers_die_young(monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = Supervisor(["incm-webhook"])
+    supervisor._served = True
+    pauses = []
+    now = 1000.0
+    monkeypatch.setattr("incm_webhook.supervisor.time.monotonic", lambda: now)
+    for _ in range(9):
+        child = Child(pid=1, before=None, ready=True, ready_at=now)
+        supervisor._serving = child
+        supervisor._ended(child, 1)
+        assert supervisor._restart_at is not None
+        pauses.append(supervisor._restart_at - now)
+    assert pauses[:3] == pytest.approx([0.0, 0.1, 0.2])
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 5.0
+    old = Child(pid=1, before=None, ready=True, ready_at=now - 10)
+    supervisor._serving = old
+    supervisor._ended(old, 1)
+    assert supervisor._restart_at == now
+
+
+def test_one_that_dies_while_it_takes_over_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one was told to stop already: its good end is not the end of all."""
+    monkeypatch.setattr("incm_webhook.supervisor.time.monotonic", lambda: 1000.0)
+    supervisor = Supervisor(["incm-webhook"])
+    supervisor._served = True
+    old = Child(pid=1, before=None, prepared=True, ready=True, stopping=True)
+    new = Child(pid=2, before=1, prepared=True)
+    supervisor._serving, supervisor._next = old, new
+    supervisor._ended(new, -signal.SIGKILL)
+    supervisor._ended(old, 0)
+    assert supervisor._restart_at == 1000.0
+
+
+def test_a_silent_server_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr("incm_webhook.supervised.os.kill", lambda _pid, number: sent.append(number))
+    child = Child(pid=1, before=None, ready=True, heard=100.0)
+    assert child.check(100.0 + WATCHDOG_S) is None
+    assert "has been silent" in str(child.check(100.1 + WATCHDOG_S))
+    assert "killed" in str(child.check(100.1 + WATCHDOG_S + ABORT_S))
+    assert sent == [signal.SIGABRT, signal.SIGKILL]

@@ -207,6 +207,11 @@ def test_clients_show_a_certificate(
     context.load_cert_chain(certificates / "client.pem", certificates / "client.key")
     with shaken(receiver, context) as client:
         assert ask(client) == 200
+        session = client.session
+    # Resumed sessions would go on when the authority is replaced, or the certificate has ended.
+    with shaken(receiver, context, session) as client:
+        assert not client.session_reused
+        assert ask(client) == 200
 
 
 def test_a_proxy_header_before_the_handshake(

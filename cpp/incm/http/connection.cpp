@@ -25,7 +25,7 @@ constexpr std::int64_t kFreeBodyMs = 10'000;   // the least rate, a byte a ms, c
 constexpr std::size_t kFreeBytes = 4 * 1024;   // a connection may hold them without being counted
 constexpr std::size_t kKeptBytes = 64 * 1024;  // a larger buffer is freed after its request
 constexpr std::size_t kMaxDiscarded = 16 * 1024 * 1024;
-constexpr std::size_t kMaxDiscardedAtOnce = 256 * 1024;
+constexpr std::size_t kMaxDiscardedAtOnce = 64 * 1024;
 constexpr std::int64_t kMaxClosingMs = 2000;
 
 std::int64_t now_ms() {
@@ -55,6 +55,7 @@ Connection::~Connection() {
 
 Connection::Step Connection::advance(int wait_ms) {
     is_waiting_ = false;
+    if (found_) return Step::kRequest;
     if (const Io state = flush(); state != Io::kDone) return wait(state);
     if (refused_ || peer_ended_) return Step::kEnd;
     if (phase_ == Phase::kServed) next_request();
@@ -133,7 +134,7 @@ std::optional<Connection::Step> Connection::look_at_body() {
     if (whole.value()) {
         head_taken_ = guard_.begin();
         phase_ = Phase::kServed;
-        served_one_ = true;
+        found_ = served_one_ = true;
         return Step::kRequest;
     }
     in_.resize(head_end_);  // all the rest was of the body
@@ -213,7 +214,9 @@ void Connection::refuse(const Error& error) {
     taken_ = head_end_ = head_taken_ = 0;
     static_cast<void>(account());
     rules_.refused(error, client_.text());
-    phase_ == Phase::kProxyHeader ? transport_->write_raw(answer) : send(answer);
+    if (phase_ == Phase::kProxyHeader) return transport_->write_raw(answer);
+    // A stranger is not worth a handshake that would only carry the refusal.
+    transport_->can_send() ? send(answer) : abandon();
 }
 
 void Connection::send(std::string_view bytes) {
@@ -228,14 +231,17 @@ void Connection::send(std::string_view bytes) {
 
 Io Connection::flush() {
     while (!out_.empty()) {
-        const IoResult written = transport_->write(out_);
+        const IoResult written = transport_->write(std::string_view(out_).substr(out_taken_));
         if (written.state == Io::kEnd) {
             peer_ended_ = true;
-            out_.clear();
         } else if (written.state != Io::kDone) {
             return written.state;
         }
-        out_.erase(0, written.bytes);
+        out_taken_ += written.bytes;
+        if (waiting_ == Waiting::kSending) since_ms_ = now_ms();  // it does take something
+        if (!peer_ended_ && out_taken_ < out_.size()) continue;
+        std::string().swap(out_);
+        out_taken_ = 0;
     }
     return Io::kDone;
 }
@@ -303,8 +309,7 @@ void Connection::expire() {
     } else if (waiting_ == Waiting::kBody) {
         refuse({ErrorCode::kTimeout, "the body did not arrive in time"});
     } else {
-        peer_ended_ = true;
-        out_.clear();
+        abandon();
     }
 }
 

@@ -57,6 +57,9 @@ class Connection {
     /// Read and send until there is a whole request; wait up to wait_ms once for more bytes.
     [[nodiscard]] Step advance(int wait_ms);
 
+    /// The request that advance() found is being answered; until then it finds it again.
+    void take_up() { found_ = false; }
+
     /// Of the request that advance() found: move up to `size` bytes of its head; its body, decoded,
     /// once; what the guard knows of it.
     [[nodiscard]] std::size_t take_head(char* to, std::size_t size);
@@ -68,6 +71,14 @@ class Connection {
 
     /// Refuse a newcomer: answer the error if the client can read it, and end.
     void refuse(const base::Error& error);
+
+    /// Give it up: it will be closed without another byte.
+    void abandon() {
+        is_waiting_ = false;
+        peer_ended_ = true;
+        out_.clear();
+        out_taken_ = 0;
+    }
 
     /// Whether the last advance() left it waiting, for bytes or until its own can be sent.
     [[nodiscard]] bool is_waiting() const { return is_waiting_; }
@@ -123,12 +134,14 @@ class Connection {
     std::optional<ChunkDecoder> chunks_;
     std::string body_;
     std::size_t received_ = 0;   // of the body, as it travels
-    std::string out_;            // what the peer did not take yet of an answer
+    std::string out_;            // an answer that the peer has not taken whole
+    std::size_t out_taken_ = 0;  // how much of it it has
     std::size_t accounted_ = 0;  // bytes of the budget
     std::size_t discarded_ = 0;  // while closing
 
     Waiting waiting_ = Waiting::kNothing;
     std::int64_t since_ms_;  // since when it waits for that
+    bool found_ = false;     // a whole request, not taken up yet
     bool is_waiting_ = false;
     bool wants_write_ = false;
     bool served_one_ = false;

@@ -107,10 +107,13 @@ Exchange::Exchange(const Answer& answer, Lobby& lobby)
 
 Exchange::~Exchange() = default;
 
-void Exchange::serve(Connection& connection) {
+bool Exchange::serve(Connection& connection) {
     session_->seat->connection = &connection;
-    while (next_request(connection) && answer_one(connection)) {
+    for (bool first = true; next_request(connection); first = false) {
+        if (!first && lobby_.is_crowded()) return true;
+        if (!answer_one(connection)) return false;
     }
+    return false;
 }
 
 bool Exchange::next_request(Connection& connection) {
@@ -122,6 +125,7 @@ bool Exchange::next_request(Connection& connection) {
 
 /// Whether the client may send another one.
 bool Exchange::answer_one(Connection& connection) {
+    connection.take_up();
     try {
         Reply response(session_->poco, connection, date());
         Poco::Net::HTTPServerRequestImpl request(response, session_->poco, session_->params);

@@ -34,8 +34,9 @@ class Exchange {
     Exchange& operator=(const Exchange&) = delete;
     ~Exchange();
 
-    /// Answer the connection's requests until it has to wait, or has ended.
-    void serve(Connection& connection);
+    /// Answer the connection's requests until it has to wait, or has ended. Returns whether one is
+    /// left, because other clients wait for a worker.
+    [[nodiscard]] bool serve(Connection& connection);
 
  private:
     struct Session;

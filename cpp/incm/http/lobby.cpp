@@ -80,7 +80,7 @@ void Lobby::open(int listener) {
     watch(epoll_, EPOLL_CTL_ADD, listener_, EPOLLIN, kListenerMark);
 }
 
-bool Lobby::wait(int timeout_ms) {
+std::size_t Lobby::wait(int timeout_ms) {
     const std::int64_t begun_ms = now_ms();
     beat_ms_.store(begun_ms, std::memory_order_relaxed);
     if (begun_ms - looked_ms_ >= kLookEachMs) {
@@ -94,7 +94,13 @@ bool Lobby::wait(int timeout_ms) {
     const int count = ::epoll_wait(epoll_, events.data(), events.size(), timeout_ms);
     if (look_at_all({events.data(), static_cast<std::size_t>(std::max(count, 0))})) accept_all();
     const Lock lock(mutex_);
-    return ready_.size() > idle_workers_;
+    return ready_.size() - std::min(ready_.size(), idle_workers_);
+}
+
+void Lobby::expect_worker(bool comes) {
+    const Lock lock(mutex_);
+    comes ? ++idle_workers_ : --idle_workers_;
+    crowded_ = ready_.size() > idle_workers_;
 }
 
 /// Returns whether newcomers are there.
@@ -133,10 +139,9 @@ void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& /*loc
 
 std::unique_ptr<Connection> Lobby::take() {
     Lock lock(mutex_);
-    ++idle_workers_;
     work_.wait(lock, [this] { return closed_ || !ready_.empty(); });
-    --idle_workers_;
     if (closed_) return nullptr;
+    --idle_workers_;
     std::unique_ptr<Connection> connection = std::move(ready_.front());
     ready_.pop_front();
     crowded_ = ready_.size() > idle_workers_;
@@ -271,13 +276,16 @@ void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {
     if (is_quiet(lock)) quiet_.notify_all();
 }
 
-void Lobby::give_back(std::unique_ptr<Connection> connection) {
+void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more) {
     const bool waits = connection->is_waiting();
-    const bool closed = !waits && connection->close(now_ms());
+    const bool closed = !waits && !has_more && connection->close(now_ms());
     Gone gone;
     const Lock lock(mutex_);
     --handed_;
-    if (closed) {
+    ++idle_workers_;
+    if (has_more) {
+        make_ready(std::move(connection), lock);
+    } else if (closed) {
         forget(std::move(connection), lock);
     } else if (waits && is_draining() && connection->stage() == Stage::kKept) {
         end(std::move(connection), lock);
@@ -304,14 +312,15 @@ void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lo
 /// Closing a socket takes time: it is done when nobody waits for the lock.
 void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) {
     resume(lock);
+    gone_.push_back(nullptr);  // may throw, and nothing has happened then
     const auto held = held_.find(connection->peer().holder());
     if (--held->second == 0) held_.erase(held);
     --open_;
-    gone_.push_back(std::move(connection));
+    gone_.back() = std::move(connection);
 }
 
 int Lobby::may_linger() {
-    if (crowded_.load(std::memory_order_relaxed) || is_draining()) return 0;
+    if (is_crowded() || is_draining()) return 0;
     if (lingering_.fetch_add(1, std::memory_order_relaxed) < limits_.workers * 3 / 4) {
         return kLingerMs;
     }

@@ -52,15 +52,22 @@ class Lobby {
     /// Errors: Failure(kCannotListen) without descriptors for the watch itself.
     void open(int listener);
 
-    /// Watch the clients for up to timeout_ms. Returns whether some wait for a worker, and none is
+    /// Watch the clients for up to timeout_ms. Returns how many wait for a worker while none is
     /// free.
-    [[nodiscard]] bool wait(int timeout_ms);
+    [[nodiscard]] std::size_t wait(int timeout_ms);
+
+    /// A worker is about to come, or does not come after all. It counts as free until it takes.
+    void expect_worker(bool comes);
 
     /// The next client that has something to say; waits for one. Null after close().
     [[nodiscard]] std::unique_ptr<Connection> take();
 
-    /// Take a connection back from a worker: to wait, or to be closed.
-    void give_back(std::unique_ptr<Connection> connection);
+    /// Take a connection back from a worker, which is free then: to wait, to be closed, or, when it
+    /// has a whole request left, for the next worker after those who came before.
+    void give_back(std::unique_ptr<Connection> connection, bool has_more);
+
+    /// Whether clients wait for workers, and none is free.
+    [[nodiscard]] bool is_crowded() const { return crowded_.load(std::memory_order_relaxed); }
 
     /// Leave to wait for a client's next bytes in a worker: for a short time, in milliseconds, or
     /// not at all (0) when others wait for workers. Ends with linger_ended() unless it was 0.

@@ -1,7 +1,10 @@
 #include "incm/http/server.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <exception>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -21,6 +24,7 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr int kLookMs = 250;
+constexpr int kPauseMs = 50;
 
 /// A descriptor of a listening socket, closed at the end.
 class Listener {
@@ -66,23 +70,40 @@ struct Server::Impl {
 
     void watch() {
         while (!stopped) {
-            if (lobby.wait(kLookMs) && workers.size() < options.limits.workers) add_worker();
+            try {
+                const std::size_t wanted = lobby.wait(kLookMs);
+                for (std::size_t i = 0; i < wanted; ++i) {
+                    if (workers.size() < options.limits.workers) add_worker();
+                }
+            } catch (const std::exception&) {
+                // No memory, or no further thread: those that are there go on.
+                std::this_thread::sleep_for(std::chrono::milliseconds(kPauseMs));
+            }
         }
     }
 
     void add_worker() {
+        lobby.expect_worker(true);
         try {
             workers.emplace_back([this] { work(); });
-        } catch (const std::system_error&) {
-            // Those that are there go on; a later client makes another attempt.
+        } catch (...) {
+            lobby.expect_worker(false);
+            throw;
         }
     }
 
     void work() {
-        Exchange exchange(answer, lobby);
+        std::optional<Exchange> exchange;
         while (std::unique_ptr<Connection> connection = lobby.take()) {
-            exchange.serve(*connection);
-            lobby.give_back(std::move(connection));
+            bool has_more = false;
+            try {
+                if (!exchange) exchange.emplace(answer, lobby);
+                has_more = exchange->serve(*connection);
+            } catch (const std::exception&) {
+                connection->abandon();  // no memory, and nobody knows how far it came
+                exchange.reset();
+            }
+            lobby.give_back(std::move(connection), has_more);
         }
     }
 
@@ -111,6 +132,9 @@ base::Status Server::start() {
         impl_->watcher = std::thread([this] { impl_->watch(); });
     } catch (const base::Failure& failure) {
         return base::Error{failure.code(), failure.what()};
+    } catch (const std::system_error& error) {
+        return base::Error{base::ErrorCode::kCannotListen,
+                           std::string("cannot start a thread: ") + error.what()};
     } catch (const Poco::Exception& error) {
         const std::string reason =
             error.code() > 0 ? std::strerror(error.code()) : error.displayText();

@@ -17,6 +17,7 @@ constexpr unsigned kV4PrefixBits = 96;
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos) return std::nullopt;
     const std::string ended(text);  // inet_pton wants a NUL at the end
     std::array<unsigned char, 16> bytes{};
     if (::inet_pton(AF_INET, ended.c_str(), bytes.data()) == 1) return of_v4(bytes.data());

@@ -87,6 +87,9 @@ base::Status take_files(SSL_CTX* context, const TlsFiles& files) {
         return unusable(files.client_ca, "no certificates in PEM form can be read from it");
     }
     ::SSL_CTX_set_client_CA_list(context, names);
+    // A resumed session would let a client in whose authority has been replaced meanwhile.
+    ::SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    ::SSL_CTX_set_num_tickets(context, 0);
     ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     return base::success();
 }

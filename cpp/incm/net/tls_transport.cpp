@@ -48,6 +48,8 @@ class TlsTransport final : public Transport {
         return what_now();
     }
 
+    bool can_send() const override { return ssl_ && !broken_ && ::SSL_is_init_finished(ssl_) != 0; }
+
     void say_end() override {
         ::ERR_clear_error();
         if (ssl_ && !broken_ && ::SSL_is_init_finished(ssl_)) ::SSL_shutdown(ssl_);

@@ -39,6 +39,9 @@ class Transport {
     /// Write as much as the kernel takes.
     [[nodiscard]] virtual IoResult write(std::string_view bytes);
 
+    /// Whether bytes can be sent already, without a handshake before.
+    [[nodiscard]] virtual bool can_send() const { return true; }
+
     /// Say within the encryption, if there is one, that nothing more will come.
     virtual void say_end() {}
 

@@ -1,0 +1,160 @@
+"""What a service manager such as systemd gives to the server, and what it is told."""
+
+import array
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from incm_webhook.testing import Receiver
+
+from .conftest import DEADLINE_S
+
+Serve = Callable[..., Receiver]
+
+
+# Does what systemd does between fork and exec.
+ACTIVATE = """
+import fcntl, os, sys
+names, *passed = sys.argv[1].split(",")
+far = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 64) for one in passed]
+for index, one in enumerate(far):
+    os.dup2(one, 3 + index)
+told = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(far)), "LISTEN_FDNAMES": names}
+os.execve(sys.argv[2], sys.argv[2:], os.environ | told)
+"""
+
+
+class Manager:
+    """The test's end of the notify protocol."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="incm-"))
+        self.path = str(self.folder / "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(DEADLINE_S)
+        self._socket.bind(self.path)
+        self.kept: dict[str, int] = {}
+
+    def hear(self, word: str) -> dict[str, str]:
+        """Wait for a message with this word; keep the descriptors of those before."""
+        while True:
+            data, ancillary, *_ = self._socket.recvmsg(4096, socket.CMSG_SPACE(64))
+            said = dict(line.partition("=")[::2] for line in data.decode().splitlines())
+            if said.get("FDSTORE"):
+                rights = array.array("i")
+                for _, _, content in ancillary:
+                    rights.frombytes(content)
+                self.kept[said["FDNAME"]] = rights[0]
+            if word in said:
+                return said
+
+    def close(self) -> None:
+        for one in self.kept.values():
+            os.close(one)
+        self._socket.close()
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    """A service manager whose children are the servers of the test."""
+    made = Manager()
+    monkeypatch.setenv("NOTIFY_SOCKET", made.path)
+    yield made
+    made.close()
+
+
+def test_it_is_told_what_happens(
+    manager: Manager, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
+    receiver = serve("log")
+    address = receiver.url.rpartition("/")[0].removeprefix("http://")
+    assert manager.hear("READY") == {"READY": "1", "STATUS": f"serving {address}"}
+    assert set(manager.kept) == {"kept-alerts", "kept-admin"}
+    assert manager.hear("WATCHDOG") == {"WATCHDOG": "1"}
+    receiver.process.send_signal(signal.SIGHUP)
+    assert int(manager.hear("RELOADING")["MONOTONIC_USEC"]) > 0
+    manager.hear("READY")
+    receiver.process.send_signal(signal.SIGTERM)
+    assert int(manager.hear("STOPPING")["EXTEND_TIMEOUT_USEC"]) > 0
+    assert receiver.process.wait() == 0
+
+
+def activated(
+    folder: Path, descriptors: Sequence[int], names: str, *arguments: str
+) -> "subprocess.Popen[str]":
+    """Start the server as a .socket unit does: with descriptors from 3 on."""
+    (folder / "secret").write_text("secret")
+    told = [names, *map(str, descriptors)]
+    command = [sys.executable, "-c", ACTIVATE, ",".join(told), sys.executable, "-m", "incm_webhook"]
+    command += ["serve", "--secret-file", "secret", "--inbox", "inbox.db"]
+    command += ["--ready-file", "ready.json"]
+    return subprocess.Popen(
+        [*command, *arguments],
+        cwd=folder,
+        pass_fds=descriptors,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("names", ["alerts", "incm-webhook.socket", ""])
+def test_a_passed_socket_is_served(tmp_path: Path, manager: Manager, names: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
+            client.sendall(b"GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n")  # before anybody serves
+            # The unit's socket counts more than the settings.
+            settings = ("--listen", "127.0.0.1:1", "--admin", "off")
+            with activated(tmp_path, [listener.fileno()], names, *settings) as server:
+                manager.hear("READY")
+                assert client.recv(4096).startswith(b"HTTP/1.1 405 ")
+                url = json.loads((tmp_path / "ready.json").read_text())["url"]
+                assert url == f"http://127.0.0.1:{port}/webhook"
+                server.terminate()
+                assert server.wait() == 0
+        with socket.create_connection(("127.0.0.1", port)):  # the manager's is still open
+            pass
+
+
+def test_a_kept_socket_is_used_while_it_fits(tmp_path: Path, manager: Manager) -> None:
+    names = "kept-alerts:kept-admin"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        ports = [each.getsockname()[1] for each in (one, two)]
+        passed = [one.fileno(), two.fileno()]
+        settings = ("--listen", "127.0.0.1:0", "--admin", f"127.0.0.1:{ports[1]}")
+        with activated(tmp_path, passed, names, *settings) as server:
+            manager.hear("READY")
+            ready = json.loads((tmp_path / "ready.json").read_text())
+            assert ready["url"] == f"http://127.0.0.1:{ports[0]}/webhook"
+            assert ready["admin_url"] == f"http://127.0.0.1:{ports[1]}"
+            assert not manager.kept
+            server.terminate()
+            assert server.wait() == 0
+        with activated(tmp_path, passed, names, "--listen", "127.0.0.2:0", *settings[2:]) as server:
+            assert manager.hear("FDSTOREREMOVE")["FDNAME"] == "kept-alerts"
+            manager.hear("READY")
+            assert set(manager.kept) == {"kept-alerts"}
+            server.terminate()
+            assert server.wait() == 0
+
+
+def test_what_is_no_listening_socket_is_an_error(tmp_path: Path) -> None:
+    with socket.socket() as idle, activated(tmp_path, [idle.fileno()], "alerts") as server:
+        _, said = server.communicate()
+    assert server.returncode == 3
+    assert "descriptor 3 (alerts) that the service manager passed is no listening TCP" in said
+    assert "Traceback" not in said
