@@ -1,3 +1,4 @@
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -7,7 +8,9 @@
 #include <benchmark/benchmark.h>
 
 #include "incm/auth/signature.h"
+#include "incm/base/bytes.h"
 #include "incm/base/canonical_json.h"
+#include "incm/http/request_guard.h"
 #include "incm/model/alert.h"
 
 namespace {
@@ -157,6 +160,57 @@ void digest_of_alert(benchmark::State& state) {
     count_bytes(state, body);
 }
 BENCHMARK(digest_of_alert);
+
+void base64_of_signature(benchmark::State& state) {
+    const std::string signature = incm::auth::sign("", Secret("topsecret"));
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(incm::base::base64_decode_digest(signature));
+    }
+    count_bytes(state, signature);
+}
+BENCHMARK(base64_of_signature);
+
+void guard_of_head(benchmark::State& state) {
+    const std::string head =
+        "POST /webhook HTTP/1.1\r\nHost: alerts.example.com\r\nUser-Agent: "
+        "python-requests/2.31.0\r\n"
+        "Accept-Encoding: gzip, deflate\r\nAccept: */*\r\nConnection: keep-alive\r\n"
+        "Content-Type: application/json\r\n"
+        "X-Signature: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\r\n"
+        "Content-Length: 624\r\n\r\n";
+    for (auto _ : state) {
+        incm::http::HeadGuard guard;
+        benchmark::DoNotOptimize(guard.look(head));
+    }
+    count_bytes(state, head);
+}
+BENCHMARK(guard_of_head);
+
+/// The limit of whatever reads an alert once: how fast memory is.
+void limit_copy_of_alert(benchmark::State& state) {
+    const std::string body = canonical_alert();
+    std::string copy(body.size(), '\0');
+    for (auto _ : state) {
+        std::memcpy(copy.data(), body.data(), body.size());
+        benchmark::ClobberMemory();
+    }
+    count_bytes(state, body);
+}
+BENCHMARK(limit_copy_of_alert);
+
+/// The limit of a signature: what SHA-256 takes for an alert's bytes within a long text.
+void limit_sha256_of_alert(benchmark::State& state) {
+    constexpr std::size_t kCopies = 64;
+    const std::string body = canonical_alert();
+    std::string text;
+    for (std::size_t i = 0; i < kCopies; ++i) text += body;
+    std::size_t turn = 0;
+    for (auto _ : state) {
+        if (turn++ % kCopies == 0) benchmark::DoNotOptimize(incm::auth::digest_parts({text}));
+    }
+    count_bytes(state, body);
+}
+BENCHMARK(limit_sha256_of_alert);
 
 }  // namespace
 

@@ -27,6 +27,10 @@ OTHERS = (
     "dedupe_key",
     "digest_of_alert",
     "canonical_text",
+    "base64_of_signature",
+    "guard_of_head",
+    "limit_copy_of_alert",
+    "limit_sha256_of_alert",
 )
 
 Verify = Callable[[bytes, bytes], Any]

@@ -149,7 +149,7 @@ def _measure(
         rows += pruning.measure(PLACE, rounds, seconds, QUICK_STORED)
     if "door" in parts:
         _say("a good client among slow ones")
-        found, wrong = door.measure(folder, 5, 2_000)
+        found, wrong = door.measure(folder, 3, 2_000)
         rows += found
         problems += wrong
     return rows, problems
