@@ -2,21 +2,19 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <utility>
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "incm/base/clock.h"
+#include "incm/http/lobby_watch.h"
 
 namespace incm::http {
 
@@ -24,33 +22,10 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr std::uint64_t kListenerMark = UINT64_MAX;
 constexpr std::uint64_t kWakerMark = UINT64_MAX - 1;
-constexpr int kAcceptedAtOnce = 64;
 constexpr std::size_t kEventsAtOnce = 64;
 constexpr int kLookEachMs = 250;  // for deadlines
 constexpr int kLingerMs = 50;
-constexpr int kLowDescriptors = 256;
-constexpr std::int64_t kNewcomerMs = 250;  // to say what it came for, when others want its place
-
-std::int64_t now_ms() {
-    return base::now().steady_ms;
-}
-
-/// Plugins that use select(2) cannot have descriptors from 1024 on: leave most of the lower ones.
-int out_of_the_way(int descriptor) {
-    if (descriptor < kLowDescriptors || descriptor >= FD_SETSIZE) return descriptor;
-    const int higher = ::fcntl(descriptor, F_DUPFD_CLOEXEC, FD_SETSIZE);
-    if (higher < 0) return descriptor;
-    ::close(descriptor);
-    return higher;
-}
-
-void watch(int epoll, int operation, int descriptor, std::uint32_t events, std::uint64_t mark) {
-    epoll_event event{.events = events, .data = {.u64 = mark}};
-    const bool unknown = ::epoll_ctl(epoll, operation, descriptor, &event) != 0 && errno == ENOENT;
-    if (unknown) ::epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
-}
 
 }  // namespace
 
@@ -155,102 +130,6 @@ void Lobby::close() {
     work_.notify_all();
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = ::write(waker_, &one, sizeof one);
-}
-
-void Lobby::accept_all() {
-    for (int i = 0; i < kAcceptedAtOnce; ++i) {
-        if (is_draining() || !has_place() || !accept_one()) return;
-    }
-}
-
-/// Whether another client may come in. If not, it waits in the backlog.
-bool Lobby::has_place() {
-    return open_connections() < limits_.connections || make_room();
-}
-
-void Lobby::resume(const Lock& /*lock*/) {
-    if (!paused_ || is_draining()) return;
-    paused_ = false;
-    watch(epoll_, EPOLL_CTL_MOD, listener_, EPOLLIN, kListenerMark);
-}
-
-bool Lobby::accept_one() {
-    const std::shared_ptr<const net::TlsContext> tls = tls_ ? tls_() : nullptr;
-    sockaddr_storage storage{};
-    auto* const address = reinterpret_cast<sockaddr*>(&storage);
-    socklen_t length = sizeof storage;
-    // A plugin's child process must not inherit it: it would keep the connection open.
-    const int flags = SOCK_CLOEXEC | (tls ? SOCK_NONBLOCK : 0);
-    const int accepted = ::accept4(listener_, address, &length, flags);
-    if (accepted < 0) {
-        const bool full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-        return full ? make_room() : errno == EINTR || errno == ECONNABORTED;
-    }
-    const int socket = out_of_the_way(accepted);
-    const net::IpAddress peer = net::IpAddress::of(*address).value_or(net::IpAddress());
-    const auto& v4 =
-        reinterpret_cast<const sockaddr_in&>(storage);  // its port stands where v6's is
-    auto transport = tls ? tls->accept(socket) : std::make_unique<net::Transport>(socket);
-    admit(std::make_unique<Connection>(std::move(transport), peer, ntohs(v4.sin_port), rules_,
-                                       budget_));
-    return true;
-}
-
-void Lobby::admit(std::unique_ptr<Connection> connection) {
-    Gone gone;
-    const Lock lock(mutex_);
-    const net::IpAddress& peer = connection->peer();
-    const std::size_t held = ++held_[peer.holder()];
-    ++open_;
-    if (!rules_.is_proxy(peer) && !rules_.admits(peer)) {
-        connection->refuse({ErrorCode::kForbidden, "this address may not send"});
-    } else if (limits_.per_address > 0 && held > limits_.per_address && rules_.counts(peer)) {
-        connection->refuse({ErrorCode::kBusy, "too many connections from this address"});
-    } else {
-        park(std::move(connection), EPOLL_CTL_ADD, lock);
-    }
-    if (connection) end(std::move(connection), lock);
-    gone.swap(gone_);
-}
-
-/// Let the one go that costs least to lose. Returns whether a newcomer can come in its place.
-bool Lobby::make_room() {
-    pollfd newcomer{.fd = listener_, .events = POLLIN, .revents = 0};
-    if (::poll(&newcomer, 1, 0) <= 0) return false;  // nobody shall go for nobody
-    Gone gone;
-    const Lock lock(mutex_);
-    const bool has_room = end_one(lock);
-    gone.swap(gone_);
-    if (has_room) return true;
-    // Listen no more until a client is parked or goes: it would be announced again at once.
-    paused_ = true;
-    watch(epoll_, EPOLL_CTL_MOD, listener_, 0, kListenerMark);
-    return false;
-}
-
-bool Lobby::end_one(const Lock& lock) {
-    const std::int64_t now = now_ms();
-    const auto idlest = [&] { return parking_.take_idlest(now - kNewcomerMs); };
-    const auto oldest = [&] { return parking_.take_oldest(); };
-    if (end_silent(idlest, lock)) return true;
-    std::unique_ptr<Connection> slowest = parking_.take_slowest();
-    if (!slowest) return end_silent(oldest, lock);
-    // Requests of good clients are whole within moments: those that wait longest are a flood's.
-    slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
-    static_cast<void>(slowest->close(now));
-    forget(std::move(slowest), lock);
-    return true;
-}
-
-bool Lobby::end_silent(const std::function<std::unique_ptr<Connection>()>& next, const Lock& lock) {
-    while (std::unique_ptr<Connection> connection = next()) {
-        if (connection->stage() == Stage::kClosing || !connection->has_unread()) {
-            forget(std::move(connection), lock);
-            return true;
-        }
-        make_ready(std::move(connection), lock);  // it spoke, and its turn has not come yet
-    }
-    return false;
 }
 
 void Lobby::keep_time(std::int64_t now, const Lock& lock) {
