@@ -1,4 +1,3 @@
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -185,32 +184,6 @@ void guard_of_head(benchmark::State& state) {
     count_bytes(state, head);
 }
 BENCHMARK(guard_of_head);
-
-/// The limit of whatever reads an alert once: how fast memory is.
-void limit_copy_of_alert(benchmark::State& state) {
-    const std::string body = canonical_alert();
-    std::string copy(body.size(), '\0');
-    for (auto _ : state) {
-        std::memcpy(copy.data(), body.data(), body.size());
-        benchmark::ClobberMemory();
-    }
-    count_bytes(state, body);
-}
-BENCHMARK(limit_copy_of_alert);
-
-/// The limit of a signature: what SHA-256 takes for an alert's bytes within a long text.
-void limit_sha256_of_alert(benchmark::State& state) {
-    constexpr std::size_t kCopies = 64;
-    const std::string body = canonical_alert();
-    std::string text;
-    for (std::size_t i = 0; i < kCopies; ++i) text += body;
-    std::size_t turn = 0;
-    for (auto _ : state) {
-        if (turn++ % kCopies == 0) benchmark::DoNotOptimize(incm::auth::digest_parts({text}));
-    }
-    count_bytes(state, body);
-}
-BENCHMARK(limit_sha256_of_alert);
 
 }  // namespace
 

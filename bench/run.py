@@ -18,6 +18,7 @@ import door
 import engine
 import hanging
 import large
+import micro
 import native_ratio
 import plot
 import pruning
@@ -114,6 +115,8 @@ def _measure(
         _say("verify and parse, against CPython")
         rounds, seconds = (7, 0.05) if quick else (31, 0.06)
         rows += native_ratio.measure(REPOSITORY, BINARIES / "bench_native", rounds, seconds)
+        _say("each step beside its limit")
+        rows += micro.measure(folder, BINARIES / "bench_native", 2 if quick else 9, 0.03)
     if "service" in parts:
         _say("start and memory")
         rows += service.measure(folder, 3 if quick else 9)
