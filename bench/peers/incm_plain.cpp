@@ -13,40 +13,34 @@
 #include <string_view>
 #include <utility>
 
-#include <Poco/Net/HTTPServerRequest.h>
-#include <Poco/Net/HTTPServerResponse.h>
-
 #include "incm/auth/signature.h"
-#include "incm/http/answer.h"
 #include "incm/http/exchange.h"
 #include "incm/http/server.h"
 #include "incm/model/alert.h"
 
 namespace {
 
-using Poco::Net::HTTPServerRequest;
-using Poco::Net::HTTPServerResponse;
+using incm::http::Request;
+using incm::http::Response;
 
 constexpr std::string_view kAnswer = R"({"status": "accepted", "id": 12345})";
 
-void answer_only(HTTPServerRequest& request, HTTPServerResponse& response) {
-    const std::string body = incm::http::take_body(request);
-    incm::http::send(response, body.empty() ? 400 : 200, "application/json", kAnswer);
+void answer_only(Request& request, Response& response) {
+    const std::string body = request.take_body();
+    response.send(body.empty() ? 400 : 200, "application/json", kAnswer);
 }
 
 class Verified {
  public:
     explicit Verified(const std::string& secret) : verifier_({incm::base::Secret(secret)}) {}
 
-    void operator()(HTTPServerRequest& request, HTTPServerResponse& response) const {
-        incm::http::send(response, judge(request, incm::http::take_body(request)),
-                         "application/json", kAnswer);
+    void operator()(Request& request, Response& response) const {
+        response.send(judge(request, request.take_body()), "application/json", kAnswer);
     }
 
  private:
-    [[nodiscard]] int judge(const HTTPServerRequest& request, std::string body) const {
-        std::optional<std::string> signature;
-        if (request.has("X-Signature")) signature = request.get("X-Signature");
+    [[nodiscard]] int judge(const Request& request, std::string body) const {
+        std::optional<std::string> signature(request.field("x-signature"));
         incm::auth::Verdict verdict = verifier_.verify(body, signature);
         if (!verdict.ok()) return 401;
         const bool raw = verdict.form == incm::auth::SignedForm::kRaw;
@@ -81,9 +75,8 @@ int main(int argc, char** argv) {
     if (mode == "answer" && argc == 2) return serve(answer_only);
     if (mode == "verify" && argc == 3) {
         const Verified verified(argv[2]);
-        return serve([&verified](HTTPServerRequest& request, HTTPServerResponse& response) {
-            verified(request, response);
-        });
+        return serve(
+            [&verified](Request& request, Response& response) { verified(request, response); });
     }
     std::cerr << "usage: incm_plain answer | verify SECRET\n";
     return EXIT_FAILURE;

@@ -104,6 +104,14 @@ add("9112 2.2", "LF everywhere", GOOD.replace(b"\r\n", b"\n"))
 add("9112 2.2", "LF ends the head", LINE + HOST + SIGNED + LENGTH + b"\n" + BODY)
 add("9112 2.2", "CR ends the head", LINE + HOST + SIGNED + LENGTH + b"\r" + BODY)
 
+# Lines as long as what libraries read at once, and half a request behind them.
+_HALF = b"Z: /nowhere HTTP/1.1\r\n"
+for _size in [4090, 4091, 4092, 4093, 8182, 8183, 8184, 8185]:
+    _field = b"A: " + b"b" * (_size - 3) + END
+    add("own limit", f"field of {_size}", post(fields=_field + _HALF) + GOOD, 200, 200)
+    _line = LINE.replace(b" HTTP", b"?" + b"q" * (_size + 1 - len(LINE)) + b" HTTP")
+    add("own limit", f"request line of {_size}", post(line=_line, fields=_HALF) + GOOD, 200, 200)
+
 # The target.
 for _target in [
     b"webhook",

@@ -1,4 +1,5 @@
 #include <barrier>
+#include <future>
 #include <set>
 #include <thread>
 
@@ -115,6 +116,44 @@ TEST_F(InboxAppendTest, UnknownPluginIsRefused) {
     ASSERT_FALSE(stored.ok());
     EXPECT_EQ(stored.error().code, base::ErrorCode::kBadConfig);
     EXPECT_EQ(counts().alerts, 0);
+}
+
+TEST_F(InboxAppendTest, AReceiptIsToldWhatIsStored) {
+    open();
+    const auto first = append_later(alert(1, {"a"}));
+    ASSERT_TRUE(first.ok());
+    EXPECT_EQ(rows(path(), "SELECT text FROM alert"), std::vector<std::string>{alert(1).text});
+    const auto again = append_later(alert(1, {"a"}));
+    ASSERT_TRUE(again.ok());
+    EXPECT_TRUE(again.value().duplicate);
+    EXPECT_EQ(again.value().id, first.value().id);
+    EXPECT_EQ(take_ids(), Ids{1}) << "the plugin must be told, too";
+}
+
+TEST_F(InboxAppendTest, AReceiptIsToldWhyNothingIsStored) {
+    open();
+    const auto unknown = append_later(alert(1, {"nobody"}));
+    ASSERT_FALSE(unknown.ok());
+    EXPECT_EQ(unknown.error().code, base::ErrorCode::kBadConfig);
+    inbox_->close();
+    const auto closed = append_later(alert(1, {"a"}));
+    ASSERT_FALSE(closed.ok());
+    EXPECT_EQ(closed.error().code, base::ErrorCode::kClosed);
+}
+
+TEST_F(InboxAppendTest, ACloseStoresWhatIsUnderWay) {
+    constexpr int kMany = 100;
+    open();
+    std::vector<std::promise<base::Result<Stored>>> told(kMany);
+    for (std::size_t i = 0; i < kMany; ++i) {
+        inbox_->append_later(alert(i, {"a"}), std::make_unique<Promised>(told[i]));
+    }
+    inbox_->close();
+    for (auto& one : told) {
+        EXPECT_TRUE(one.get_future().get().ok());
+    }
+    open();
+    EXPECT_EQ(counts().alerts, kMany);
 }
 
 TEST_F(InboxAppendTest, PluginNamedTwiceGetsOneDelivery) {

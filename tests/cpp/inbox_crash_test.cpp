@@ -140,7 +140,7 @@ TEST_F(InboxCrashTest, FullDiskStoresNothingAndRecovers) {
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
     const auto refused = inbox_->append(alert(3, {"a"}));
     settle(1, Outcome::kDelivered);
-    const auto again = inbox_->append(alert(4, {"a"}));
+    const auto again = append_later(alert(4, {"a"}));
     const auto taken = inbox_->take("a", 1, 0);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
     ASSERT_FALSE(refused.ok());
@@ -183,6 +183,7 @@ TEST_F(InboxCrashTest, AfterAFailedSyncNothingIsTaken) {
     EXPECT_EQ(refused.error().code, base::ErrorCode::kStoreFailed);
     EXPECT_TRUE(inbox_->failed());
     EXPECT_FALSE(inbox_->append(alert(3, {"a"})).ok());
+    EXPECT_FALSE(append_later(alert(3, {"a"})).ok());
     EXPECT_FALSE(inbox_->quarantine().keep({}).ok());
     EXPECT_FALSE(inbox_->take("a", 1, 0).ok());
     open();

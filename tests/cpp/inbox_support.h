@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -53,6 +54,16 @@ class Lines final : public base::LogSink {
  private:
     mutable std::mutex mutex_;
     std::vector<std::string> lines_;
+};
+
+/// A receipt that fulfils a promise.
+class Promised final : public Receipt {
+ public:
+    explicit Promised(std::promise<base::Result<Stored>>& promise) : promise_(promise) {}
+    void told(const base::Result<Stored>& stored) noexcept override { promise_.set_value(stored); }
+
+ private:
+    std::promise<base::Result<Stored>>& promise_;
 };
 
 class Folder {
@@ -173,6 +184,12 @@ class InboxTest : public ::testing::Test {
         auto stored = inbox_->append(std::move(made));
         EXPECT_TRUE(stored.ok()) << stored.error().text;
         return stored.ok() ? stored.value() : Stored{-1, false};
+    }
+    /// append_later(), and wait until the receipt is told.
+    base::Result<Stored> append_later(NewAlert made) {
+        std::promise<base::Result<Stored>> told;
+        inbox_->append_later(std::move(made), std::make_unique<Promised>(told));
+        return told.get_future().get();
     }
     /// Store alerts with the numbers first..last for plugin a.
     void append_range(std::uint64_t first, std::uint64_t last) {

@@ -8,19 +8,19 @@
 #include <vector>
 
 #include "raw_client.h"
-#include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/Net/NetException.h>
 #include <gtest/gtest.h>
 
-#include "incm/http/answer.h"
-#include "incm/http/exchange.h"
 #include "incm/http/server.h"
 
 namespace {
 
 using incm::http::ConnectionRules;
 using incm::http::LobbyLimits;
+using incm::http::Response;
 using incm::testing::RawClient;
 
+const std::string kLate = "GET /late HTTP/1.1\r\nHost: x\r\n\r\n";
 const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// A server that answers 200 with `answer`.
@@ -32,19 +32,39 @@ class LobbyTest : public testing::Test {
     }
     void start(ConnectionRules rules, const LobbyLimits& limits, std::function<void()> before,
                std::string answer = "hello") {
+        start(std::move(rules), limits,
+              [before = std::move(before), answer = std::move(answer)](auto&, auto& response) {
+                  before();
+                  response.send(200, "text/plain", answer);
+              });
+    }
+    void start(ConnectionRules rules, const LobbyLimits& limits, incm::http::Answer answer) {
         rules.refused = [](const incm::base::Error&, const std::string&) {};
         server_ = std::make_unique<incm::http::Server>(
             incm::http::ServerOptions{
                 .host = "127.0.0.1", .port = 0, .rules = std::move(rules), .limits = limits},
-            [before = std::move(before), answer = std::move(answer)](auto&, auto& response) {
-                before();
-                incm::http::send(response, 200, "text/plain", answer);
-            });
+            std::move(answer));
         ASSERT_TRUE(server_->start().ok());
+    }
+    /// A server that answers /late when answer_late() is told to, and everything else at once.
+    void start_late(const LobbyLimits& limits) {
+        start({}, limits, [this](auto& request, auto& response) {
+            if (request.target() != "/late") {
+                return response.send(200, "text/plain", "at once");
+            }
+            late_.set_value(std::make_unique<Response>(response.postpone()));
+        });
+    }
+    /// The request for /late that has come; waits for it.
+    std::unique_ptr<Response> take_late() {
+        std::unique_ptr<Response> answer = late_.get_future().get();
+        late_ = {};
+        return answer;
     }
 
     std::uint16_t port() const { return server_->port(); }
 
+    std::promise<std::unique_ptr<Response>> late_;
     std::unique_ptr<incm::http::Server> server_;
 };
 
@@ -84,7 +104,8 @@ TEST_F(LobbyTest, WhoNeverReadsItsAnswerIsLeft) {
     lazy.send(kGet);
     while (server_->open_connections() == 0) std::this_thread::yield();
     while (server_->open_connections() != 0) std::this_thread::yield();
-    EXPECT_NE(lazy.receive().body.size(), 16U * 1024 * 1024);
+    EXPECT_THROW(lazy.receive(), Poco::Net::ConnectionResetException)
+        << "the kernel must not keep the rest for it";
 }
 
 TEST_F(LobbyTest, RequestsBegunStayWithinTheirMemory) {
@@ -130,6 +151,84 @@ TEST_F(LobbyTest, ManyAtOnceGetAWorkerEach) {
     for (int i = 0; i < kMany; ++i) clients.push_back(std::make_unique<RawClient>(port()));
     for (auto& client : clients) client->send(kGet);
     for (auto& client : clients) EXPECT_EQ(client->receive().status, 200);
+}
+
+TEST_F(LobbyTest, WhoWaitsForAResponseHoldsNoWorker) {
+    start_late({.workers = 1});
+    RawClient patient(port());
+    patient.send(kLate);
+    auto answer = take_late();
+    RawClient other(port());
+    other.send(kGet);
+    EXPECT_EQ(other.receive().body, "at once");
+    answer->send(202, "text/plain", "late");
+    const auto received = patient.receive();
+    EXPECT_EQ(received.status, 202);
+    EXPECT_EQ(received.body, "late");
+    EXPECT_NE(received.headers.find("Content-Type: text/plain"), std::string::npos);
+    EXPECT_NE(received.headers.find("Date: "), std::string::npos);
+    patient.send(kGet);
+    EXPECT_EQ(patient.receive().body, "at once");
+}
+
+TEST_F(LobbyTest, AResponseComesBeforeThatOfTheNextRequest) {
+    start_late({});
+    RawClient client(port());
+    client.send(kLate + kGet + kLate);
+    take_late()->send(200, "text/plain", "first");
+    EXPECT_EQ(client.receive().body, "first");
+    EXPECT_EQ(client.receive().body, "at once");
+    take_late()->send_problem({incm::base::ErrorCode::kStoreFailed, "no"});
+    const auto received = client.receive();
+    EXPECT_EQ(received.status, 503);
+    EXPECT_NE(received.headers.find("Retry-After: "), std::string::npos);
+}
+
+TEST_F(LobbyTest, AResponseMayBeTheLast) {
+    start_late({});
+    RawClient client(port());
+    client.send("GET /late HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + kGet);
+    take_late()->send(200, "text/plain", "last");
+    EXPECT_EQ(client.receive().body, "last");
+    EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(LobbyTest, WithoutItsResponseAConnectionEnds) {
+    start_late({});
+    RawClient client(port());
+    client.send(kLate);
+    take_late().reset();
+    EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(LobbyTest, AStopWaitsForResponses) {
+    start_late({});
+    RawClient patient(port());
+    patient.send(kLate);
+    auto answer = take_late();
+    RawClient idle(port());
+    idle.send(kGet);
+    EXPECT_EQ(idle.receive().status, 200);
+    auto stopped = std::async(std::launch::async, [&] { server_.reset(); });
+    EXPECT_TRUE(idle.at_end());
+    answer->send(200, "text/plain", "late");  // into a lobby that still is there
+    stopped.get();
+}
+
+TEST_F(LobbyTest, ADrainSendsResponses) {
+    start_late({});
+    RawClient patient(port());
+    patient.send(kLate);
+    auto answer = take_late();
+    RawClient idle(port());
+    idle.send(kGet);
+    EXPECT_EQ(idle.receive().status, 200);
+    auto drained = std::async(std::launch::async, [&] { server_->drain(60'000); });
+    EXPECT_TRUE(idle.at_end());
+    answer->send(200, "text/plain", "late");
+    EXPECT_EQ(patient.receive().body, "late");
+    EXPECT_TRUE(patient.at_end());
+    drained.get();
 }
 
 TEST_F(LobbyTest, ADrainAnswersWhatHasBegun) {

@@ -9,11 +9,14 @@
 namespace {
 
 using incm::base::ErrorCode;
+using incm::base::Result;
 using incm::http::AdminApi;
 using incm::http::ApiReply;
 using incm::http::QuarantineApi;
 using incm::inbox::RejectedKind;
+using incm::inbox::Stored;
 using incm::inbox::StoredRejected;
+using incm::inbox::test::Promised;
 using incm::ingest::Counters;
 using incm::ingest::Endpoint;
 using incm::ingest::Ingest;
@@ -42,14 +45,18 @@ class QuarantineApiTest : public incm::inbox::test::InboxTest {
     /// Send a body signed with the right secret; says what the log is told.
     std::string refuse(const std::string& body, const std::string& peer = "192.0.2.1",
                        std::int64_t steady_ms = 0) {
-        const auto answer =
-            ingest_->accept("/webhook", {.body = body,
-                                         .signature = incm::auth::sign(body, kRight),
-                                         .content_type = "application/json",
-                                         .received_at = {.wall_ms = 1, .steady_ms = steady_ms},
-                                         .peer = peer});
+        const auto answer = accept({.body = body,
+                                    .signature = incm::auth::sign(body, kRight),
+                                    .content_type = "application/json",
+                                    .received_at = {.wall_ms = 1, .steady_ms = steady_ms},
+                                    .peer = peer});
         EXPECT_FALSE(answer.ok());
         return answer.ok() ? "" : answer.error().log_note;
+    }
+    Result<Stored> accept(Request request) {
+        std::promise<Result<Stored>> told;
+        ingest_->accept("/webhook", std::move(request), std::make_unique<Promised>(told));
+        return told.get_future().get();
     }
     std::string get(const std::string& target) { return call("GET", target, ""); }
     std::string post(const std::string& target, const std::string& body) {
@@ -73,7 +80,7 @@ class QuarantineApiTest : public incm::inbox::test::InboxTest {
 TEST_F(QuarantineApiTest, ShowsWhatWasKept) {
     EXPECT_NE(refuse(kBody).find("kept in the quarantine: "), std::string::npos);
     const Request unsigned_one{.body = "\xff\x01", .content_type = "caf\xc3\xa9"};
-    EXPECT_EQ(ingest_->accept("/webhook", unsigned_one).error().code, ErrorCode::kMissingSignature);
+    EXPECT_EQ(accept(unsigned_one).error().code, ErrorCode::kMissingSignature);
     flush();
     EXPECT_EQ(get("?limit=1"),
               R"(200 {"quarantine":[{"id":1,"kind":"wrong-signature",)"

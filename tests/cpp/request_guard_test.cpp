@@ -81,11 +81,8 @@ TEST(HeadGuard, ReadsFramingAndConnection) {
 }
 
 TEST(HeadGuard, MeetsOneExpectation) {
-    const std::string head = kPost + "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n";
-    const RequestHead read = head_of(head);
-    EXPECT_TRUE(read.expects_continue);
-    EXPECT_EQ(head.substr(read.expect_begin, read.expect_end - read.expect_begin),
-              "Expect: 100-Continue\r\n");
+    EXPECT_TRUE(
+        head_of(kPost + "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n").expects_continue);
     EXPECT_FALSE(head_of("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").expects_continue);
     for (const std::string fields :
          {"Expect: foo\r\n", "Expect:\r\n", "Expect: 100-continue, foo\r\n",
@@ -259,7 +256,7 @@ std::string mutate(std::string head, std::mt19937& random) {
     return head;
 }
 
-TEST(HeadGuard, WhatItLetsThroughPocoReadsAlike) {
+TEST(HeadGuard, WhatItLetsThroughAnotherReaderReadsAlike) {
     std::mt19937 random(1);
     int passed = 0;
     for (int i = 0; i < 50'000; ++i) {

@@ -90,13 +90,10 @@ class Exchange {
 
     void take_request() {
         Request request;
-        char part[100];
         require(connection_->advance(0) == Connection::Step::kRequest,
                 "it is there until taken up");
         connection_->take_up();
-        while (const std::size_t count = connection_->take_head(part, sizeof part)) {
-            request.head.append(part, count);
-        }
+        request.head = connection_->head_text();
         require(request.head.ends_with("\r\n\r\n"), "a head is whole");
         request.body = connection_->take_body();
         const auto& head = connection_->head();

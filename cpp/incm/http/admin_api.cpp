@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "incm/http/admin_json.h"
-#include "incm/http/answer.h"
 #include "incm/http/delivery_changes.h"
 #include "incm/http/problem.h"
 #include "incm/inbox/catalog.h"
@@ -125,7 +124,8 @@ const std::vector<AdminApi::Call>& AdminApi::calls() {
 }
 
 ApiReply AdminApi::call(const ApiRequest& request) const {
-    const std::string_view path = path_of(request.target);
+    const std::string_view path =
+        std::string_view(request.target).substr(0, request.target.find('?'));
     const auto found = std::ranges::find_if(calls(), [&](const Call& one) {
         return path == one.path || (one.path.ends_with('/') && path.starts_with(one.path));
     });

@@ -4,13 +4,8 @@
 #include <string>
 #include <utility>
 
-#include <Poco/Net/HTTPServerRequest.h>
-#include <Poco/Net/HTTPServerResponse.h>
-
 #include "incm/base/bytes.h"
-#include "incm/http/answer.h"
 #include "incm/http/browser_guard.h"
-#include "incm/http/exchange.h"
 #include "incm/http/metrics_page.h"
 
 namespace incm::http {
@@ -18,8 +13,6 @@ namespace incm::http {
 namespace {
 
 using base::ErrorCode;
-using Poco::Net::HTTPServerRequest;
-using Poco::Net::HTTPServerResponse;
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
@@ -33,53 +26,52 @@ struct Admin {
     base::LogSink& log;
     const std::function<FrontDoor()> door;
 
-    void handle(HTTPServerRequest& request, HTTPServerResponse& response) const {
-        const std::string_view path = path_of(request.getURI());
+    void handle(Request& request, Response& response) const {
+        const std::string_view path = request.path();
         if (path.starts_with(kApiRoot)) return answer_call(request, response);
         if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
-            return send_problem(response, {ErrorCode::kNotFound, "no such page"});
+            return response.send_problem({ErrorCode::kNotFound, "no such page"});
         }
-        if (request.getMethod() != "GET" && request.getMethod() != "HEAD") {
-            response.set("Allow", "GET, HEAD");
-            return send_problem(response,
-                                {ErrorCode::kMethodNotAllowed, "this page is read with GET"});
+        if (request.method() != "GET" && request.method() != "HEAD") {
+            response.add("Allow", "GET, HEAD");
+            return response.send_problem(
+                {ErrorCode::kMethodNotAllowed, "this page is read with GET"});
         }
-        if (path == "/healthz") return send(response, 200, kText, "ok\n");
+        if (path == "/healthz") return response.send(200, kText, "ok\n");
         const base::Result<inbox::Counts> counts = inbox.counts();
-        if (!counts.ok()) return send_problem(response, counts.error());
+        if (!counts.ok()) return response.send_problem(counts.error());
         if (path == "/metrics") {
-            return send(response, 200, kMetricsType,
-                        metrics_page(counters, counts.value(), inbox.disk(), door()));
+            return response.send(200, kMetricsType,
+                                 metrics_page(counters, counts.value(), inbox.disk(), door()));
         }
         if (!ready.load()) {
-            return send_problem(response, {ErrorCode::kClosed, "stopping"});
+            return response.send_problem({ErrorCode::kClosed, "stopping"});
         }
         if (inbox.failed()) {
-            return send_problem(response, {ErrorCode::kStoreFailed, "failed"});
+            return response.send_problem({ErrorCode::kStoreFailed, "failed"});
         }
         if (inbox.disk().low) {
-            return send_problem(response, {ErrorCode::kDiskLow, "disk"});
+            return response.send_problem({ErrorCode::kDiskLow, "disk"});
         }
-        send(response, 200, kText, "ready\n");
+        response.send(200, kText, "ready\n");
     }
 
-    void answer_call(HTTPServerRequest& request, HTTPServerResponse& response) const {
+    void answer_call(Request& request, Response& response) const {
         if (const auto foreign = refuse_browser(request, bound_host)) {
-            return send_problem(response, *foreign);
+            return response.send_problem(*foreign);
         }
-        ApiRequest call{.method = request.getMethod(),
-                        .target = request.getURI(),
-                        .content_type = request.get("Content-Type", ""),
-                        .body = take_body(request)};
+        ApiRequest call{.method = std::string(request.method()),
+                        .target = std::string(request.target()),
+                        .content_type = std::string(request.field("content-type").value_or("")),
+                        .body = request.take_body()};
         const ApiReply reply = api.call(call);
         if (call.method == "POST" && reply.status == 200) {
-            log.write(base::LogLevel::kInfo,
-                      "changed by hand: " + base::printable(path_of(call.target)) + " " +
-                          base::printable(reply.body));
+            log.write(base::LogLevel::kInfo, "changed by hand: " + base::printable(request.path()) +
+                                                 " " + base::printable(reply.body));
         }
-        if (!reply.allow.empty()) response.set("Allow", reply.allow);
-        if (reply.status == 503) response.set("Retry-After", "10");
-        send(response, reply.status, reply.content_type, reply.body);
+        if (!reply.allow.empty()) response.add("Allow", reply.allow);
+        if (reply.status == 503) response.add("Retry-After", "10");
+        response.send(reply.status, reply.content_type, reply.body);
     }
 };
 
@@ -89,7 +81,7 @@ Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, const ingest::Coun
                     const std::atomic<bool>& ready, std::string bound_host, base::LogSink& log,
                     std::function<FrontDoor()> door) {
     return [admin = Admin{inbox, api, counters, ready, std::move(bound_host), log, std::move(door)},
-            &log](HTTPServerRequest& request, HTTPServerResponse& response) {
+            &log](Request& request, Response& response) {
         try {
             admin.handle(request, response);
         } catch (const std::exception& error) {

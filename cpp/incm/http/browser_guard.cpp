@@ -1,17 +1,18 @@
 #include "incm/http/browser_guard.h"
 
-#include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/IPAddress.h>
 #include <Poco/String.h>
+
+#include "incm/http/request.h"
 
 namespace incm::http {
 
 namespace {
 
 /// The host of `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
-std::string host_of(const std::string& field) {
-    if (field.starts_with('[')) return field.substr(1, field.find(']') - 1);
-    return field.substr(0, field.find(':'));
+std::string host_of(std::string_view field) {
+    if (field.starts_with('[')) return std::string(field.substr(1, field.find(']') - 1));
+    return std::string(field.substr(0, field.find(':')));
 }
 
 bool is_ours(const std::string& host, const std::string& bound_host) {
@@ -22,13 +23,13 @@ bool is_ours(const std::string& host, const std::string& bound_host) {
 
 }  // namespace
 
-std::optional<base::Error> refuse_browser(const Poco::Net::HTTPServerRequest& request,
-                                          const std::string& bound_host) {
-    if (request.has("Host") && !is_ours(host_of(request.getHost()), bound_host)) {
+std::optional<base::Error> refuse_browser(const Request& request, const std::string& bound_host) {
+    const auto host = request.field("host");
+    if (host && !is_ours(host_of(*host), bound_host)) {
         return base::Error{base::ErrorCode::kForbidden,
                            "Host names another place: ask by IP address or as localhost"};
     }
-    if (request.getMethod() != "GET" && request.has("Origin")) {
+    if (request.method() != "GET" && request.field("origin")) {
         return base::Error{base::ErrorCode::kForbidden,
                            "a web page may not change anything here: send no Origin"};
     }

@@ -5,11 +5,9 @@
 
 #include "incm/base/result.h"
 
-namespace Poco::Net {
-class HTTPServerRequest;
-}
-
 namespace incm::http {
+
+class Request;
 
 /// Refuse an admin request that a web page may have made the operator's browser send.
 ///
@@ -18,7 +16,7 @@ namespace incm::http {
 ///          must have no Origin, which browsers add and programs do not.
 /// Errors:  kForbidden; empty when the request is let through.
 /// Source:  own choice.
-[[nodiscard]] std::optional<base::Error> refuse_browser(const Poco::Net::HTTPServerRequest& request,
+[[nodiscard]] std::optional<base::Error> refuse_browser(const Request& request,
                                                         const std::string& bound_host);
 
 }  // namespace incm::http

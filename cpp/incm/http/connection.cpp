@@ -21,9 +21,8 @@ using net::IoResult;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kProxyBytes = 4 * 1024;  // more than a PROXY header may have
 constexpr int kPatientReads = 2;  // a head and a body often come apart; more may be a slow client
-constexpr std::int64_t kFreeBodyMs = 10'000;   // the least rate, a byte a ms, counts after this
-constexpr std::size_t kFreeBytes = 4 * 1024;   // a connection may hold them without being counted
-constexpr std::size_t kKeptBytes = 64 * 1024;  // a larger buffer is freed after its request
+constexpr std::int64_t kFreeBodyMs = 10'000;  // the least rate, a byte a ms, counts after this
+constexpr std::size_t kFreeBytes = 4 * 1024;  // a connection may hold them without being counted
 constexpr std::size_t kMaxDiscarded = 16 * 1024 * 1024;
 constexpr std::size_t kMaxDiscardedAtOnce = 64 * 1024;
 constexpr std::int64_t kMaxClosingMs = 2000;
@@ -57,7 +56,7 @@ Connection::Step Connection::advance(int wait_ms) {
     is_waiting_ = false;
     if (found_) return Step::kRequest;
     if (const Io state = flush(); state != Io::kDone) return wait(state);
-    if (refused_ || peer_ended_) return Step::kEnd;
+    if (refused_ || peer_ended_ || last_) return Step::kEnd;
     if (phase_ == Phase::kServed) next_request();
     std::array<char, kReadBytes> part;
     for (int reads = 0;; ++reads) {
@@ -117,9 +116,7 @@ Status Connection::accept_head() {
     if (head.framing == Framing::kLength && head.content_length > rules_.max_body_bytes) {
         return body_too_large(rules_.max_body_bytes);
     }
-    const std::size_t expect_bytes = head.expect_end - head.expect_begin;
-    in_.erase(head.expect_begin, expect_bytes);
-    head_end_ = guard_.end() - expect_bytes;
+    head_end_ = guard_.end();
     taken_ = head_end_;
     if (head.framing == Framing::kChunked) chunks_.emplace(rules_.max_body_bytes);
     if (head.expects_continue && head_end_ == in_.size()) send("HTTP/1.1 100 Continue\r\n\r\n");
@@ -132,7 +129,6 @@ std::optional<Connection::Step> Connection::look_at_body() {
     const Result<bool> whole = take_body_bytes();
     if (!whole.ok()) return refused(whole.error());
     if (whole.value()) {
-        head_taken_ = guard_.begin();
         phase_ = Phase::kServed;
         found_ = served_one_ = true;
         return Step::kRequest;
@@ -159,17 +155,10 @@ Result<bool> Connection::take_body_bytes() {
     return body_.size() == head.content_length;
 }
 
-std::size_t Connection::take_head(char* to, std::size_t size) {
-    const std::size_t count = std::min(head_end_ - head_taken_, size);
-    std::copy_n(in_.data() + head_taken_, count, to);
-    head_taken_ += count;
-    return count;
-}
-
 void Connection::next_request() {
     in_.erase(0, taken_);
-    if (in_.empty() && in_.capacity() > kKeptBytes) in_.shrink_to_fit();
-    taken_ = head_end_ = head_taken_ = received_ = 0;
+    if (in_.empty() && in_.capacity() > kFreeBytes) in_.shrink_to_fit();
+    taken_ = head_end_ = received_ = 0;
     guard_ = HeadGuard();
     chunks_.reset();
     body_.clear();
@@ -188,11 +177,12 @@ bool Connection::account() {
 }
 
 Connection::Step Connection::ended() {
-    peer_ended_ = true;
     if (const std::string failure = transport_->failure(); !failure.empty()) {
+        refused_ = true;  // the peer may still send, and must be able to read the alert
         rules_.refused({ErrorCode::kMalformedRequest, failure}, client_.text());
         return Step::kEnd;
     }
+    peer_ended_ = true;
     if (phase_ == Phase::kBody) {
         return refused({ErrorCode::kTruncatedBody, "the connection ended within the body"});
     }
@@ -211,7 +201,7 @@ void Connection::refuse(const Error& error) {
     const std::string answer = refusal_text(error, guard_.head().head_only);
     std::string().swap(in_);  // others may need the room while this one closes
     std::string().swap(body_);
-    taken_ = head_end_ = head_taken_ = 0;
+    taken_ = head_end_ = 0;
     static_cast<void>(account());
     rules_.refused(error, client_.text());
     if (phase_ == Phase::kProxyHeader) return transport_->write_raw(answer);
@@ -304,6 +294,7 @@ std::int64_t Connection::deadline_ms() const {
 }
 
 void Connection::expire() {
+    if (!out_.empty()) transport_->give_up_sending();
     if (waiting_ == Waiting::kHead) {
         refuse({ErrorCode::kTimeout, "the request's head did not arrive in time"});
     } else if (waiting_ == Waiting::kBody) {
@@ -314,7 +305,8 @@ void Connection::expire() {
 }
 
 bool Connection::peer_may_send() {
-    return refused_ || phase_ != Phase::kServed || taken_ < in_.size() || transport_->has_unread();
+    const bool said_last = phase_ == Phase::kServed && !guard_.head().keep_alive;
+    return refused_ || !said_last || taken_ < in_.size() || transport_->has_unread();
 }
 
 bool Connection::close(std::int64_t now_ms) {

@@ -60,14 +60,23 @@ class Connection {
     /// The request that advance() found is being answered; until then it finds it again.
     void take_up() { found_ = false; }
 
-    /// Of the request that advance() found: move up to `size` bytes of its head; its body, decoded,
-    /// once; what the guard knows of it.
-    [[nodiscard]] std::size_t take_head(char* to, std::size_t size);
+    /// Of the request that advance() found: its head, valid until the next advance(); its body,
+    /// decoded, once; what the guard knows of it.
+    [[nodiscard]] std::string_view head_text() const {
+        return std::string_view(in_).substr(guard_.begin(), guard_.end() - guard_.begin());
+    }
     [[nodiscard]] std::string take_body() { return std::exchange(body_, {}); }
     [[nodiscard]] const RequestHead& head() const { return guard_.head(); }
 
     /// Send, or keep what the peer does not take now until it does.
     void send(std::string_view bytes);
+
+    /// Answer the request by the next advance(); the connection ends after it unless another
+    /// request may follow.
+    void answer(std::string text, bool keep_alive) {
+        out_.append(std::move(text));
+        last_ = !keep_alive;
+    }
 
     /// Refuse a newcomer: answer the error if the client can read it, and end.
     void refuse(const base::Error& error);
@@ -130,7 +139,6 @@ class Connection {
     std::string in_;         // what came since the last request's end
     std::size_t taken_ = 0;  // how much of it belongs to the request
     std::size_t head_end_ = 0;
-    std::size_t head_taken_ = 0;
     std::optional<ChunkDecoder> chunks_;
     std::string body_;
     std::size_t received_ = 0;   // of the body, as it travels
@@ -145,6 +153,7 @@ class Connection {
     bool is_waiting_ = false;
     bool wants_write_ = false;
     bool served_one_ = false;
+    bool last_ = false;  // its request was the last one
     bool refused_ = false;
     bool peer_ended_ = false;
     bool said_all_ = false;  // while closing

@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <optional>
 
+#include "incm/base/ascii.h"
+
 namespace incm::http {
 
 namespace {
 
 /// An entry's address, without brackets and port.
 std::optional<net::IpAddress> address_of(std::string_view entry) {
-    const std::size_t begin = entry.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return std::nullopt;
-    entry = entry.substr(begin, entry.find_last_not_of(" \t") - begin + 1);
+    entry = base::trimmed(entry);
+    if (entry.empty()) return std::nullopt;
     if (entry.front() == '[') {
         entry = entry.substr(1, entry.find(']') - 1);
     } else if (std::ranges::count(entry, ':') == 1) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -26,6 +27,13 @@ constexpr std::uint64_t kWakerMark = UINT64_MAX - 1;
 constexpr std::size_t kEventsAtOnce = 64;
 constexpr int kLookEachMs = 250;  // for deadlines
 constexpr int kLingerMs = 50;
+constexpr int kBusyLookMs = 10;  // for workers that are held up
+constexpr std::int64_t kPatienceMs = 5;
+
+std::size_t processors() {
+    static const std::size_t count = std::max(1U, std::thread::hardware_concurrency());
+    return count;
+}
 
 }  // namespace
 
@@ -66,15 +74,25 @@ std::size_t Lobby::wait(int timeout_ms) {
         gone.swap(gone_);
     }
     std::array<epoll_event, kEventsAtOnce> events;
-    const int count = ::epoll_wait(epoll_, events.data(), events.size(), timeout_ms);
+    const int longest_ms = is_busy_ ? std::min(timeout_ms, kBusyLookMs) : timeout_ms;
+    const int count = ::epoll_wait(epoll_, events.data(), events.size(), longest_ms);
     if (look_at_all({events.data(), static_cast<std::size_t>(std::max(count, 0))})) accept_all();
     const Lock lock(mutex_);
-    return ready_.size() - std::min(ready_.size(), idle_workers_);
+    is_busy_ = handed_ > 0 || !ready_.empty();
+    return wanted_workers(lock);
+}
+
+std::size_t Lobby::wanted_workers(const Lock& /*lock*/) const {
+    const std::size_t waiting = ready_.size() - std::min(ready_.size(), idle_workers_);
+    if (waiting == 0) return 0;
+    if (workers_ <= processors()) return 1;
+    return ready_.front().since_ms + kPatienceMs <= now_ms() ? waiting : 0;
 }
 
 void Lobby::expect_worker(bool comes) {
     const Lock lock(mutex_);
     comes ? ++idle_workers_ : --idle_workers_;
+    comes ? ++workers_ : --workers_;
     crowded_ = ready_.size() > idle_workers_;
 }
 
@@ -107,20 +125,25 @@ void Lobby::look_at(std::uint64_t mark, const Lock& lock) {
 }
 
 void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& /*lock*/) {
-    ready_.push_back(std::move(connection));
+    ready_.push_back({std::move(connection), now_ms()});
     crowded_ = ready_.size() > idle_workers_;
-    work_.notify_one();
+    if (ready_.size() == 1) work_.notify_one();  // who takes it wakes the next one
 }
 
 std::unique_ptr<Connection> Lobby::take() {
     Lock lock(mutex_);
+    return take(lock);
+}
+
+std::unique_ptr<Connection> Lobby::take(Lock& lock) {
     work_.wait(lock, [this] { return closed_ || !ready_.empty(); });
     if (closed_) return nullptr;
     --idle_workers_;
-    std::unique_ptr<Connection> connection = std::move(ready_.front());
+    std::unique_ptr<Connection> connection = std::move(ready_.front().connection);
     ready_.pop_front();
     crowded_ = ready_.size() > idle_workers_;
     ++handed_;
+    if (!ready_.empty() && idle_workers_ > 0) work_.notify_one();
     return connection;
 }
 
@@ -134,12 +157,9 @@ void Lobby::close() {
 
 void Lobby::keep_time(std::int64_t now, const Lock& lock) {
     for (std::unique_ptr<Connection>& connection : parking_.take_expired(now)) {
-        if (connection->stage() == Stage::kClosing) {
-            forget(std::move(connection), lock);
-        } else {
-            connection->expire();
-            end(std::move(connection), lock);
-        }
+        const bool was_closing = connection->stage() == Stage::kClosing;
+        connection->expire();
+        was_closing ? forget(std::move(connection), lock) : end(std::move(connection), lock);
     }
     if (is_draining()) turn_idle_away(now, lock);
     resume(lock);
@@ -155,24 +175,48 @@ void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {
     if (is_quiet(lock)) quiet_.notify_all();
 }
 
-void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more) {
-    const bool waits = connection->is_waiting();
-    const bool closed = !waits && !has_more && connection->close(now_ms());
-    Gone gone;
-    const Lock lock(mutex_);
-    --handed_;
+std::unique_ptr<Connection> Lobby::take_next(std::unique_ptr<Connection> done, bool has_more) {
+    const bool is_closed = done && !done->is_waiting() && !has_more && done->close(now_ms());
+    Lock lock(mutex_);
     ++idle_workers_;
+    if (done) {
+        --handed_;
+        is_closed ? forget(std::move(done), lock) : give_back(std::move(done), has_more, lock);
+        if (is_draining() && is_quiet(lock)) quiet_.notify_all();
+    }
+    if (!gone_.empty()) {
+        Gone gone;
+        gone.swap(gone_);
+        lock.unlock();
+        gone.clear();
+        lock.lock();
+    }
+    return take(lock);
+}
+
+void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more, const Lock& lock) {
     if (has_more) {
         make_ready(std::move(connection), lock);
-    } else if (closed) {
-        forget(std::move(connection), lock);
-    } else if (waits && is_draining() && connection->stage() == Stage::kKept) {
+    } else if (connection->is_waiting() && is_draining() && connection->stage() == Stage::kKept) {
         end(std::move(connection), lock);
     } else {
         park(std::move(connection), EPOLL_CTL_MOD, lock);
     }
-    if (is_draining() && is_quiet(lock)) quiet_.notify_all();
-    gone.swap(gone_);
+}
+
+void Lobby::answered(std::unique_ptr<Connection> connection) {
+    const Lock lock(mutex_);
+    --handed_;
+    if (!closed_) return make_ready(std::move(connection), lock);
+    // Nothing of the lobby may be touched without the lock: who waits for the last one frees it.
+    forget(std::move(connection), lock);
+    gone_.clear();
+    all_answered_.notify_all();
+}
+
+void Lobby::wait_for_answers() {
+    Lock lock(mutex_);
+    all_answered_.wait(lock, [this] { return handed_ == 0; });
 }
 
 void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) {
@@ -200,9 +244,8 @@ void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) {
 
 int Lobby::may_linger() {
     if (is_crowded() || is_draining()) return 0;
-    if (lingering_.fetch_add(1, std::memory_order_relaxed) < limits_.workers * 3 / 4) {
-        return kLingerMs;
-    }
+    const std::size_t most = std::min(processors(), limits_.workers / 2);
+    if (lingering_.fetch_add(1, std::memory_order_relaxed) < most) return kLingerMs;
     linger_ended();
     return 0;
 }

@@ -36,9 +36,9 @@ using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 ///
 /// One thread runs wait(): it accepts, watches all silent connections with epoll, and enforces
 /// their deadlines. Workers take() those with bytes, and give them back when the bytes do not make
-/// a whole request. When all places are taken, the idlest connection goes;
+/// a whole request, or leave them to whoever answers later. When all places are taken, the idlest connection goes;
 /// when none is idle, the one whose request began longest ago and is not whole gets 503; when all
-/// are with workers, newcomers wait in the backlog.
+/// are being answered, newcomers wait in the backlog.
 /// Threads: wait() from one; everything else from any.
 /// Source:  promises P11, P12 and P14.
 class Lobby {
@@ -52,8 +52,8 @@ class Lobby {
     /// Errors: Failure(kCannotListen) without descriptors for the watch itself.
     void open(int listener);
 
-    /// Watch the clients for up to timeout_ms. Returns how many wait for a worker while none is
-    /// free.
+    /// Watch the clients for up to timeout_ms. Returns how many further workers are wanted: a few
+    /// at once, more when clients have been waiting because all are held up.
     [[nodiscard]] std::size_t wait(int timeout_ms);
 
     /// A worker is about to come, or does not come after all. It counts as free until it takes.
@@ -62,9 +62,16 @@ class Lobby {
     /// The next client that has something to say; waits for one. Null after close().
     [[nodiscard]] std::unique_ptr<Connection> take();
 
-    /// Take a connection back from a worker, which is free then: to wait, to be closed, or, when it
-    /// has a whole request left, for the next worker after those who came before.
-    void give_back(std::unique_ptr<Connection> connection, bool has_more);
+    /// take() after a worker is done with a connection, which waits then, or is closed, or, when it
+    /// has a whole request left, is for the next worker after those who came before. Null: somebody
+    /// took it, to answer later.
+    [[nodiscard]] std::unique_ptr<Connection> take_next(std::unique_ptr<Connection> done,
+                                                        bool has_more);
+
+    /// Take a connection back to which somebody gave its answer later.
+    void answered(std::unique_ptr<Connection> connection);
+    /// Wait until all of those are back. After close() and after all workers have ended.
+    void wait_for_answers();
 
     /// Whether clients wait for workers, and none is free.
     [[nodiscard]] bool is_crowded() const { return crowded_.load(std::memory_order_relaxed); }
@@ -92,6 +99,10 @@ class Lobby {
     using Lock = std::unique_lock<std::mutex>;
     using Stage = Connection::Stage;
     using Gone = std::vector<std::unique_ptr<Connection>>;
+    struct Ready {
+        std::unique_ptr<Connection> connection;
+        std::int64_t since_ms;
+    };
 
     [[nodiscard]] bool look_at_all(std::span<const epoll_event> events);
     void accept_all();
@@ -111,6 +122,9 @@ class Lobby {
     void forget(std::unique_ptr<Connection> connection, const Lock& lock);
     void turn_idle_away(std::int64_t now_ms, const Lock& lock);
     [[nodiscard]] bool is_quiet(const Lock& lock) const;
+    [[nodiscard]] std::size_t wanted_workers(const Lock& lock) const;
+    [[nodiscard]] std::unique_ptr<Connection> take(Lock& lock);
+    void give_back(std::unique_ptr<Connection> connection, bool has_more, const Lock& lock);
 
     const ConnectionRules rules_;
     const LobbyLimits limits_;
@@ -120,16 +134,19 @@ class Lobby {
     int waker_ = -1;
     int listener_ = -1;
     std::int64_t looked_ms_ = 0;  // of wait() alone
+    bool is_busy_ = false;        // of wait() alone: looks again soon
 
     mutable std::mutex mutex_;
     std::condition_variable quiet_;  // draining: every request that had begun is answered
+    std::condition_variable all_answered_;
     std::condition_variable work_;   // a client is ready, or there will be none
     Parking parking_;                // guarded, like all below
-    std::deque<std::unique_ptr<Connection>> ready_;         // have bytes, wait for a worker
+    std::deque<Ready> ready_;                               // wait for a worker
     std::unordered_map<net::IpAddress, std::size_t> held_;  // connections of a client address
     std::size_t open_ = 0;                                  // connections in all
-    std::size_t handed_ = 0;                                // of them with workers
+    std::size_t handed_ = 0;  // of them with workers, or to be answered later
     std::size_t idle_workers_ = 0;
+    std::size_t workers_ = 0;
     bool closed_ = false;
     bool paused_ = false;  // newcomers wait in the backlog
     Gone gone_;            // to be freed without the lock

@@ -3,7 +3,8 @@
 #include <sstream>
 
 #include <Poco/JSON/Object.h>
-#include <Poco/Net/HTTPResponse.h>
+
+#include "incm/http/answer_text.h"
 
 namespace incm::http {
 
@@ -68,6 +69,12 @@ Problem problem_for(ErrorCode code) {
     return {500, "internal", "The receiver has a defect"};
 }
 
+void add_problem_fields(std::string& fields, const base::Error& error) {
+    const int status = problem_for(error.code).status;
+    if (status == 401) add_field(fields, "WWW-Authenticate", "X-Signature");
+    if (status == 503 || status == 429) add_field(fields, "Retry-After", "10");
+}
+
 std::string problem_json(const base::Error& error) {
     const Problem problem = problem_for(error.code);
     Poco::JSON::Object document(Poco::JSON_PRESERVE_KEY_ORDER);
@@ -81,19 +88,15 @@ std::string problem_json(const base::Error& error) {
 }
 
 std::string refusal_text(const base::Error& error, bool head_only) {
-    using Poco::Net::HTTPResponse;
     const std::string body = problem_json(error);
-    HTTPResponse response(HTTPResponse::HTTP_1_1,
-                          static_cast<HTTPResponse::HTTPStatus>(problem_for(error.code).status));
-    response.setDate(Poco::Timestamp());
-    response.setKeepAlive(false);
-    if (problem_for(error.code).status == 503) response.set("Retry-After", "10");
-    response.setContentType("application/problem+json");
-    response.setContentLength64(static_cast<Poco::Int64>(body.size()));
-    std::ostringstream text;
-    response.write(text);
-    if (!head_only) text << body;
-    return text.str();
+    std::string fields;
+    add_field(fields, "Date", http_date());
+    add_field(fields, "Connection", "Close");
+    add_problem_fields(fields, error);
+    add_field(fields, "Content-Type", kProblemType);
+    add_field(fields, "Content-Length", std::to_string(body.size()));
+    return answer_text("HTTP/1.1", problem_for(error.code).status, fields,
+                       head_only ? std::string_view() : body);
 }
 
 }  // namespace incm::http

@@ -17,6 +17,11 @@ struct Problem {
 /// Look the problem up; codes that no request can cause are 500.
 [[nodiscard]] Problem problem_for(base::ErrorCode code);
 
+inline constexpr std::string_view kProblemType = "application/problem+json";
+
+/// Add what an answer with the error says in its head, beside what every answer says.
+void add_problem_fields(std::string& fields, const base::Error& error);
+
 /// The problem document (RFC 9457) of an error, as JSON text.
 ///
 /// Shape:   {"type": "urn:incm-webhook:problem:SLUG", "title", "status", "detail"}. detail is the

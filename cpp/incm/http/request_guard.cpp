@@ -6,13 +6,17 @@
 #include <string>
 #include <utility>
 
+#include "incm/base/ascii.h"
+
 namespace incm::http {
 
 namespace {
 
+using base::equals_ignoring_case;
 using base::Error;
 using base::ErrorCode;
 using base::Status;
+using base::trimmed;
 
 constexpr std::size_t kMaxMethod = 32;
 constexpr std::size_t kMaxName = 256;
@@ -48,18 +52,6 @@ bool contains_only(std::string_view text, const Bytes& table) {
 
 bool is_token(std::string_view text) {
     return !text.empty() && contains_only(text, kToken);
-}
-
-bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
-    return std::ranges::equal(text, lower_case, [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-    });
-}
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t begin = text.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
 Error malformed(std::string text) {
@@ -192,8 +184,6 @@ Status HeadGuard::take_field(std::string_view line) {
     } else if (equals_ignoring_case(name, "expect")) {
         ++count_.expect;
         head_.expects_continue = equals_ignoring_case(value, "100-continue");
-        head_.expect_begin = line_begin_;
-        head_.expect_end = seen_;
     } else if (equals_ignoring_case(name, "content-type")) {
         ++count_.type;
     } else if (equals_ignoring_case(name, "x-signature")) {
@@ -232,8 +222,7 @@ Status HeadGuard::finish() {
         return malformed("the length of the body is given more than once");
     }
     if (count_.coding == 1 && !http_1_1_) return malformed("HTTP/1.0 has no transfer codings");
-    // Poco would send the 100 by itself, also for a body that nobody is going to read; an HTTP/1.0
-    // client does not know it (RFC 9110, section 10.1.1).
+    // An HTTP/1.0 client does not know the 100 (RFC 9110, section 10.1.1).
     if (count_.expect > 0 && http_1_1_ && (count_.expect > 1 || !head_.expects_continue)) {
         return Error{ErrorCode::kExpectationFailed, "the only expectation met is 100-continue"};
     }

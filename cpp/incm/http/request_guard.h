@@ -17,8 +17,6 @@ struct RequestHead {
     bool keep_alive = true;          ///< whether another request may follow
     bool expects_continue = false;   ///< the client waits for a 100 before it sends the body
     bool head_only = false;          ///< HEAD: an answer must have no body
-    std::size_t expect_begin = 0;  ///< the lines of `Expect`, as offsets; empty when there is none
-    std::size_t expect_end = 0;
 };
 
 /// Whether every byte may stand in a field value: visible ASCII, blank and tab.
@@ -33,11 +31,11 @@ struct RequestHead {
 ///          skipped. A request with a body has one Content-Length of 1 to 10 digits or exactly
 ///          `Transfer-Encoding: chunked`.
 /// Units:   at most 8 KiB of request line, 16 KiB of head, 64 fields, 8 KiB a value, 256 bytes a
-///          name: all below the limits of Poco, which reads the head after this.
+///          name.
 /// Threads: one.
 /// Source:  RFC 9112, sections 2 to 6; RFC 9110, sections 5.5, 7.2 and 10.1.1. Stricter by own
-///          choice: no bytes from 0x80 on, no `=?` (Poco decodes RFC 2047 words in every value),
-///          no absolute target, one Content-Type and one X-Signature.
+///          choice: no bytes from 0x80 on, no `=?` (some libraries decode RFC 2047 words in every
+///          value), no absolute target, one Content-Type and one X-Signature.
 class HeadGuard {
  public:
     static constexpr std::size_t kMaxHead = 16 * 1024;

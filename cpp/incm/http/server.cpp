@@ -93,17 +93,16 @@ struct Server::Impl {
     }
 
     void work() {
-        std::optional<Exchange> exchange;
-        while (std::unique_ptr<Connection> connection = lobby.take()) {
+        std::unique_ptr<Connection> connection = lobby.take();
+        while (connection) {
             bool has_more = false;
             try {
-                if (!exchange) exchange.emplace(answer, lobby);
-                has_more = exchange->serve(*connection);
+                has_more = serve(connection, answer, lobby);
             } catch (const std::exception&) {
-                connection->abandon();  // no memory, and nobody knows how far it came
-                exchange.reset();
+                // No memory, and nobody knows how far it came.
+                if (connection) connection->abandon();
             }
-            lobby.give_back(std::move(connection), has_more);
+            connection = lobby.take_next(std::move(connection), has_more);
         }
     }
 
@@ -171,6 +170,7 @@ void Server::stop(std::int64_t grace_ms) {
     impl_->lobby.close();
     impl_->watcher.join();
     for (std::thread& worker : impl_->workers) worker.join();
+    impl_->lobby.wait_for_answers();
     impl_->listener = Listener();
 }
 

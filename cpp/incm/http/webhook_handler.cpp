@@ -5,13 +5,8 @@
 #include <string>
 #include <utility>
 
-#include <Poco/Net/HTTPServerRequest.h>
-#include <Poco/Net/HTTPServerResponse.h>
-
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
-#include "incm/http/answer.h"
-#include "incm/http/exchange.h"
 #include "incm/http/refusal_log.h"
 
 namespace incm::http {
@@ -20,59 +15,79 @@ namespace {
 
 using base::Error;
 using base::ErrorCode;
-using Poco::Net::HTTPServerRequest;
-using Poco::Net::HTTPServerResponse;
 
 class WebhookHandler {
  public:
     WebhookHandler(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
-                   const ConnectionRules& rules)
-        : ingest_(ingest), counters_(counters), refusals_(refusals), rules_(rules) {}
+                   base::LogSink& log, const ConnectionRules& rules)
+        : ingest_(ingest), counters_(counters), refusals_(refusals), log_(log), rules_(rules) {}
 
-    void handle(HTTPServerRequest& request, HTTPServerResponse& response) const {
-        const net::IpAddress client = client_of(request, rules_);
+    void handle(Request& request, Response& response) const {
+        const net::IpAddress client = request.client(rules_);
         if (!rules_.admits(client)) {
-            return refuse(client, response, {ErrorCode::kForbidden, "this address may not send"});
+            return refuse(client.text(), response,
+                          {ErrorCode::kForbidden, "this address may not send"});
         }
-        const std::string_view path = path_of(request.getURI());
-        if (!ingest_.knows(path)) {
-            return refuse(client, response, {ErrorCode::kNotFound, "no endpoint has this path"});
+        if (!ingest_.knows(request.path())) {
+            return refuse(client.text(), response,
+                          {ErrorCode::kNotFound, "no endpoint has this path"});
         }
-        if (request.getMethod() != "POST") {
-            response.set("Allow", "POST");
-            return refuse(client, response,
+        if (request.method() != "POST") {
+            response.add("Allow", "POST");
+            return refuse(client.text(), response,
                           {ErrorCode::kMethodNotAllowed, "alerts are sent with POST"});
         }
         ingest::Request content;
-        content.body = take_body(request);
-        if (request.has("X-Signature")) content.signature = request.get("X-Signature");
-        content.content_type = request.get("Content-Type", "");
+        content.body = request.take_body();
+        content.signature = request.field("x-signature");
+        content.content_type = request.field("content-type").value_or("");
         content.received_at = base::now();
         content.peer = client.text();
-        const base::Result<inbox::Stored> stored = ingest_.accept(path, std::move(content));
-        if (!stored.ok()) return refuse(client, response, stored.error());
-        confirm(response, stored.value());
+        const std::string path(request.path());
+        auto receipt = std::make_unique<Told>(*this, content.peer, response.postpone());
+        ingest_.accept(path, std::move(content), std::move(receipt));
     }
 
  private:
-    void confirm(HTTPServerResponse& response, inbox::Stored stored) const {
+    /// Answers when the inbox says what became of the alert.
+    class Told final : public inbox::Receipt {
+     public:
+        Told(const WebhookHandler& handler, std::string client, Response response)
+            : handler_(handler), client_(std::move(client)), response_(std::move(response)) {}
+        void told(const base::Result<inbox::Stored>& stored) noexcept override {
+            try {
+                stored.ok() ? handler_.confirm(response_, stored.value())
+                            : handler_.refuse(client_, response_, stored.error());
+            } catch (const std::exception&) {
+                handler_.log_.write(base::LogLevel::kError,
+                                    "no memory is left to answer a request: its client is cut off");
+            }
+        }
+
+     private:
+        const WebhookHandler& handler_;
+        const std::string client_;
+        Response response_;
+    };
+
+    void confirm(Response& response, inbox::Stored stored) const {
         stored.duplicate ? counters_.count_duplicate() : counters_.count_accepted();
         std::string body = stored.duplicate ? R"({"status": "duplicate", "id": )"
                                             : R"({"status": "accepted", "id": )";
         body.append(std::to_string(stored.id)).append("}");
-        send(response, 200, "application/json", body);
+        response.send(200, "application/json", body);
     }
 
-    void refuse(const net::IpAddress& client, HTTPServerResponse& response,
-                const Error& error) const {
+    void refuse(const std::string& client, Response& response, const Error& error) const {
         counters_.count_refused(error.code);
-        refusals_.note(error, client.text(), base::now().steady_ms);
-        send_problem(response, error);
+        refusals_.note(error, client, base::now().steady_ms);
+        response.send_problem(error);
     }
 
     ingest::Ingest& ingest_;
     ingest::Counters& counters_;
     RefusalLog& refusals_;
+    base::LogSink& log_;
     const ConnectionRules rules_;
 };
 
@@ -80,8 +95,9 @@ class WebhookHandler {
 
 Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
                       base::LogSink& log, const ConnectionRules& rules) {
-    const auto handler = std::make_shared<const WebhookHandler>(ingest, counters, refusals, rules);
-    return [handler, &counters, &log](HTTPServerRequest& request, HTTPServerResponse& response) {
+    const auto handler =
+        std::make_shared<const WebhookHandler>(ingest, counters, refusals, log, rules);
+    return [handler, &counters, &log](Request& request, Response& response) {
         std::string what = "an unknown exception";
         try {
             return handler->handle(request, response);
@@ -93,7 +109,7 @@ Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, Refusa
         counters.count_refused(ErrorCode::kInternal);
         try {
             if (!response.sent()) {
-                send_problem(response, {ErrorCode::kInternal, what});
+                response.send_problem({ErrorCode::kInternal, what});
             }
         } catch (...) {
             log.write(base::LogLevel::kError, "the client of a failed request is gone");

@@ -5,14 +5,8 @@
 #include <string>
 
 #include "incm/base/log.h"
-#include "incm/base/result.h"
 
 namespace incm::inbox {
-
-/// What is said when there is less.
-[[nodiscard]] inline base::Error low_disk() {
-    return {base::ErrorCode::kDiskLow, "the disk of the inbox is nearly full"};
-}
 
 /// Says when the file system of the inbox has less free space than shall be left.
 ///

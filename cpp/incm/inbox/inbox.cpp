@@ -12,6 +12,7 @@
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/disk_reserve.h"
+#include "incm/inbox/errors.h"
 #include "incm/inbox/file_lock.h"
 #include "incm/inbox/housekeeper.h"
 #include "incm/inbox/inbox_clock.h"
@@ -25,10 +26,6 @@
 namespace incm::inbox {
 
 namespace {
-
-base::Error closed() {
-    return {base::ErrorCode::kClosed, "the inbox is closed"};
-}
 
 void check_names(const std::vector<PluginOptions>& plugins) {
     for (auto plugin = plugins.begin(); plugin != plugins.end(); ++plugin) {
@@ -90,6 +87,7 @@ struct Inbox::Impl {
                       base::printable(plugin) + " ignored: it is not taken");
     }
 
+    [[nodiscard]] base::Result<std::unique_ptr<Append>> prepare(NewAlert alert);
     void close();
 
     base::LogSink& log;
@@ -162,28 +160,44 @@ base::Result<std::unique_ptr<Inbox>> Inbox::open(const Options& options, base::L
     }
 }
 
-base::Result<Stored> Inbox::append(NewAlert alert) {
-    std::vector<DeliveryQueue*> queues;
-    queues.reserve(alert.plugins.size());
+base::Result<std::unique_ptr<Append>> Inbox::Impl::prepare(NewAlert alert) {
+    std::vector<DeliveryQueue*> queues_of_it;
+    queues_of_it.reserve(alert.plugins.size());
     for (const std::string& plugin : alert.plugins) {
-        DeliveryQueue* queue = impl_->find(plugin);
+        DeliveryQueue* queue = find(plugin);
         if (!queue) {
             return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
         }
         // Named twice it still gets one delivery.
-        if (std::find(queues.begin(), queues.end(), queue) == queues.end()) {
-            queues.push_back(queue);
+        if (std::ranges::find(queues_of_it, queue) == queues_of_it.end()) {
+            queues_of_it.push_back(queue);
         }
     }
-    if (impl_->reserve.low_now()) {
-        return low_disk();
+    if (reserve.low_now()) {
+        return low_disk_error();
     }
-    Append operation(std::move(alert), std::move(queues), impl_->reserve);
-    const base::Status done = impl_->writer->run(operation);
+    return std::make_unique<Append>(std::move(alert), std::move(queues_of_it), reserve);
+}
+
+base::Result<Stored> Inbox::append(NewAlert alert) {
+    const base::Result<std::unique_ptr<Append>> operation = impl_->prepare(std::move(alert));
+    if (!operation) {
+        return operation.error();
+    }
+    const base::Status done = impl_->writer->run(*operation.value());
     if (!done) {
         return done.error();
     }
-    return operation.stored();
+    return operation.value()->stored();
+}
+
+void Inbox::append_later(NewAlert alert, std::unique_ptr<Receipt> receipt) {
+    base::Result<std::unique_ptr<Append>> operation = impl_->prepare(std::move(alert));
+    if (!operation) {
+        return receipt->told(operation.error());
+    }
+    operation.value()->tell(std::move(receipt));
+    impl_->writer->submit(std::move(operation).value());
 }
 
 base::Result<Progress> Inbox::wait_processed(std::int64_t alert_id, std::int64_t timeout_ms) {
@@ -305,7 +319,7 @@ Catalog& Inbox::catalog() noexcept {
 base::Result<Counts> Inbox::counts() {
     const std::lock_guard guard(impl_->closing);
     if (impl_->is_closed) {
-        return closed();
+        return closed_error();
     }
     return impl_->writer->counts();
 }

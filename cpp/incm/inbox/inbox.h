@@ -9,6 +9,7 @@
 #include "incm/base/result.h"
 #include "incm/inbox/manual.h"
 #include "incm/inbox/quarantine.h"
+#include "incm/inbox/receipt.h"
 #include "incm/inbox/records.h"
 
 namespace incm::inbox {
@@ -44,6 +45,9 @@ class Inbox {
     /// Errors:  kStoreFailed (full, I/O error; nothing was stored), kDiskLow, kClosed;
     ///          kBadConfig for a plugin that open() was not told.
     [[nodiscard]] base::Result<Stored> append(NewAlert alert);
+
+    /// append() without waiting: the receipt is told what append() would have returned.
+    void append_later(NewAlert alert, std::unique_ptr<Receipt> receipt);
 
     /// Wait up to timeout_ms (>= 0) until no delivery of an alert is open, and say how it stands.
     ///

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/inbox.h"
+#include "incm/inbox/receipt.h"
 #include "incm/inbox/tables.h"
 #include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
@@ -22,6 +24,8 @@ class Append final : public Operation {
             plugin_ids_.push_back(queue->id());
         }
     }
+    /// Who is told of its end, beside the thread that waits for it, if any does.
+    void tell(std::unique_ptr<Receipt> receipt) { receipt_ = std::move(receipt); }
     void execute(Tables& tables) override {
         stored_ = tables.append(alert_, plugin_ids_);
         if (alert_.from_quarantine != 0) {
@@ -29,13 +33,20 @@ class Append final : public Operation {
         }
     }
     void committed() noexcept override {
-        if (stored_.duplicate) {
-            return;
+        if (!stored_.duplicate) {
+            for (DeliveryQueue* queue : queues_) {
+                queue->arrived(false);
+            }
+            reserve_.wrote(static_cast<std::int64_t>(alert_.text.size()) + kRowBytes);
         }
-        for (DeliveryQueue* queue : queues_) {
-            queue->arrived(false);
+        if (receipt_) {
+            receipt_->told(stored_);
         }
-        reserve_.wrote(static_cast<std::int64_t>(alert_.text.size()) + kRowBytes);
+    }
+    void failed(const base::Error& error) noexcept override {
+        if (receipt_) {
+            receipt_->told(error);
+        }
     }
     [[nodiscard]] Stored stored() const noexcept { return stored_; }
 
@@ -48,6 +59,7 @@ class Append final : public Operation {
     DiskReserve& reserve_;
     std::vector<std::int64_t> plugin_ids_;
     Stored stored_{};
+    std::unique_ptr<Receipt> receipt_;
 };
 
 class Lease final : public Operation {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "incm/inbox/disk_reserve.h"
+#include "incm/inbox/errors.h"
 #include "incm/inbox/tables.h"
 #include "incm/inbox/writer.h"
 
@@ -69,7 +70,7 @@ class KeepLater final : public Operation {
 
 base::Status Quarantine::keep(Rejected rejected) {
     if (reserve_.low_now()) {
-        return low_disk();
+        return low_disk_error();
     }
     Keep operation(std::move(rejected));
     return writer_.run(operation);

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "incm/inbox/errors.h"
 #include "incm/inbox/operations.h"
 
 namespace incm::inbox {
@@ -19,10 +20,6 @@ constexpr std::int64_t kLongestWaitMs = 24LL * 60 * 60 * 1000;
 SteadyTime in(std::int64_t delay_ms) {
     return std::chrono::steady_clock::now() +
            std::chrono::milliseconds(std::clamp<std::int64_t>(delay_ms, 0, kLongestWaitMs));
-}
-
-base::Error closed() {
-    return {base::ErrorCode::kClosed, "the inbox is closed"};
 }
 
 base::Error unreadable(const SqlError& error) {
@@ -65,7 +62,7 @@ base::Result<Progress> Taker::progress(std::int64_t alert_id,
                                        std::span<const std::int64_t> plugin_ids) {
     const std::lock_guard lock(selecting_);
     if (!reader_) {
-        return closed();
+        return closed_error();
     }
     try {
         return reader_->progress(alert_id, plugin_ids);
@@ -97,7 +94,7 @@ base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, std::size_
             for (const Delivery& delivery : selection.deliveries) {
                 queue.put_back(delivery.alert_id);
             }
-            return closed();
+            return closed_error();
         }
         if (!selection.deliveries.empty()) {
             return lease(queue, std::move(selection));

@@ -7,6 +7,7 @@
 
 #include "incm/base/bytes.h"
 #include "incm/inbox/background_thread.h"
+#include "incm/inbox/errors.h"
 
 namespace incm::inbox {
 
@@ -36,18 +37,12 @@ Writer::~Writer() {
 
 base::Status Writer::run(Operation& operation) {
     std::shared_ptr<Batch> batch;
-    bool wake = false;
-    {
-        const std::lock_guard lock(mutex_);
-        if (stopping_) {
-            return base::Error{base::ErrorCode::kClosed, "the inbox is closed"};
-        }
-        batch = queued_.batch;
-        queued_.waiting.push_back(&operation);
-        wake = std::exchange(idle_, false);
-    }
-    if (wake) {
-        work_added_.notify_one();
+    const bool queued = enqueue([&](Work& work) {
+        work.waiting.push_back(&operation);
+        batch = work.batch;
+    });
+    if (!queued) {
+        return closed_error();
     }
     batch->done.wait();
     if (batch->error) {
@@ -56,19 +51,31 @@ base::Status Writer::run(Operation& operation) {
     return base::success();
 }
 
+void Writer::submit(std::unique_ptr<Operation> operation) {
+    if (!enqueue([&](Work& work) { work.submitted.push_back(std::move(operation)); })) {
+        operation->failed(closed_error());
+    }
+}
+
 void Writer::post(std::unique_ptr<Operation> operation) {
+    static_cast<void>(enqueue([&](Work& work) { work.posted.push_back(std::move(operation)); }));
+}
+
+/// False after stop(): nothing is added then.
+bool Writer::enqueue(const std::function<void(Work&)>& add) {
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
         if (stopping_) {
-            return;
+            return false;
         }
-        queued_.posted.push_back(std::move(operation));
+        add(queued_);
         wake = std::exchange(idle_, false);
     }
     if (wake) {
         work_added_.notify_one();
     }
+    return true;
 }
 
 void Writer::stop() {
@@ -91,26 +98,23 @@ void Writer::loop() {
         if (error) {
             repost(work);
         } else {
-            for (const auto& operation : work.posted) {
-                operation->committed();
-            }
-            for (Operation* operation : work.waiting) {
-                operation->committed();
-            }
+            work.each([](Operation& operation) { operation.committed(); });
+        }
+        for (const auto& operation : work.submitted) {
+            if (error) operation->failed(*error);
         }
         work.batch->error = error;
-        work.batch->done.open();
+        if (!work.waiting.empty()) work.batch->done.open();
         checkpoint_if_long();
     }
 }
 
 /// Wait for work and take all of it. False when there is none and none will come.
 bool Writer::next(Work& work) {
-    work.posted.clear();
-    work.waiting.clear();
+    work = {};
     work.batch = std::make_shared<Batch>();
     std::unique_lock lock(mutex_);
-    while (queued_.waiting.empty() && (queued_.posted.empty() || retrying_) && !stopping_) {
+    while (!queued_.is_awaited() && (queued_.posted.empty() || retrying_) && !stopping_) {
         idle_ = true;
         if (retrying_) {
             retrying_ = work_added_.wait_for(lock, kRetryPause) == std::cv_status::no_timeout;
@@ -121,7 +125,7 @@ bool Writer::next(Work& work) {
     idle_ = false;
     retrying_ = false;
     std::swap(work, queued_);
-    return !work.waiting.empty() || !work.posted.empty();
+    return work.is_awaited() || !work.posted.empty();
 }
 
 std::optional<base::Error> Writer::commit(const Work& work) {
@@ -133,12 +137,7 @@ std::optional<base::Error> Writer::commit(const Work& work) {
     std::string reason;
     try {
         tables_->begin(clock_.now_ms());
-        for (const auto& operation : work.posted) {
-            operation->execute(*tables_);
-        }
-        for (Operation* operation : work.waiting) {
-            operation->execute(*tables_);
-        }
+        work.each([this](Operation& operation) { operation.execute(*tables_); });
         tables_->commit();
         if (std::exchange(failing_, false)) {
             log_.write(base::LogLevel::kInfo, "the inbox stores again");

@@ -32,6 +32,8 @@ class Operation {
     virtual void execute(Tables& tables) = 0;
     /// The change is on disk.
     virtual void committed() noexcept {}
+    /// The change was not made, and is not tried again. Only for those that were submitted.
+    virtual void failed(const base::Error& /*error*/) noexcept {}
 };
 
 /// The thread that owns the writing connection: it makes everything that waits in one transaction,
@@ -53,6 +55,9 @@ class Writer {
 
     /// Make a change and wait until it is on disk. Errors: kStoreFailed (not made), kClosed.
     [[nodiscard]] base::Status run(Operation& operation);
+    /// Make a change without waiting: committed() or failed() says what became of it, by the
+    /// writer's thread, or by this one when the writer has stopped.
+    void submit(std::unique_ptr<Operation> operation);
     /// Make a change with the next commit, without waiting. It runs before every run() that is
     /// called later, and is tried again when a commit fails. Dropped after stop().
     void post(std::unique_ptr<Operation> operation);
@@ -74,10 +79,21 @@ class Writer {
     /// Everything of one transaction.
     struct Work {
         std::vector<std::unique_ptr<Operation>> posted;
-        std::vector<Operation*> waiting;
+        std::vector<Operation*> waiting;  // whose threads wait for the batch
+        std::vector<std::unique_ptr<Operation>> submitted;
+
+        /// Whether somebody wants to know what becomes of it.
+        [[nodiscard]] bool is_awaited() const { return !waiting.empty() || !submitted.empty(); }
+        template <typename Visit>
+        void each(Visit visit) const {
+            for (const auto& operation : posted) visit(*operation);
+            for (Operation* operation : waiting) visit(*operation);
+            for (const auto& operation : submitted) visit(*operation);
+        }
         std::shared_ptr<Batch> batch;
     };
 
+    [[nodiscard]] bool enqueue(const std::function<void(Work&)>& add);
     void loop();
     [[nodiscard]] bool next(Work& work);
     [[nodiscard]] std::optional<base::Error> commit(const Work& work);

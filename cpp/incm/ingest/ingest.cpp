@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "incm/auth/signature.h"
+#include "incm/base/ascii.h"
 #include "incm/base/canonical_json.h"
 #include "incm/ingest/dedupe_key.h"
 #include "incm/model/alert.h"
@@ -26,11 +27,7 @@ Error no_endpoint() {
 bool is_json_type(std::string_view content_type) {
     constexpr std::string_view kJson = "application/json";
     const std::string_view type = content_type.substr(0, content_type.find(';'));
-    const std::size_t end = type.find_last_not_of(" \t");
-    if (end == std::string_view::npos || end + 1 != kJson.size()) return false;
-    return std::ranges::equal(type.substr(0, end + 1), kJson, [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-    });
+    return base::equals_ignoring_case(base::trimmed(type), kJson);
 }
 
 Error refusal_error(auth::Refusal refusal) {
@@ -124,18 +121,25 @@ bool Ingest::knows(std::string_view path) const {
     return find(path) != nullptr;
 }
 
-base::Result<inbox::Stored> Ingest::accept(std::string_view path, Request request) {
+void Ingest::accept(std::string_view path, Request request,
+                    std::unique_ptr<inbox::Receipt> receipt) {
     const std::shared_ptr<const Door> door = find(path);
-    if (!door) return no_endpoint();
-    base::Result<inbox::Stored> stored = take(*door, request, 0);
-    if (stored.ok()) {
-        return door->ack_timeout_ms == 0 ? stored : processed(stored.value(), door->ack_timeout_ms);
+    if (!door) return receipt->told(no_endpoint());
+    base::Result<inbox::NewAlert> alert = take(*door, request, 0);
+    if (!alert.ok()) return receipt->told(refused(*door, std::move(request), alert.error()));
+    if (door->ack_timeout_ms == 0) {
+        return inbox_.append_later(std::move(alert).value(), std::move(receipt));
     }
-    Error error = stored.error();
+    const base::Result<inbox::Stored> stored = inbox_.append(std::move(alert).value());
+    receipt->told(stored.ok() ? processed(stored.value(), door->ack_timeout_ms) : stored);
+}
+
+/// The error, after a request whose signature is to blame was kept.
+Error Ingest::refused(const Door& door, Request request, Error error) {
     const bool missing = error.code == ErrorCode::kMissingSignature;
     if (missing || error.code == ErrorCode::kWrongSignature) {
         error.log_note = keep(
-            *door, std::move(request),
+            door, std::move(request),
             missing ? RejectedKind::kMissingSignature : RejectedKind::kWrongSignature, error.text);
     }
     return error;
@@ -150,19 +154,22 @@ base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Inst
                     .content_type = std::move(was.content_type),
                     .received_at = received_at,
                     .peer = std::move(was.peer)};
-    if (was.kind != RejectedKind::kNotJson) return take(*door, request, kept.id);
-    return store({.path = door->path,
-                  .form = "raw",
-                  .text = std::move(request.body),
-                  .request = request,
-                  .authentic = true,
-                  .from_quarantine = kept.id,
-                  .is_not_json = true});
+    base::Result<inbox::NewAlert> alert = was.kind == RejectedKind::kNotJson
+                                              ? read({.path = door->path,
+                                                      .form = "raw",
+                                                      .text = std::move(request.body),
+                                                      .request = request,
+                                                      .authentic = true,
+                                                      .from_quarantine = kept.id,
+                                                      .is_not_json = true})
+                                              : take(*door, request, kept.id);
+    if (!alert.ok()) return alert.error();
+    return inbox_.append(std::move(alert).value());
 }
 
 /// Leaves the request as it is when its signature is refused.
-base::Result<inbox::Stored> Ingest::take(const Door& door, Request& request,
-                                         std::int64_t from_quarantine) {
+base::Result<inbox::NewAlert> Ingest::take(const Door& door, Request& request,
+                                           std::int64_t from_quarantine) {
     Taken taken{.path = door.path,
                 .form = "unsigned",
                 .text = {},
@@ -184,7 +191,7 @@ base::Result<inbox::Stored> Ingest::take(const Door& door, Request& request,
     if (from_quarantine == 0 && !door.rate.allows(request.received_at.steady_ms)) {
         return Error{ErrorCode::kTooManyRequests, "the endpoint's rate is used up"};
     }
-    return store(std::move(taken));
+    return read(std::move(taken));
 }
 
 /// Keep a request of nobody knows whom, unless there are too many; says which for the log.
@@ -219,7 +226,7 @@ base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t
                            : " is stored, but the plugins are not done with it")};
 }
 
-base::Result<inbox::Stored> Ingest::store(Taken taken) {
+base::Result<inbox::NewAlert> Ingest::read(Taken taken) {
     const base::Result<std::string> canonical = base::canonical_json(taken.text);
     const base::Digest content = auth::digest_parts(
         {taken.path, canonical.ok() ? canonical.value() : std::string_view(taken.text)});
@@ -250,7 +257,7 @@ base::Result<inbox::Stored> Ingest::store(Taken taken) {
         if (route.filter.matches(alert, taken.path)) record.plugins.push_back(route.plugin);
     }
     record.text = std::move(alert.raw);
-    return inbox_.append(std::move(record));
+    return record;
 }
 
 }  // namespace incm::ingest

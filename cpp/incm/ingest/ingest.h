@@ -67,9 +67,11 @@ class Ingest {
     /// Whether an endpoint has this path (without query).
     [[nodiscard]] bool knows(std::string_view path) const;
 
-    /// Verify, read and store.
+    /// Verify and read, and have it stored; the receipt is told the number of the stored (or
+    /// repeated) alert, or the error.
     ///
-    /// Shape:   -> number of the stored (or repeated) alert.
+    /// Threads: the receipt is told by this thread, or by the inbox's after the commit. Only on an
+    ///          endpoint that waits for the plugins this call waits, too.
     /// Errors:  kNotFound, kWrongContentType (unsigned endpoints only), kMissingSignature,
     /// kTooManyRequests, kWrongSignature (the request is in the quarantine with the next commit,
     /// within limits; log_note says so);
@@ -77,7 +79,7 @@ class Ingest {
     ///          kStoreFailed, kDiskLow and kClosed from the inbox. Nothing is stored unless said
     ///          so. kNotProcessed: stored, but an endpoint that waits for the plugins saw one that
     ///          is not done, or gave up; the deliveries go on, and a repetition may say 200.
-    [[nodiscard]] base::Result<inbox::Stored> accept(std::string_view path, Request request);
+    void accept(std::string_view path, Request request, std::unique_ptr<inbox::Receipt> receipt);
 
     /// Take a request of the quarantine as if it came now, with the secrets of now.
     ///
@@ -99,9 +101,10 @@ class Ingest {
     using Doors = std::vector<std::shared_ptr<const Door>>;
     [[nodiscard]] std::shared_ptr<const Door> find(std::string_view path) const;
     struct Taken;
-    [[nodiscard]] base::Result<inbox::Stored> take(const Door& door, Request& request,
-                                                   std::int64_t from_quarantine);
-    [[nodiscard]] base::Result<inbox::Stored> store(Taken taken);
+    [[nodiscard]] base::Result<inbox::NewAlert> take(const Door& door, Request& request,
+                                                     std::int64_t from_quarantine);
+    [[nodiscard]] base::Result<inbox::NewAlert> read(Taken taken);
+    [[nodiscard]] base::Error refused(const Door& door, Request request, base::Error error);
     [[nodiscard]] std::string keep(const Door& door, Request request, inbox::RejectedKind kind,
                                    const std::string& reason);
     [[nodiscard]] base::Result<inbox::Stored> processed(inbox::Stored stored,

@@ -68,6 +68,11 @@ bool Transport::has_unread() {
     return read_raw(&one, 1, /*peek=*/true).state != Io::kWaitRead;
 }
 
+void Transport::give_up_sending() {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void Transport::shut_down() {
     ::shutdown(descriptor_, SHUT_RDWR);
 }

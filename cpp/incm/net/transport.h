@@ -61,6 +61,9 @@ class Transport {
     /// Whether the kernel has bytes that nobody has read, or knows of the peer's end.
     [[nodiscard]] bool has_unread();
 
+    /// Let the kernel throw away what the peer does not take, instead of keeping it after the end.
+    void give_up_sending();
+
     /// End both directions; every read and write returns kEnd from now on.
     void shut_down();
 

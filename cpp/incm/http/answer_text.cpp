@@ -1,0 +1,48 @@
+#include "incm/http/answer_text.h"
+
+#include <cstdint>
+
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeFormatter.h>
+#include <Poco/Net/HTTPResponse.h>
+#include <Poco/Timestamp.h>
+
+#include "incm/base/clock.h"
+
+namespace incm::http {
+
+namespace {
+
+constexpr std::size_t kStatusLine = 64;
+
+}  // namespace
+
+void add_field(std::string& fields, std::string_view name, std::string_view value) {
+    fields.append(name).append(": ").append(value).append("\r\n");
+}
+
+std::string answer_text(std::string_view version, int status, std::string_view fields,
+                        std::string_view body) {
+    using Poco::Net::HTTPResponse;
+    const auto known = static_cast<HTTPResponse::HTTPStatus>(status);
+    std::string text;
+    text.reserve(kStatusLine + fields.size() + body.size());
+    text.append(version).append(" ").append(std::to_string(status)).append(" ");
+    text.append(HTTPResponse::getReasonForStatus(known)).append("\r\n");
+    text.append(fields).append("\r\n").append(body);
+    return text;
+}
+
+const std::string& http_date() {
+    thread_local std::int64_t second = -1;
+    thread_local std::string text;
+    const std::int64_t now = base::now().wall_ms / 1000;
+    if (now != second) {
+        text = Poco::DateTimeFormatter::format(Poco::Timestamp::fromEpochTime(now),
+                                               Poco::DateTimeFormat::HTTP_FORMAT);
+        second = now;
+    }
+    return text;
+}
+
+}  // namespace incm::http

@@ -1,0 +1,64 @@
+#include "incm/http/response.h"
+
+#include <utility>
+
+#include "incm/http/answer_text.h"
+#include "incm/http/lobby.h"
+#include "incm/http/problem.h"
+#include "incm/http/request.h"
+
+namespace incm::http {
+
+namespace {
+
+constexpr std::size_t kUsualFields = 192;
+
+}  // namespace
+
+Response::Response(const Request& request, std::unique_ptr<Connection>& from, Lobby& lobby,
+                   bool keep_alive)
+    : place_(&from), lobby_(&lobby), version_(request.version()), keep_alive_(keep_alive) {
+    fields_.reserve(kUsualFields);
+    add("Date", http_date());
+    add("Connection", keep_alive ? "Keep-Alive" : "Close");
+}
+
+Response::Response(std::unique_ptr<Connection> connection, Response& from)
+    : taken_(std::move(connection)),
+      lobby_(from.lobby_),
+      version_(std::move(from.version_)),
+      fields_(std::move(from.fields_)),
+      keep_alive_(from.keep_alive_) {}
+
+Response::~Response() {
+    if (!taken_) return;
+    taken_->abandon();
+    lobby_->answered(std::move(taken_));
+}
+
+void Response::add(std::string_view name, std::string_view value) {
+    add_field(fields_, name, value);
+}
+
+void Response::send(int status, std::string_view content_type, std::string_view body) {
+    add("Content-Type", content_type);
+    add("Content-Length", std::to_string(body.size()));
+    Connection& connection = taken_ ? *taken_ : **place_;
+    if (connection.head().head_only) body = {};
+    std::string text = answer_text(version_, status, fields_, body);
+    sent_ = true;
+    connection.answer(std::move(text), keep_alive_);
+    if (taken_) lobby_->answered(std::move(taken_));
+}
+
+void Response::send_problem(const base::Error& error) {
+    add_problem_fields(fields_, error);
+    send(problem_for(error.code).status, kProblemType, problem_json(error));
+}
+
+Response Response::postpone() {
+    sent_ = true;
+    return {std::move(*place_), *this};
+}
+
+}  // namespace incm::http

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "incm/base/result.h"
+#include "incm/inbox/records.h"
+
+namespace incm::inbox {
+
+/// Whoever wants to know what became of an alert, without waiting for it.
+///
+/// Threads: told() once, by the thread that gave the alert or by the inbox's own, which stores
+///          nothing meanwhile: it must be short.
+class Receipt {
+ public:
+    Receipt() = default;
+    Receipt(const Receipt&) = delete;
+    Receipt& operator=(const Receipt&) = delete;
+    virtual ~Receipt() = default;
+
+    /// The alert is on disk, or the error says why it is not.
+    virtual void told(const base::Result<Stored>& stored) noexcept = 0;
+};
+
+}  // namespace incm::inbox
