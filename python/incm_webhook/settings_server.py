@@ -64,13 +64,15 @@ def _optional_address(value: object) -> str | None:
 def _network(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError('wants texts such as "192.0.2.0/24"')  # noqa: TRY004 - pydantic's way
+    wrong = ValueError(
+        f'wants addresses and networks such as "192.0.2.7" or "2001:db8::/32", not {value!r}'
+    )
+    if "%" in value:  # a zone counts on one machine only
+        raise wrong
     try:
-        ipaddress.ip_network(value)
+        return str(ipaddress.ip_network(value))  # a netmask becomes the prefix's length
     except ValueError:
-        raise ValueError(
-            f'wants addresses and networks such as "192.0.2.7" or "2001:db8::/32", not {value!r}'
-        ) from None
-    return value
+        raise wrong from None
 
 
 Networks = Annotated[

@@ -178,7 +178,12 @@ class Receiver:
     """
 
     def __init__(
-        self, folder: Path, *, plugins: Sequence[str] = ("log",), arguments: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        plugins: Sequence[str] = ("log",),
+        arguments: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
     ) -> None:
         """Start it and wait until it serves.
 
@@ -186,6 +191,7 @@ class Receiver:
             folder: an empty folder, such as pytest's tmp_path.
             plugins: SPECs for --plugin.
             arguments: further arguments for `serve`.
+            wrapper: a command that runs the server and becomes it, such as `nice`.
         """
         self.folder = folder
         self.secret = os.urandom(16).hex()
@@ -193,7 +199,8 @@ class Receiver:
         (folder / "secret").chmod(0o600)
         self._ready = folder / "ready.json"
         self._output = folder / "serve.log"
-        command = [sys.executable, "-m", "incm_webhook", "serve", "--listen", "127.0.0.1:0"]
+        command = [*wrapper, sys.executable, "-m", "incm_webhook", "serve"]
+        command += ["--listen", "127.0.0.1:0"]
         command += ["--admin", "127.0.0.1:0", "--secret-file", "./secret", "--inbox", "./inbox.db"]
         command += ["--ready-file", str(self._ready), *arguments]
         for plugin in plugins:

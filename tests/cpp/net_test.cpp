@@ -129,6 +129,8 @@ TEST(ForwardedFor, TheFirstFromTheRightThatIsNoProxyCounts) {
     EXPECT_EQ(client("192.0.2.7:4711"), "192.0.2.7");
     EXPECT_EQ(client("[2001:db8::7]:4711"), "2001:db8::7");
     EXPECT_EQ(client("2001:db8::7"), "2001:db8::7");
+    EXPECT_EQ(client("[2001:db8::7]"), "2001:db8::7");
+    EXPECT_EQ(client("[2001:db8::7"), "10.0.0.1");
     EXPECT_EQ(client(""), "10.0.0.1");
     EXPECT_EQ(client("192.0.2.7, unknown"), "10.0.0.1");
     EXPECT_EQ(client("192.0.2.7, unknown, 10.0.0.2"), "10.0.0.2");

@@ -93,11 +93,17 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Receiver]]:
     """Start servers in folders below tmp_path; all are stopped after the test."""
     started: list[Receiver] = []
 
-    def start(*plugins: str | Path, arguments: tuple[str, ...] = (), folder: str = "") -> Receiver:
+    def start(
+        *plugins: str | Path,
+        arguments: tuple[str, ...] = (),
+        folder: str = "",
+        wrapper: tuple[str, ...] = (),
+    ) -> Receiver:
         place = tmp_path / folder
         place.mkdir(exist_ok=True)
         (place / "ready.json").unlink(missing_ok=True)
-        receiver = Receiver(place, plugins=[str(one) for one in plugins], arguments=arguments)
+        names = [str(one) for one in plugins]
+        receiver = Receiver(place, plugins=names, arguments=arguments, wrapper=wrapper)
         started.append(receiver)
         return receiver
 

@@ -149,7 +149,9 @@ def test_a_flood_from_one_address_keeps_the_burst_and_nothing_authentic_goes(
     with Sender(receiver.url) as sender:
         for number in range(3 * BURST):
             assert sender.post(b"%d" % number, "wrong").status == 401
-    found = kept(command, BURST, *place)
+            if number + 1 in (BURST // 2, BURST):  # more than 64 would not wait for a slow disk
+                kept(command, number + 2, *place)
+    found = kept(command, BURST + 1, *place)
     wrong = [one for one in found if one["kind"] == "wrong-signature"]
     assert BURST <= len(wrong) < 2 * BURST  # one more each six seconds
     authentic = kept(command, 1, "--kind", "not-json", *place)

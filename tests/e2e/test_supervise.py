@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +17,28 @@ from incm_webhook.supervised import ABORT_S, WATCHDOG_S, Child
 from incm_webhook.supervisor import Supervisor
 from incm_webhook.testing import Receiver, make_alert
 
+from .conftest import DEADLINE_S, Reports
+
 Serve = Callable[..., Receiver]
 SUPERVISED = ("--supervise",)
+
+# What runs in it gets the processes that its descendants leave behind, as PID 1 does.
+SUBREAPER = """
+import ctypes, os, sys
+PR_SET_CHILD_SUBREAPER = 36
+if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    sys.exit("this kernel has no subreapers")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+# The shell that starts them ends at once: they are orphans.
+LEAVING_ORPHANS = """
+import subprocess
+def on_alert(alert: Alert, ctx: Context) -> None:
+    script = "for _ in 1 2 3 4 5 6 7 8; do sleep 1000 >/dev/null & echo $!; done"
+    said = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    tell(orphans=[int(one) for one in said.stdout.split()])
+"""
 
 
 def children_of(receiver: Receiver) -> list[int]:
@@ -126,6 +147,51 @@ def test_a_stop_during_a_takeover(serve: Serve) -> None:
     receiver.process.send_signal(signal.SIGTERM)
     assert receiver.process.wait() == 0
     assert not Path(f"/proc/{receiver.process.pid}").exists()
+
+
+def serve_as_init(serve: Serve, *arguments: str) -> Receiver:
+    """Serve under a supervisor that orphans go to."""
+    wrapper = (sys.executable, "-c", SUBREAPER)
+    return serve(arguments=(*SUPERVISED, *arguments), wrapper=wrapper)
+
+
+def wait_for_one_child(receiver: Receiver) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while len(children_of(receiver)) != 1:
+        assert time.monotonic() < deadline, "zombies are left"
+        time.sleep(0.01)
+
+
+def test_orphans_leave_no_zombie(serve: Serve, reports: Reports, tmp_path: Path) -> None:
+    plugin = reports.plugin(tmp_path / "mine.py", LEAVING_ORPHANS)
+    receiver = serve_as_init(serve, "--plugin", str(plugin))
+    (server,) = children_of(receiver)
+    send_until_answered(receiver)
+    orphans = reports.next()["orphans"]
+    assert children_of(receiver) == [server, *orphans]
+    for one in orphans:  # all at once: one SIGCHLD may stand for several
+        os.kill(one, signal.SIGKILL)
+    wait_for_one_child(receiver)
+    assert children_of(receiver) == [server]
+    assert receiver.stop() == 0
+    assert "another in" not in receiver.output()
+
+
+def test_what_a_killed_server_leaves_is_no_zombie(
+    serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    """The process of a plugin ends with its server, and is nobody's child by then."""
+    plugin = reports.plugin(tmp_path / "mine.py", "tell(pid=os.getpid())\ndef on_alert(_): pass\n")
+    settings = tmp_path / "site.toml"
+    settings.write_text(f'[[plugin]]\nuse = "{plugin}"\nisolation = "process"\n')
+    receiver = serve_as_init(serve, "--config", str(settings))
+    (server,) = children_of(receiver)
+    worker = reports.next()["pid"]
+    os.kill(server, signal.SIGKILL)
+    assert reports.next()["pid"] != worker  # another server, with a process of its own
+    wait_for_one_child(receiver)
+    assert not Path(f"/proc/{worker}").exists()
+    assert receiver.stop() == 0
 
 
 def test_a_server_that_cannot_start_ends_it(tmp_path: Path) -> None:

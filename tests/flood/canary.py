@@ -1,6 +1,9 @@
 """A good client beside a flood, and what the flooded server may use meanwhile."""
 
+import json
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +23,7 @@ class Canary:
 
     Attributes:
         answers: how often each answer came, by its status, or by why there was none.
+        acknowledged: the bodies that were answered 200, by the number of the alert.
         most_files: the most descriptors that the server was seen with.
         most_rss_mib: the most resident memory that it was seen with.
     """
@@ -29,6 +33,7 @@ class Canary:
         self._receiver = receiver
         self._kept = Sender(receiver.url)
         self.answers: dict[str, int] = {}
+        self.acknowledged: dict[int, bytes] = {}
         self.most_files = 0
         self.most_rss_mib = 0.0
         self.sing()
@@ -59,11 +64,19 @@ class Canary:
             assert time.monotonic() < deadline, "connections of the flood are left"
             self.sing()
 
+    def check_inbox(self) -> None:
+        """Assert that the inbox holds what was acknowledged, and no more; its server has ended."""
+        with closing(sqlite3.connect(self._receiver.folder / "inbox.db")) as database:
+            stored = dict(database.execute("SELECT id, text FROM alert"))
+        assert stored == self.acknowledged, sorted(stored.keys() ^ self.acknowledged.keys())
+
     def _post(self, sender: Sender) -> None:
         body = samples.spell(samples.sample())
         try:
             answer = sender.post(body, signature_of(body, self._receiver.secret.encode()))
             said = str(answer.status)
+            if answer.status == 200:
+                self.acknowledged[json.loads(answer.body)["id"]] = body
         except SendError as error:
             said = str(error)
         self.answers[said] = self.answers.get(said, 0) + 1

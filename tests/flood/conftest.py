@@ -13,17 +13,21 @@ from incm_webhook.testing import Receiver
 
 from .canary import DEADLINE_S
 
-Serve = Callable[[str], Receiver]
+Serve = Callable[..., Receiver]
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start a server with a configuration of the test's own; it is stopped after the test."""
+    """Start a server with a configuration of the test's own; it is stopped after the test.
+
+    files: how many descriptors it may have; by default as many as the test.
+    """
     with ExitStack() as started:
 
-        def start(configuration: str) -> Receiver:
+        def start(configuration: str, files: int | None = None) -> Receiver:
             (tmp_path / "flood.toml").write_text(configuration)
-            receiver = Receiver(tmp_path, arguments=("--config", "flood.toml"))
+            limited = ("sh", "-c", 'ulimit -n "$0" && exec "$@"', str(files)) if files else ()
+            receiver = Receiver(tmp_path, arguments=("--config", "flood.toml"), wrapper=limited)
             return started.enter_context(receiver)
 
         yield start
@@ -38,9 +42,10 @@ def many_files() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def connect(receiver: Receiver, source: str = "127.0.0.1") -> socket.socket:
+def connect(receiver: Receiver, source: str = "127.0.0.1", *, admin: bool = False) -> socket.socket:
     """Open a connection from an address of the loopback network."""
-    host, _, port = receiver.url.split("/")[2].rpartition(":")
+    url = receiver.admin_url if admin else receiver.url
+    host, _, port = url.split("/")[2].rpartition(":")
     return socket.create_connection(
         (host, int(port)), timeout=DEADLINE_S, source_address=(source, 0)
     )

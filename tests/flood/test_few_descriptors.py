@@ -1,4 +1,4 @@
-"""Floods of clients that ask for nothing good, against a server with 256 descriptors."""
+"""Floods of clients that ask for nothing good, against a server with few descriptors."""
 
 import resource
 from collections import deque
@@ -10,7 +10,6 @@ import pytest
 from .canary import Canary
 from .conftest import Serve, connect
 
-LIMIT = 256
 ROUNDS = 60
 AT_ONCE = 20  # clients of the flood for each turn of the good one
 HEAD = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -26,36 +25,59 @@ FLOODS = {
 }
 
 
-@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
-@pytest.mark.parametrize("knows", [True, False], ids=["from_the_start", "all_at_once"])
-def test_a_flood_with_few_descriptors(
-    serve: Serve,
-    many_files: int,
-    flood: bytes,
-    knows: bool,
-) -> None:
-    """Twice as many clients as descriptors: the good one is served all the time.
+CASES = [*((256, flood) for flood in FLOODS), (1024, "silence")]
 
-    `knows`: the server has places for as many connections as it makes of a limit that it finds at
-    its start; otherwise the limit falls while it runs, and opening a connection fails.
+
+@pytest.mark.parametrize(("limit", "flood"), CASES)
+@pytest.mark.parametrize("started", [True, False], ids=["started_with_it", "while_it_runs"])
+def test_a_flood_with_few_descriptors(
+    serve: Serve, many_files: int, limit: int, flood: str, started: bool
+) -> None:
+    """More clients than descriptors: the good one is served all the time, and loses nothing.
+
+    `started`: the server is started under `ulimit -n`, and finds itself how many clients it may
+    have; otherwise the limit falls while it runs, and opening a connection fails.
     """
-    places = LIMIT - 64 if knows else many_files
-    receiver = serve(f"[server]\nmax_connections = {places}\n")
-    resource.prlimit(receiver.process.pid, resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
+    receiver = serve("", files=limit if started else None)
+    places = limit
+    if started:
+        assert resource.prlimit(receiver.process.pid, resource.RLIMIT_NOFILE) == (limit, limit)
+        places -= max(limit // 4, 64)  # these are left for the rest
+    else:
+        resource.prlimit(receiver.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    says = FLOODS[flood]
     clients: deque[socket] = deque()
     with Canary(receiver) as canary, ExitStack() as opened:
         for turn in range(ROUNDS):
             for _ in range(AT_ONCE):
                 clients.append(opened.enter_context(connect(receiver)))
                 with suppress(ConnectionError):
-                    clients[-1].sendall(flood % turn if b"%" in flood else flood)
-                if len(clients) > 2 * LIMIT:
+                    clients[-1].sendall(says % turn if b"%" in says else says)
+                if len(clients) > 2 * limit:
                     clients.popleft().close()
             canary.sing()
-        canary.check(most_connections=LIMIT)
+        assert len(clients) > limit
+        canary.check(most_connections=places)
         opened.close()
         canary.wait_for_rest()
-        canary.check(most_connections=LIMIT)
+        canary.check(most_connections=places)
+        assert receiver.stop() == 0
+        canary.check_inbox()
+
+
+def test_silent_clients_of_the_admin_listener(serve: Serve, many_files: int) -> None:
+    """They take half of what is left for the rest, and nothing of what alerts may have."""
+    receiver = serve("", files=256)
+    with Canary(receiver) as canary, ExitStack() as opened:
+        for admin, places in ((True, 32), (False, 32 + 192)):
+            for number in range(300):
+                opened.enter_context(connect(receiver, admin=admin))
+                if number % AT_ONCE == 0:
+                    canary.sing()
+            canary.check(most_connections=places)
+        opened.close()
+        canary.wait_for_rest()
+        canary.check(most_connections=32 + 192)
     assert receiver.stop() == 0
 
 

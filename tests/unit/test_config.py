@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from incm_webhook import ConfigError
+from incm_webhook._core import ClientRules
 from incm_webhook.config import Settings, load_settings
 
 Write = Callable[[str, str], Path]
@@ -39,6 +40,14 @@ def test_defaults(workdir: Path) -> None:
     assert [one.path for one in settings.endpoint] == ["/webhook"]
     assert settings.endpoint[0].secrets[0].reveal() == b"topsecret"
     assert settings.source is None
+
+
+def test_networks_are_spelled_as_the_core_reads_them(workdir: Path, write: Write) -> None:
+    written = "'10.0.0.0/255.0.0.0', '192.0.2.7', '2001:DB8:0::/32', '::1'"
+    write("incm-webhook.toml", f"[server]\nallow = [{written}]\n{SIGNED}")
+    allow = load(workdir).server.allow
+    assert allow == ("10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32", "::1/128")
+    ClientRules(allow=allow)
 
 
 def test_reads_a_whole_file(workdir: Path, write: Write) -> None:
@@ -194,6 +203,7 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
         ("[server]\ntls = { certificate_file = 'c' }\n", "tls.private_key_file: is required"),
         ("[server]\ntls = 'c'\n", "[server] tls: wants a table"),
         ("[server]\nallow = ['10.0.0.0/33']\n", "wants addresses and networks"),
+        ("[server]\nallow = ['fe80::1%eth0']\n", "wants addresses and networks"),
         ("[server]\nproxy_protocol = true\n", "names no trusted_proxies"),
         ("[[endpoint]]\nunsigned = true\nrate = 'fast'\n", "wants a rate such as"),
         ('[inbox]\nretention = "0s"\n', "retention: wants a duration longer than 0"),

@@ -14,7 +14,9 @@ std::optional<net::IpAddress> address_of(std::string_view entry) {
     entry = base::trimmed(entry);
     if (entry.empty()) return std::nullopt;
     if (entry.front() == '[') {
-        entry = entry.substr(1, entry.find(']') - 1);
+        const std::size_t end = entry.find(']');
+        if (end == std::string_view::npos) return std::nullopt;
+        entry = entry.substr(1, end - 1);
     } else if (std::ranges::count(entry, ':') == 1) {
         entry = entry.substr(0, entry.find(':'));
     }

@@ -30,17 +30,23 @@ std::vector<inbox::PluginOptions> plugins_of(const std::vector<ingest::Route>& r
     return plugins;
 }
 
-/// How many descriptors connections may take, after raising the soft limit to the hard one: some
-/// are left for the inbox, the admin listener and the plugins.
-std::size_t descriptors_for_connections() {
+/// How many descriptors the connections of each listener may take.
+struct Shares {
+    std::size_t alerts = SIZE_MAX;
+    std::size_t admin = SIZE_MAX;
+};
+
+/// Share the descriptors out, after raising the soft limit to the hard one: some are left for the
+/// inbox and the plugins.
+Shares shares_of_descriptors() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
     ::getrlimit(RLIMIT_NOFILE, &limit);
     const auto all = static_cast<std::size_t>(limit.rlim_cur);
     const std::size_t kept = std::clamp<std::size_t>(all / 4, 64, 1024);
-    return all > kept ? all - kept : 1;
+    return {.alerts = all > kept ? all - kept : 1, .admin = kept / 2};
 }
 
 Address bound(const Address& wanted, const http::Server& server) {
@@ -125,7 +131,7 @@ http::ServerOptions Receiver::alerts_listener() {
                                 .limits = config_.limits};
     options.rules.refused = refused(/*counted=*/true);
     options.limits.connections =
-        std::min(options.limits.connections, descriptors_for_connections());
+        std::min(options.limits.connections, shares_of_descriptors().alerts);
     options.limits.request_bytes = std::max(options.limits.request_bytes,
                                             kLargestRequestsAtOnce * options.rules.max_body_bytes);
     if (config_.tls) options.tls = [this] { return tls(); };
@@ -137,7 +143,8 @@ http::ServerOptions Receiver::admin_listener() {
         .host = config_.admin->host,
         .port = config_.admin->port,
         .inherited = config_.admin_fd,
-        .limits = {.workers = kAdminWorkers, .connections = kAdminConnections}};
+        .limits = {.workers = kAdminWorkers,
+                   .connections = std::min(kAdminConnections, shares_of_descriptors().admin)}};
     options.rules.max_body_bytes = http::kApiBodyBytes;
     options.rules.refused = refused(/*counted=*/false);
     return options;
