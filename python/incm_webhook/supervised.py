@@ -25,6 +25,8 @@ class Child:
         prepared: it waits for the inbox. ready: it serves.
         heard: when it last said that it works, or became ready. ready_at: when it did.
         kill_at: when it is killed, None for never.
+        changes: to the kept descriptors, by name and in order, that wait until it is ready; None
+            removes the one of that name.
     """
 
     pid: int
@@ -36,6 +38,7 @@ class Child:
     heard: float = 0.0
     ready_at: float = 0.0
     kill_at: float | None = None
+    changes: list[tuple[str, int | None]] = field(default_factory=list)
 
     def stop(self) -> None:
         """Ask it to end."""

@@ -144,6 +144,9 @@ class Supervisor:
                         self._ended(child, os.waitstatus_to_exitcode(status))
 
     def _ended(self, child: Child, status: int) -> None:
+        for _, descriptor in child.changes:
+            if descriptor is not None:
+                os.close(descriptor)
         if child in self._leaving:
             self._leaving.remove(child)
             return
@@ -195,21 +198,23 @@ class Supervisor:
             if child is not None:
                 self._take(child, lines, descriptors)
             for one in descriptors:
-                if one not in self._kept.values():
-                    os.close(one)
+                os.close(one)
 
-    def _take(self, child: Child, said: dict[str, str], descriptors: Sequence[int]) -> None:
+    def _take(self, child: Child, said: dict[str, str], descriptors: "array.array[int]") -> None:
+        """Obey a child; descriptors that are kept are taken out of what it sent."""
         name = said.get("FDNAME", "stored")
-        if "FDSTOREREMOVE" in said and name in self._kept:
-            os.close(self._kept.pop(name))
-        if "FDSTORE" in said and descriptors and len(self._kept) < _MOST_KEPT:
-            self._keep(name, descriptors[0])
+        if "FDSTOREREMOVE" in said:
+            child.changes.append((name, None))
+        if "FDSTORE" in said and descriptors and len(child.changes) < _MOST_KEPT:
+            child.changes.append((name, descriptors.pop(0)))
         if PREPARED in said:
             child.prepared = True
             if child is self._next and self._serving is not None:
                 self._serving.stop()
         if "READY" in said:
             self._ready(child)
+        if child.ready:
+            self._change_kept(child)
         if "WATCHDOG" in said:
             child.heard = time.monotonic()
         if said.get("EXTEND_TIMEOUT_USEC", "").isdecimal() and child.stopping:
@@ -227,8 +232,15 @@ class Supervisor:
             _log.info("server %d has taken over", child.pid)
         self._above.say("READY=1")
 
+    def _change_kept(self, child: Child) -> None:
+        """Keep what a child wants kept: not before it serves, since it may fail until then."""
+        for name, descriptor in child.changes:
+            if name in self._kept:
+                os.close(self._kept.pop(name))
+            if descriptor is not None:
+                self._keep(name, descriptor)
+        child.changes.clear()
+
     def _keep(self, name: str, descriptor: int) -> None:
-        if name in self._kept:
-            os.close(self._kept[name])
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - the only way to say it
         self._kept[name] = descriptor
