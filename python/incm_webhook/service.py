@@ -210,7 +210,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     )
     dispatcher = Dispatcher(receiver, plugins)
     supervision.prepare(settings, notifier)
-    if not supervision.start(receiver, lambda: signals.stop_is_asked):
+    if not supervision.start(receiver, notifier, lambda: signals.stop_is_asked):
         return 0
     dispatcher.start()
     for one in settings.endpoint:

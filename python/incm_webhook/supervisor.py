@@ -209,13 +209,14 @@ class Supervisor:
             child.changes.append((name, descriptors.pop(0)))
         if PREPARED in said:
             child.prepared = True
+            child.heard = time.monotonic()
             if child is self._next and self._serving is not None:
                 self._serving.stop()
         if "READY" in said:
             self._ready(child)
         if child.ready:
             self._change_kept(child)
-        if "WATCHDOG" in said:
+        if "WATCHDOG" in said or "EXTEND_TIMEOUT_USEC" in said:
             child.heard = time.monotonic()
         if said.get("EXTEND_TIMEOUT_USEC", "").isdecimal() and child.stopping:
             child.kill_at = time.monotonic() + int(said["EXTEND_TIMEOUT_USEC"]) / 1e6 + 5.0

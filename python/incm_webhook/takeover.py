@@ -1,10 +1,12 @@
 """How a server follows another one under the supervisor: what it sees to first, and its turn."""
 
+import contextlib
 import ctypes
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
 from incm_webhook.certificate import certificate_warning
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from incm_webhook._core import Receiver
 
 _LOCK_LOOK_S = 0.005  # how soon the next process notices that the inbox is free
+_TELL_S = 10.0  # between two signs of life during a start, which may check a big inbox
+_SILENCE_S = 60.0  # that a service manager may then bear
 _PR_SET_PDEATHSIG = 1
 
 
@@ -54,12 +58,20 @@ class Supervision:
             check_inbox(settings.inbox.path, self.before)
         notifier.say(f"{PREPARED}=1")
 
-    def start(self, receiver: "Receiver", stop_is_asked: Callable[[], bool]) -> bool:
+    def start(
+        self, receiver: "Receiver", notifier: Notifier, stop_is_asked: Callable[[], bool]
+    ) -> bool:
         """Start the receiver, after the process before has closed the inbox.
+
+        The service manager is told meanwhile that it goes on.
 
         Returns:
             False when a stop came first.
         """
+        with _telling(notifier):
+            return self._start(receiver, stop_is_asked)
+
+    def _start(self, receiver: "Receiver", stop_is_asked: Callable[[], bool]) -> bool:
         last_try = self.before is None
         while not stop_is_asked():
             try:
@@ -72,6 +84,26 @@ class Supervision:
             else:
                 return True
         return False
+
+
+@contextlib.contextmanager
+def _telling(notifier: Notifier) -> Iterator[None]:
+    if not notifier.is_heard:
+        yield
+        return
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(_TELL_S):
+            notifier.starting(_SILENCE_S)
+
+    teller = threading.Thread(target=tell, name="starting", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
 
 
 def _exists(pid: int | None) -> bool:

@@ -2,10 +2,12 @@
 
 import array
 import os
+import signal
 
 import pytest
 
-from incm_webhook.supervised import Child
+from incm_webhook.notify import PREPARED
+from incm_webhook.supervised import ABORT_S, WATCHDOG_S, Child
 from incm_webhook.supervisor import Supervisor
 
 
@@ -68,3 +70,25 @@ def test_a_server_that_is_ready_changes_the_kept_socket(supervisor: Supervisor) 
     assert supervisor._kept == {"kept-alerts": later}
     assert not is_open(new)
     os.close(later)
+
+
+def test_one_that_is_silent_while_it_takes_over_is_ended(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr("incm_webhook.supervisor.time.monotonic", lambda: now)
+    monkeypatch.setattr("incm_webhook.supervised.os.kill", lambda *both: sent.append(both))
+    child = supervisor._next
+    assert child
+    for said in (PREPARED, "EXTEND_TIMEOUT_USEC"):  # a sign of life counts as much
+        supervisor._take(child, {said: "1"}, array.array("i"))
+        assert child.check(now + WATCHDOG_S) is None
+        now += WATCHDOG_S
+    assert "has been silent" in str(child.check(now + 0.1))
+    assert "killed" in str(child.check(now + 0.1 + ABORT_S))
+    assert sent == [(2, signal.SIGABRT), (2, signal.SIGKILL)]
+    assert supervisor._serving
+    supervisor._ended(supervisor._serving, 0)  # it was told to stop
+    supervisor._ended(child, -signal.SIGKILL)
+    assert supervisor._restart_at is not None
