@@ -82,7 +82,7 @@ def open_listeners(
 
     Args:
         passed: what take_over() found. A unit's socket counts more than the settings; a kept one
-            is used while it fits them, and given up otherwise.
+            is used while it fits them, and given up otherwise, as well as when none is wanted.
         listen: HOST:PORT of the settings.
         admin: the same, None for no admin listener.
         notifier: whose store keeps the sockets over restarts.
@@ -92,6 +92,7 @@ def open_listeners(
     """
     alerts = _open("alerts", listen, passed, notifier)
     if admin is None:
+        _give_up("admin", passed, notifier)
         return alerts, None
     try:
         return alerts, _open("admin", admin, passed, notifier)
@@ -112,11 +113,16 @@ def _open(
     if kept is not None and _fits(kept, wanted):
         return Listener(wanted, kept)
     bound = _bind(wanted)
+    _give_up(role, passed, notifier)
+    notifier.say("FDSTORE=1", f"FDNAME={_KEPT}{role}", descriptor=bound.fileno())
+    return Listener(wanted, bound)
+
+
+def _give_up(role: str, passed: Mapping[str, socket.socket], notifier: Notifier) -> None:
+    kept = passed.get(_KEPT + role)
     if kept is not None:
         notifier.say("FDSTOREREMOVE=1", f"FDNAME={_KEPT}{role}")
         kept.close()
-    notifier.say("FDSTORE=1", f"FDNAME={_KEPT}{role}", descriptor=bound.fileno())
-    return Listener(wanted, bound)
 
 
 def _places(address: str) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:

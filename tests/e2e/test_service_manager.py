@@ -150,6 +150,12 @@ def test_a_kept_socket_is_used_while_it_fits(tmp_path: Path, manager: Manager) -
             assert set(manager.kept) == {"kept-alerts"}
             server.terminate()
             assert server.wait() == 0
+        settings = ("--listen", "127.0.0.1:0", "--admin", "off")
+        with activated(tmp_path, passed, names, *settings) as server:
+            assert manager.hear("FDSTOREREMOVE")["FDNAME"] == "kept-admin"
+            manager.hear("READY")
+            server.terminate()
+            assert server.wait() == 0
 
 
 def test_what_is_no_listening_socket_is_an_error(tmp_path: Path) -> None:
