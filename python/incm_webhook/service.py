@@ -19,6 +19,7 @@ from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.handler import LoadedPlugin
+from incm_webhook.log import describe
 from incm_webhook.notify import Notifier
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 from incm_webhook.settings_server import ServerSettings
@@ -225,7 +226,10 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
 
     def reload() -> None:
         notifier.reloading()
-        _reload(receiver, settings, load)
+        try:
+            _reload(receiver, settings, load)
+        except Exception as error:  # whatever it is, the server goes on
+            _log.error("reload failed: %s", describe(error))
         notifier.ready(status)
 
     def beat() -> None:
