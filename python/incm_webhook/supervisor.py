@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
@@ -15,6 +16,7 @@ from types import FrameType
 from incm_webhook import supervised
 from incm_webhook.log import set_up_logging
 from incm_webhook.notify import PREPARED, Notifier
+from incm_webhook.passed import take_passed
 from incm_webhook.supervised import Child
 
 _LOOK_S = 0.5
@@ -23,6 +25,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _MOST_KEPT = 8
 _CANNOT_START = (2, 3, 4)
+_CANNOT_LISTEN = 3
 _CREDENTIALS = struct.Struct("3i")
 
 _log = logging.getLogger("incm_webhook.supervisor")
@@ -58,7 +61,11 @@ class Supervisor:
     def run(self) -> int:
         """Supervise until a signal; return the last server's exit status."""
         set_up_logging()
-        self._inherit()
+        try:
+            self._inherit()
+        except ValueError as error:
+            print(f"incm-webhook: {error}", file=sys.stderr)  # noqa: T201 - as every command ends
+            return _CANNOT_LISTEN
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._notify.bind("")  # an abstract name that the kernel chooses
@@ -78,14 +85,10 @@ class Supervisor:
         return self._status
 
     def _inherit(self) -> None:
-        """Pass on what a .socket unit gave this process."""
-        if os.environ.pop("LISTEN_PID", "") == str(os.getpid()):
-            names = os.environ.get("LISTEN_FDNAMES", "").split(":")
-            for index in range(int(os.environ.get("LISTEN_FDS", "0"))):
-                name = names[index] if index < len(names) and names[index] else f"unit{index}"
-                self._keep(name, 3 + index)
-        for name in ("LISTEN_FDS", "LISTEN_FDNAMES", "INCM_WEBHOOK_SUPERVISE"):
-            os.environ.pop(name, None)
+        """Pass on what a service manager gave this process. Raises ValueError: a sentence."""
+        os.environ.pop("INCM_WEBHOOK_SUPERVISE", None)
+        for name, one in take_passed(os.environ).items():
+            self._keep(name, one.detach())
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
