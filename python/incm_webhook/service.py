@@ -46,6 +46,7 @@ class _Signals:
         self._stops = 0
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame

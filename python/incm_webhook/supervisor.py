@@ -76,6 +76,7 @@ class Supervisor:
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         for number in supervised.SIGNALS:
             signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, supervised.SIGNALS)
         while self._goes_on():
             select.select([self._notify, woken], [], [], _LOOK_S)
             with contextlib.suppress(BlockingIOError):
@@ -153,6 +154,8 @@ class Supervisor:
         if child in self._leaving:
             self._leaving.remove(child)
             return
+        if child.stopping and status == -signal.SIGTERM:
+            status = 0  # asked to stop before it could catch that
         if child.stopping or not self._stops:
             self._status = status if status >= 0 else 128 - status
         if child is self._next:

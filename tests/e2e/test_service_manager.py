@@ -206,3 +206,20 @@ def test_a_count_that_is_no_number_is_ignored(
         manager.hear("READY")
         server.terminate()
         assert server.wait() == 0
+
+
+def test_a_reload_that_comes_too_early_waits_for_the_server(
+    tmp_path: Path, manager: Manager
+) -> None:
+    config = tmp_path / "site.toml"
+    os.mkfifo(config)
+    settings = ("--listen", "127.0.0.1:0", "--admin", "off", "--config", str(config))
+    with activated(tmp_path, [], "", *settings) as server:
+        with config.open("w"):  # opened when the server reads it
+            server.send_signal(signal.SIGHUP)
+        manager.hear("RELOADING")
+        with config.open("w"):
+            pass
+        manager.hear("READY")
+        server.terminate()
+        assert server.wait() == 0

@@ -92,3 +92,13 @@ def test_one_that_is_silent_while_it_takes_over_is_ended(
     supervisor._ended(supervisor._serving, 0)  # it was told to stop
     supervisor._ended(child, -signal.SIGKILL)
     assert supervisor._restart_at is not None
+
+
+def test_a_stop_that_comes_before_the_server_can_catch_it_is_graceful() -> None:
+    supervisor = Supervisor(["incm-webhook"])
+    supervisor._stops = 1
+    child = Child(pid=1, before=None, stopping=True)
+    supervisor._serving = child
+    supervisor._ended(child, -signal.SIGTERM)
+    assert supervisor._status == 0
+    assert not supervisor._goes_on()
