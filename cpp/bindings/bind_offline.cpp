@@ -8,6 +8,7 @@
 #include <pybind11/stl.h>
 
 #include "incm/base/log.h"
+#include "incm/inbox/schema.h"
 #include "incm/receiver/offline_inbox.h"
 
 namespace incm::bindings {
@@ -39,6 +40,8 @@ class OfflineInboxView {
 }  // namespace
 
 void bind_offline(py::module_& module) {
+    module.attr("inbox_application_id") = inbox::kApplicationId;
+    module.attr("inbox_schema_version") = inbox::schema_version();
     using WithoutGil = py::call_guard<py::gil_scoped_release>;
     py::class_<OfflineInboxView>(module, "OfflineInbox",
                                  R"(The admin API over an inbox that no server has open.

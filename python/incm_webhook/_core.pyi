@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Final, final
 
 __version__: Final[str]
+inbox_application_id: Final[int]
+inbox_schema_version: Final[int]
 
 class Error(Exception): ...
 class AlertError(Error, ValueError): ...

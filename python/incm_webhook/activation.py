@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from incm_webhook.errors import ListenError
 from incm_webhook.notify import Notifier
+from incm_webhook.passed import KEPT, take_passed
 
-_FIRST = 3  # SD_LISTEN_FDS_START
 _BACKLOG = 1024
-_ROLES = ("alerts", "admin")
-_KEPT = "kept-"  # the name in the store: a socket that was bound here, not by a unit of systemd
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,51 +26,15 @@ class Listener:
 
 
 def take_over(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
-    """Take the sockets that a service manager passed, and the variables that tell of them.
-
-    Returns:
-        By role: "alerts" and "admin" from a .socket unit, "kept-alerts" and "kept-admin" from the
-        descriptor store. Of unnamed ones the first is alerts, the second admin.
+    """Take what the service manager passed, as `take_passed` does.
 
     Raises:
-        ListenError: one of them is no listening TCP socket.
-
-    Source: sd_listen_fds_with_names(3).
+        ListenError: one of the sockets is no listening TCP socket.
     """
-    pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
-    names = environ.pop("LISTEN_FDNAMES", "").split(":")
-    found: dict[str, socket.socket] = {}
-    if pid != str(os.getpid()) or not count.isdecimal():
-        return found
-    for index in range(int(count)):
-        os.set_inheritable(_FIRST + index, False)  # noqa: FBT003 - the only way to say it
-    known = {*_ROLES, *(_KEPT + role for role in _ROLES)}
-    for index in range(int(count)):
-        name = names[index] if index < len(names) else ""
-        if name not in known:
-            name = next((role for role in _ROLES if role not in found), "")
-        if not name or name in found:
-            os.close(_FIRST + index)
-            continue
-        found[name] = _checked(_FIRST + index, name)
-    return found
-
-
-def _checked(descriptor: int, name: str) -> socket.socket:
     try:
-        one = socket.socket(fileno=descriptor)
-        if (
-            one.family in (socket.AF_INET, socket.AF_INET6)
-            and one.type == socket.SOCK_STREAM
-            and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        ):
-            return one
-    except OSError:
-        pass
-    raise ListenError(
-        f"descriptor {descriptor} ({name}) that the service manager passed is no listening TCP "
-        "socket: see ListenStream= of the .socket unit"
-    )
+        return take_passed(environ)
+    except ValueError as error:
+        raise ListenError(str(error)) from None
 
 
 def open_listeners(
@@ -82,7 +44,7 @@ def open_listeners(
 
     Args:
         passed: what take_over() found. A unit's socket counts more than the settings; a kept one
-            is used while it fits them, and given up otherwise.
+            is used while it fits them, and given up otherwise, as well as when none is wanted.
         listen: HOST:PORT of the settings.
         admin: the same, None for no admin listener.
         notifier: whose store keeps the sockets over restarts.
@@ -92,6 +54,7 @@ def open_listeners(
     """
     alerts = _open("alerts", listen, passed, notifier)
     if admin is None:
+        _give_up("admin", passed, notifier)
         return alerts, None
     try:
         return alerts, _open("admin", admin, passed, notifier)
@@ -108,15 +71,20 @@ def _open(
     if role in passed:
         host, port = passed[role].getsockname()[:2]
         return Listener(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", passed[role])
-    kept = passed.get(_KEPT + role)
+    kept = passed.get(KEPT + role)
     if kept is not None and _fits(kept, wanted):
         return Listener(wanted, kept)
     bound = _bind(wanted)
-    if kept is not None:
-        notifier.say("FDSTOREREMOVE=1", f"FDNAME={_KEPT}{role}")
-        kept.close()
-    notifier.say("FDSTORE=1", f"FDNAME={_KEPT}{role}", descriptor=bound.fileno())
+    _give_up(role, passed, notifier)
+    notifier.say("FDSTORE=1", f"FDNAME={KEPT}{role}", descriptor=bound.fileno())
     return Listener(wanted, bound)
+
+
+def _give_up(role: str, passed: Mapping[str, socket.socket], notifier: Notifier) -> None:
+    kept = passed.get(KEPT + role)
+    if kept is not None:
+        notifier.say("FDSTOREREMOVE=1", f"FDNAME={KEPT}{role}")
+        kept.close()
 
 
 def _places(address: str) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:

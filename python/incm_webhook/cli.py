@@ -64,7 +64,10 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
     parent holds the sockets, and SIGHUP starts a whole new server that takes over.
     """
     import logging
+    import signal
 
+    # It would end the process until there is a handler, which then gets one that came meanwhile.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     if supervise and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
         _become_supervisor()
 
@@ -88,8 +91,12 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
 
 def _become_supervisor() -> None:
     """Go on as the supervisor of this very command, in a Python that has loaded little."""
+    import signal
     import sys
 
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}
+    )  # till it handles them
     # Run as `python -m`, the folder is on the path, for plugins too; as a script it is not.
     path_rule = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
     child = [sys.executable, *path_rule, "-m", __package__ or "", *sys.argv[1:]]

@@ -153,8 +153,10 @@ def _read(named: _Override | None, cwd: Path, environ: Mapping[str, str]) -> _Dr
         raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
         raise ConfigError(f"{path}: is not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply") from None
     return _Draft(raw, path, path.parent, cwd, environ)
 
 

@@ -53,6 +53,10 @@ class Notifier:
         """It serves."""
         self.say("READY=1", f"STATUS={status}")
 
+    def starting(self, longest_s: float) -> None:
+        """It still starts, and may take so many seconds more."""
+        self.say(f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
+
     def reloading(self) -> None:
         """It reads its configuration; ready() ends that."""
         self.say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

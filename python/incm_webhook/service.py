@@ -1,7 +1,6 @@
 """Composes receiver and plugins out of the settings, and runs them until a signal says stop."""
 
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -9,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -18,18 +17,18 @@ from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
 from incm_webhook.certificate import certificate_warning, tls_files_of
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
-from incm_webhook.errors import EXIT_FAILED, ConfigError, InboxInUseError
+from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.handler import LoadedPlugin
-from incm_webhook.notify import PREPARED, Notifier
+from incm_webhook.log import describe
+from incm_webhook.notify import Notifier
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 from incm_webhook.settings_server import ServerSettings
+from incm_webhook.takeover import Supervision
 
 _CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
 _ANSWERS_S = 2.0  # of the grace: for answers under way, once no handler runs
 _LOOK_S = 0.5  # how soon a failed disk is noticed
 _STALLED_S = 5.0  # a front door that was not seen for so long does not work
-_LOCK_LOOK_S = 0.005  # how soon the next process notices that the inbox is free
-_PR_SET_PDEATHSIG = 1
 
 _log = logging.getLogger("incm_webhook.service")
 
@@ -47,6 +46,7 @@ class _Signals:
         self._stops = 0
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -154,53 +154,6 @@ def check_ready_file(path: Path | None) -> None:
         raise ConfigError(f"--ready-file {path}: it cannot be written there: name another file")
 
 
-class Supervision:
-    """What the supervisor above this process told it; nothing when there is none.
-
-    Attributes:
-        pid: the process that an operator signals: the supervisor, or this one.
-        before: the process that serves until this one is prepared; None: there is none.
-    """
-
-    def __init__(self, environ: MutableMapping[str, str]) -> None:
-        parent = environ.pop("INCM_WEBHOOK_SUPERVISOR", "")
-        before = environ.pop("INCM_WEBHOOK_TAKEOVER", "")
-        self.pid = int(parent) if parent else os.getpid()
-        self.before = int(before) if before else None
-        if parent:
-            libc = ctypes.CDLL(None)
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-            if os.getppid() != self.pid:
-                os._exit(EXIT_FAILED)
-
-    def start(self, receiver: Receiver, signals: _Signals) -> bool:
-        """Start the receiver, after the process before has closed the inbox.
-
-        Returns:
-            False when a stop came first.
-        """
-        last_try = self.before is None
-        while not signals.stop_is_asked:
-            try:
-                receiver.start()
-            except InboxInUseError:
-                if last_try:
-                    raise
-                last_try = not _exists(self.before)
-                time.sleep(_LOCK_LOOK_S)
-            else:
-                return True
-        return False
-
-
-def _exists(pid: int | None) -> bool:
-    try:
-        os.kill(pid or 0, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: int) -> None:
     """Say where the server listens, and which process takes signals: a JSON object, whole."""
     admin = receiver.admin_address
@@ -258,8 +211,8 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         reserve_bytes=settings.inbox.reserve,
     )
     dispatcher = Dispatcher(receiver, plugins)
-    notifier.say(f"{PREPARED}=1")
-    if not supervision.start(receiver, signals):
+    supervision.prepare(settings, notifier)
+    if not supervision.start(receiver, notifier, lambda: signals.stop_is_asked):
         return 0
     dispatcher.start()
     for one in settings.endpoint:
@@ -274,7 +227,10 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
 
     def reload() -> None:
         notifier.reloading()
-        _reload(receiver, settings, load)
+        try:
+            _reload(receiver, settings, load)
+        except Exception as error:  # whatever it is, the server goes on
+            _log.error("reload failed: %s", describe(error))
         notifier.ready(status)
 
     def beat() -> None:

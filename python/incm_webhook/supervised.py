@@ -23,8 +23,11 @@ class Child:
     Attributes:
         before: the process it takes over from, None for none.
         prepared: it waits for the inbox. ready: it serves.
-        heard: when it last said that it works, or became ready. ready_at: when it did.
+        heard: when it last said that it works, or became prepared or ready. ready_at: when it
+            became ready.
         kill_at: when it is killed, None for never.
+        changes: to the kept descriptors, by name and in order, that wait until it is ready; None
+            removes the one of that name.
     """
 
     pid: int
@@ -36,6 +39,7 @@ class Child:
     heard: float = 0.0
     ready_at: float = 0.0
     kill_at: float | None = None
+    changes: list[tuple[str, int | None]] = field(default_factory=list)
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -55,13 +59,13 @@ class Child:
             self.kill_at = now + STOP_S
             os.kill(self.pid, signal.SIGKILL)
             return "did not end in time: killed"
-        if self.ready and not self.stopping and now - self.heard > WATCHDOG_S:
+        if (self.prepared or self.ready) and not self.stopping and now - self.heard > WATCHDOG_S:
             self.stopping = True
             self.kill_at = now + ABORT_S
             os.kill(self.pid, signal.SIGABRT)
             return f"has been silent for {WATCHDOG_S:g} s: aborted"
-        if not self.prepared and now - self.started > PREPARE_S:
-            self.prepared = True
+        if not (self.prepared or self.stopping) and now - self.started > PREPARE_S:
+            self.stopping = True
             os.kill(self.pid, signal.SIGKILL)
             return f"did not load its plugins within {PREPARE_S:g} s: killed"
         return None

@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
@@ -15,6 +16,7 @@ from types import FrameType
 from incm_webhook import supervised
 from incm_webhook.log import set_up_logging
 from incm_webhook.notify import PREPARED, Notifier
+from incm_webhook.passed import take_passed
 from incm_webhook.supervised import Child
 
 _LOOK_S = 0.5
@@ -23,6 +25,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _MOST_KEPT = 8
 _CANNOT_START = (2, 3, 4)
+_CANNOT_LISTEN = 3
 _CREDENTIALS = struct.Struct("3i")
 
 _log = logging.getLogger("incm_webhook.supervisor")
@@ -58,7 +61,11 @@ class Supervisor:
     def run(self) -> int:
         """Supervise until a signal; return the last server's exit status."""
         set_up_logging()
-        self._inherit()
+        try:
+            self._inherit()
+        except ValueError as error:
+            print(f"incm-webhook: {error}", file=sys.stderr)  # noqa: T201 - as every command ends
+            return _CANNOT_LISTEN
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._notify.bind("")  # an abstract name that the kernel chooses
@@ -69,6 +76,7 @@ class Supervisor:
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         for number in supervised.SIGNALS:
             signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, supervised.SIGNALS)
         while self._goes_on():
             select.select([self._notify, woken], [], [], _LOOK_S)
             with contextlib.suppress(BlockingIOError):
@@ -78,14 +86,10 @@ class Supervisor:
         return self._status
 
     def _inherit(self) -> None:
-        """Pass on what a .socket unit gave this process."""
-        if os.environ.pop("LISTEN_PID", "") == str(os.getpid()):
-            names = os.environ.get("LISTEN_FDNAMES", "").split(":")
-            for index in range(int(os.environ.get("LISTEN_FDS", "0"))):
-                name = names[index] if index < len(names) and names[index] else f"unit{index}"
-                self._keep(name, 3 + index)
-        for name in ("LISTEN_FDS", "LISTEN_FDNAMES", "INCM_WEBHOOK_SUPERVISE"):
-            os.environ.pop(name, None)
+        """Pass on what a service manager gave this process. Raises ValueError: a sentence."""
+        os.environ.pop("INCM_WEBHOOK_SUPERVISE", None)
+        for name, one in take_passed(os.environ).items():
+            self._keep(name, one.detach())
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -144,9 +148,14 @@ class Supervisor:
                         self._ended(child, os.waitstatus_to_exitcode(status))
 
     def _ended(self, child: Child, status: int) -> None:
+        for _, descriptor in child.changes:
+            if descriptor is not None:
+                os.close(descriptor)
         if child in self._leaving:
             self._leaving.remove(child)
             return
+        if child.stopping and status == -signal.SIGTERM:
+            status = 0  # asked to stop before it could catch that
         if child.stopping or not self._stops:
             self._status = status if status >= 0 else 128 - status
         if child is self._next:
@@ -195,22 +204,25 @@ class Supervisor:
             if child is not None:
                 self._take(child, lines, descriptors)
             for one in descriptors:
-                if one not in self._kept.values():
-                    os.close(one)
+                os.close(one)
 
-    def _take(self, child: Child, said: dict[str, str], descriptors: Sequence[int]) -> None:
+    def _take(self, child: Child, said: dict[str, str], descriptors: "array.array[int]") -> None:
+        """Obey a child; descriptors that are kept are taken out of what it sent."""
         name = said.get("FDNAME", "stored")
-        if "FDSTOREREMOVE" in said and name in self._kept:
-            os.close(self._kept.pop(name))
-        if "FDSTORE" in said and descriptors and len(self._kept) < _MOST_KEPT:
-            self._keep(name, descriptors[0])
+        if "FDSTOREREMOVE" in said:
+            child.changes.append((name, None))
+        if "FDSTORE" in said and descriptors and len(child.changes) < _MOST_KEPT:
+            child.changes.append((name, descriptors.pop(0)))
         if PREPARED in said:
             child.prepared = True
+            child.heard = time.monotonic()
             if child is self._next and self._serving is not None:
                 self._serving.stop()
         if "READY" in said:
             self._ready(child)
-        if "WATCHDOG" in said:
+        if child.ready:
+            self._change_kept(child)
+        if "WATCHDOG" in said or "EXTEND_TIMEOUT_USEC" in said:
             child.heard = time.monotonic()
         if said.get("EXTEND_TIMEOUT_USEC", "").isdecimal() and child.stopping:
             child.kill_at = time.monotonic() + int(said["EXTEND_TIMEOUT_USEC"]) / 1e6 + 5.0
@@ -227,8 +239,15 @@ class Supervisor:
             _log.info("server %d has taken over", child.pid)
         self._above.say("READY=1")
 
+    def _change_kept(self, child: Child) -> None:
+        """Keep what a child wants kept: not before it serves, since it may fail until then."""
+        for name, descriptor in child.changes:
+            if name in self._kept:
+                os.close(self._kept.pop(name))
+            if descriptor is not None:
+                self._keep(name, descriptor)
+        child.changes.clear()
+
     def _keep(self, name: str, descriptor: int) -> None:
-        if name in self._kept:
-            os.close(self._kept[name])
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - the only way to say it
         self._kept[name] = descriptor

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from e2e.conftest import Reports
 from incm_webhook import sign
 from incm_webhook.testing import Receiver, make_alert
@@ -131,6 +133,19 @@ def test_sighup_takes_new_secrets_and_keeps_the_old_on_a_mistake(serve: Serve) -
         assert receiver.process.poll() is None
     assert answers("rotated") == 200
     connection.close()
+
+
+@pytest.mark.parametrize("text", ["listen = " + "[" * 20000, "server.workers = 'many'"])
+def test_no_configuration_ends_a_server_that_runs(serve: Serve, tmp_path: Path, text: str) -> None:
+    settings = tmp_path / "site.toml"
+    settings.write_text("")
+    receiver = serve("log", arguments=("--config", str(settings)))
+    settings.write_text(text)
+    receiver.process.send_signal(signal.SIGHUP)
+    while "reload failed" not in receiver.output():
+        assert receiver.process.poll() is None, receiver.output()
+    assert receiver.send(make_alert("reboot"))[0] == 200
+    assert receiver.stop() == 0
 
 
 def test_the_inbox_is_whole_after_a_kill(serve: Serve) -> None:

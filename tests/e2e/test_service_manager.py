@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -28,7 +29,8 @@ names, *passed = sys.argv[1].split(",")
 far = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 64) for one in passed]
 for index, one in enumerate(far):
     os.dup2(one, 3 + index)
-told = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(far)), "LISTEN_FDNAMES": names}
+count = os.environ.get("ACTIVATE_COUNT", str(len(far)))
+told = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count, "LISTEN_FDNAMES": names}
 os.execve(sys.argv[2], sys.argv[2:], os.environ | told)
 """
 
@@ -91,7 +93,11 @@ def test_it_is_told_what_happens(
 
 
 def activated(
-    folder: Path, descriptors: Sequence[int], names: str, *arguments: str
+    folder: Path,
+    descriptors: Sequence[int],
+    names: str,
+    *arguments: str,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> "subprocess.Popen[str]":
     """Start the server as a .socket unit does: with descriptors from 3 on."""
     (folder / "secret").write_text("secret")
@@ -102,6 +108,7 @@ def activated(
     return subprocess.Popen(
         [*command, *arguments],
         cwd=folder,
+        env=os.environ | environ,
         pass_fds=descriptors,
         stderr=subprocess.PIPE,
         text=True,
@@ -150,11 +157,69 @@ def test_a_kept_socket_is_used_while_it_fits(tmp_path: Path, manager: Manager) -
             assert set(manager.kept) == {"kept-alerts"}
             server.terminate()
             assert server.wait() == 0
+        settings = ("--listen", "127.0.0.1:0", "--admin", "off")
+        with activated(tmp_path, passed, names, *settings) as server:
+            assert manager.hear("FDSTOREREMOVE")["FDNAME"] == "kept-admin"
+            manager.hear("READY")
+            server.terminate()
+            assert server.wait() == 0
 
 
-def test_what_is_no_listening_socket_is_an_error(tmp_path: Path) -> None:
-    with socket.socket() as idle, activated(tmp_path, [idle.fileno()], "alerts") as server:
+SUPERVISE = pytest.mark.parametrize("supervise", [(), ("--supervise",)])
+
+
+@SUPERVISE
+def test_what_is_no_listening_socket_is_an_error(
+    tmp_path: Path, supervise: tuple[str, ...]
+) -> None:
+    with (
+        socket.socket() as idle,
+        activated(tmp_path, [idle.fileno()], "alerts", *supervise) as server,
+    ):
         _, said = server.communicate()
     assert server.returncode == 3
     assert "descriptor 3 (alerts) that the service manager passed is no listening TCP" in said
     assert "Traceback" not in said
+
+
+@SUPERVISE
+def test_a_descriptor_that_is_not_open_is_an_error(
+    tmp_path: Path, supervise: tuple[str, ...]
+) -> None:
+    told = {"ACTIVATE_COUNT": "2"}
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        activated(tmp_path, [one.fileno()], "alerts", *supervise, environ=told) as server,
+    ):
+        _, said = server.communicate()
+    assert server.returncode == 3
+    assert "descriptor 4 (admin) that the service manager passed is no listening TCP" in said
+    assert "Traceback" not in said
+
+
+@SUPERVISE
+def test_a_count_that_is_no_number_is_ignored(
+    tmp_path: Path, manager: Manager, supervise: tuple[str, ...]
+) -> None:
+    settings = ("--listen", "127.0.0.1:0", "--admin", "off", *supervise)
+    with activated(tmp_path, [], "", *settings, environ={"ACTIVATE_COUNT": "x"}) as server:
+        manager.hear("READY")
+        server.terminate()
+        assert server.wait() == 0
+
+
+def test_a_reload_that_comes_too_early_waits_for_the_server(
+    tmp_path: Path, manager: Manager
+) -> None:
+    config = tmp_path / "site.toml"
+    os.mkfifo(config)
+    settings = ("--listen", "127.0.0.1:0", "--admin", "off", "--config", str(config))
+    with activated(tmp_path, [], "", *settings) as server:
+        with config.open("w"):  # opened when the server reads it
+            server.send_signal(signal.SIGHUP)
+        manager.hear("RELOADING")
+        with config.open("w"):
+            pass
+        manager.hear("READY")
+        server.terminate()
+        assert server.wait() == 0

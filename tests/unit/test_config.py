@@ -200,6 +200,8 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
     ("text", "message"),
     [
         ("[server\n", "is not TOML"),
+        ("listen = " + "9" * 5000, "is not TOML"),
+        ("listen = " + "[" * 20000, "is nested too deeply"),
         ("[server]\ntls = { certificate_file = 'c' }\n", "tls.private_key_file: is required"),
         ("[server]\ntls = 'c'\n", "[server] tls: wants a table"),
         ("[server]\nallow = ['10.0.0.0/33']\n", "wants addresses and networks"),

@@ -1,0 +1,88 @@
+"""Looks at an inbox file from outside: could a server that starts now use it?"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from incm_webhook._core import inbox_application_id, inbox_schema_version
+from incm_webhook.errors import InboxError, InboxInUseError
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_USER_VERSION = slice(60, 64)
+_APPLICATION_ID = slice(68, 72)
+
+
+def check_inbox(path: Path, holder: int | None = None) -> None:
+    """See that the inbox could be opened or made, without opening it for writing.
+
+    Args:
+        path: of the file, which need not exist.
+        holder: the process that may have it open; None for none.
+
+    Raises:
+        InboxError: its folder does not exist or is not writable; or the file is not writable, not
+            an inbox, or of a newer version.
+        InboxInUseError: a process other than the holder has it open.
+
+    Threads: none of this process may have the file open, whose locks would be lost.
+    Source: the file format of SQLite, section 1.3; cpp/incm/inbox/schema.h.
+    """
+    path = path.resolve()
+    folder = path.parent
+    if not folder.is_dir():
+        raise InboxError(f"the folder {folder} of the inbox does not exist: create it")
+    if path.exists() and not path.is_file():
+        raise InboxError(f"{path} is not a file: name a file for the inbox")
+    for one in (folder, path):
+        if one.exists() and not os.access(one, os.W_OK):
+            raise InboxError(f"{one} is not writable by this user: give it write access")
+    _check_lock(path.with_name(path.name + ".lock"), holder)
+    if path.exists():
+        _check_identity(path)
+
+
+def _check_lock(lock: Path, holder: int | None) -> None:
+    with contextlib.suppress(FileNotFoundError), lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = file.read(32).decode(errors="replace").strip()
+            if pid != str(holder):
+                raise InboxInUseError(
+                    f"another process has the inbox open (process {pid or 'unknown'}, lock file "
+                    f"{lock}): stop it first"
+                ) from None
+
+
+def _check_identity(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError as error:
+        raise InboxError(f"cannot read the inbox {path}: {error.strerror}") from None
+    if (
+        len(header) < _HEADER_BYTES
+        or not header.startswith(_MAGIC)
+        or int.from_bytes(header[_APPLICATION_ID]) != inbox_application_id
+    ):
+        what = "is not an inbox of this program" if header else "is an empty file"
+        raise InboxError(f"{path} {what}: name another path, or move the file away")
+    version = max(int.from_bytes(header[_USER_VERSION]), _version_in_log(path))
+    if version > inbox_schema_version:
+        raise InboxError(
+            f"the inbox {path} is of version {version}, this program knows up to "
+            f"{inbox_schema_version}: use the newer program"
+        )
+
+
+def _version_in_log(path: Path) -> int:
+    """The version that a server of now has written and not yet copied into the file; 0: unknown."""
+    log = path.with_name(path.name + "-wal")
+    with contextlib.suppress(OSError, sqlite3.Error):
+        if log.stat().st_size:
+            with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as one:
+                return int(one.execute("PRAGMA user_version").fetchone()[0])
+    return 0

@@ -1,0 +1,59 @@
+"""The sockets that a service manager passed to this process, without the package's core."""
+
+import contextlib
+import os
+import socket
+from collections.abc import MutableMapping
+
+KEPT = "kept-"  # the name in the store: a socket that was bound by the server, not by a unit
+
+_FIRST = 3  # SD_LISTEN_FDS_START
+_ROLES = ("alerts", "admin")
+
+
+def take_passed(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
+    """Take the sockets that a service manager passed, and the variables that tell of them.
+
+    Returns:
+        By role: "alerts" and "admin" from a .socket unit, "kept-alerts" and "kept-admin" from the
+        descriptor store. Of unnamed ones the first is alerts, the second admin.
+
+    Raises:
+        ValueError: one of them is no listening TCP socket; the text is a sentence.
+
+    Source: sd_listen_fds_with_names(3).
+    """
+    pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
+    names = environ.pop("LISTEN_FDNAMES", "").split(":")
+    found: dict[str, socket.socket] = {}
+    if pid != str(os.getpid()) or not count.isdecimal():
+        return found
+    known = {*_ROLES, *(KEPT + role for role in _ROLES)}
+    for index in range(int(count)):
+        name = names[index] if index < len(names) else ""
+        if name not in known:
+            name = next((role for role in _ROLES if role not in found), "")
+        if name and name not in found:
+            found[name] = _checked(_FIRST + index, name)
+        else:
+            with contextlib.suppress(OSError):
+                os.close(_FIRST + index)
+    return found
+
+
+def _checked(descriptor: int, name: str) -> socket.socket:
+    try:
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - the only way to say it
+        one = socket.socket(fileno=descriptor)
+        if (
+            one.family in (socket.AF_INET, socket.AF_INET6)
+            and one.type == socket.SOCK_STREAM
+            and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        ):
+            return one
+    except OSError:
+        pass
+    raise ValueError(
+        f"descriptor {descriptor} ({name}) that the service manager passed is no listening TCP "
+        "socket: see ListenStream= of the .socket unit"
+    )

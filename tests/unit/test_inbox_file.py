@@ -1,0 +1,79 @@
+"""Whether an inbox could be used, as far as one can tell without opening it."""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from incm_webhook._core import inbox_application_id, inbox_schema_version
+from incm_webhook.errors import InboxError, InboxInUseError
+from incm_webhook.inbox_file import check_inbox
+
+
+def inbox_of(folder: Path, version: int) -> Path:
+    path = folder / "inbox.db"
+    with sqlite3.connect(path) as database:
+        database.execute(f"PRAGMA application_id={inbox_application_id}")
+        database.execute(f"PRAGMA user_version={version}")
+    database.close()
+    return path
+
+
+def test_an_inbox_that_is_not_there_yet_can_be_made(tmp_path: Path) -> None:
+    check_inbox(tmp_path / "inbox.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("version", [1, inbox_schema_version])
+def test_own_inboxes_can_be_used(tmp_path: Path, version: int) -> None:
+    path = inbox_of(tmp_path, version)
+    check_inbox(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_newer_version_is_seen_while_it_is_in_the_log_only(tmp_path: Path) -> None:
+    path = inbox_of(tmp_path, inbox_schema_version)
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute(f"PRAGMA user_version={inbox_schema_version + 1}")
+    with pytest.raises(InboxError, match=f"is of version {inbox_schema_version + 1}, this program"):
+        check_inbox(path)
+    database.close()
+
+
+@pytest.mark.parametrize("text", ["", "a letter", "x" * 4096])
+def test_other_files_cannot_be_used(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "inbox.db"
+    path.write_text(text)
+    with pytest.raises(InboxError, match="move the file away"):
+        check_inbox(path)
+
+
+def test_a_folder_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(InboxError, match="is not a file"):
+        check_inbox(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "inbox.db"])
+def test_what_is_write_protected_cannot_be_used(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = inbox_of(tmp_path, inbox_schema_version)
+    protected = tmp_path / name
+    monkeypatch.setattr(os, "access", lambda one, _mode: one != protected)  # root may do all
+    with pytest.raises(InboxError, match=f"{protected} is not writable"):
+        check_inbox(path)
+
+
+def test_only_the_known_holder_may_have_it_open(tmp_path: Path) -> None:
+    path = inbox_of(tmp_path, inbox_schema_version)
+    with (tmp_path / "inbox.db.lock").open("w") as lock:
+        lock.write("1234\n")
+        lock.flush()
+        check_inbox(path)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        check_inbox(path, 1234)
+        with pytest.raises(InboxInUseError, match="process 1234, lock file"):
+            check_inbox(path, 4321)

@@ -1,0 +1,104 @@
+"""What the supervisor makes of what its servers say."""
+
+import array
+import os
+import signal
+
+import pytest
+
+from incm_webhook.notify import PREPARED
+from incm_webhook.supervised import ABORT_S, WATCHDOG_S, Child
+from incm_webhook.supervisor import Supervisor
+
+
+def pipe_end() -> int:
+    """A descriptor to give away."""
+    reading, writing = os.pipe()
+    os.close(writing)
+    return reading
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def replace_kept(supervisor: Supervisor, child: Child, descriptor: int) -> None:
+    """Say what a server says whose address is another one than before."""
+    sent = array.array("i", [descriptor])
+    named = {"FDNAME": "kept-alerts"}
+    supervisor._take(child, {"FDSTOREREMOVE": "1", **named}, array.array("i"))
+    supervisor._take(child, {"FDSTORE": "1", **named}, sent)
+    assert not sent  # it is the supervisor's now
+
+
+@pytest.fixture
+def supervisor() -> Supervisor:
+    """One that keeps a descriptor, with one server, and one to come."""
+    made = Supervisor(["incm-webhook"])
+    made._keep("kept-alerts", pipe_end())
+    made._serving = Child(pid=1, before=None, prepared=True, ready=True, stopping=True)
+    made._next = Child(pid=2, before=1)
+    return made
+
+
+def test_a_server_that_fails_changes_no_kept_socket(supervisor: Supervisor) -> None:
+    kept, new = dict(supervisor._kept), pipe_end()
+    assert supervisor._next
+    replace_kept(supervisor, supervisor._next, new)
+    assert supervisor._kept == kept
+    assert is_open(kept["kept-alerts"])
+    supervisor._ended(supervisor._next, 3)
+    assert supervisor._kept == kept
+    assert not is_open(new)
+    os.close(kept["kept-alerts"])
+
+
+def test_a_server_that_is_ready_changes_the_kept_socket(supervisor: Supervisor) -> None:
+    old, new = supervisor._kept["kept-alerts"], pipe_end()
+    assert supervisor._next
+    replace_kept(supervisor, supervisor._next, new)
+    supervisor._take(supervisor._next, {"READY": "1"}, array.array("i"))
+    assert supervisor._kept == {"kept-alerts": new}
+    assert not is_open(old)
+    later = pipe_end()
+    assert supervisor._serving
+    replace_kept(supervisor, supervisor._serving, later)
+    assert supervisor._kept == {"kept-alerts": later}
+    assert not is_open(new)
+    os.close(later)
+
+
+def test_one_that_is_silent_while_it_takes_over_is_ended(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr("incm_webhook.supervisor.time.monotonic", lambda: now)
+    monkeypatch.setattr("incm_webhook.supervised.os.kill", lambda *both: sent.append(both))
+    child = supervisor._next
+    assert child
+    for said in (PREPARED, "EXTEND_TIMEOUT_USEC"):  # a sign of life counts as much
+        supervisor._take(child, {said: "1"}, array.array("i"))
+        assert child.check(now + WATCHDOG_S) is None
+        now += WATCHDOG_S
+    assert "has been silent" in str(child.check(now + 0.1))
+    assert "killed" in str(child.check(now + 0.1 + ABORT_S))
+    assert sent == [(2, signal.SIGABRT), (2, signal.SIGKILL)]
+    assert supervisor._serving
+    supervisor._ended(supervisor._serving, 0)  # it was told to stop
+    supervisor._ended(child, -signal.SIGKILL)
+    assert supervisor._restart_at is not None
+
+
+def test_a_stop_that_comes_before_the_server_can_catch_it_is_graceful() -> None:
+    supervisor = Supervisor(["incm-webhook"])
+    supervisor._stops = 1
+    child = Child(pid=1, before=None, stopping=True)
+    supervisor._serving = child
+    supervisor._ended(child, -signal.SIGTERM)
+    assert supervisor._status == 0
+    assert not supervisor._goes_on()
