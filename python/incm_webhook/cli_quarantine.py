@@ -145,7 +145,7 @@ def show(
         ("refused", entry["reason"]),
     ):
         click.echo(f"{name:<10}  {printable(value)}")
-    for line in _told(diagnosis, excuse):
+    for line in _told(id, diagnosis, excuse):
         click.echo(line)
     click.echo()
     body = body_of(entry)
@@ -155,12 +155,13 @@ def show(
     return 0
 
 
-def _told(diagnosis: "Diagnosis | None", excuse: str) -> Iterator[str]:
+def _told(number: int, diagnosis: "Diagnosis | None", excuse: str) -> Iterator[str]:
     from incm_webhook.log import printable
 
     if diagnosis is None:
         if excuse:
-            yield f"{'why':<10}  {printable(excuse)}"
+            yield f"{'why':<10}  not known: {printable(excuse)}"
+            yield f"{'what to do':<10}  incm-webhook quarantine show {number} --secret-file FILE"
     elif diagnosis.valid:
         yield (
             f"{'why':<10}  the signature fits a secret of now: `incm-webhook quarantine retry` "
@@ -193,7 +194,7 @@ def _explain(
     try:
         keys = _keys(entry["endpoint"], config, secret_files)
     except (ConfigError, click.UsageError) as error:
-        return None, f"no secret is at hand (--config or --secret-file names them): {error}"
+        return None, str(error)
     return diagnose(body_of(entry), entry["signature"], keys), ""
 
 

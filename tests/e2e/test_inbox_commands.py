@@ -303,6 +303,12 @@ def test_a_locked_inbox_without_an_answer_is_explained(
     assert (status, out) == (3, "")
     assert "nothing answers at 127.0.0.1:1, and another process has the inbox open" in err
     assert f"process {receiver.process.pid}" in err
+    assert "say where its admin listener is: --admin HOST:PORT" in err
+    assert "stop it" not in err
+    assert err.count("\n") == 1
+    status, out, err = command("inbox", "list", "--inbox", "inbox.db", "--admin", "off")
+    assert (status, out) == (3, "")
+    assert "restart it with an admin listener, or stop it to read the file" in err
     assert err.count("\n") == 1
 
 
