@@ -53,8 +53,11 @@ def doctor(
 ) -> int:
     """Say why a signature does not fit a body, and what to do.
 
-    The secrets are those of the configuration, or of --secret-file. None is printed. Exit status:
-    0 the signature is right or the reason was found, 1 it was not found.
+    The secrets are those of the configuration, or of --secret-file. None is printed. Of misspelled
+    ones these are found: a line end too few, blanks, quotes or a byte order mark too many, and the
+    Base64 or hexadecimal form in place of the secret; a wrong letter is not.
+
+    Exit status: 0 the signature is right or the reason was found, 1 it was not found.
     """
     from incm_webhook.doctor import diagnose
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incm_webhook.cli_inbox import (
-    ALERT_NUMBER,
     PAGE,
+    Number,
     filter_parameters,
     open_client,
     place_options,
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 KINDS = ("not-json", "wrong-signature", "missing-signature")
 _HEADS = ("ID", "RECEIVED", "KIND", "ENDPOINT", "FROM", "BYTES")
 _AT_ONCE = 64  # numbers in one call
+_NUMBER = Number("a number")
 
-_ids = click.argument("ids", metavar="[ID]...", type=ALERT_NUMBER, nargs=-1)
+_ids = click.argument("ids", metavar="[ID]...", type=_NUMBER, nargs=-1)
 _endpoint = click.option("--endpoint", metavar="PATH", help="Of this endpoint only.")
 _kind = click.option("--kind", type=click.Choice(KINDS), help="Of this kind only.")
 _all = click.option("--all", "everything", is_flag=True, help="All of them.")
@@ -104,7 +105,7 @@ def _entries(
 
 
 @quarantine.command()
-@click.argument("id", type=ALERT_NUMBER)
+@click.argument("id", type=_NUMBER)
 @click.option(
     "--secret-file",
     "secret_files",

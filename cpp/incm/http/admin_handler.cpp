@@ -12,6 +12,7 @@
 #include "incm/http/browser_guard.h"
 #include "incm/http/exchange.h"
 #include "incm/http/metrics_page.h"
+#include "incm/http/parameters.h"
 
 namespace incm::http {
 
@@ -23,6 +24,11 @@ using Poco::Net::HTTPServerResponse;
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+bool is_dry_run(const std::string& body) {
+    auto given = Parameters::of_json(body);
+    return given.ok() && given.value().flag("dry_run");
+}
 
 struct Admin {
     inbox::Inbox& inbox;
@@ -72,10 +78,12 @@ struct Admin {
                         .content_type = request.get("Content-Type", ""),
                         .body = take_body(request)};
         const ApiReply reply = api.call(call);
-        if (call.method == "POST" && reply.status == 200) {
+        if (call.method == "POST" && reply.status == 200 && !is_dry_run(call.body)) {
+            const std::string_view told =
+                std::string_view(reply.body).substr(0, reply.body.find('\n'));
             log.write(base::LogLevel::kInfo,
                       "changed by hand: " + base::printable(path_of(call.target)) + " " +
-                          base::printable(reply.body));
+                          base::printable(told));
         }
         if (!reply.allow.empty()) response.set("Allow", reply.allow);
         if (reply.status == 503) response.set("Retry-After", "10");
