@@ -83,7 +83,7 @@ def commands(context: click.Context) -> None:
 def serve(*, supervise: bool, **overrides: Any) -> int:
     """Receive alerts until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
-    A flag counts more than its environment variable, that more than the configuration file.
+    A flag counts more than its environment variable, and that more than the configuration file.
     INCM_WEBHOOK_PLUGIN holds several plugins with blanks between them. With --supervise a small
     parent holds the sockets, and SIGHUP starts a whole new server that takes over.
     """
