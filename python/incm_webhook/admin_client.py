@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import click
 
 from incm_webhook.config import Settings, load_settings
-from incm_webhook.errors import InboxError
+from incm_webhook.errors import InboxError, InboxInUseError
 from incm_webhook.log import printable
 from incm_webhook.settings_server import split_address
 
@@ -231,6 +231,14 @@ def _offline(
     nobody = f"nothing answers at {admin}" if admin else "the configuration has no admin listener"
     try:
         inbox = open_offline(settings, endpoints, filters=filters, warn=warn)
+    except InboxInUseError as error:
+        in_use = str(error).removesuffix(": stop it first")
+        what_to_do = (
+            "say where its admin listener is: --admin HOST:PORT (--inbox names another inbox)"
+            if admin
+            else "restart it with an admin listener, or stop it to read the file"
+        )
+        raise InboxInUseError(f"{nobody}, and {in_use}: {what_to_do}") from None
     except InboxError as error:
         raise InboxError(f"{nobody}, and {error} (--admin and --inbox name others)") from None
     nobody = f"the server at {admin} has another inbox" if another else "no server runs"

@@ -40,6 +40,8 @@ def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
     click.echo(
         f"listens on {settings.server.listen}, admin on {settings.server.admin or 'nothing'}"
     )
+    if settings.server.allow:
+        click.echo(f"takes alerts from {', '.join(map(str, settings.server.allow))} only")
     if settings.server.tls is not None:
         click.echo(f"certificate: {certificate_sentence(settings.server.tls, time.time())}")
     click.echo(f"inbox: {settings.inbox.path}")

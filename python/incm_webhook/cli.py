@@ -27,6 +27,37 @@ def _option(flag: str, text: str, **settings: Any) -> Callable[[_Command], _Comm
     return click.option(flag, default=None, help=f"{text}  [env: {variable}]", **settings)
 
 
+def _what_is_served(command: _Command) -> _Command:
+    """Add the flags that say what to serve."""
+    for option in reversed(
+        (
+            _option(
+                "--config",
+                "Configuration file; ./incm-webhook.toml when it exists.",
+                metavar="FILE",
+            ),
+            _option(
+                "--listen", "Address for alerts; port 0 takes a free one.", metavar="HOST:PORT"
+            ),
+            _option("--path", "Path that takes alerts.", metavar="PATH"),
+            _option("--secret-file", "File that holds the webhook's secret token.", metavar="FILE"),
+            _option("--inbox", "Where alerts are stored: sqlite:///PATH or a path.", metavar="URL"),
+            _option(
+                "--plugin",
+                "Plugin: a name, ./file.py or module:object.",
+                metavar="SPEC",
+                multiple=True,
+            ),
+            _option(
+                "--admin", "Address for health and metrics; off for none.", metavar="HOST:PORT"
+            ),
+            _option("--unsigned", "Take alerts without a signature.", is_flag=True),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
@@ -41,14 +72,7 @@ def commands(context: click.Context) -> None:
 
 
 @commands.command(short_help="Receive alerts until SIGTERM or Ctrl-C.")
-@_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
-@_option("--listen", "Address for alerts; port 0 takes a free one.", metavar="HOST:PORT")
-@_option("--path", "Path that takes alerts.", metavar="PATH")
-@_option("--secret-file", "File that holds the webhook's secret token.", metavar="FILE")
-@_option("--inbox", "Where alerts are stored: sqlite:///PATH or a path.", metavar="URL")
-@_option("--plugin", "Plugin: a name, ./file.py or module:object.", metavar="SPEC", multiple=True)
-@_option("--admin", "Address for health and metrics; off for none.", metavar="HOST:PORT")
-@_option("--unsigned", "Take alerts without a signature.", is_flag=True)
+@_what_is_served
 @_option("--ready-file", "File to write once it serves (JSON).", metavar="FILE")
 @click.option(
     "--supervise",
@@ -59,7 +83,7 @@ def commands(context: click.Context) -> None:
 def serve(*, supervise: bool, **overrides: Any) -> int:
     """Receive alerts until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
-    A flag counts more than its environment variable, that more than the configuration file.
+    A flag counts more than its environment variable, and that more than the configuration file.
     INCM_WEBHOOK_PLUGIN holds several plugins with blanks between them. With --supervise a small
     parent holds the sockets, and SIGHUP starts a whole new server that takes over.
     """
@@ -105,16 +129,18 @@ def _become_supervisor() -> None:
 
 
 @commands.command(short_help="Check configuration, plugins and inbox.")
-@_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
-def check(config: str | None) -> int:
+@_what_is_served
+def check(**overrides: Any) -> int:
     """Check the configuration, its secrets, its plugins and the inbox, without serving.
+
+    It takes the flags and variables that say to `serve` what is served.
 
     Exit status: 0 it could serve; 2 the configuration is wrong; 3 the inbox cannot be used; 4 a
     plugin cannot be loaded or says that it could not work.
     """
     from incm_webhook.check import run_check
 
-    return run_check({"config": config}, os.environ, Path.cwd())
+    return run_check(overrides, os.environ, Path.cwd())
 
 
 @commands.command(short_help="List the plugins there are.")

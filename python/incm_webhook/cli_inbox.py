@@ -12,11 +12,33 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 PAGE = 500
-ALERT_NUMBER = click.IntRange(1, 2**63 - 1)
 POLL_S = 0.5
 _HEADS = ("ID", "RECEIVED", "TYPE", "DEVICE", "CONTENT")
 # `tail` cannot know how wide the cells to come will be: number, time, type, device.
 _TAIL_WIDTHS = (6, 8, 18, 20)
+
+
+class Number(click.IntRange):
+    """The type of an argument that is a number of the inbox, from 1 on.
+
+    Args:
+        what: it is called in a message, such as "an alert number".
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(1, 2**63 - 1)
+        self._what = what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it. Errors: click.BadParameter."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            sentence = f"wants {self._what} such as 12, not {value!r}"
+            raise click.BadParameter(sentence, ctx, param) from None
+
+
+ALERT_NUMBER = Number("an alert number")
 
 
 def place_options(command: _Command) -> _Command:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incm_webhook.cli_inbox import (
-    ALERT_NUMBER,
     PAGE,
+    Number,
     filter_parameters,
     open_client,
     place_options,
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 KINDS = ("not-json", "wrong-signature", "missing-signature")
 _HEADS = ("ID", "RECEIVED", "KIND", "ENDPOINT", "FROM", "BYTES")
 _AT_ONCE = 64  # numbers in one call
+_NUMBER = Number("a number")
 
-_ids = click.argument("ids", metavar="[ID]...", type=ALERT_NUMBER, nargs=-1)
+_ids = click.argument("ids", metavar="[ID]...", type=_NUMBER, nargs=-1)
 _endpoint = click.option("--endpoint", metavar="PATH", help="Of this endpoint only.")
 _kind = click.option("--kind", type=click.Choice(KINDS), help="Of this kind only.")
 _all = click.option("--all", "everything", is_flag=True, help="All of them.")
@@ -104,7 +105,7 @@ def _entries(
 
 
 @quarantine.command()
-@click.argument("id", type=ALERT_NUMBER)
+@click.argument("id", type=_NUMBER)
 @click.option(
     "--secret-file",
     "secret_files",
@@ -145,7 +146,7 @@ def show(
         ("refused", entry["reason"]),
     ):
         click.echo(f"{name:<10}  {printable(value)}")
-    for line in _told(diagnosis, excuse):
+    for line in _told(id, diagnosis, excuse):
         click.echo(line)
     click.echo()
     body = body_of(entry)
@@ -155,12 +156,13 @@ def show(
     return 0
 
 
-def _told(diagnosis: "Diagnosis | None", excuse: str) -> Iterator[str]:
+def _told(number: int, diagnosis: "Diagnosis | None", excuse: str) -> Iterator[str]:
     from incm_webhook.log import printable
 
     if diagnosis is None:
         if excuse:
-            yield f"{'why':<10}  {printable(excuse)}"
+            yield f"{'why':<10}  not known: {printable(excuse)}"
+            yield f"{'what to do':<10}  incm-webhook quarantine show {number} --secret-file FILE"
     elif diagnosis.valid:
         yield (
             f"{'why':<10}  the signature fits a secret of now: `incm-webhook quarantine retry` "
@@ -193,7 +195,7 @@ def _explain(
     try:
         keys = _keys(entry["endpoint"], config, secret_files)
     except (ConfigError, click.UsageError) as error:
-        return None, f"no secret is at hand (--config or --secret-file names them): {error}"
+        return None, str(error)
     return diagnose(body_of(entry), entry["signature"], keys), ""
 
 

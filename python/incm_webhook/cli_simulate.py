@@ -119,8 +119,9 @@ def simulate(
     The same --seed and options give the same alerts in the same order, ids and times included (they
     begin on 2025-01-06). So the second such run against one inbox gives duplicates.
 
-    Exit status: 1 when --verify-inbox finds that an acknowledged alert is missing or that one is
-    stored twice; what was refused, given up or answered otherwise is told, and 0.
+    Exit status: 1 when no alert was acknowledged, when some are gone for good (refused, given up),
+    or when --verify-inbox finds that an acknowledged one is missing or that one is stored twice;
+    other answers are told, and 0.
     """
     from incm_webhook.simulator.inbox_check import InboxReader, check_inbox
     from incm_webhook.simulator.sending import Manner, Simulation

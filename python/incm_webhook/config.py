@@ -82,6 +82,7 @@ def load_settings(
     cwd: Path,
     *,
     endpoints: bool = True,
+    secretless: bool = False,
 ) -> Settings:
     """Read, merge and check all settings, and read the secrets.
 
@@ -93,6 +94,7 @@ def load_settings(
         cwd: what relative paths of flags and variables are relative to; ./incm-webhook.toml is
             read there when no file is named.
         endpoints: False leaves endpoints and their secrets unread, for commands that serve none.
+        secretless: True lets an endpoint be without a secret, for commands that only compare.
 
     Returns:
         Frozen settings: paths absolute, secrets read, `warnings` filled.
@@ -109,6 +111,9 @@ def load_settings(
     _merge_server(draft, given)
     if endpoints:
         _merge_endpoint(draft, given)
+        for one in draft.raw["endpoint"] if secretless else ():
+            if not ("secret" in one or "secret_file" in one):
+                one["unsigned"] = True
     else:
         draft.raw["endpoint"] = [{"unsigned": True}]
     _merge_plugins(draft, given)

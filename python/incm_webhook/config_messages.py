@@ -45,12 +45,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
         known: what could have been written.
 
     Returns:
-        '; did you mean "retry"?', or '; known are ...' when nothing is near, or "" when nothing
-        is known.
+        '; did you mean "retry"?', or '; known are ...' when nothing is near (a first letter is
+        seldom the wrong one), or "" when nothing is known.
     """
     names = sorted(known)
     folded = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    begins_so = [name for name in folded if name[:1] == word[:1].lower()]
+    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.75)
+    close = close or difflib.get_close_matches(word.lower(), begins_so, n=1, cutoff=0.6)
     if close:
         return f'; did you mean "{folded[close[0]]}"?'
     return f"; known are {', '.join(names)}" if names else ""

@@ -18,6 +18,8 @@ from incm_webhook.log import printable
 TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 64 * 1024
 _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
+# Errors of OpenSSL (X509_V_ERR_...): self-signed, or of an authority that is not at hand.
+_UNKNOWN_ISSUER = (18, 19, 20, 21)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ def _sentence(shown: str, error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"{shown} did not answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate of {shown} is not trusted: {error.verify_message}"
+        remedy = "; SSL_CERT_FILE=FILE trusts it" if error.verify_code in _UNKNOWN_ISSUER else ""
+        return f"the certificate of {shown} is not trusted: {error.verify_message}{remedy}"
     if isinstance(error, ssl.SSLError):
         return f"{shown} does not speak TLS as expected: {error.reason}"
     if isinstance(error, (http.client.HTTPException, ConnectionError)):

@@ -288,8 +288,10 @@ def _stop(
         answers_s = min(_ANSWERS_S, grace_s / 5)
         finished = dispatcher.stop(deadline - answers_s)
         receiver.stop_listening(answers_s)
+    left = receiver.stats().get("open", 0)
     receiver.stop()
-    _log.info("stopped")
+    words = "delivery stays" if left == 1 else "deliveries stay"
+    _log.info("stopped%s", f"; {left:,} {words} open in the inbox" if left else "")
     if finished:
         return 0
     sys.stdout.flush()

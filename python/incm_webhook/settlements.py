@@ -92,7 +92,7 @@ class Settlements:
         times = f"attempt {delivery.attempt}"
         text = text_of(failure)
         if isinstance(failure, Reject):
-            _log.warning("%s: dead letter, rejected: %s", where, text)
+            _log.error("%s: dead letter, rejected: %s", where, text)
             self._receiver.dead(delivery, text, duration)
             return
         wait = delay(self._retry, delivery.tries, self._rng)

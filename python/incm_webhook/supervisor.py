@@ -133,7 +133,7 @@ class Supervisor:
         except OSError as error:
             _log.error("cannot start a server: %s", error.strerror)
             return None
-        _log.info("started server %d%s", child.pid, f" to follow {before}" if before else "")
+        _log.info("starting server %d%s", child.pid, f" to follow {before}" if before else "")
         return child
 
     def _reap(self) -> None:

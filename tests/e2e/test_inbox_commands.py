@@ -303,6 +303,12 @@ def test_a_locked_inbox_without_an_answer_is_explained(
     assert (status, out) == (3, "")
     assert "nothing answers at 127.0.0.1:1, and another process has the inbox open" in err
     assert f"process {receiver.process.pid}" in err
+    assert "say where its admin listener is: --admin HOST:PORT" in err
+    assert "stop it" not in err
+    assert err.count("\n") == 1
+    status, out, err = command("inbox", "list", "--inbox", "inbox.db", "--admin", "off")
+    assert (status, out) == (3, "")
+    assert "restart it with an admin listener, or stop it to read the file" in err
     assert err.count("\n") == 1
 
 
@@ -325,8 +331,10 @@ def test_the_server_of_another_configuration_is_not_touched(
 
 def test_a_replay_is_in_the_log_of_the_server(command: Command, receiver: Receiver) -> None:
     settled(command, *admin(receiver))
+    assert command("replay", "--since", "1h", "--dry-run", *admin(receiver))[0] == 0
+    assert "changed by hand" not in receiver.output()
     assert command("replay", "--since", "1h", *admin(receiver))[0] == 0
-    assert "changed by hand: /api/v1/replay" in receiver.output()
+    assert 'changed by hand: /api/v1/replay {"replayed":3,"next":null}\n' in receiver.output()
 
 
 def test_a_named_inbox_that_the_server_does_not_have_is_opened(
@@ -357,9 +365,11 @@ def test_looking_makes_no_inbox(command: Command, tmp_path: Path) -> None:
         (("inbox", "list", "--limit", "0"), "--limit"),
         (("inbox", "list", "--state", "asleep"), "--state"),
         (("inbox", "list", "--plugin", "nobody"), "it knows pager, store"),
-        (("inbox", "show", "x"), "integer"),
+        (("inbox", "show", "x"), "wants an alert number such as 12, not 'x'"),
+        (("dead", "show", "0"), "wants an alert number such as 12, not '0'"),
+        (("quarantine", "show", "-"), "wants a number such as 12, not '-'"),
         (("inbox", "show"), "ID"),
-        (("inbox", "show", "99999999999999999999"), "not in the range"),
+        (("inbox", "show", "99999999999999999999"), "wants an alert number such as 12"),
         (("dead", "retry"), "say which"),
         (("dead", "retry", "1", "--all"), "--all excludes"),
         (("dead", "retry", "--plugin", "nobody"), "it knows pager, store"),

@@ -50,7 +50,22 @@ def test_sigterm_and_sigint_stop_with_status_0(serve: Serve) -> None:
         receiver = serve("log")
         receiver.process.send_signal(number)
         assert receiver.process.wait(30) == 0
-        assert "stopped" in receiver.output()
+        assert "service: stopped\n" in receiver.output()
+
+
+def test_a_stop_says_how_many_deliveries_stay_open(
+    serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    code = """
+def on_alert(alert: Alert, ctx: Context) -> None:
+    tell(id=alert.id)
+    raise Retry(after=3600)
+"""
+    receiver = serve(reports.plugin(tmp_path / "later.py", code))
+    assert receiver.send(make_alert("reboot"))[0] == 200
+    reports.next()
+    assert receiver.stop() == 0
+    assert "service: stopped; 1 delivery stays open in the inbox\n" in receiver.output()
 
 
 def test_a_stop_lets_the_running_handler_finish(

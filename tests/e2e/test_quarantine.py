@@ -137,7 +137,9 @@ def test_show_explains(command: Command, serve: Serve, tmp_path: Path) -> None:
     assert command("quarantine", "show", "77", *place)[0] == 1
     status, out, _ = command("quarantine", "show", "1", *admin(receiver))
     assert status == 0
-    assert "no secret is at hand" in out
+    assert "why         not known: there is no secret to compare with\n" in out
+    assert "what to do  incm-webhook quarantine show 1 --secret-file FILE\n" in out
+    assert "unsigned" not in out
 
 
 def test_a_flood_from_one_address_keeps_the_burst_and_nothing_authentic_goes(

@@ -150,7 +150,7 @@ def test_a_rejected_alert_is_a_dead_letter_at_once(
     assert receiver.send(make_alert("reboot"))[0] == 200
     assert reports.next() == {"attempt": 1}
     receiver.stop()
-    assert "dead letter" in receiver.output()
+    assert "ERROR dispatcher: alert 1 to plugin rejecting: dead letter" in receiver.output()
     again = serve(tmp_path / "rejecting.py")
     assert again.send(make_alert("reboot"))[0] == 200
     assert reports.next() == {"attempt": 1}  # of the second alert: the first stays dead

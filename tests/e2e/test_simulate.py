@@ -147,7 +147,7 @@ def test_a_wrong_secret_is_told_and_counted(receiver: Receiver, tmp_path: Path) 
     (tmp_path / "wrong").chmod(0o600)
     secret = str(tmp_path / "wrong")
     status, out, err = run(receiver.url, "--secret-file", secret, "--rate", "2000", "--count", "20")
-    assert (status, err) == (0, "")
+    assert (status, err) == (1, "")
     assert "  answered 200          0  accepted 0, duplicate 0\n" in out
     assert "  answered 401         20  not acknowledged, not sent again\n" in out
     assert stored(receiver) == []
@@ -163,7 +163,7 @@ def test_a_refused_alert_is_not_sent_again() -> None:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/webhook"
         status, out, err = run(url, "--rate", "2000", "--count", "20")
-    assert (status, err) == (0, "")
+    assert (status, err) == (1, "")
     assert "  refused              20  nothing was there: gone for good\n" in out
     assert "retries" not in out
 
@@ -178,7 +178,7 @@ def test_a_server_that_closes_without_an_answer_is_tried_again() -> None:
                 listener.accept()[0].close()
             out, _ = process.communicate(timeout=DEADLINE_S)
     facts = json.loads(out)
-    assert process.returncode == 0
+    assert process.returncode == 1
     assert (facts["sent"], facts["given_up"], facts["retried"]) == (1, 1, 2)
 
 
@@ -188,7 +188,7 @@ def test_a_server_that_says_nothing_is_tried_again() -> None:
         arguments = ("--count", "1", "--timeout", "50ms", "--retry-delay", "1ms", "--json")
         status, out, _ = run(url, *arguments)
     facts = json.loads(out)
-    assert status == 0
+    assert status == 1
     assert (facts["sent"], facts["given_up"], facts["retried"]) == (1, 1, 3)
     assert facts["errors"] == [f"4 x {url} did not answer in time"]
 

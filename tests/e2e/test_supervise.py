@@ -135,6 +135,7 @@ def test_ctrl_c_reaches_the_server_once(serve: Serve) -> None:
     receiver = serve("log", arguments=SUPERVISED)
     (child,) = children_of(receiver)
     assert os.getpgid(child) != os.getpgid(receiver.process.pid)
+    assert f"supervisor: starting server {child}\n" in receiver.output()
     receiver.process.send_signal(signal.SIGINT)
     assert receiver.process.wait() == 0
     assert "stopped" in receiver.output()

@@ -247,4 +247,29 @@ def test_check_tells_about_certificates(
     assert "client.key: the key does not fit" in said
     status, said = check(tls_of(certificates, "missing"))
     assert status == 2
-    assert "missing.pem: no certificate in PEM form can be read from it" in said
+    assert f"{certificates}/missing.pem: no such file or directory" in said
+    assert "system lib" not in said
+    status, said = check(tls_of(certificates).replace("server.key", "missing.key"))
+    assert status == 2
+    assert f"{certificates}/missing.key: no such file or directory" in said
+    status, said = check(tls_of(certificates, more=', client_ca_file = "missing.ca"'))
+    assert status == 2
+    assert f"{tmp_path}/missing.ca: no such file or directory" in said
+    (tmp_path / "text.pem").write_text("no certificate")
+    status, said = check(tls_of(certificates).replace(f"{certificates}/server.pem", "text.pem"))
+    assert status == 2
+    assert f"{tmp_path}/text.pem: no certificate in PEM form can be read from it" in said
+
+
+def test_send_says_how_to_trust_a_certificate(
+    serve_tls: Callable[[str], Receiver],
+    certificates: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    receiver = serve_tls(tls_of(certificates))
+    send = ["send", receiver.url, "--secret-file", str(receiver.folder / "known")]
+    assert main(send) == 1
+    assert capsys.readouterr().err.endswith("; SSL_CERT_FILE=FILE trusts it\n")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates / "ca.pem"))
+    assert main(send) == 0

@@ -197,6 +197,30 @@ def test_check_tells_what_would_be_served(run: Any, write: Write) -> None:
     assert "topsecret" not in out
 
 
+def test_check_takes_the_flags_of_serve(run: Any, write: Write) -> None:
+    write("incm-webhook.toml", '[[plugin]]\nuse = "log"\n')
+    status, out, err = run(
+        *("check", "--secret-file", "secret", "--listen", "127.0.0.1:1234", "--path", "/p"),
+        *("--admin", "off", "--inbox", "other.db", "--plugin", "jsonl"),
+    )
+    assert (status, err) == (0, "")
+    for part in (
+        "listens on 127.0.0.1:1234, admin on nothing",
+        "other.db",
+        "endpoint /p: 1 secret\n",
+        "plugin jsonl: bundled",
+    ):
+        assert part in out
+    assert "endpoint /webhook: unsigned\n" in run("check", "--unsigned")[1]
+
+
+def test_check_tells_who_may_send(run: Any, write: Write) -> None:
+    write("incm-webhook.toml", SIGNED)
+    assert "takes alerts" not in run("check")[1]
+    write("incm-webhook.toml", '[server]\nallow = ["192.0.2.0/24", "::1"]\n' + SIGNED)
+    assert "takes alerts from 192.0.2.0/24, ::1 only\n" in run("check")[1]
+
+
 def test_check_tells_warnings(run: Any, write: Write) -> None:
     write("incm-webhook.toml", SIGNED)
     status, out, _ = run("check")

@@ -181,15 +181,17 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
         retrys = 1
         retry = { frist = "1s", max = -1 }
         types = [1]
+        bogus = 1
         """,
     )
     text = error(workdir)
     lines = [line.strip() for line in text.splitlines()]
-    assert lines[0] == f"{workdir}/incm-webhook.toml: 8 errors:"
+    assert lines[0] == f"{workdir}/incm-webhook.toml: 9 errors:"
     assert 'unknown key "servr"; did you mean "server"?' in lines
     assert "[server] listen: wants HOST:PORT such as \"127.0.0.1:8080\", not 'nowhere'" in lines
     assert any(line.startswith("[server] max_body: wants a size such as") for line in lines)
     assert '[[endpoint]] 1 "/a": unknown key "pth"; did you mean "path"?' in lines
+    assert any('unknown key "bogus"; known are breaker, ' in line for line in lines)
     assert '[[plugin]] 2 "audit": unknown key "retrys"; did you mean "retry"?' in lines
     assert '[[plugin]] 2 "audit" retry: unknown key "frist"; did you mean "first"?' in lines
     assert any(line.startswith('[[plugin]] 2 "audit" retry.max: wants a') for line in lines)

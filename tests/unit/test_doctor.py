@@ -190,11 +190,23 @@ def test_command_with_a_configuration(run: Any, write: Any) -> None:
     [
         (("--secret-file", "secret", "--config", "c.toml"), "excludes"),
         (("--config", "c.toml", "--endpoint", "/x"), "no endpoint has the path /x"),
-        (("--config", "c.toml"), "unsigned"),
+        ((), "no secret to compare with"),
+        (("--config", "c.toml"), "no secret to compare with"),
+        (("--config", "d.toml"), "no secret to compare with"),
     ],
 )
 def test_command_used_wrongly(run: Any, write: Any, arguments: Any, said: str) -> None:
     write("c.toml", '[[endpoint]]\npath = "/a"\nunsigned = true\n')
+    write("d.toml", '[[plugin]]\nuse = "log"\n')
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
     assert said in err
+    assert "unsigned" not in err
+
+
+def test_command_with_an_endpoint_that_has_no_secret_there(run: Any, write: Any) -> None:
+    write(
+        "c.toml", '[[endpoint]]\npath = "/a"\nsecret_file = "secret"\n[[endpoint]]\npath = "/b"\n'
+    )
+    found = run("--signature", sign(BODY, SECRET), "--config", "c.toml")
+    assert found[:2] == (0, "the signature is right\n")

@@ -7,6 +7,7 @@
 #include "incm/base/bytes.h"
 #include "incm/http/browser_guard.h"
 #include "incm/http/metrics_page.h"
+#include "incm/http/parameters.h"
 
 namespace incm::http {
 
@@ -16,6 +17,11 @@ using base::ErrorCode;
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+bool is_dry_run(const std::string& body) {
+    auto given = Parameters::of_json(body);
+    return given.ok() && given.value().flag("dry_run");
+}
 
 struct Admin {
     inbox::Inbox& inbox;
@@ -65,9 +71,11 @@ struct Admin {
                         .content_type = std::string(request.field("content-type").value_or("")),
                         .body = request.take_body()};
         const ApiReply reply = api.call(call);
-        if (call.method == "POST" && reply.status == 200) {
+        if (call.method == "POST" && reply.status == 200 && !is_dry_run(call.body)) {
+            const std::string_view told =
+                std::string_view(reply.body).substr(0, reply.body.find('\n'));
             log.write(base::LogLevel::kInfo, "changed by hand: " + base::printable(request.path()) +
-                                                 " " + base::printable(reply.body));
+                                                 " " + base::printable(told));
         }
         if (!reply.allow.empty()) response.add("Allow", reply.allow);
         if (reply.status == 503) response.add("Retry-After", "10");

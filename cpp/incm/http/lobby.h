@@ -36,9 +36,10 @@ using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 ///
 /// One thread runs wait(): it accepts, watches all silent connections with epoll, and enforces
 /// their deadlines. Workers take() those with bytes, and give them back when the bytes do not make
-/// a whole request, or leave them to whoever answers later. When all places are taken, the idlest connection goes;
-/// when none is idle, the one whose request began longest ago and is not whole gets 503; when all
-/// are being answered, newcomers wait in the backlog.
+/// a whole request, or leave them to whoever answers later. When all places are taken, the idlest
+/// connection goes; when none is idle, the one whose request began longest ago and is not whole
+/// gets 503; when all are being answered, newcomers wait in the backlog.
+///
 /// Threads: wait() from one; everything else from any.
 /// Source:  promises P11, P12 and P14.
 class Lobby {
@@ -139,9 +140,9 @@ class Lobby {
     mutable std::mutex mutex_;
     std::condition_variable quiet_;  // draining: every request that had begun is answered
     std::condition_variable all_answered_;
-    std::condition_variable work_;   // a client is ready, or there will be none
-    Parking parking_;                // guarded, like all below
-    std::deque<Ready> ready_;                               // wait for a worker
+    std::condition_variable work_;  // a client is ready, or there will be none
+    Parking parking_;               // guarded, like all below
+    std::deque<Ready> ready_;       // wait for a worker
     std::unordered_map<net::IpAddress, std::size_t> held_;  // connections of a client address
     std::size_t open_ = 0;                                  // connections in all
     std::size_t handed_ = 0;  // of them with workers, or to be answered later

@@ -1,7 +1,9 @@
 #include "incm/net/tls_context.h"
 
 #include <array>
+#include <cctype>
 #include <ctime>
+#include <system_error>
 #include <utility>
 
 #include <openssl/err.h>
@@ -33,6 +35,13 @@ std::string last_reason() {
 }
 
 Error unusable(const std::string& file, const std::string& what) {
+    const unsigned long first = ::ERR_peek_error();
+    if (ERR_SYSTEM_ERROR(first)) {
+        std::string reason = std::system_category().message(ERR_GET_REASON(first));
+        reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
+        ::ERR_clear_error();
+        return {ErrorCode::kBadConfig, file + ": " + reason};
+    }
     return {ErrorCode::kBadConfig, file + ": " + what + " (" + last_reason() + ")"};
 }
 

@@ -148,8 +148,13 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether the inbox, if anybody looked, has all that was acknowledged, once."""
-        return self.inbox is None or self.inbox.ok
+        """Whether something was acknowledged, nothing is gone, and the inbox, if looked at, agrees.
+
+        A run that was ended before anything came to an end is no failure.
+        """
+        gone = self.refused + self.given_up
+        none_taken = not self.acknowledged and self.unfinished < self.sent
+        return not gone and not none_taken and (self.inbox is None or self.inbox.ok)
 
     def quantile_ms(self, share: float) -> float | None:
         """Give the least time of answering that this share of the answers did not exceed.
