@@ -1,6 +1,7 @@
 """What a service manager such as systemd gives to the server, and what it is told."""
 
 import array
+import configparser
 import json
 import os
 import shutil
@@ -223,3 +224,14 @@ def test_a_reload_that_comes_too_early_waits_for_the_server(
         manager.hear("READY")
         server.terminate()
         assert server.wait() == 0
+
+
+def test_the_unit_never_gives_up() -> None:
+    """After five quick starts systemd would close the kept sockets."""
+    unit = configparser.ConfigParser(strict=False, allow_no_value=True, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(Path(__file__).parents[2] / "docs/systemd/incm-webhook.service")
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert unit["Service"]["Restart"] == "always"
+    assert unit["Service"]["Type"] == "notify"
+    assert int(unit["Service"]["FileDescriptorStoreMax"]) >= 2

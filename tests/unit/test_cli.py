@@ -218,7 +218,7 @@ def test_check_tells_who_may_send(run: Any, write: Write) -> None:
     write("incm-webhook.toml", SIGNED)
     assert "takes alerts" not in run("check")[1]
     write("incm-webhook.toml", '[server]\nallow = ["192.0.2.0/24", "::1"]\n' + SIGNED)
-    assert "takes alerts from 192.0.2.0/24, ::1 only\n" in run("check")[1]
+    assert "takes alerts from 192.0.2.0/24, ::1/128 only\n" in run("check")[1]
 
 
 def test_check_tells_warnings(run: Any, write: Write) -> None:

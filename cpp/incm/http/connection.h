@@ -73,8 +73,8 @@ class Connection {
 
     /// Answer the request by the next advance(); the connection ends after it unless another
     /// request may follow.
-    void answer(std::string text, bool keep_alive) {
-        out_.append(std::move(text));
+    void answer(std::string_view text, bool keep_alive) {
+        out_.append(text);
         last_ = !keep_alive;
     }
 

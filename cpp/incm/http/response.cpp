@@ -45,9 +45,9 @@ void Response::send(int status, std::string_view content_type, std::string_view 
     add("Content-Length", std::to_string(body.size()));
     Connection& connection = taken_ ? *taken_ : **place_;
     if (connection.head().head_only) body = {};
-    std::string text = answer_text(version_, status, fields_, body);
+    const std::string text = answer_text(version_, status, fields_, body);
     sent_ = true;
-    connection.answer(std::move(text), keep_alive_);
+    connection.answer(text, keep_alive_);
     if (taken_) lobby_->answered(std::move(taken_));
 }
 

@@ -103,6 +103,7 @@ void Writer::loop() {
         for (const auto& operation : work.submitted) {
             if (error) operation->failed(*error);
         }
+        work.posted.clear();  // who counts what is pending counts no more of it
         work.batch->error = error;
         if (!work.waiting.empty()) work.batch->done.open();
         checkpoint_if_long();
