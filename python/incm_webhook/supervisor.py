@@ -31,6 +31,10 @@ _CREDENTIALS = struct.Struct("3i")
 _log = logging.getLogger("incm_webhook.supervisor")
 
 
+def _has_lived(child: Child, now: float) -> bool:
+    return child.ready and now - child.ready_at >= _GOOD_LIFE_S
+
+
 class Supervisor:
     """Runs one server after the other on the same sockets, so that none is ever closed.
 
@@ -108,6 +112,8 @@ class Supervisor:
         for child in self._children():
             if said := child.check(now):
                 _log.error("server %d %s", child.pid, said)
+        if self._serving is not None and _has_lived(self._serving, now):
+            self._young_deaths = 0
         if self._stops:
             for child in self._children():
                 child.kill() if self._stops > 1 else child.stop()
@@ -176,11 +182,11 @@ class Supervisor:
         if ended_by_itself or (not self._served and status in _CANNOT_START):
             self._restart_at = None
             return
-        lived = time.monotonic() - child.ready_at if child.ready else 0.0
-        self._young_deaths = 0 if lived >= _GOOD_LIFE_S else self._young_deaths + 1
+        now = time.monotonic()
+        self._young_deaths = 0 if _has_lived(child, now) else self._young_deaths + 1
         pause = _FIRST_PAUSE_S * 2.0 ** min(self._young_deaths - 2, 16)
         pause = min(pause, _LONGEST_PAUSE_S) if self._young_deaths > 1 else 0.0
-        self._restart_at = time.monotonic() + pause
+        self._restart_at = now + pause
         _log.error("server %d ended with status %d: another in %g s", child.pid, status, pause)
 
     def _hear(self) -> None:

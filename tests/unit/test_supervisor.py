@@ -72,6 +72,24 @@ def test_a_server_that_is_ready_changes_the_kept_socket(supervisor: Supervisor) 
     os.close(later)
 
 
+def test_servers_that_live_make_up_for_those_that_died_young(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One killed soon after each second reload is no server that cannot live."""
+    now = 1000.0
+    monkeypatch.setattr("incm_webhook.supervisor.time.monotonic", lambda: now)
+    supervisor._young_deaths = 5
+    supervisor._next = None
+    supervisor._serving = Child(
+        pid=1, before=None, prepared=True, ready=True, heard=now - 1.0, ready_at=now - 1.0
+    )
+    assert supervisor._goes_on()
+    supervisor._serving.ready_at = now
+    supervisor._ended(supervisor._serving, -signal.SIGKILL)
+    assert supervisor._restart_at == now
+    os.close(supervisor._kept["kept-alerts"])
+
+
 def test_one_that_is_silent_while_it_takes_over_is_ended(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
