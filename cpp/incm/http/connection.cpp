@@ -31,6 +31,11 @@ std::int64_t now_ms() {
     return base::now().steady_ms;
 }
 
+/// Between two requests a connection shall cost little.
+void release_if_large(std::string& empty) {
+    if (empty.empty() && empty.capacity() > kFreeBytes) std::string().swap(empty);
+}
+
 }  // namespace
 
 std::int64_t body_time_ms(const ConnectionRules& rules, std::size_t received) {
@@ -157,11 +162,12 @@ Result<bool> Connection::take_body_bytes() {
 
 void Connection::next_request() {
     in_.erase(0, taken_);
-    if (in_.empty() && in_.capacity() > kFreeBytes) in_.shrink_to_fit();
+    release_if_large(in_);
     taken_ = head_end_ = received_ = 0;
     guard_ = HeadGuard();
     chunks_.reset();
     body_.clear();
+    release_if_large(body_);
     phase_ = Phase::kHead;
     waiting_ = Waiting::kNothing;
     static_cast<void>(account());
