@@ -153,7 +153,7 @@ TEST_F(LobbyTest, ManyAtOnceGetAWorkerEach) {
     for (auto& client : clients) EXPECT_EQ(client->receive().status, 200);
 }
 
-TEST_F(LobbyTest, WhoWaitsForAResponseHoldsNoWorker) {
+TEST_F(LobbyTest, WhoWaitsForALateAnswerHoldsNoWorker) {
     start_late({.workers = 1});
     RawClient patient(port());
     patient.send(kLate);
@@ -171,7 +171,7 @@ TEST_F(LobbyTest, WhoWaitsForAResponseHoldsNoWorker) {
     EXPECT_EQ(patient.receive().body, "at once");
 }
 
-TEST_F(LobbyTest, AResponseComesBeforeThatOfTheNextRequest) {
+TEST_F(LobbyTest, ALateAnswerComesBeforeThatOfTheNextRequest) {
     start_late({});
     RawClient client(port());
     client.send(kLate + kGet + kLate);
@@ -184,7 +184,7 @@ TEST_F(LobbyTest, AResponseComesBeforeThatOfTheNextRequest) {
     EXPECT_NE(received.headers.find("Retry-After: "), std::string::npos);
 }
 
-TEST_F(LobbyTest, AResponseMayBeTheLast) {
+TEST_F(LobbyTest, ALateAnswerMayBeTheLast) {
     start_late({});
     RawClient client(port());
     client.send("GET /late HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + kGet);
@@ -193,7 +193,7 @@ TEST_F(LobbyTest, AResponseMayBeTheLast) {
     EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(LobbyTest, WithoutItsResponseAConnectionEnds) {
+TEST_F(LobbyTest, WithoutItsLateAnswerAConnectionEnds) {
     start_late({});
     RawClient client(port());
     client.send(kLate);
@@ -201,7 +201,14 @@ TEST_F(LobbyTest, WithoutItsResponseAConnectionEnds) {
     EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(LobbyTest, AStopWaitsForResponses) {
+TEST_F(LobbyTest, WithoutAnyAnswerAConnectionEnds) {
+    start({.keep_alive_ms = 3'600'000}, {}, incm::http::Answer([](auto&, auto&) {}));
+    RawClient client(port());
+    client.send(kGet);
+    EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(LobbyTest, AStopWaitsForLateAnswers) {
     start_late({});
     RawClient patient(port());
     patient.send(kLate);
@@ -215,7 +222,7 @@ TEST_F(LobbyTest, AStopWaitsForResponses) {
     stopped.get();
 }
 
-TEST_F(LobbyTest, ADrainSendsResponses) {
+TEST_F(LobbyTest, ADrainSendsLateAnswers) {
     start_late({});
     RawClient patient(port());
     patient.send(kLate);

@@ -21,6 +21,8 @@ bool serve(std::unique_ptr<Connection>& connection, const Answer& answer, Lobby&
         Response response(request, connection, lobby,
                           connection->head().keep_alive && !lobby.is_draining());
         answer(request, response);
+        // Whoever waits for an answer that will not come would wait until it is closed for silence.
+        if (!response.sent()) connection->abandon();
     }
     return false;
 }
