@@ -201,6 +201,21 @@ TEST_F(LobbyTest, WithoutItsLateAnswerAConnectionEnds) {
     EXPECT_TRUE(client.at_end());
 }
 
+TEST_F(LobbyTest, AnIdleOneGoesBeforeARequestThatHasJustBegun) {
+    start({}, {.connections = 2});
+    RawClient idle(port());
+    idle.send(kGet);
+    EXPECT_EQ(idle.receive().status, 200);
+    RawClient begun(port());
+    begun.send(kGet.substr(0, 9));
+    RawClient newcomer(port());
+    newcomer.send(kGet);
+    EXPECT_EQ(newcomer.receive().status, 200);
+    EXPECT_TRUE(idle.at_end());
+    begun.send(kGet.substr(9));
+    EXPECT_EQ(begun.receive().status, 200);
+}
+
 TEST_F(LobbyTest, WithoutAnyAnswerAConnectionEnds) {
     start({.keep_alive_ms = 3'600'000}, {}, incm::http::Answer([](auto&, auto&) {}));
     RawClient client(port());

@@ -4,11 +4,25 @@ namespace incm::http {
 
 namespace {
 
+/// A lobby's leave to wait.
+class Linger {
+ public:
+    explicit Linger(Lobby& lobby) : lobby_(lobby), ms_(lobby.may_linger()) {}
+    Linger(const Linger&) = delete;
+    Linger& operator=(const Linger&) = delete;
+    ~Linger() {
+        if (ms_ > 0) lobby_.linger_ended();
+    }
+    [[nodiscard]] int ms() const { return ms_; }
+
+ private:
+    Lobby& lobby_;
+    const int ms_;
+};
+
 bool has_request(Connection& connection, Lobby& lobby) {
-    const int linger_ms = lobby.may_linger();
-    const Connection::Step step = connection.advance(linger_ms);
-    if (linger_ms > 0) lobby.linger_ended();
-    return step == Connection::Step::kRequest;
+    const Linger linger(lobby);
+    return connection.advance(linger.ms()) == Connection::Step::kRequest;
 }
 
 }  // namespace

@@ -209,6 +209,7 @@ void Lobby::answered(std::unique_ptr<Connection> connection) {
     --handed_;
     if (!closed_) return make_ready(std::move(connection), lock);
     // Nothing of the lobby may be touched without the lock: who waits for the last one frees it.
+    static_cast<void>(connection->close(now_ms()));  // sends what the client takes at once
     forget(std::move(connection), lock);
     gone_.clear();
     all_answered_.notify_all();
@@ -217,6 +218,7 @@ void Lobby::answered(std::unique_ptr<Connection> connection) {
 void Lobby::wait_for_answers() {
     Lock lock(mutex_);
     all_answered_.wait(lock, [this] { return handed_ == 0; });
+    for (Ready& one : ready_) static_cast<void>(one.connection->close(now_ms()));
 }
 
 void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) {

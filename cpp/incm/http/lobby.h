@@ -113,8 +113,7 @@ class Lobby {
     [[nodiscard]] bool make_room();
     void resume(const Lock& lock);
     [[nodiscard]] bool end_one(const Lock& lock);
-    [[nodiscard]] bool end_silent(const std::function<std::unique_ptr<Connection>()>& next,
-                                  const Lock& lock);
+    [[nodiscard]] bool end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock);
     void make_ready(std::unique_ptr<Connection> connection, const Lock& lock);
     void look_at(std::uint64_t mark, const Lock& lock);
     void keep_time(std::int64_t now_ms, const Lock& lock);

@@ -106,28 +106,31 @@ bool Lobby::make_room() {
 }
 
 bool Lobby::end_one(const Lock& lock) {
-    const std::int64_t now = now_ms();
-    const auto idlest = [&] { return parking_.take_idlest(now - kNewcomerMs); };
-    const auto oldest = [&] { return parking_.take_oldest(); };
-    if (end_silent(idlest, lock)) return true;
-    std::unique_ptr<Connection> slowest = parking_.take_slowest();
-    if (!slowest) return end_silent(oldest, lock);
+    const std::int64_t long_ago = now_ms() - kNewcomerMs;
+    while (std::unique_ptr<Connection> idlest = parking_.take_idlest(long_ago)) {
+        if (end_if_silent(std::move(idlest), lock)) return true;
+    }
     // Requests of good clients are whole within moments: those that wait longest are a flood's.
-    slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
-    static_cast<void>(slowest->close(now));
-    forget(std::move(slowest), lock);
-    return true;
+    if (std::unique_ptr<Connection> slowest = parking_.take_slowest(long_ago)) {
+        slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
+        static_cast<void>(slowest->close(now_ms()));
+        forget(std::move(slowest), lock);
+        return true;
+    }
+    // All are busy, or have just come. When even the oldest has spoken, the newcomer waits: whoever
+    // is silent among those that speak is a good client between two alerts.
+    std::unique_ptr<Connection> oldest = parking_.take_oldest();
+    return oldest && end_if_silent(std::move(oldest), lock);
 }
 
-bool Lobby::end_silent(const std::function<std::unique_ptr<Connection>()>& next, const Lock& lock) {
-    while (std::unique_ptr<Connection> connection = next()) {
-        if (connection->stage() == Stage::kClosing || !connection->has_unread()) {
-            forget(std::move(connection), lock);
-            return true;
-        }
-        make_ready(std::move(connection), lock);  // it spoke, and its turn has not come yet
+/// False when it spoke, and its turn had not come yet: it is ready then.
+bool Lobby::end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock) {
+    if (connection->stage() != Stage::kClosing && connection->has_unread()) {
+        make_ready(std::move(connection), lock);
+        return false;
     }
-    return false;
+    forget(std::move(connection), lock);
+    return true;
 }
 
 }  // namespace incm::http

@@ -43,9 +43,10 @@ std::unique_ptr<Connection> Parking::take_oldest() {
     return remove(stage, row(stage).begin());
 }
 
-std::unique_ptr<Connection> Parking::take_slowest() {
+std::unique_ptr<Connection> Parking::take_slowest(std::int64_t begun_ms) {
     Row& begun = row(Stage::kBegun);
-    return begun.empty() ? nullptr : remove(Stage::kBegun, begun.begin());
+    if (begun.empty() || begun.begin()->first.first > begun_ms) return nullptr;
+    return remove(Stage::kBegun, begun.begin());
 }
 
 Connections Parking::take_if(Stage stage, const std::function<bool(const Connection&)>& chosen) {

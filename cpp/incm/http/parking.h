@@ -33,8 +33,9 @@ class Parking {
     /// Take out the silent one, newcomer or not, that has waited longest. Null when there is none.
     [[nodiscard]] std::unique_ptr<Connection> take_oldest();
 
-    /// Take out the one whose request began longest ago. Null when none has begun.
-    [[nodiscard]] std::unique_ptr<Connection> take_slowest();
+    /// Take out the one whose request began longest ago, at `begun_ms` or before. Null when there
+    /// is none.
+    [[nodiscard]] std::unique_ptr<Connection> take_slowest(std::int64_t begun_ms);
 
     /// Take out those of a stage for which `chosen` says so.
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_if(

@@ -41,13 +41,14 @@ void Response::add(std::string_view name, std::string_view value) {
 }
 
 void Response::send(int status, std::string_view content_type, std::string_view body) {
-    add("Content-Type", content_type);
-    add("Content-Length", std::to_string(body.size()));
+    std::string fields = fields_;
+    add_field(fields, "Content-Type", content_type);
+    add_field(fields, "Content-Length", std::to_string(body.size()));
     Connection& connection = taken_ ? *taken_ : **place_;
     if (connection.head().head_only) body = {};
-    const std::string text = answer_text(version_, status, fields_, body);
-    sent_ = true;
+    const std::string text = answer_text(version_, status, fields, body);
     connection.answer(text, keep_alive_);
+    sent_ = true;
     if (taken_) lobby_->answered(std::move(taken_));
 }
 

@@ -13,8 +13,8 @@ namespace incm::http {
 ///
 /// Shape:   200 {"status": "accepted"|"duplicate", "id": N}, else a problem document.
 /// Threads: the returned function may be called from any number of threads; ingest, counters,
-///          refusals and log must outlive it. It never throws: what nothing else caught is logged
-///          and answered 500.
+///          refusals and log must outlive it. It never throws: what nothing else caught is logged,
+///          and answered 500, or once the alert is on its way the connection ends.
 /// Source:  contract section 4.
 [[nodiscard]] Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
                                     RefusalLog& refusals, base::LogSink& log,
