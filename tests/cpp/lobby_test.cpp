@@ -235,6 +235,7 @@ TEST_F(LobbyTest, AStopWaitsForLateAnswers) {
     EXPECT_TRUE(idle.at_end());
     answer->send(200, "text/plain", "late");  // into a lobby that still is there
     stopped.get();
+    EXPECT_EQ(patient.receive().body, "late");
 }
 
 TEST_F(LobbyTest, ADrainSendsLateAnswers) {

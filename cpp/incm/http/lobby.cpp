@@ -68,10 +68,7 @@ std::size_t Lobby::wait(int timeout_ms) {
     beat_ms_.store(begun_ms, std::memory_order_relaxed);
     if (begun_ms - looked_ms_ >= kLookEachMs) {
         looked_ms_ = begun_ms;
-        Gone gone;
-        const Lock lock(mutex_);
-        keep_time(begun_ms, lock);
-        gone.swap(gone_);
+        keep_time(begun_ms);
     }
     std::array<epoll_event, kEventsAtOnce> events;
     const int longest_ms = is_busy_ ? std::min(timeout_ms, kBusyLookMs) : timeout_ms;
@@ -155,14 +152,30 @@ void Lobby::close() {
     [[maybe_unused]] const ssize_t written = ::write(waker_, &one, sizeof one);
 }
 
-void Lobby::keep_time(std::int64_t now, const Lock& lock) {
-    for (std::unique_ptr<Connection>& connection : parking_.take_expired(now)) {
+void Lobby::keep_time(std::int64_t now) {
+    for (std::unique_ptr<Connection>& connection : take_expired(now)) {
+        // Telling thousands of slow clients takes time, in which answers shall go out.
         const bool was_closing = connection->stage() == Stage::kClosing;
         connection->expire();
-        was_closing ? forget(std::move(connection), lock) : end(std::move(connection), lock);
+        const bool is_closed = was_closing || connection->close(now);
+        const Lock lock(mutex_);
+        --handed_;
+        is_closed ? forget(std::move(connection), lock)
+                  : park(std::move(connection), EPOLL_CTL_MOD, lock);
     }
+    Gone gone;
+    const Lock lock(mutex_);
     if (is_draining()) turn_idle_away(now, lock);
     resume(lock);
+    gone.swap(gone_);
+}
+
+/// They count as being answered until they are given back.
+std::list<std::unique_ptr<Connection>> Lobby::take_expired(std::int64_t now) {
+    const Lock lock(mutex_);
+    auto expired = parking_.take_expired(now);
+    handed_ += expired.size();
+    return expired;
 }
 
 void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -116,7 +117,8 @@ class Lobby {
     [[nodiscard]] bool end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock);
     void make_ready(std::unique_ptr<Connection> connection, const Lock& lock);
     void look_at(std::uint64_t mark, const Lock& lock);
-    void keep_time(std::int64_t now_ms, const Lock& lock);
+    void keep_time(std::int64_t now_ms);
+    [[nodiscard]] std::list<std::unique_ptr<Connection>> take_expired(std::int64_t now_ms);
     void park(std::unique_ptr<Connection> connection, int operation, const Lock& lock);
     void end(std::unique_ptr<Connection> connection, const Lock& lock);
     void forget(std::unique_ptr<Connection> connection, const Lock& lock);
@@ -144,12 +146,13 @@ class Lobby {
     std::deque<Ready> ready_;       // wait for a worker
     std::unordered_map<net::IpAddress, std::size_t> held_;  // connections of a client address
     std::size_t open_ = 0;                                  // connections in all
-    std::size_t handed_ = 0;  // of them with workers, or to be answered later
+    std::size_t handed_ = 0;  // of them in nobody's rows: being answered, or told that it is late
     std::size_t idle_workers_ = 0;
     std::size_t workers_ = 0;
     bool closed_ = false;
-    bool paused_ = false;  // newcomers wait in the backlog
-    Gone gone_;            // to be freed without the lock
+    bool paused_ = false;                // newcomers wait in the backlog
+    std::int64_t waiting_since_ms_ = 0;  // since when, though nobody let go; 0: nobody waits
+    Gone gone_;                          // to be freed without the lock
 
     std::atomic<bool> crowded_{false};  // some are ready, and no worker is free
     std::atomic<bool> draining_{false};

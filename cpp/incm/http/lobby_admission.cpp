@@ -78,6 +78,7 @@ void Lobby::admit(std::unique_ptr<Connection> connection) {
     const Lock lock(mutex_);
     const net::IpAddress& peer = connection->peer();
     const std::size_t held = ++held_[peer.holder()];
+    waiting_since_ms_ = 0;
     ++open_;
     if (!rules_.is_proxy(peer) && !rules_.admits(peer)) {
         connection->refuse({ErrorCode::kForbidden, "this address may not send"});
@@ -106,19 +107,22 @@ bool Lobby::make_room() {
 }
 
 bool Lobby::end_one(const Lock& lock) {
-    const std::int64_t long_ago = now_ms() - kNewcomerMs;
+    const std::int64_t now = now_ms();
+    const std::int64_t long_ago = now - kNewcomerMs;
     while (std::unique_ptr<Connection> idlest = parking_.take_idlest(long_ago)) {
         if (end_if_silent(std::move(idlest), lock)) return true;
     }
     // Requests of good clients are whole within moments: those that wait longest are a flood's.
     if (std::unique_ptr<Connection> slowest = parking_.take_slowest(long_ago)) {
         slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
-        static_cast<void>(slowest->close(now_ms()));
+        static_cast<void>(slowest->close(now));
         forget(std::move(slowest), lock);
         return true;
     }
-    // All are busy, or have just come. When even the oldest has spoken, the newcomer waits: whoever
-    // is silent among those that speak is a good client between two alerts.
+    // All are busy, or have just come: whoever is silent among them is a good client between two
+    // alerts. The newcomer waits a while, before the longest silent one goes for it.
+    if (waiting_since_ms_ == 0) waiting_since_ms_ = now;
+    if (waiting_since_ms_ > long_ago) return false;
     std::unique_ptr<Connection> oldest = parking_.take_oldest();
     return oldest && end_if_silent(std::move(oldest), lock);
 }
