@@ -398,9 +398,14 @@ def test_another_server_is_told_from_an_admin_listener(
 
 def test_tail_follows_until_ctrl_c(command: Command, receiver: Receiver) -> None:
     arguments = ["inbox", "tail", "--json", "--lines", "1", "--type", "re*", *admin(receiver)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "incm_webhook", *arguments], stdout=subprocess.PIPE, text=True
-    )
+    # A shell without job control starts what runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "incm_webhook", *arguments], stdout=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["id"] == 2
