@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersion = "3";
+const std::string kVersion = "4";
 
 class InboxFileTest : public InboxTest {
  protected:
@@ -185,6 +185,18 @@ TEST_F(InboxFileTest, Version2IsMigratedWithItsQuarantine) {
     close();
     EXPECT_EQ(rows(path(), "SELECT id, kind, length(body) FROM quarantine"),
               (std::vector<std::string>{"3|not-json|6", "7|not-json|0", "8|not-json|1"}));
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
+TEST_F(InboxFileTest, Version3IsMigratedWithItsKeys) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v3.sql"));
+    open();
+    EXPECT_EQ(append(alert(1)).id, 1) << "forgotten";
+    EXPECT_TRUE(append(alert(2)).duplicate);
+    EXPECT_EQ(append(alert(3)).id, 3);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT alert_id FROM seen ORDER BY alert_id"),
+              (std::vector<std::string>{"1", "2", "3"}));
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 

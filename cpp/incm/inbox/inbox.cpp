@@ -19,6 +19,7 @@
 #include "incm/inbox/manual_change.h"
 #include "incm/inbox/operations.h"
 #include "incm/inbox/recovery.h"
+#include "incm/inbox/seen_keys.h"
 #include "incm/inbox/taker.h"
 #include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
@@ -58,6 +59,7 @@ struct Inbox::Impl {
                       std::to_string(interrupted) +
                           " deliveries were under way when the receiver ended: they are due again");
         }
+        index_left_over(*database);
         writer = std::make_unique<Writer>(*database, clock, log, [path] { ask_for_check(path); });
         quarantine = std::make_unique<Quarantine>(*writer, reserve);
         taker = std::make_unique<Taker>(path, stored_inbox_id(*database), clock, *writer);
@@ -123,6 +125,7 @@ void Inbox::Impl::close() {
         if (writer->failed()) {
             database->no_checkpoint_on_close();
         } else {
+            index_left_over(*database);
             store_clock(*database, clock.now_ms());
             database->checkpoint(true);
         }

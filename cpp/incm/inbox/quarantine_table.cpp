@@ -63,8 +63,7 @@ bool QuarantineTable::keep(const Rejected& rejected, Quarantined& kept) {
     const bool removed = rejected.replaces != 0 && remove(rejected.replaces, kept);
     Blob identity{};
     if (rejected.identity) {
-        identity.bytes = {reinterpret_cast<const char*>(rejected.identity->data()),
-                          rejected.identity->size()};
+        identity = blob_of(*rejected.identity);
     }
     const std::string_view signature =
         rejected.signature ? std::string_view(*rejected.signature) : std::string_view();

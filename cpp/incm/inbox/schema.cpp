@@ -114,10 +114,18 @@ INSERT INTO rejected
 DROP TABLE quarantine;
 ALTER TABLE rejected RENAME TO quarantine;
 )";
+
+// key: of the alert, because the index `seen` gets it later.
+// indexed_alert_id: the keys of all alerts up to this one are in `seen`.
+constexpr const char* kVersion4 = R"(
+ALTER TABLE alert ADD COLUMN key BLOB;
+INSERT INTO meta(key, value)
+    SELECT 'indexed_alert_id', value FROM meta WHERE key = 'last_alert_id';
+)";
 // clang-format on
 
 /// Step i brings version i to version i + 1. Steps are never edited once released.
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3};
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 }  // namespace
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "incm/base/bytes.h"
+
 struct sqlite3;
 struct sqlite3_stmt;
 
@@ -78,6 +80,10 @@ class Database {
 struct Blob {
     std::string_view bytes;
 };
+
+[[nodiscard]] inline Blob blob_of(const base::Digest& digest) noexcept {
+    return {{reinterpret_cast<const char*>(digest.data()), digest.size()}};
+}
 
 class Rows;
 

@@ -54,12 +54,7 @@ Tables::Tables(Database& database)
       begin_(database, "BEGIN IMMEDIATE"),
       commit_(database, "COMMIT"),
       set_meta_(database, "UPDATE meta SET value = ?2 WHERE key = ?1"),
-      insert_seen_(database,
-                   "INSERT INTO seen(key, alert_id, at_ms) VALUES (?1, ?2, ?3)"
-                   " ON CONFLICT DO NOTHING"),
-      find_seen_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
-      move_seen_(database, "UPDATE seen SET alert_id = ?2, at_ms = ?3 WHERE key = ?1"),
-      insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
+      insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
       insert_delivery_(database, "INSERT INTO delivery VALUES (?1, ?2, ?3, 0, ?3, 0, NULL, 0)"),
       delete_delivery_(database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2"),
       retry_delivery_(database,
@@ -78,6 +73,7 @@ Tables::Tables(Database& database)
                 " FROM alert a WHERE id > ?1 ORDER BY id LIMIT ?2"),
       delete_attempts_(database, "DELETE FROM attempt WHERE alert_id = ?1"),
       delete_alert_(database, "DELETE FROM alert WHERE id = ?1"),
+      seen_(database),
       rejected_(database) {
     totals_.last_alert_id =
         database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
@@ -98,6 +94,7 @@ void Tables::begin(std::int64_t now_ms) {
 
 void Tables::commit() {
     if (changed_) {
+        seen_.index_some();
         write_leases();
         write_meta();
     }
@@ -110,10 +107,12 @@ void Tables::commit() {
             leases_[id] = std::move(change.left);
         }
     }
+    seen_.committed(totals_.last_alert_id);
     publish();
 }
 
 void Tables::rollback() noexcept {
+    seen_.rolled_back();
     if (database_.in_transaction()) {
         try {
             database_.execute("ROLLBACK");
@@ -124,26 +123,13 @@ void Tables::rollback() noexcept {
 }
 
 Stored Tables::append(const NewAlert& alert, std::span<const std::int64_t> plugin_ids) {
-    const Blob key{
-        {reinterpret_cast<const char*>(alert.dedupe_key.data()), alert.dedupe_key.size()}};
-    // Most alerts are new: one descent of the tree says so and stores the key.
-    insert_seen_.run(key, next_.last_alert_id + 1, now_ms_);
-    if (database_.changes() == 0) {
-        std::int64_t earlier = 0;
-        std::int64_t at_ms = 0;
-        {
-            Rows rows = find_seen_.query(key);
-            if (rows.next()) {
-                earlier = rows.integer(0);
-                at_ms = rows.integer(1);
-            }
-        }
-        if (alert.duplicate_for_ever || now_ms_ - at_ms <= kShortDedupeMs) {
-            return {earlier, true};
-        }
-        move_seen_.run(key, next_.last_alert_id + 1, now_ms_);
+    const std::optional<SeenKeys::Seen> earlier = seen_.find(alert.dedupe_key);
+    if (earlier && (alert.duplicate_for_ever || now_ms_ - earlier->at_ms <= kShortDedupeMs)) {
+        return {earlier->alert_id, true};
     }
-    return {insert(alert, plugin_ids), false};
+    const std::int64_t id = insert(alert, plugin_ids);
+    seen_.add(alert.dedupe_key, {id, now_ms_});
+    return {id, false};
 }
 
 std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t> plugin_ids) {
@@ -152,7 +138,8 @@ std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t>
     const std::int64_t id = ++next_.last_alert_id;
     insert_alert_.run(id, std::string_view(alert.endpoint), alert.received_at_ms,
                       std::string_view(alert.form), std::string_view(alert.type),
-                      std::string_view(alert.device), Blob{alert.text}, now_ms_);
+                      std::string_view(alert.device), Blob{alert.text}, now_ms_,
+                      blob_of(alert.dedupe_key));
     for (const std::int64_t plugin : plugin_ids) {
         insert_delivery_.run(plugin, id, now_ms_);
     }
@@ -221,6 +208,12 @@ Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
         std::int64_t seen = 0;
         std::int64_t bytes = 0;
         while (!result.more && rows.next() && rows.integer(1) < now_ms_ - retention_ms) {
+            if (rows.integer(0) > seen_.indexed_up_to()) {
+                seen_.hurry();
+                changed_ = true;
+                result.more = true;
+                break;
+            }
             result.cursor = rows.integer(0);
             bytes += rows.integer(3);
             result.more = ++seen == kPruneRows || bytes >= kPruneBytes;

@@ -12,6 +12,7 @@
 
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/quarantine_table.h"
+#include "incm/inbox/seen_keys.h"
 #include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
@@ -34,7 +35,7 @@ struct Settled {
 /// Threads: the writer thread; counts() any.
 class Tables {
  public:
-    /// The database is migrated and has no leases; reads the totals.
+    /// The database is migrated, has no leases and no key left out of the index; reads the totals.
     explicit Tables(Database& database);
 
     /// Times are of the inbox clock unless they are called wall.
@@ -59,8 +60,8 @@ class Tables {
         bool more;            ///< perhaps
     };
     /// Delete alerts above `cursor` that were stored longer ago than retention_ms, unless a
-    /// delivery of them is not made; their attempts go with them, their dedupe keys stay. One call
-    /// does a few milliseconds' work.
+    /// delivery of them is not made; their attempts go with them, their dedupe keys stay, and have
+    /// to be in the index before. One call does a few milliseconds' work.
     [[nodiscard]] Pruned prune(std::int64_t cursor, std::int64_t retention_ms);
 
     [[nodiscard]] Counts counts() const noexcept;
@@ -110,11 +111,11 @@ class Tables {
 
     Statement begin_, commit_;
     Statement set_meta_;
-    Statement insert_seen_, find_seen_, move_seen_;
     Statement insert_alert_, insert_delivery_;
     Statement delete_delivery_, retry_delivery_, kill_delivery_, insert_attempt_;
     Statement insert_lease_, update_lease_, delete_lease_;
     Statement find_old_, delete_attempts_, delete_alert_;
+    SeenKeys seen_;
     QuarantineTable rejected_;
 };
 

@@ -1,0 +1,131 @@
+#include "incm/inbox/seen_keys.h"
+
+#include <algorithm>
+#include <new>
+
+namespace incm::inbox {
+
+namespace {
+
+/// So many keys of one second share pages of the index well; and a start indexes twice as many in
+/// a few milliseconds.
+constexpr std::size_t kGeneration = 4096;
+/// After so many new keys the index gets twice as many, so that one generation is in the index
+/// before the next one is complete.
+constexpr std::size_t kShareEvery = 64;
+constexpr std::size_t kHurriedShare = 256;
+
+constexpr const char* kMark = "SELECT value FROM meta WHERE key = 'indexed_alert_id'";
+constexpr const char* kSetMark = "UPDATE meta SET value = ?1 WHERE key = 'indexed_alert_id'";
+
+bool before(const std::pair<base::Digest, SeenKeys::Seen>& one, const base::Digest& key) {
+    return one.first < key;
+}
+
+}  // namespace
+
+void index_left_over(Database& database) {
+    Transaction transaction(database, true);
+    const std::int64_t mark = database.integer_of(kMark);
+    const std::int64_t last =
+        database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
+    if (mark == last) {
+        return;
+    }
+    // By number, so that of two alerts with one key the later one stays.
+    Statement index(database,
+                    "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) SELECT key, id, stored_at_ms"
+                    " FROM alert WHERE id > ?1 AND key IS NOT NULL ORDER BY id");
+    index.run(mark);
+    Statement set_mark(database, kSetMark);
+    set_mark.run(last);
+    transaction.commit();
+}
+
+SeenKeys::SeenKeys(Database& database)
+    : find_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
+      write_(database, "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) VALUES (?1, ?2, ?3)"),
+      set_mark_(database, kSetMark),
+      indexed_up_to_(database.integer_of(kMark)) {}
+
+std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
+    if (const auto latest = latest_.find(key); latest != latest_.end()) {
+        return latest->second;
+    }
+    const auto leaving = std::lower_bound(leaving_.begin(), leaving_.end(), key, before);
+    if (leaving != leaving_.end() && leaving->first == key) {
+        return leaving->second;
+    }
+    Rows rows = find_.query(blob_of(key));
+    if (!rows.next()) {
+        return std::nullopt;
+    }
+    return Seen{rows.integer(0), rows.integer(1)};
+}
+
+void SeenKeys::add(const base::Digest& key, Seen seen) {
+    const auto [place, is_new] = latest_.try_emplace(key, seen);
+    added_.emplace_back(key, is_new ? std::nullopt : std::optional<Seen>(place->second));
+    place->second = seen;
+}
+
+void SeenKeys::index_some() {
+    const std::size_t came = since_share_ + added_.size();
+    std::size_t share = came >= kShareEvery ? 2 * came : 0;
+    if (hurried_) {
+        share = std::max(share, kHurriedShare);
+    }
+    indexing_ = std::min(share, leaving_.size() - indexed_);
+    for (std::size_t i = 0; i < indexing_; ++i) {
+        const auto& [key, seen] = leaving_[indexed_ + i];
+        write_.run(blob_of(key), seen.alert_id, seen.at_ms);
+    }
+    if (indexing_ > 0 && indexed_ + indexing_ == leaving_.size()) {
+        set_mark_.run(leaving_up_to_);
+    }
+}
+
+void SeenKeys::committed(std::int64_t last_alert_id) noexcept {
+    since_share_ = indexing_ > 0 ? 0 : since_share_ + added_.size();
+    added_.clear();
+    indexed_ += std::exchange(indexing_, 0);
+    if (indexed_ < leaving_.size()) {
+        return;
+    }
+    if (!leaving_.empty()) {
+        indexed_up_to_ = leaving_up_to_;
+        leaving_.clear();
+        indexed_ = 0;
+        hurried_ = false;
+    }
+    if (latest_.size() >= kGeneration || (hurried_ && !latest_.empty())) {
+        begin_to_leave(last_alert_id);
+    }
+}
+
+void SeenKeys::begin_to_leave(std::int64_t last_alert_id) noexcept {
+    try {
+        leaving_.assign(latest_.begin(), latest_.end());
+    } catch (const std::bad_alloc&) {
+        leaving_.clear();  // the next commit tries again
+        return;
+    }
+    std::ranges::sort(leaving_, {}, &Entry::first);
+    latest_.clear();
+    leaving_up_to_ = last_alert_id;
+    since_share_ = 0;
+}
+
+void SeenKeys::rolled_back() noexcept {
+    for (auto added = added_.rbegin(); added != added_.rend(); ++added) {
+        if (added->second) {
+            latest_.find(added->first)->second = *added->second;
+        } else {
+            latest_.erase(added->first);
+        }
+    }
+    added_.clear();
+    indexing_ = 0;
+}
+
+}  // namespace incm::inbox

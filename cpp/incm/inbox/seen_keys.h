@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "incm/base/bytes.h"
+#include "incm/inbox/sqlite.h"
+
+namespace incm::inbox {
+
+/// Put the keys of all alerts into the index that are not there yet: at a start those that a crash
+/// left out, at a stop those that are only remembered. A transaction of its own. Errors: SqlError.
+void index_left_over(Database& database);
+
+/// The dedupe keys, within the writer's transaction; a part of Tables.
+///
+/// The index of the keys is a tree in their order, and two alerts that come together need not be
+/// neighbours in it: a page of it would be written for each alert. So the key of a new alert is
+/// stored in the alert's own row, where alerts that come together are neighbours, and remembered
+/// here. The index gets many keys at a time, in their order, with later transactions. A mark in the
+/// file says up to which alert that is done.
+///
+/// What is remembered changes with committed() and rolled_back(), as the file does.
+/// Errors:  SqlError. Threads: the writer's.
+class SeenKeys {
+ public:
+    struct Seen {
+        std::int64_t alert_id;  ///< the latest alert with the key
+        std::int64_t at_ms;     ///< inbox clock
+    };
+
+    /// Every key in the file is in the index (see index_left_over).
+    explicit SeenKeys(Database& database);
+
+    [[nodiscard]] std::optional<Seen> find(const base::Digest& key);
+    /// Remember a key whose alert this transaction stores.
+    void add(const base::Digest& key, Seen seen);
+
+    /// Give the index its share of keys, if there are enough for one.
+    void index_some();
+    /// Begin to index what is remembered, however little that is.
+    void hurry() noexcept { hurried_ = true; }
+    /// All alerts up to this one are in the index; the others must stay in the file.
+    [[nodiscard]] std::int64_t indexed_up_to() const noexcept { return indexed_up_to_; }
+
+    /// last_alert_id: the last one that is stored now.
+    void committed(std::int64_t last_alert_id) noexcept;
+    void rolled_back() noexcept;
+
+ private:
+    using Entry = std::pair<base::Digest, Seen>;
+    /// A key ends with bytes of a digest.
+    struct Hash {
+        std::size_t operator()(const base::Digest& key) const noexcept {
+            std::size_t hash = 0;
+            std::memcpy(&hash, key.data() + key.size() - sizeof hash, sizeof hash);
+            return hash;
+        }
+    };
+
+    void begin_to_leave(std::int64_t last_alert_id) noexcept;
+
+    Statement find_, write_, set_mark_;
+    std::int64_t indexed_up_to_;
+
+    std::unordered_map<base::Digest, Seen, Hash> latest_;
+    std::vector<std::pair<base::Digest, std::optional<Seen>>> added_;  ///< and what was there
+
+    std::vector<Entry> leaving_;  ///< for the index, in the order of keys
+    std::size_t indexed_ = 0;     ///< of them are in the index
+    std::size_t indexing_ = 0;    ///< of them are put there by this transaction
+    std::int64_t leaving_up_to_ = 0;
+    std::size_t since_share_ = 0;  ///< keys that came since the index got its last share
+    bool hurried_ = false;
+};
+
+}  // namespace incm::inbox

@@ -1,0 +1,234 @@
+#include <csignal>
+#include <future>
+
+#include "inbox_support.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "incm/inbox/database_file.h"
+#include "incm/inbox/recovery.h"
+#include "incm/inbox/seen_keys.h"
+#include "incm/inbox/tables.h"
+
+namespace incm::inbox::test {
+namespace {
+
+constexpr std::uint64_t kMany = 10'000;  ///< more than two generations of keys
+constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
+
+/// Dedupe keys that the index gets later than the alerts are stored.
+class InboxSeenTest : public InboxTest {
+ protected:
+    static constexpr const char* kIndexed = "SELECT count(*) FROM seen";
+    static constexpr const char* kMark = "SELECT value FROM meta WHERE key = 'indexed_alert_id'";
+
+    /// Append the alerts with the numbers first..last; what became of each.
+    std::vector<base::Result<Stored>> append_all(std::uint64_t first, std::uint64_t last) {
+        std::vector<std::promise<base::Result<Stored>>> told(last - first + 1);
+        for (std::uint64_t number = first; number <= last; ++number) {
+            inbox_->append_later(alert(number), std::make_unique<Promised>(told[number - first]));
+        }
+        std::vector<base::Result<Stored>> stored;
+        for (auto& one : told) {
+            stored.push_back(one.get_future().get());
+        }
+        return stored;
+    }
+    void append_many(std::uint64_t first, std::uint64_t last) {
+        for (const base::Result<Stored>& stored : append_all(first, last)) {
+            ASSERT_TRUE(stored.ok()) << stored.error().text;
+            ASSERT_FALSE(stored.value().duplicate);
+        }
+    }
+    /// Each alert of 1..last is a duplicate of the one with its number.
+    void expect_remembered(std::uint64_t last) {
+        std::int64_t number = 0;
+        for (const base::Result<Stored>& stored : append_all(1, last)) {
+            ++number;
+            ASSERT_TRUE(stored.ok() && stored.value().duplicate) << number;
+            ASSERT_EQ(stored.value().id, number);
+        }
+    }
+    /// Run in a process that ends without closing anything.
+    template <typename Body>
+    static void crash_after(Body body) {
+        const pid_t child = fork();
+        if (child == 0) {
+            body();
+            kill(getpid(), SIGKILL);
+        }
+        int status = 0;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        ASSERT_TRUE(WIFSIGNALED(status)) << status;
+    }
+};
+
+TEST_F(InboxSeenTest, EveryKeyIsRememberedWhereverItIs) {
+    open();
+    append_many(1, kMany);
+    expect_remembered(kMany);
+    EXPECT_EQ(counts().alerts, static_cast<std::int64_t>(kMany));
+}
+
+TEST_F(InboxSeenTest, ACloseIndexesAll) {
+    open();
+    append_many(1, kMany);
+    close();
+    EXPECT_EQ(rows(path(), kIndexed), std::vector<std::string>{std::to_string(kMany)});
+    open();
+    expect_remembered(kMany);
+}
+
+TEST_F(InboxSeenTest, ACrashForgetsNoKey) {
+    // In memory only, on its way into the index, and with a part of it there.
+    std::uint64_t first = 1;
+    for (const std::uint64_t last : {10U, 4'200U, 9'000U, 14'500U, 21'000U}) {
+        crash_after([&] {
+            open();
+            append_many(first, last);
+        });
+        open();
+        expect_remembered(last);
+        close();
+        first = last + 1;
+    }
+    EXPECT_EQ(rows(path(), kIndexed), std::vector<std::string>{"21000"});
+}
+
+TEST_F(InboxSeenTest, TheLaterOfTwoWithOneKeyIsRememberedAfterACrash) {
+    const auto append_short = [&](std::uint64_t number) {
+        NewAlert made = alert(number);
+        made.duplicate_for_ever = false;
+        return append(std::move(made)).id;
+    };
+    open();
+    append_short(1);
+    close();  // that one is in the index
+    clock_.pass(kShortDedupeMs + 1);
+    crash_after([&] {
+        open();
+        append_short(1);
+        append_short(2);
+        clock_.pass(kShortDedupeMs + 1);
+        append_short(2);
+    });
+    clock_.pass(kShortDedupeMs + 1);
+    open();
+    EXPECT_EQ(append(alert(1)).id, 2);
+    EXPECT_EQ(append(alert(2)).id, 4);
+}
+
+/// The tables without the writer's thread.
+class TablesSeenTest : public InboxSeenTest {
+ protected:
+    void SetUp() override {
+        open();
+        close();
+        database_ = open_writer(path(), log_);
+        index_left_over(*database_);
+        tables_.emplace(*database_);
+        begin();
+    }
+    void begin() { tables_->begin(now_ms_); }
+    void commit() {
+        tables_->commit();
+        begin();
+    }
+    void roll_back() {
+        tables_->rollback();
+        begin();
+    }
+    Stored append(std::uint64_t number, bool for_ever = true) {
+        NewAlert made = alert(number);
+        made.duplicate_for_ever = for_ever;
+        return tables_->append(made, {});
+    }
+
+    std::unique_ptr<Database> database_;
+    std::optional<Tables> tables_;
+    std::int64_t now_ms_ = 1'800'000'000'000;
+};
+
+TEST_F(TablesSeenTest, TheIndexGetsManyKeysAtATime) {
+    std::int64_t transactions_with_keys = 0;
+    for (std::uint64_t number = 1; number <= kMany; ++number) {
+        const std::int64_t before = database_->integer_of(kIndexed);
+        append(number);
+        commit();
+        const std::int64_t keys = database_->integer_of(kIndexed) - before;
+        transactions_with_keys += keys > 0 ? 1 : 0;
+        EXPECT_LE(keys, 128);
+    }
+    EXPECT_GT(transactions_with_keys, 0);
+    EXPECT_LE(transactions_with_keys, static_cast<std::int64_t>(kMany / 64));
+}
+
+TEST_F(TablesSeenTest, WhatWasRolledBackIsNotRemembered) {
+    EXPECT_FALSE(append(1).duplicate);
+    EXPECT_TRUE(append(1).duplicate) << "in the same transaction";
+    roll_back();
+    EXPECT_FALSE(append(1).duplicate);
+    commit();
+    EXPECT_TRUE(append(1).duplicate);
+}
+
+TEST_F(TablesSeenTest, ARollbackRemembersTheEarlierAlert) {
+    append(1, false);
+    commit();
+    now_ms_ += kShortDedupeMs + 1;
+    roll_back();
+    EXPECT_EQ(append(1, false).id, 2);
+    EXPECT_EQ(append(1, false).id, 2);
+    roll_back();
+    EXPECT_EQ(append(1).id, 1);
+}
+
+TEST_F(TablesSeenTest, AShareThatWasRolledBackIsIndexedLater) {
+    for (std::uint64_t first = 1; first < kMany; first += 100) {
+        for (int times = 0; times < 2; ++times) {
+            for (std::uint64_t number = first; number < first + 100; ++number) {
+                EXPECT_FALSE(append(number).duplicate);
+            }
+            if (times == 0) {
+                database_->execute(
+                    "CREATE TEMP TRIGGER full BEFORE UPDATE ON main.meta"
+                    " BEGIN SELECT raise(ABORT, 'full'); END");
+                EXPECT_THROW(tables_->commit(), SqlError);
+                roll_back();  // the trigger goes with it
+            } else {
+                commit();
+            }
+        }
+    }
+    const std::int64_t mark = database_->integer_of(kMark);
+    EXPECT_GT(mark, 0);
+    EXPECT_EQ(database_->integer_of("SELECT count(*) FROM alert JOIN seen USING (key)"
+                                    " WHERE alert_id = id AND id <= " +
+                                    std::to_string(mark)),
+              mark);
+}
+
+TEST_F(TablesSeenTest, AnAlertIsPrunedOnceItsKeyIsInTheIndex) {
+    constexpr std::int64_t kAlerts = 600;
+    for (std::int64_t number = 1; number <= kAlerts; ++number) {
+        append(static_cast<std::uint64_t>(number));
+    }
+    commit();
+    now_ms_ += kDayMs + 1;
+    roll_back();
+    Tables::Pruned step{0, 0, true};
+    for (int steps = 0; step.more; ++steps) {
+        ASSERT_LT(steps, 20);
+        step = tables_->prune(step.cursor, kDayMs);
+        commit();
+        EXPECT_EQ(database_->integer_of("SELECT count(*) FROM"
+                                        " (SELECT id FROM alert UNION SELECT alert_id FROM seen)"),
+                  kAlerts)
+            << "a crash would forget a key";
+    }
+    EXPECT_EQ(tables_->counts().alerts, 0);
+    EXPECT_EQ(append(2).id, 2);
+}
+
+}  // namespace
+}  // namespace incm::inbox::test
