@@ -13,9 +13,9 @@ namespace incm::inbox {
 
 namespace {
 
-/// 16 MiB. Longer logs are copied back more cheaply, because a page that many commits changed is
-/// copied once, and read more slowly after a crash.
-constexpr int kCheckpointPages = 4096;
+/// 2 MiB. Who comes while the log is copied back waits for it. A longer log would be no cheaper:
+/// most of its pages are new ones at the end of a table, which are copied once either way.
+constexpr int kCheckpointPages = 512;
 constexpr auto kRetryPause = std::chrono::seconds(1);
 
 }  // namespace
