@@ -140,7 +140,8 @@ def measure(
             rows += found
             problems += wrong
     top = next(row for row in rows if row.name == _row_name(ALL[2], SERVE, "answers")).median
-    paced, wrong = _at_half(place, binaries / "paced_load", rounds, seconds, top / 2)
+    others = [chosen[label] for label in (NGINX, GO) if label in chosen]
+    paced, wrong = _at_half(place, binaries / "paced_load", rounds, seconds, top / 2, others)
     return rows + _slow_plugin(place, rounds) + paced, problems + wrong
 
 
@@ -244,32 +245,67 @@ def _delivered_rate(server: Server) -> float:
 
 
 def _at_half(
-    place: Path, load: Path, rounds: int, seconds: float, rate: float
+    place: Path,
+    load: Path,
+    rounds: int,
+    seconds: float,
+    rate: float,
+    others: Sequence[Peer],
 ) -> tuple[list[Row], list[str]]:
-    """Compare the time of an answer at half of the top rate with what the disk takes."""
-    middle, tail, syncs, problems = [], [], [], []
-    for _ in range(rounds):
-        with _served(place) as server:
-            requests = place / "paced"
-            replay.write(requests, flood.prepare(int(rate * seconds), server.address)[1])
-            port = server.address.rpartition(":")[2]
-            command = [load, port, requests, str(rate), str(comparison.CONNECTIONS)]
-            said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        answered, refused, p50, p99, _longest = (float(one) for one in said.split())
-        if refused:
-            problems.append(f"{refused:.0f} of {answered:.0f} alerts at half rate were refused")
-        middle.append(p50)
-        tail.append(p99)
-        syncs.append(_fdatasync_ms(place))
-    ratios = [one / other for one, other in zip(tail, syncs, strict=True)]
+    """Compare the time of an answer at half of the top rate with what the disk takes.
+
+    Others, which store nothing, get the same alerts at the same rate: what of the time is the
+    machine's, and not the server's.
+    """
     name = "half of the top rate"
+    answers: dict[str, list[_Paced]] = {label: [] for label in (SERVE, *(o.label for o in others))}
+    syncs, problems = [], []
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        requests = Path(folder) / "paced"
+        # No server looks at the name of the host, so all get the same bytes.
+        replay.write(requests, flood.prepare(int(rate * seconds), "127.0.0.1")[1])
+        for _ in range(rounds):
+            with _served(place) as server:
+                answers[SERVE].append(_paced(load, requests, rate, server.address))
+            for other in others:
+                with (
+                    tempfile.TemporaryDirectory(dir=folder) as empty,
+                    other.start(Path(empty), None) as running,
+                ):
+                    answers[other.label].append(_paced(load, requests, rate, running.address))
+            syncs.append(_fdatasync_ms(place))
+    for label, found in answers.items():
+        refused = sum(one.refused for one in found)
+        if refused:
+            problems.append(f"{label} refused {refused} alerts at {name}")
+    tail = [one.p99_ms for one in answers[SERVE]]
+    ratios = [one / other for one, other in zip(tail, syncs, strict=True)]
     return [
         Row(f"{name}: load", [rate], "1/s"),
-        Row(f"{name}: answer, p50", middle, "ms"),
+        Row(f"{name}: answer, p50", [one.p50_ms for one in answers[SERVE]], "ms"),
         Row(f"{name}: answer, p99", tail, "ms"),
+        *(
+            Row(f"{name}: {o.label}: answer, p99", [one.p99_ms for one in answers[o.label]], "ms")
+            for o in others
+        ),
         Row("append 4 KiB and fdatasync, alone", syncs, "ms"),
         Row(f"{name}: answer, p99 / one such fdatasync", ratios, "", median_at_most=6),
     ], problems
+
+
+@dataclass(frozen=True)
+class _Paced:
+    refused: int
+    p50_ms: float
+    p99_ms: float
+
+
+def _paced(load: Path, requests: Path, rate: float, address: str) -> _Paced:
+    """Send requests at a rate to a server."""
+    command = [load, address.rpartition(":")[2], requests, str(rate), str(comparison.CONNECTIONS)]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    _answered, refused, p50, p99, _longest = said.split()
+    return _Paced(int(refused), float(p50), float(p99))
 
 
 def _fdatasync_ms(place: Path) -> float:
