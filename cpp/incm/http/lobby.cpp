@@ -156,10 +156,16 @@ void Lobby::keep_time(std::int64_t now) {
     for (std::unique_ptr<Connection>& connection : take_expired(now)) {
         // Telling thousands of slow clients takes time, in which answers shall go out.
         const bool was_closing = connection->stage() == Stage::kClosing;
-        connection->expire();
-        const bool is_closed = was_closing || connection->close(now);
+        // What came in time may be seen late: by a server that was stopped, or has much to do.
+        const bool speaks = !was_closing && connection->has_unread();
+        if (!speaks) connection->expire();
+        const bool is_closed = was_closing || (!speaks && connection->close(now));
         const Lock lock(mutex_);
         --handed_;
+        if (speaks) {
+            make_ready(std::move(connection), lock);
+            continue;
+        }
         is_closed ? forget(std::move(connection), lock)
                   : park(std::move(connection), EPOLL_CTL_MOD, lock);
     }
@@ -181,9 +187,10 @@ std::list<std::unique_ptr<Connection>> Lobby::take_expired(std::int64_t now) {
 void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {
     const auto all = [](const Connection&) { return true; };
     const auto silent = [&](const Connection& one) { return one.since_ms() + kNewcomerMs <= now; };
-    for (auto& connection : parking_.take_if(Stage::kKept, all)) end(std::move(connection), lock);
+    for (auto& connection : parking_.take_if(Stage::kKept, all))
+        let_go(std::move(connection), lock);
     for (auto& connection : parking_.take_if(Stage::kFresh, silent)) {
-        end(std::move(connection), lock);
+        let_go(std::move(connection), lock);
     }
     if (is_quiet(lock)) quiet_.notify_all();
 }
@@ -211,10 +218,16 @@ void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more, con
     if (has_more) {
         make_ready(std::move(connection), lock);
     } else if (connection->is_waiting() && is_draining() && connection->stage() == Stage::kKept) {
-        end(std::move(connection), lock);
+        let_go(std::move(connection), lock);
     } else {
         park(std::move(connection), EPOLL_CTL_MOD, lock);
     }
+}
+
+/// End one that is silent; what has arrived, and nobody has looked at yet, is answered.
+void Lobby::let_go(std::unique_ptr<Connection> connection, const Lock& lock) {
+    if (connection->has_unread()) return make_ready(std::move(connection), lock);
+    end(std::move(connection), lock);
 }
 
 void Lobby::answered(std::unique_ptr<Connection> connection) {

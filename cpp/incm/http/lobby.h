@@ -121,6 +121,7 @@ class Lobby {
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_expired(std::int64_t now_ms);
     void park(std::unique_ptr<Connection> connection, int operation, const Lock& lock);
     void end(std::unique_ptr<Connection> connection, const Lock& lock);
+    void let_go(std::unique_ptr<Connection> connection, const Lock& lock);
     void forget(std::unique_ptr<Connection> connection, const Lock& lock);
     void turn_idle_away(std::int64_t now_ms, const Lock& lock);
     [[nodiscard]] bool is_quiet(const Lock& lock) const;
