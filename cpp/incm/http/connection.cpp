@@ -51,7 +51,8 @@ Connection::Connection(std::unique_ptr<net::Transport> transport, const net::IpA
       client_(peer),
       port_(port),
       phase_(rules.proxy_protocol && rules.is_proxy(peer) ? Phase::kProxyHeader : Phase::kHead),
-      since_ms_(now_ms()) {}
+      came_ms_(now_ms()),
+      since_ms_(came_ms_) {}
 
 Connection::~Connection() {
     budget_.give_back(accounted_);

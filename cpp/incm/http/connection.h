@@ -73,8 +73,10 @@ class Connection {
 
     /// Answer the request by the next advance(); the connection ends after it unless another
     /// request may follow.
-    void answer(std::string_view text, bool keep_alive) {
+    /// well: it says that the request did what the client wanted.
+    void answer(std::string_view text, bool keep_alive, bool well) {
         out_.append(text);
+        is_known_ = is_known_ || well;
         last_ = !keep_alive;
     }
 
@@ -98,6 +100,11 @@ class Connection {
     /// Since when it waits for what it waits for, and until when it may; steady milliseconds.
     [[nodiscard]] std::int64_t since_ms() const { return since_ms_; }
     [[nodiscard]] std::int64_t deadline_ms() const;
+    /// Since when it takes a place in vain, in steady milliseconds: as since_ms(), but since it
+    /// came when it has had answers and no good one. Asking again makes it no younger.
+    [[nodiscard]] std::int64_t in_vain_since_ms() const {
+        return served_one_ && !is_known_ ? came_ms_ : since_ms_;
+    }
     /// The deadline has passed: tell a client whose request has begun.
     void expire();
 
@@ -148,12 +155,14 @@ class Connection {
     std::size_t discarded_ = 0;  // while closing
 
     Waiting waiting_ = Waiting::kNothing;
+    const std::int64_t came_ms_;
     std::int64_t since_ms_;  // since when it waits for that
     bool found_ = false;     // a whole request, not taken up yet
     bool is_waiting_ = false;
     bool wants_write_ = false;
     bool served_one_ = false;
-    bool last_ = false;  // its request was the last one
+    bool is_known_ = false;  // a request did what the client wanted
+    bool last_ = false;      // its request was the last one
     bool refused_ = false;
     bool peer_ended_ = false;
     bool said_all_ = false;  // while closing

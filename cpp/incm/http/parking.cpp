@@ -10,7 +10,7 @@ using Connections = std::list<std::unique_ptr<Connection>>;
 std::uint64_t Parking::put(std::unique_ptr<Connection> connection) {
     const Stage stage = connection->stage();
     const int descriptor = connection->descriptor();
-    const Age age{connection->since_ms(), ++serial_};
+    const Age age{connection->in_vain_since_ms(), ++serial_};
     by_descriptor_[descriptor] = {stage, row(stage).emplace(age, std::move(connection)).first};
     return static_cast<std::uint64_t>(serial_) << 32 | static_cast<std::uint32_t>(descriptor);
 }

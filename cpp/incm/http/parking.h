@@ -47,8 +47,8 @@ class Parking {
     [[nodiscard]] std::size_t size(Connection::Stage stage) const { return row(stage).size(); }
 
  private:
-    /// Since when it waits for what it waits for, then the order of coming: a client that sends a
-    /// byte now and then does not become younger by it.
+    /// Since when it takes its place in vain, then the order of coming: a client that sends a byte
+    /// now and then does not become younger by it.
     using Age = std::pair<std::int64_t, std::uint32_t>;
     using Row = std::map<Age, std::unique_ptr<Connection>>;  // oldest first
     using Rows = std::array<Row, 4>;

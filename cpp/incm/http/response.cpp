@@ -47,7 +47,7 @@ void Response::send(int status, std::string_view content_type, std::string_view 
     Connection& connection = taken_ ? *taken_ : **place_;
     if (connection.head().head_only) body = {};
     const std::string text = answer_text(version_, status, fields, body);
-    connection.answer(text, keep_alive_);
+    connection.answer(text, keep_alive_, status < 300);
     sent_ = true;
     if (taken_) lobby_->answered(std::move(taken_));
 }
