@@ -119,6 +119,21 @@ TEST_F(LobbyTest, RequestsBegunStayWithinTheirMemory) {
     EXPECT_EQ(other.receive().status, 200);
 }
 
+TEST_F(LobbyTest, TheSlowestLargeRequestGoesBeforeThereIsNoMemoryForOthers) {
+    start({.max_body_bytes = 1024 * 1024}, {.request_bytes = 800'000});
+    const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ";
+    RawClient small(port());
+    small.send(head + "100\r\n\r\nbegun");
+    RawClient slow(port());
+    slow.send(head + "750001\r\n\r\n" + std::string(750'000, 'x'));
+    EXPECT_EQ(slow.receive().status, 503);
+    RawClient good(port());
+    good.send(head + "500000\r\n\r\n" + std::string(500'000, 'x'));
+    EXPECT_EQ(good.receive().status, 200);
+    small.send(std::string(95, 'x'));
+    EXPECT_EQ(small.receive().status, 200);
+}
+
 TEST_F(LobbyTest, WhoSendsWithoutEndKeepsNobodyOut) {
     start({}, {.workers = 1});
     std::atomic<bool> enough{false};

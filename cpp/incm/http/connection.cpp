@@ -204,6 +204,10 @@ Connection::Step Connection::refused(const Error& error) {
 }
 
 void Connection::refuse(const Error& error) {
+    if (waiting_ == Waiting::kSending && !out_.empty()) {  // it does not even take the one before
+        transport_->give_up_sending();
+        return abandon();
+    }
     refused_ = true;
     const std::string answer = refusal_text(error, guard_.head().head_only);
     std::string().swap(in_);  // others may need the room while this one closes

@@ -94,6 +94,8 @@ class Connection {
     /// Whether the last advance() left it waiting, for bytes or until its own can be sent.
     [[nodiscard]] bool is_waiting() const { return is_waiting_; }
     [[nodiscard]] bool wants_write() const { return wants_write_; }
+    /// How much of the budget it has.
+    [[nodiscard]] std::size_t held_bytes() const { return accounted_; }
     /// Whether something came that nobody has read, were it only the peer's end.
     [[nodiscard]] bool has_unread() const { return transport_->has_unread(); }
     [[nodiscard]] Stage stage() const;

@@ -160,15 +160,15 @@ void Lobby::keep_time(std::int64_t now) {
         const bool speaks = !was_closing && connection->has_unread();
         if (!speaks) connection->expire();
         const bool is_closed = was_closing || (!speaks && connection->close(now));
-        const Lock lock(mutex_);
-        --handed_;
-        if (speaks) {
-            make_ready(std::move(connection), lock);
+        if (!speaks) {
+            put_back(std::move(connection), is_closed);
             continue;
         }
-        is_closed ? forget(std::move(connection), lock)
-                  : park(std::move(connection), EPOLL_CTL_MOD, lock);
+        const Lock lock(mutex_);
+        --handed_;
+        make_ready(std::move(connection), lock);
     }
+    make_memory(now);
     Gone gone;
     const Lock lock(mutex_);
     if (is_draining()) turn_idle_away(now, lock);
@@ -182,6 +182,37 @@ std::list<std::unique_ptr<Connection>> Lobby::take_expired(std::int64_t now) {
     auto expired = parking_.take_expired(now);
     handed_ += expired.size();
     return expired;
+}
+
+/// Good requests are whole within moments: large ones that are not go before there is no room.
+void Lobby::make_memory(std::int64_t now) {
+    if (budget_.excess() == 0) return;
+    for (std::unique_ptr<Connection>& connection : take_slow_large(now)) {
+        connection->refuse({ErrorCode::kBusy, "too many large requests, and this one was slow"});
+        const bool is_closed = connection->close(now);
+        put_back(std::move(connection), is_closed);
+    }
+}
+
+/// The slowest, as many as hold what is used too much. They count as being answered, too.
+std::list<std::unique_ptr<Connection>> Lobby::take_slow_large(std::int64_t now) {
+    const Lock lock(mutex_);
+    std::size_t excess = budget_.excess();
+    auto taken = parking_.take_if(Stage::kBegun, [&](const Connection& one) {
+        const bool is_young = one.since_ms() > now - kNewcomerMs;
+        if (excess == 0 || one.held_bytes() == 0 || is_young) return false;
+        excess -= std::min(excess, one.held_bytes());
+        return true;
+    });
+    handed_ += taken.size();
+    return taken;
+}
+
+void Lobby::put_back(std::unique_ptr<Connection> connection, bool is_closed) {
+    const Lock lock(mutex_);
+    --handed_;
+    is_closed ? forget(std::move(connection), lock)
+              : park(std::move(connection), EPOLL_CTL_MOD, lock);
 }
 
 void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {

@@ -119,6 +119,9 @@ class Lobby {
     void look_at(std::uint64_t mark, const Lock& lock);
     void keep_time(std::int64_t now_ms);
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_expired(std::int64_t now_ms);
+    void make_memory(std::int64_t now_ms);
+    [[nodiscard]] std::list<std::unique_ptr<Connection>> take_slow_large(std::int64_t now_ms);
+    void put_back(std::unique_ptr<Connection> connection, bool is_closed);
     void park(std::unique_ptr<Connection> connection, int operation, const Lock& lock);
     void end(std::unique_ptr<Connection> connection, const Lock& lock);
     void let_go(std::unique_ptr<Connection> connection, const Lock& lock);
