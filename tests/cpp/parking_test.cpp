@@ -74,8 +74,8 @@ TEST_F(ParkingTest, WhoAsksInVainDoesNotBecomeYoungerByIt) {
     exchange(known, true);
     exchange(stranger, false);
     Connection* const expected = stranger.connection.get();
-    parking_.put(std::move(known.connection));
-    parking_.put(std::move(stranger.connection));
+    ASSERT_TRUE(parking_.put(known.connection));
+    ASSERT_TRUE(parking_.put(stranger.connection));
     EXPECT_EQ(parking_.take_idlest(came_ms).get(), expected);
     EXPECT_EQ(parking_.take_idlest(came_ms), nullptr);
 }
@@ -91,8 +91,8 @@ TEST_F(ParkingTest, NorByBeginningAnotherRequest) {
         ASSERT_EQ(guest->connection->advance(0), Connection::Step::kWait);
     }
     Connection* const expected = stranger.connection.get();
-    parking_.put(std::move(newcomer.connection));
-    parking_.put(std::move(stranger.connection));
+    ASSERT_TRUE(parking_.put(newcomer.connection));
+    ASSERT_TRUE(parking_.put(stranger.connection));
     EXPECT_EQ(parking_.take_slowest(came_ms).get(), expected);
     EXPECT_EQ(parking_.take_slowest(came_ms), nullptr);
 }

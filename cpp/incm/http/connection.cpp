@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 #include "incm/base/clock.h"
 #include "incm/http/problem.h"
@@ -199,15 +200,23 @@ Connection::Step Connection::ended() {
 }
 
 Connection::Step Connection::refused(const Error& error) {
-    refuse(error);
+    say_no(error);
     return Step::kEnd;
 }
 
-void Connection::refuse(const Error& error) {
+void Connection::refuse(ErrorCode code, const char* why) noexcept {
     if (waiting_ == Waiting::kSending && !out_.empty()) {  // it does not even take the one before
         transport_->give_up_sending();
         return abandon();
     }
+    try {
+        say_no({code, why});
+    } catch (const std::exception&) {
+        abandon();
+    }
+}
+
+void Connection::say_no(const Error& error) {
     refused_ = true;
     const std::string answer = refusal_text(error, guard_.head().head_only);
     std::string().swap(in_);  // others may need the room while this one closes
@@ -304,12 +313,12 @@ std::int64_t Connection::deadline_ms() const {
     return since_ms_ + kMaxClosingMs;
 }
 
-void Connection::expire() {
+void Connection::expire() noexcept {
     if (!out_.empty()) transport_->give_up_sending();
     if (waiting_ == Waiting::kHead) {
-        refuse({ErrorCode::kTimeout, "the request's head did not arrive in time"});
+        refuse(ErrorCode::kTimeout, "the request's head did not arrive in time");
     } else if (waiting_ == Waiting::kBody) {
-        refuse({ErrorCode::kTimeout, "the body did not arrive in time"});
+        refuse(ErrorCode::kTimeout, "the body did not arrive in time");
     } else {
         abandon();
     }
@@ -320,13 +329,13 @@ bool Connection::peer_may_send() {
     return refused_ || !said_last || taken_ < in_.size() || transport_->has_unread();
 }
 
-bool Connection::close(std::int64_t now_ms) {
+bool Connection::close(std::int64_t now_ms) noexcept {
     waiting_ = Waiting::kClosing;
     since_ms_ = now_ms;
     return go_on_closing();
 }
 
-bool Connection::go_on_closing() {
+bool Connection::go_on_closing() noexcept {
     if (const Io state = flush(); state != Io::kDone) {
         wants_write_ = state == Io::kWaitWrite;
         return false;

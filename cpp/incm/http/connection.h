@@ -80,11 +80,11 @@ class Connection {
         last_ = !keep_alive;
     }
 
-    /// Refuse a newcomer: answer the error if the client can read it, and end.
-    void refuse(const base::Error& error);
+    /// Refuse it: answer the error if the client can read it, and if there is memory, and end.
+    void refuse(base::ErrorCode code, const char* why) noexcept;
 
     /// Give it up: it will be closed without another byte.
-    void abandon() {
+    void abandon() noexcept {
         is_waiting_ = false;
         peer_ended_ = true;
         out_.clear();
@@ -108,12 +108,12 @@ class Connection {
         return served_one_ && !is_known_ ? came_ms_ : since_ms_;
     }
     /// The deadline has passed: tell a client whose request has begun.
-    void expire();
+    void expire() noexcept;
 
     /// Begin to close without a reset that would eat the answer. Returns whether it is done.
-    [[nodiscard]] bool close(std::int64_t now_ms);
+    [[nodiscard]] bool close(std::int64_t now_ms) noexcept;
     /// Go on with it. Returns whether it is done.
-    [[nodiscard]] bool go_on_closing();
+    [[nodiscard]] bool go_on_closing() noexcept;
 
     void shut_down() { transport_->shut_down(); }
 
@@ -129,6 +129,7 @@ class Connection {
     [[nodiscard]] base::Result<bool> take_body_bytes();
     [[nodiscard]] Step ended();
     [[nodiscard]] Step refused(const base::Error& error);
+    void say_no(const base::Error& error);
     [[nodiscard]] Step wait(net::Io state);
     [[nodiscard]] Waiting waits_for() const;
     [[nodiscard]] net::Io flush();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -121,8 +122,14 @@ void Lobby::look_at(std::uint64_t mark, const Lock& lock) {
     }
 }
 
-void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& /*lock*/) {
-    ready_.push_back({std::move(connection), now_ms()});
+/// Without memory it is closed instead.
+void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
+    try {
+        ready_.emplace_back();  // nothing has happened when it throws
+    } catch (const std::bad_alloc&) {
+        return forget(std::move(connection), lock);
+    }
+    ready_.back() = {std::move(connection), now_ms()};
     crowded_ = ready_.size() > idle_workers_;
     if (ready_.size() == 1) work_.notify_one();  // who takes it wakes the next one
 }
@@ -188,7 +195,7 @@ std::list<std::unique_ptr<Connection>> Lobby::take_expired(std::int64_t now) {
 void Lobby::make_memory(std::int64_t now) {
     if (budget_.excess() == 0) return;
     for (std::unique_ptr<Connection>& connection : take_slow_large(now)) {
-        connection->refuse({ErrorCode::kBusy, "too many large requests, and this one was slow"});
+        connection->refuse(ErrorCode::kBusy, "too many large requests, and this one was slow");
         const bool is_closed = connection->close(now);
         put_back(std::move(connection), is_closed);
     }
@@ -208,7 +215,7 @@ std::list<std::unique_ptr<Connection>> Lobby::take_slow_large(std::int64_t now) 
     return taken;
 }
 
-void Lobby::put_back(std::unique_ptr<Connection> connection, bool is_closed) {
+void Lobby::put_back(std::unique_ptr<Connection> connection, bool is_closed) noexcept {
     const Lock lock(mutex_);
     --handed_;
     is_closed ? forget(std::move(connection), lock)
@@ -245,7 +252,8 @@ std::unique_ptr<Connection> Lobby::take_next(std::unique_ptr<Connection> done, b
     return take(lock);
 }
 
-void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more, const Lock& lock) {
+void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more,
+                      const Lock& lock) noexcept {
     if (has_more) {
         make_ready(std::move(connection), lock);
     } else if (connection->is_waiting() && is_draining() && connection->stage() == Stage::kKept) {
@@ -256,12 +264,12 @@ void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more, con
 }
 
 /// End one that is silent; what has arrived, and nobody has looked at yet, is answered.
-void Lobby::let_go(std::unique_ptr<Connection> connection, const Lock& lock) {
+void Lobby::let_go(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
     if (connection->has_unread()) return make_ready(std::move(connection), lock);
     end(std::move(connection), lock);
 }
 
-void Lobby::answered(std::unique_ptr<Connection> connection) {
+void Lobby::answered(std::unique_ptr<Connection> connection) noexcept {
     const Lock lock(mutex_);
     --handed_;
     if (!closed_) return make_ready(std::move(connection), lock);
@@ -278,27 +286,33 @@ void Lobby::wait_for_answers() {
     for (Ready& one : ready_) static_cast<void>(one.connection->close(now_ms()));
 }
 
-void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) {
+void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
     if (connection->close(now_ms())) return forget(std::move(connection), lock);
     park(std::move(connection), EPOLL_CTL_MOD, lock);
 }
 
-void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lock& lock) {
+/// Without memory it is closed instead.
+void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lock& lock) noexcept {
     resume(lock);
     const int descriptor = connection->descriptor();
     const std::uint32_t events = connection->wants_write() ? EPOLLOUT : EPOLLIN;
-    watch(epoll_, operation, descriptor, events | EPOLLONESHOT,
-          parking_.put(std::move(connection)));
+    if (const auto mark = parking_.put(connection)) {
+        watch(epoll_, operation, descriptor, events | EPOLLONESHOT, *mark);
+    } else {
+        forget(std::move(connection), lock);
+    }
 }
 
-/// Closing a socket takes time: it is done when nobody waits for the lock.
-void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) {
+/// Closing a socket takes time: it is done when nobody waits for the lock, if there is memory.
+void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
     resume(lock);
-    gone_.push_back(nullptr);  // may throw, and nothing has happened then
     const auto held = held_.find(connection->peer().holder());
     if (--held->second == 0) held_.erase(held);
     --open_;
-    gone_.back() = std::move(connection);
+    try {
+        gone_.push_back(std::move(connection));
+    } catch (const std::bad_alloc&) {  // it is still here, and closed at the end
+    }
 }
 
 int Lobby::may_linger() {
