@@ -264,7 +264,9 @@ TEST_F(LobbyTest, ADrainSendsLateAnswers) {
     auto drained = std::async(std::launch::async, [&] { server_->drain(60'000); });
     EXPECT_TRUE(idle.at_end());
     answer->send(200, "text/plain", "late");
-    EXPECT_EQ(patient.receive().body, "late");
+    const auto received = patient.receive();
+    EXPECT_EQ(received.body, "late");
+    EXPECT_NE(received.headers.find("Connection: Close"), std::string::npos);
     EXPECT_TRUE(patient.at_end());
     drained.get();
 }
