@@ -108,6 +108,14 @@ TEST_F(LobbyTest, WhoNeverReadsItsAnswerIsLeft) {
         << "the kernel must not keep the rest for it";
 }
 
+TEST_F(LobbyTest, AnEmptyLineAfterARequestBeginsNone) {
+    start({.header_timeout_ms = 50, .keep_alive_ms = 50}, {});
+    RawClient client(port());
+    client.send(kGet + "\r\n");
+    EXPECT_EQ(client.receive().status, 200);
+    EXPECT_TRUE(client.at_end());
+}
+
 TEST_F(LobbyTest, RequestsBegunStayWithinTheirMemory) {
     start({.max_body_bytes = 1024 * 1024}, {.request_bytes = 600'000});
     const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ";

@@ -184,6 +184,11 @@ bool Connection::account() {
     return true;
 }
 
+/// An empty line after a body, as old browsers send it, begins no request.
+bool Connection::has_no_request() const {
+    return in_.empty() || in_ == "\r\n";
+}
+
 Connection::Step Connection::ended() {
     if (const std::string failure = transport_->failure(); !failure.empty()) {
         refused_ = true;  // the peer may still send, and must be able to read the alert
@@ -194,8 +199,7 @@ Connection::Step Connection::ended() {
     if (phase_ == Phase::kBody) {
         return refused({ErrorCode::kTruncatedBody, "the connection ended within the body"});
     }
-    // An empty line after a body, as old browsers send it, begins no request.
-    if (phase_ == Phase::kProxyHeader || in_.empty() || in_ == "\r\n") return Step::kEnd;
+    if (phase_ == Phase::kProxyHeader || has_no_request()) return Step::kEnd;
     return refused({ErrorCode::kMalformedRequest, "the connection ended within the head"});
 }
 
@@ -259,7 +263,7 @@ Io Connection::flush() {
 Connection::Waiting Connection::waits_for() const {
     if (!out_.empty()) return Waiting::kSending;
     if (phase_ == Phase::kBody) return Waiting::kBody;
-    if (phase_ == Phase::kHead && !in_.empty()) return Waiting::kHead;
+    if (phase_ == Phase::kHead && !has_no_request()) return Waiting::kHead;
     return served_one_ ? Waiting::kNextRequest : Waiting::kFirstByte;
 }
 

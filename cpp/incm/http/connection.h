@@ -127,6 +127,7 @@ class Connection {
     [[nodiscard]] std::optional<Step> look_at_body();
     [[nodiscard]] base::Status accept_head();
     [[nodiscard]] base::Result<bool> take_body_bytes();
+    [[nodiscard]] bool has_no_request() const;
     [[nodiscard]] Step ended();
     [[nodiscard]] Step refused(const base::Error& error);
     void say_no(const base::Error& error);
