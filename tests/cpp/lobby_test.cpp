@@ -108,6 +108,14 @@ TEST_F(LobbyTest, WhoNeverReadsItsAnswerIsLeft) {
         << "the kernel must not keep the rest for it";
 }
 
+TEST_F(LobbyTest, AnEmptyLineAfterARequestBeginsNone) {
+    start({.header_timeout_ms = 50, .keep_alive_ms = 50}, {});
+    RawClient client(port());
+    client.send(kGet + "\r\n");
+    EXPECT_EQ(client.receive().status, 200);
+    EXPECT_TRUE(client.at_end());
+}
+
 TEST_F(LobbyTest, RequestsBegunStayWithinTheirMemory) {
     start({.max_body_bytes = 1024 * 1024}, {.request_bytes = 600'000});
     const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ";
@@ -117,6 +125,21 @@ TEST_F(LobbyTest, RequestsBegunStayWithinTheirMemory) {
     RawClient other(port());                 // what the refused one held is free again
     other.send(head + "500000\r\n\r\n" + std::string(500'000, 'x'));
     EXPECT_EQ(other.receive().status, 200);
+}
+
+TEST_F(LobbyTest, TheSlowestLargeRequestGoesBeforeThereIsNoMemoryForOthers) {
+    start({.max_body_bytes = 1024 * 1024}, {.request_bytes = 800'000});
+    const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ";
+    RawClient small(port());
+    small.send(head + "100\r\n\r\nbegun");
+    RawClient slow(port());
+    slow.send(head + "750001\r\n\r\n" + std::string(750'000, 'x'));
+    EXPECT_EQ(slow.receive().status, 503);
+    RawClient good(port());
+    good.send(head + "500000\r\n\r\n" + std::string(500'000, 'x'));
+    EXPECT_EQ(good.receive().status, 200);
+    small.send(std::string(95, 'x'));
+    EXPECT_EQ(small.receive().status, 200);
 }
 
 TEST_F(LobbyTest, WhoSendsWithoutEndKeepsNobodyOut) {
@@ -249,7 +272,9 @@ TEST_F(LobbyTest, ADrainSendsLateAnswers) {
     auto drained = std::async(std::launch::async, [&] { server_->drain(60'000); });
     EXPECT_TRUE(idle.at_end());
     answer->send(200, "text/plain", "late");
-    EXPECT_EQ(patient.receive().body, "late");
+    const auto received = patient.receive();
+    EXPECT_EQ(received.body, "late");
+    EXPECT_NE(received.headers.find("Connection: Close"), std::string::npos);
     EXPECT_TRUE(patient.at_end());
     drained.get();
 }

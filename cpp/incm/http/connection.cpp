@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 #include "incm/base/clock.h"
 #include "incm/http/problem.h"
@@ -51,7 +52,8 @@ Connection::Connection(std::unique_ptr<net::Transport> transport, const net::IpA
       client_(peer),
       port_(port),
       phase_(rules.proxy_protocol && rules.is_proxy(peer) ? Phase::kProxyHeader : Phase::kHead),
-      since_ms_(now_ms()) {}
+      came_ms_(now_ms()),
+      since_ms_(came_ms_) {}
 
 Connection::~Connection() {
     budget_.give_back(accounted_);
@@ -182,6 +184,11 @@ bool Connection::account() {
     return true;
 }
 
+/// An empty line after a body, as old browsers send it, begins no request.
+bool Connection::has_no_request() const {
+    return in_.empty() || in_ == "\r\n";
+}
+
 Connection::Step Connection::ended() {
     if (const std::string failure = transport_->failure(); !failure.empty()) {
         refused_ = true;  // the peer may still send, and must be able to read the alert
@@ -192,17 +199,28 @@ Connection::Step Connection::ended() {
     if (phase_ == Phase::kBody) {
         return refused({ErrorCode::kTruncatedBody, "the connection ended within the body"});
     }
-    // An empty line after a body, as old browsers send it, begins no request.
-    if (phase_ == Phase::kProxyHeader || in_.empty() || in_ == "\r\n") return Step::kEnd;
+    if (phase_ == Phase::kProxyHeader || has_no_request()) return Step::kEnd;
     return refused({ErrorCode::kMalformedRequest, "the connection ended within the head"});
 }
 
 Connection::Step Connection::refused(const Error& error) {
-    refuse(error);
+    say_no(error);
     return Step::kEnd;
 }
 
-void Connection::refuse(const Error& error) {
+void Connection::refuse(ErrorCode code, const char* why) noexcept {
+    if (waiting_ == Waiting::kSending && !out_.empty()) {  // it does not even take the one before
+        transport_->give_up_sending();
+        return abandon();
+    }
+    try {
+        say_no({code, why});
+    } catch (const std::exception&) {
+        abandon();
+    }
+}
+
+void Connection::say_no(const Error& error) {
     refused_ = true;
     const std::string answer = refusal_text(error, guard_.head().head_only);
     std::string().swap(in_);  // others may need the room while this one closes
@@ -245,7 +263,7 @@ Io Connection::flush() {
 Connection::Waiting Connection::waits_for() const {
     if (!out_.empty()) return Waiting::kSending;
     if (phase_ == Phase::kBody) return Waiting::kBody;
-    if (phase_ == Phase::kHead && !in_.empty()) return Waiting::kHead;
+    if (phase_ == Phase::kHead && !has_no_request()) return Waiting::kHead;
     return served_one_ ? Waiting::kNextRequest : Waiting::kFirstByte;
 }
 
@@ -299,12 +317,12 @@ std::int64_t Connection::deadline_ms() const {
     return since_ms_ + kMaxClosingMs;
 }
 
-void Connection::expire() {
+void Connection::expire() noexcept {
     if (!out_.empty()) transport_->give_up_sending();
     if (waiting_ == Waiting::kHead) {
-        refuse({ErrorCode::kTimeout, "the request's head did not arrive in time"});
+        refuse(ErrorCode::kTimeout, "the request's head did not arrive in time");
     } else if (waiting_ == Waiting::kBody) {
-        refuse({ErrorCode::kTimeout, "the body did not arrive in time"});
+        refuse(ErrorCode::kTimeout, "the body did not arrive in time");
     } else {
         abandon();
     }
@@ -315,13 +333,13 @@ bool Connection::peer_may_send() {
     return refused_ || !said_last || taken_ < in_.size() || transport_->has_unread();
 }
 
-bool Connection::close(std::int64_t now_ms) {
+bool Connection::close(std::int64_t now_ms) noexcept {
     waiting_ = Waiting::kClosing;
     since_ms_ = now_ms;
     return go_on_closing();
 }
 
-bool Connection::go_on_closing() {
+bool Connection::go_on_closing() noexcept {
     if (const Io state = flush(); state != Io::kDone) {
         wants_write_ = state == Io::kWaitWrite;
         return false;

@@ -73,16 +73,18 @@ class Connection {
 
     /// Answer the request by the next advance(); the connection ends after it unless another
     /// request may follow.
-    void answer(std::string_view text, bool keep_alive) {
+    /// well: it says that the request did what the client wanted.
+    void answer(std::string_view text, bool keep_alive, bool well) {
         out_.append(text);
+        is_known_ = is_known_ || well;
         last_ = !keep_alive;
     }
 
-    /// Refuse a newcomer: answer the error if the client can read it, and end.
-    void refuse(const base::Error& error);
+    /// Refuse it: answer the error if the client can read it, and if there is memory, and end.
+    void refuse(base::ErrorCode code, const char* why) noexcept;
 
     /// Give it up: it will be closed without another byte.
-    void abandon() {
+    void abandon() noexcept {
         is_waiting_ = false;
         peer_ended_ = true;
         out_.clear();
@@ -92,19 +94,26 @@ class Connection {
     /// Whether the last advance() left it waiting, for bytes or until its own can be sent.
     [[nodiscard]] bool is_waiting() const { return is_waiting_; }
     [[nodiscard]] bool wants_write() const { return wants_write_; }
+    /// How much of the budget it has.
+    [[nodiscard]] std::size_t held_bytes() const { return accounted_; }
     /// Whether something came that nobody has read, were it only the peer's end.
     [[nodiscard]] bool has_unread() const { return transport_->has_unread(); }
     [[nodiscard]] Stage stage() const;
     /// Since when it waits for what it waits for, and until when it may; steady milliseconds.
     [[nodiscard]] std::int64_t since_ms() const { return since_ms_; }
     [[nodiscard]] std::int64_t deadline_ms() const;
+    /// Since when it takes a place in vain, in steady milliseconds: as since_ms(), but since it
+    /// came when it has had answers and no good one. Asking again makes it no younger.
+    [[nodiscard]] std::int64_t in_vain_since_ms() const {
+        return served_one_ && !is_known_ ? came_ms_ : since_ms_;
+    }
     /// The deadline has passed: tell a client whose request has begun.
-    void expire();
+    void expire() noexcept;
 
     /// Begin to close without a reset that would eat the answer. Returns whether it is done.
-    [[nodiscard]] bool close(std::int64_t now_ms);
+    [[nodiscard]] bool close(std::int64_t now_ms) noexcept;
     /// Go on with it. Returns whether it is done.
-    [[nodiscard]] bool go_on_closing();
+    [[nodiscard]] bool go_on_closing() noexcept;
 
     void shut_down() { transport_->shut_down(); }
 
@@ -118,8 +127,10 @@ class Connection {
     [[nodiscard]] std::optional<Step> look_at_body();
     [[nodiscard]] base::Status accept_head();
     [[nodiscard]] base::Result<bool> take_body_bytes();
+    [[nodiscard]] bool has_no_request() const;
     [[nodiscard]] Step ended();
     [[nodiscard]] Step refused(const base::Error& error);
+    void say_no(const base::Error& error);
     [[nodiscard]] Step wait(net::Io state);
     [[nodiscard]] Waiting waits_for() const;
     [[nodiscard]] net::Io flush();
@@ -148,12 +159,14 @@ class Connection {
     std::size_t discarded_ = 0;  // while closing
 
     Waiting waiting_ = Waiting::kNothing;
+    const std::int64_t came_ms_;
     std::int64_t since_ms_;  // since when it waits for that
     bool found_ = false;     // a whole request, not taken up yet
     bool is_waiting_ = false;
     bool wants_write_ = false;
     bool served_one_ = false;
-    bool last_ = false;  // its request was the last one
+    bool is_known_ = false;  // a request did what the client wanted
+    bool last_ = false;      // its request was the last one
     bool refused_ = false;
     bool peer_ended_ = false;
     bool said_all_ = false;  // while closing

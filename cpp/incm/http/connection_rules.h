@@ -31,6 +31,11 @@ class ByteBudget {
         } while (!used_.compare_exchange_weak(used, used - from + to, std::memory_order_relaxed));
         return true;
     }
+    /// How much is used of the last eighth, which is there for requests that come whole at once.
+    [[nodiscard]] std::size_t excess() const {
+        const std::size_t used = used_.load(std::memory_order_relaxed);
+        return used - std::min(used, limit_ - limit_ / 8);
+    }
     void give_back(std::size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
 
  private:

@@ -32,8 +32,7 @@ bool serve(std::unique_ptr<Connection>& connection, const Answer& answer, Lobby&
         if (!first && lobby.is_crowded()) return true;
         connection->take_up();
         Request request(*connection);
-        Response response(request, connection, lobby,
-                          connection->head().keep_alive && !lobby.is_draining());
+        Response response(request, connection, lobby, connection->head().keep_alive);
         answer(request, response);
         // Whoever waits for an answer that will not come would wait until it is closed for silence.
         if (!response.sent()) connection->abandon();

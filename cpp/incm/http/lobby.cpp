@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -121,8 +122,14 @@ void Lobby::look_at(std::uint64_t mark, const Lock& lock) {
     }
 }
 
-void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& /*lock*/) {
-    ready_.push_back({std::move(connection), now_ms()});
+/// Without memory it is closed instead.
+void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
+    try {
+        ready_.emplace_back();  // nothing has happened when it throws
+    } catch (const std::bad_alloc&) {
+        return forget(std::move(connection), lock);
+    }
+    ready_.back() = {std::move(connection), now_ms()};
     crowded_ = ready_.size() > idle_workers_;
     if (ready_.size() == 1) work_.notify_one();  // who takes it wakes the next one
 }
@@ -156,13 +163,19 @@ void Lobby::keep_time(std::int64_t now) {
     for (std::unique_ptr<Connection>& connection : take_expired(now)) {
         // Telling thousands of slow clients takes time, in which answers shall go out.
         const bool was_closing = connection->stage() == Stage::kClosing;
-        connection->expire();
-        const bool is_closed = was_closing || connection->close(now);
+        // What came in time may be seen late: by a server that was stopped, or has much to do.
+        const bool speaks = !was_closing && connection->has_unread();
+        if (!speaks) connection->expire();
+        const bool is_closed = was_closing || (!speaks && connection->close(now));
+        if (!speaks) {
+            put_back(std::move(connection), is_closed);
+            continue;
+        }
         const Lock lock(mutex_);
         --handed_;
-        is_closed ? forget(std::move(connection), lock)
-                  : park(std::move(connection), EPOLL_CTL_MOD, lock);
+        make_ready(std::move(connection), lock);
     }
+    make_memory(now);
     Gone gone;
     const Lock lock(mutex_);
     if (is_draining()) turn_idle_away(now, lock);
@@ -178,12 +191,44 @@ std::list<std::unique_ptr<Connection>> Lobby::take_expired(std::int64_t now) {
     return expired;
 }
 
+/// Good requests are whole within moments: large ones that are not go before there is no room.
+void Lobby::make_memory(std::int64_t now) {
+    if (budget_.excess() == 0) return;
+    for (std::unique_ptr<Connection>& connection : take_slow_large(now)) {
+        connection->refuse(ErrorCode::kBusy, "too many large requests, and this one was slow");
+        const bool is_closed = connection->close(now);
+        put_back(std::move(connection), is_closed);
+    }
+}
+
+/// The slowest, as many as hold what is used too much. They count as being answered, too.
+std::list<std::unique_ptr<Connection>> Lobby::take_slow_large(std::int64_t now) {
+    const Lock lock(mutex_);
+    std::size_t excess = budget_.excess();
+    auto taken = parking_.take_if(Stage::kBegun, [&](const Connection& one) {
+        const bool is_young = one.since_ms() > now - kNewcomerMs;
+        if (excess == 0 || one.held_bytes() == 0 || is_young) return false;
+        excess -= std::min(excess, one.held_bytes());
+        return true;
+    });
+    handed_ += taken.size();
+    return taken;
+}
+
+void Lobby::put_back(std::unique_ptr<Connection> connection, bool is_closed) noexcept {
+    const Lock lock(mutex_);
+    --handed_;
+    is_closed ? forget(std::move(connection), lock)
+              : park(std::move(connection), EPOLL_CTL_MOD, lock);
+}
+
 void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {
     const auto all = [](const Connection&) { return true; };
     const auto silent = [&](const Connection& one) { return one.since_ms() + kNewcomerMs <= now; };
-    for (auto& connection : parking_.take_if(Stage::kKept, all)) end(std::move(connection), lock);
+    for (auto& connection : parking_.take_if(Stage::kKept, all))
+        let_go(std::move(connection), lock);
     for (auto& connection : parking_.take_if(Stage::kFresh, silent)) {
-        end(std::move(connection), lock);
+        let_go(std::move(connection), lock);
     }
     if (is_quiet(lock)) quiet_.notify_all();
 }
@@ -207,17 +252,24 @@ std::unique_ptr<Connection> Lobby::take_next(std::unique_ptr<Connection> done, b
     return take(lock);
 }
 
-void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more, const Lock& lock) {
+void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more,
+                      const Lock& lock) noexcept {
     if (has_more) {
         make_ready(std::move(connection), lock);
     } else if (connection->is_waiting() && is_draining() && connection->stage() == Stage::kKept) {
-        end(std::move(connection), lock);
+        let_go(std::move(connection), lock);
     } else {
         park(std::move(connection), EPOLL_CTL_MOD, lock);
     }
 }
 
-void Lobby::answered(std::unique_ptr<Connection> connection) {
+/// End one that is silent; what has arrived, and nobody has looked at yet, is answered.
+void Lobby::let_go(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
+    if (connection->has_unread()) return make_ready(std::move(connection), lock);
+    end(std::move(connection), lock);
+}
+
+void Lobby::answered(std::unique_ptr<Connection> connection) noexcept {
     const Lock lock(mutex_);
     --handed_;
     if (!closed_) return make_ready(std::move(connection), lock);
@@ -234,27 +286,33 @@ void Lobby::wait_for_answers() {
     for (Ready& one : ready_) static_cast<void>(one.connection->close(now_ms()));
 }
 
-void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) {
+void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
     if (connection->close(now_ms())) return forget(std::move(connection), lock);
     park(std::move(connection), EPOLL_CTL_MOD, lock);
 }
 
-void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lock& lock) {
+/// Without memory it is closed instead.
+void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lock& lock) noexcept {
     resume(lock);
     const int descriptor = connection->descriptor();
     const std::uint32_t events = connection->wants_write() ? EPOLLOUT : EPOLLIN;
-    watch(epoll_, operation, descriptor, events | EPOLLONESHOT,
-          parking_.put(std::move(connection)));
+    if (const auto mark = parking_.put(connection)) {
+        watch(epoll_, operation, descriptor, events | EPOLLONESHOT, *mark);
+    } else {
+        forget(std::move(connection), lock);
+    }
 }
 
-/// Closing a socket takes time: it is done when nobody waits for the lock.
-void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) {
+/// Closing a socket takes time: it is done when nobody waits for the lock, if there is memory.
+void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
     resume(lock);
-    gone_.push_back(nullptr);  // may throw, and nothing has happened then
     const auto held = held_.find(connection->peer().holder());
     if (--held->second == 0) held_.erase(held);
     --open_;
-    gone_.back() = std::move(connection);
+    try {
+        gone_.push_back(std::move(connection));
+    } catch (const std::bad_alloc&) {  // it is still here, and closed at the end
+    }
 }
 
 int Lobby::may_linger() {

@@ -71,7 +71,7 @@ class Lobby {
                                                         bool has_more);
 
     /// Take a connection back to which somebody gave its answer later.
-    void answered(std::unique_ptr<Connection> connection);
+    void answered(std::unique_ptr<Connection> connection) noexcept;
     /// Wait until all of those are back. After close() and after all workers have ended.
     void wait_for_answers();
 
@@ -115,18 +115,23 @@ class Lobby {
     void resume(const Lock& lock);
     [[nodiscard]] bool end_one(const Lock& lock);
     [[nodiscard]] bool end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock);
-    void make_ready(std::unique_ptr<Connection> connection, const Lock& lock);
+    void make_ready(std::unique_ptr<Connection> connection, const Lock& lock) noexcept;
     void look_at(std::uint64_t mark, const Lock& lock);
     void keep_time(std::int64_t now_ms);
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_expired(std::int64_t now_ms);
-    void park(std::unique_ptr<Connection> connection, int operation, const Lock& lock);
-    void end(std::unique_ptr<Connection> connection, const Lock& lock);
-    void forget(std::unique_ptr<Connection> connection, const Lock& lock);
+    void make_memory(std::int64_t now_ms);
+    [[nodiscard]] std::list<std::unique_ptr<Connection>> take_slow_large(std::int64_t now_ms);
+    void put_back(std::unique_ptr<Connection> connection, bool is_closed) noexcept;
+    void park(std::unique_ptr<Connection> connection, int operation, const Lock& lock) noexcept;
+    void end(std::unique_ptr<Connection> connection, const Lock& lock) noexcept;
+    void let_go(std::unique_ptr<Connection> connection, const Lock& lock) noexcept;
+    void forget(std::unique_ptr<Connection> connection, const Lock& lock) noexcept;
     void turn_idle_away(std::int64_t now_ms, const Lock& lock);
     [[nodiscard]] bool is_quiet(const Lock& lock) const;
     [[nodiscard]] std::size_t wanted_workers(const Lock& lock) const;
     [[nodiscard]] std::unique_ptr<Connection> take(Lock& lock);
-    void give_back(std::unique_ptr<Connection> connection, bool has_more, const Lock& lock);
+    void give_back(std::unique_ptr<Connection> connection, bool has_more,
+                   const Lock& lock) noexcept;
 
     const ConnectionRules rules_;
     const LobbyLimits limits_;

@@ -81,9 +81,9 @@ void Lobby::admit(std::unique_ptr<Connection> connection) {
     waiting_since_ms_ = 0;
     ++open_;
     if (!rules_.is_proxy(peer) && !rules_.admits(peer)) {
-        connection->refuse({ErrorCode::kForbidden, "this address may not send"});
+        connection->refuse(ErrorCode::kForbidden, "this address may not send");
     } else if (limits_.per_address > 0 && held > limits_.per_address && rules_.counts(peer)) {
-        connection->refuse({ErrorCode::kBusy, "too many connections from this address"});
+        connection->refuse(ErrorCode::kBusy, "too many connections from this address");
     } else {
         park(std::move(connection), EPOLL_CTL_ADD, lock);
     }
@@ -114,7 +114,7 @@ bool Lobby::end_one(const Lock& lock) {
     }
     // Requests of good clients are whole within moments: those that wait longest are a flood's.
     if (std::unique_ptr<Connection> slowest = parking_.take_slowest(long_ago)) {
-        slowest->refuse({ErrorCode::kBusy, "too many connections, and this one was the slowest"});
+        slowest->refuse(ErrorCode::kBusy, "too many connections, and this one was the slowest");
         static_cast<void>(slowest->close(now));
         forget(std::move(slowest), lock);
         return true;

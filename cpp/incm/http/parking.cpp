@@ -1,5 +1,6 @@
 #include "incm/http/parking.h"
 
+#include <new>
 #include <utility>
 
 namespace incm::http {
@@ -7,11 +8,20 @@ namespace incm::http {
 using Stage = Connection::Stage;
 using Connections = std::list<std::unique_ptr<Connection>>;
 
-std::uint64_t Parking::put(std::unique_ptr<Connection> connection) {
+std::optional<std::uint64_t> Parking::put(std::unique_ptr<Connection>& connection) noexcept {
     const Stage stage = connection->stage();
     const int descriptor = connection->descriptor();
-    const Age age{connection->since_ms(), ++serial_};
-    by_descriptor_[descriptor] = {stage, row(stage).emplace(age, std::move(connection)).first};
+    Row& waiting = row(stage);
+    const Age age{connection->in_vain_since_ms(), ++serial_};
+    Row::iterator place = waiting.end();
+    try {
+        place = waiting.try_emplace(age).first;
+        by_descriptor_[descriptor] = {stage, place};
+    } catch (const std::bad_alloc&) {
+        if (place != waiting.end()) waiting.erase(place);
+        return std::nullopt;
+    }
+    place->second = std::move(connection);
     return static_cast<std::uint64_t>(serial_) << 32 | static_cast<std::uint32_t>(descriptor);
 }
 
@@ -53,7 +63,14 @@ Connections Parking::take_if(Stage stage, const std::function<bool(const Connect
     Connections taken;
     for (auto place = row(stage).begin(); place != row(stage).end();) {
         const auto next = std::next(place);
-        if (chosen(*place->second)) taken.push_back(remove(stage, place));
+        if (chosen(*place->second)) {
+            try {
+                taken.emplace_back();
+            } catch (const std::bad_alloc&) {
+                break;  // the next look takes them
+            }
+            taken.back() = remove(stage, place);
+        }
         place = next;
     }
     return taken;

@@ -7,6 +7,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -19,8 +20,10 @@ namespace incm::http {
 /// Threads: not locked; one at a time.
 class Parking {
  public:
-    /// Put a waiting connection in. Returns the mark that its events carry.
-    std::uint64_t put(std::unique_ptr<Connection> connection);
+    /// Put a waiting connection in. Returns the mark that its events carry; without memory nothing,
+    /// and leaves it where it is.
+    [[nodiscard]] std::optional<std::uint64_t> put(
+        std::unique_ptr<Connection>& connection) noexcept;
 
     /// Take the connection out that an event's mark means; null when it has gone meanwhile.
     [[nodiscard]] std::unique_ptr<Connection> take(std::uint64_t mark);
@@ -37,7 +40,7 @@ class Parking {
     /// is none.
     [[nodiscard]] std::unique_ptr<Connection> take_slowest(std::int64_t begun_ms);
 
-    /// Take out those of a stage for which `chosen` says so.
+    /// Take out those of a stage for which `chosen` says so; without memory not all of them.
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_if(
         Connection::Stage stage, const std::function<bool(const Connection&)>& chosen);
 
@@ -47,8 +50,8 @@ class Parking {
     [[nodiscard]] std::size_t size(Connection::Stage stage) const { return row(stage).size(); }
 
  private:
-    /// Since when it waits for what it waits for, then the order of coming: a client that sends a
-    /// byte now and then does not become younger by it.
+    /// Since when it takes its place in vain, then the order of coming: a client that sends a byte
+    /// now and then does not become younger by it.
     using Age = std::pair<std::int64_t, std::uint32_t>;
     using Row = std::map<Age, std::unique_ptr<Connection>>;  // oldest first
     using Rows = std::array<Row, 4>;

@@ -20,7 +20,6 @@ Response::Response(const Request& request, std::unique_ptr<Connection>& from, Lo
     : place_(&from), lobby_(&lobby), version_(request.version()), keep_alive_(keep_alive) {
     fields_.reserve(kUsualFields);
     add("Date", http_date());
-    add("Connection", keep_alive ? "Keep-Alive" : "Close");
 }
 
 Response::Response(std::unique_ptr<Connection> connection, Response& from)
@@ -41,13 +40,16 @@ void Response::add(std::string_view name, std::string_view value) {
 }
 
 void Response::send(int status, std::string_view content_type, std::string_view body) {
+    // A drain may have begun since it was taken away.
+    const bool keep_alive = keep_alive_ && !lobby_->is_draining();
     std::string fields = fields_;
+    add_field(fields, "Connection", keep_alive ? "Keep-Alive" : "Close");
     add_field(fields, "Content-Type", content_type);
     add_field(fields, "Content-Length", std::to_string(body.size()));
     Connection& connection = taken_ ? *taken_ : **place_;
     if (connection.head().head_only) body = {};
     const std::string text = answer_text(version_, status, fields, body);
-    connection.answer(text, keep_alive_);
+    connection.answer(text, keep_alive, status < 300);
     sent_ = true;
     if (taken_) lobby_->answered(std::move(taken_));
 }

@@ -20,8 +20,8 @@ class Request;
 /// Source:  own choice: a thread that waits for an fsync is two switches an alert.
 class Response {
  public:
-    /// keep_alive: another request may follow. `from` stays the caller's unless postpone() takes
-    /// it.
+    /// keep_alive: another request may follow, unless the lobby drains. `from` stays the caller's
+    /// unless postpone() takes it.
     Response(const Request& request, std::unique_ptr<Connection>& from, Lobby& lobby,
              bool keep_alive);
     Response(Response&& other) noexcept = default;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <span>
 #include <utility>
 #include <vector>
@@ -44,8 +45,13 @@ class Append final : public Operation {
         }
     }
     void failed(const base::Error& error) noexcept override {
-        if (receipt_) {
+        if (!receipt_) {
+            return;
+        }
+        try {
             receipt_->told(error);
+        } catch (const std::bad_alloc&) {  // of the error's copy: told() does not throw
+            receipt_.reset();
         }
     }
     [[nodiscard]] Stored stored() const noexcept { return stored_; }

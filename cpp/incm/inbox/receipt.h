@@ -7,6 +7,7 @@ namespace incm::inbox {
 
 /// Whoever wants to know what became of an alert, without waiting for it.
 ///
+/// Without memory it may be destroyed without having been told.
 /// Threads: told() once, by the thread that gave the alert or by the inbox's own, which stores
 ///          nothing meanwhile: it must be short.
 class Receipt {

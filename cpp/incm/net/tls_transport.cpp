@@ -56,7 +56,9 @@ class TlsTransport final : public Transport {
         ::ERR_clear_error();
     }
 
-    std::string failure() const override { return failure_; }
+    std::string failure() const override {
+        return reason_ ? std::string("TLS: ") + reason_ : std::string();
+    }
 
  private:
     /// OpenSSL's object is large, and most of it is wanted only once the client says something.
@@ -82,8 +84,7 @@ class TlsTransport final : public Transport {
         broken_ = true;  // OpenSSL allows no further call, not even a shutdown
         const unsigned long code = ::ERR_peek_error();
         if (ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST) write_raw(kPlainHttp);
-        const char* const reason = code == 0 ? nullptr : ::ERR_reason_error_string(code);
-        if (reason) failure_ = std::string("TLS: ") + reason;
+        reason_ = code == 0 ? nullptr : ::ERR_reason_error_string(code);
         ::ERR_clear_error();
         return {Io::kEnd};
     }
@@ -91,7 +92,7 @@ class TlsTransport final : public Transport {
     SSL_CTX* const context_;
     SSL* ssl_ = nullptr;
     bool broken_ = false;
-    std::string failure_;
+    const char* reason_ = nullptr;  // a text of OpenSSL's own
 };
 
 }  // namespace
