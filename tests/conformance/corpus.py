@@ -117,14 +117,30 @@ for _target in [
     b"webhook",
     b"*",
     b"x:80",
-    b"http://x/webhook",
-    b"https://x/webhook",
+    b"ftp://x/webhook",
+    b"http:/webhook",
+    b"http://",
+    b"http:///webhook",
+    b"http://:80/webhook",
+    b"http://a:b:c/webhook",
+    b"http://x:99999/webhook",
+    b"http://user@x/webhook",
+    b"http://[::1/webhook",
     b"//",
     b"?a=b",
     b"\\webhook",
 ]:
     _status = 404 if _target == b"//" else 400
     add("9112 3.2", shown(_target), post(line=b"POST " + _target + b" HTTP/1.1\r\n"), _status)
+for _target in [b"http://x/webhook", b"HTTPS://x:1/webhook?a", b"http://[::1]:80/webhook"]:
+    add("9112 3.2.2", shown(_target), post(line=b"POST " + _target + b" HTTP/1.1\r\n"), 200)
+for _target in [
+    b"http://x",
+    b"http://x?/webhook",
+    b"http://x//webhook",
+    b"http://x/http://x/webhook",
+]:
+    add("9112 3.2.2", shown(_target), post(line=b"POST " + _target + b" HTTP/1.1\r\n"), 404)
 for _target in [
     b"/web\x00hook",
     b"/web\x7fhook",
@@ -227,9 +243,32 @@ for _host in [
     b"<a>",
     b"a\tb",
     b"http://a",
+    b"a:b:c",
+    b"a:8o",
+    b"a:-1",
+    b"a:99999",
+    b"[::1",
+    b"[::1]80",
+    b"[::g]",
+    b"[127.0.0.1]",
+    b"::1",
+    b"]",
+    b"%zz",
+    b"a%2",
+    b"a,b:1,2",
 ]:
     add("9112 3.2", f"Host {shown(_host)}", post(host=b"Host: " + _host + END))
-for _host in [b"", b"x:80", b"[::1]:80", b"EXAMPLE.com", b"a_b", b"127.0.0.1"]:
+for _host in [
+    b"",
+    b"x:80",
+    b"x:",
+    b"[::1]:80",
+    b"[::1]",
+    b"EXAMPLE.com",
+    b"a_b",
+    b"a%20b",
+    b"127.0.0.1",
+]:
     add("9112 3.2", f"Host {shown(_host)}", post(host=b"Host: " + _host + END), 200)
 
 # Content-Length.

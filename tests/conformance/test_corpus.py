@@ -10,7 +10,7 @@ from incm_webhook.testing import Receiver
 
 from .corpus import BODY, CASES, GOOD, SECRET, Case
 
-SHORT = 300  # bytes; longer requests are not cut at every position
+SHORT = 300  # bytes; behind them no request is cut between two equal ones
 DEADLINE_S = 15.0  # only a test that fails waits so long
 
 
@@ -86,12 +86,14 @@ def test_cut_at_every_position(port: int) -> None:
     """What was begun is refused or passed over; only what was whole is taken."""
     seen = set()
     for case in CASES:
-        for end in range(len(case.request) if len(case.request) <= SHORT else 0):
+        for end in range(len(case.request)):
+            if end > SHORT and case.request[end - 1] == case.request[end]:
+                continue
             begun = case.request[:end]
             if begun in seen:
                 continue
             seen.add(begun)
-            *before, last = ask(port, begun, SHORT) or [400]
+            *before, last = ask(port, begun, max(end, 1)) or [400]
             assert tuple(before) == case.statuses[: len(before)], begun
             assert last in (400, case.statuses[len(before)]), begun
             assert [*before, last].count(200) <= begun.count(BODY), begun

@@ -124,7 +124,7 @@ TEST(HeadGuard, RefusesWhatPocoWouldTake) {
               ErrorCode::kMalformedRequest);
     for (const std::string head :
          {"GET /\r\n", "GET  / HTTP/1.1\r\n", "GET / x HTTP/1.1\r\n", "G(T / HTTP/1.1\r\n",
-          "GET / http/1.1\r\n", "GET / HTTP/1.1 \r\n", "GET http://x/ HTTP/1.1\r\n",
+          "GET / http/1.1\r\n", "GET / HTTP/1.1 \r\n", "GET ftp://x/ HTTP/1.1\r\n",
           "GET /\t HTTP/1.1\r\n", "GET /#a HTTP/1.1\r\n", " GET / HTTP/1.1\r\n", "\r\n\r\n", "\n",
           "\x16\x03\x01", "* * HTTP/1.1\r\n"}) {
         EXPECT_EQ(error_of(head), ErrorCode::kMalformedRequest) << head;

@@ -52,6 +52,16 @@ TEST_F(RequestTest, HasItsParts) {
     EXPECT_EQ(request.take_body(), "hi");
 }
 
+TEST_F(RequestTest, AnAbsoluteTargetCountsMoreThanHost) {
+    const Request request = read("GET HTTP://[::1]:1/a?b=http://c/ HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(request.target(), "/a?b=http://c/");
+    EXPECT_EQ(request.path(), "/a");
+    EXPECT_EQ(request.authority(), "[::1]:1");
+    EXPECT_EQ(read("GET https://y HTTP/1.1\r\nHost: x\r\n\r\n").path(), "/");
+    EXPECT_EQ(read("GET / HTTP/1.1\r\nHost: x:2\r\n\r\n").authority(), "x:2");
+    EXPECT_EQ(read("GET / HTTP/1.0\r\n\r\n").authority(), "");
+}
+
 TEST_F(RequestTest, JoinsWhatIsGivenMoreThanOnce) {
     const Request request = read("GET / HTTP/1.0\r\nA: 1\r\nB: x\r\na: 2, 3\r\n\r\n");
     EXPECT_EQ(request.field("a"), "1");

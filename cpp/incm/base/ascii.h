@@ -12,6 +12,10 @@ namespace incm::base {
     });
 }
 
+[[nodiscard]] constexpr bool is_letter_or_digit(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 /// Without the blanks and tabs around it.
 [[nodiscard]] inline std::string_view trimmed(std::string_view text) {
     const std::size_t begin = text.find_first_not_of(" \t");

@@ -24,8 +24,8 @@ bool is_ours(const std::string& host, const std::string& bound_host) {
 }  // namespace
 
 std::optional<base::Error> refuse_browser(const Request& request, const std::string& bound_host) {
-    const auto host = request.field("host");
-    if (host && !is_ours(host_of(*host), bound_host)) {
+    const std::string_view authority = request.authority();
+    if (!authority.empty() && !is_ours(host_of(authority), bound_host)) {
         return base::Error{base::ErrorCode::kForbidden,
                            "Host names another place: ask by IP address or as localhost"};
     }

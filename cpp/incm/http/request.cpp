@@ -4,6 +4,7 @@
 
 #include "incm/base/ascii.h"
 #include "incm/http/forwarded_for.h"
+#include "incm/http/target.h"
 
 namespace incm::http {
 
@@ -26,7 +27,15 @@ Request::Request(Connection& connection)
     std::string_view line = take_until(fields_, kLineEnd);
     method_ = take_until(line, " ");
     target_ = take_until(line, " ");
+    if (const std::optional<Target> target = split_target(target_)) {
+        target_ = target->path;
+        authority_ = target->authority;
+    }
     version_ = line;
+}
+
+std::string_view Request::authority() const {
+    return authority_.empty() ? field("host").value_or("") : authority_;
 }
 
 std::optional<std::string_view> Request::field(std::string_view name) const {

@@ -22,10 +22,13 @@ class Request {
     explicit Request(Connection& connection);
 
     [[nodiscard]] std::string_view method() const { return method_; }
-    /// As it was sent: a path with or without a query, or `*`.
+    /// A path with or without a query, or `*`.
     [[nodiscard]] std::string_view target() const { return target_; }
     /// The target without its query.
     [[nodiscard]] std::string_view path() const { return target_.substr(0, target_.find('?')); }
+    /// Whom it was sent to, `HOST` or `HOST:PORT`: by the target if that is absolute, else by Host;
+    /// "" when it does not say.
+    [[nodiscard]] std::string_view authority() const;
     /// HTTP/1.0 or HTTP/1.1.
     [[nodiscard]] std::string_view version() const { return version_; }
 
@@ -48,6 +51,7 @@ class Request {
     Connection& connection_;
     std::string_view method_;
     std::string_view target_;
+    std::string_view authority_;  // of the target
     std::string_view version_;
     std::string_view fields_;  // whole lines
 };

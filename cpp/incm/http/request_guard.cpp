@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "incm/base/ascii.h"
+#include "incm/http/target.h"
 
 namespace incm::http {
 
@@ -28,7 +29,7 @@ using Bytes = std::array<bool, 256>;
 constexpr Bytes letters_digits_and(std::string_view others) {
     Bytes table{};
     for (std::size_t c = 0; c < table.size(); ++c) {
-        table.at(c) = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        table.at(c) = base::is_letter_or_digit(static_cast<char>(c));
     }
     for (const char c : others) table.at(static_cast<unsigned char>(c)) = true;
     return table;
@@ -42,7 +43,6 @@ constexpr Bytes visible_and(std::string_view others) {
 }
 
 constexpr Bytes kToken = letters_digits_and("!#$%&'*+-.^_`|~");
-constexpr Bytes kHost = letters_digits_and("-._~%!$&'()*+,;=:[]");
 constexpr Bytes kVisible = visible_and("");
 constexpr Bytes kText = visible_and(" \t");
 
@@ -154,8 +154,8 @@ Status HeadGuard::take_request_line(std::string_view line) {
     if (!contains_only(target, kVisible) || target.find('#') != std::string_view::npos) {
         return malformed("the target has a character that no target may have");
     }
-    if (!target.starts_with('/') && !(method == "OPTIONS" && target == "*")) {
-        return malformed("the target must be a path");
+    if (!split_target(target) && !(method == "OPTIONS" && target == "*")) {
+        return malformed("the target must be a path, or a URL of http or https");
     }
     return base::success();
 }
@@ -171,7 +171,7 @@ Status HeadGuard::take_field(std::string_view line) {
     const std::string_view value = trimmed(line.substr(colon + 1));
     if (equals_ignoring_case(name, "host")) {
         ++count_.host;
-        if (!contains_only(value, kHost)) return malformed("Host is not a host");
+        if (!is_authority(value)) return malformed("Host is not a host");
     } else if (equals_ignoring_case(name, "content-length")) {
         return take_length(value);
     } else if (equals_ignoring_case(name, "transfer-encoding")) {

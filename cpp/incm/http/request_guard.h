@@ -35,7 +35,7 @@ struct RequestHead {
 /// Threads: one.
 /// Source:  RFC 9112, sections 2 to 6; RFC 9110, sections 5.5, 7.2 and 10.1.1. Stricter by own
 ///          choice: no bytes from 0x80 on, no `=?` (some libraries decode RFC 2047 words in every
-///          value), no absolute target, one Content-Type and one X-Signature.
+///          value), one Content-Type and one X-Signature.
 class HeadGuard {
  public:
     static constexpr std::size_t kMaxHead = 16 * 1024;
