@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import json
-import os
 import time
 from collections.abc import Awaitable, Mapping
 from pathlib import Path
@@ -13,7 +12,14 @@ import click
 
 from incm_webhook.certificate import certificate_sentence
 from incm_webhook.config import PluginSettings, Settings, load_settings
-from incm_webhook.errors import EXIT_CANNOT_START, EXIT_PLUGIN, PluginError
+from incm_webhook.errors import (
+    EXIT_CANNOT_START,
+    EXIT_PLUGIN,
+    InboxError,
+    InboxInUseError,
+    PluginError,
+)
+from incm_webhook.inbox_file import check_inbox
 from incm_webhook.log import describe
 from incm_webhook.registry import BUNDLED, installed, load, look_at
 
@@ -49,13 +55,11 @@ def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
         count = len(endpoint.secrets)
         how = "unsigned" if endpoint.unsigned else f"{count} secret{'s' if count > 1 else ''}"
         click.echo(f"endpoint {endpoint.path}: {how}")
-    problem = _inbox_problem(settings.inbox.path)
-    if problem:
-        _complain(problem)
+    usable = _check_inbox(settings.inbox.path)
     broken = [spec.name for spec in settings.plugin if not _check_plugin(spec, settings)]
     for warning in settings.warnings:
         click.echo(f"warning: {warning}")
-    if problem:
+    if not usable:
         return EXIT_CANNOT_START
     if broken:
         return EXIT_PLUGIN
@@ -137,17 +141,15 @@ async def _finish(result: Awaitable[None]) -> None:
     await result
 
 
-def _inbox_problem(path: Path) -> str | None:
-    """Say why the inbox could not be opened for writing, as far as one can tell from outside."""
-    folder = path.parent
-    if not folder.is_dir():
-        return f"inbox: the folder {folder} does not exist: make it, or name another inbox"
-    if path.exists() and not path.is_file():
-        return f"inbox: {path} is no file: name another inbox"
-    for one in (folder, path):
-        if one.exists() and not os.access(one, os.W_OK):
-            return f"inbox: {one} is not writable by this user"
-    return None
+def _check_inbox(path: Path) -> bool:
+    try:
+        check_inbox(path)
+    except InboxInUseError as error:
+        click.echo(f"inbox: {error}, before another server starts")
+    except InboxError as error:
+        _complain(str(error))
+        return False
+    return True
 
 
 def _print_table(rows: list[dict[str, str | None]]) -> None:

@@ -30,10 +30,15 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
     Threads: none of this process may have the file open, whose locks would be lost.
     Source: the file format of SQLite, section 1.3; cpp/incm/inbox/schema.h.
     """
-    path = path.resolve()
-    folder = path.parent
-    if not folder.is_dir():
-        raise InboxError(f"the folder {folder} of the inbox does not exist: create it")
+    try:
+        path = path.resolve()
+        folder = path.parent
+        if not folder.is_dir():
+            raise InboxError(f"the folder {folder} of the inbox does not exist: create it")
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()
+    except OSError as error:
+        raise InboxError(f"cannot reach the inbox {path}: {error.strerror}") from None
     if path.exists() and not path.is_file():
         raise InboxError(f"{path} is not a file: name a file for the inbox")
     for one in (folder, path):

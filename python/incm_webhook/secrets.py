@@ -66,15 +66,26 @@ def locate_secret_file(text: str, base: Path, environ: Mapping[str, str]) -> Pat
     Source: contract section 2.
     """
     beside = base / text
-    if "/" in text or beside.exists():
+    if "/" in text or _is_there(beside):
         return beside
     folders = (
         [Path(environ["CREDENTIALS_DIRECTORY"])] if environ.get("CREDENTIALS_DIRECTORY") else []
     )
     for folder in [*folders, MOUNTED_SECRETS]:
-        if (folder / text).exists():
+        if _is_there(folder / text):
             return folder / text
     return beside
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something is there; also when that cannot be told, so that reading it says why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def read_secret_file(path: Path) -> Secret:

@@ -1,3 +1,4 @@
+import fcntl
 import json
 import sys
 from collections.abc import Callable
@@ -251,11 +252,27 @@ def test_check_looks_at_the_inbox(run: Any, write: Write, workdir: Path) -> None
     write("incm-webhook.toml", SIGNED + '[inbox]\nurl = "sqlite:no/inbox.db"\n')
     status, _, err = run("check")
     assert status == 3
-    assert f"the folder {workdir}/no does not exist" in err
+    assert f"the folder {workdir}/no of the inbox does not exist" in err
     (workdir / "no" / "inbox.db").mkdir(parents=True)
     status, _, err = run("check")
     assert status == 3
-    assert "is no file" in err
+    assert "is not a file" in err
+    write("incm-webhook.toml", SIGNED + '[inbox]\nurl = "sqlite:notes.txt"\n')
+    (workdir / "notes.txt").write_text("not an inbox")
+    status, _, err = run("check")
+    assert status == 3
+    assert "is not an inbox of this program" in err
+
+
+def test_check_passes_while_the_server_runs(run: Any, write: Write, workdir: Path) -> None:
+    write("incm-webhook.toml", SIGNED + '[inbox]\nurl = "sqlite:inbox.db"\n')
+    with (workdir / "inbox.db.lock").open("w") as lock:
+        lock.write("1234\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status, out, _ = run("check")
+    assert status == 0
+    assert "inbox: another process has the inbox open (process 1234" in out
 
 
 def test_check_refuses_a_wrong_configuration(run: Any, write: Write) -> None:

@@ -56,6 +56,11 @@ def test_a_folder_cannot_be_used(tmp_path: Path) -> None:
         check_inbox(tmp_path)
 
 
+def test_what_cannot_be_reached_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(InboxError, match=r"cannot reach the inbox .*: File name too long"):
+        check_inbox(tmp_path / ("x" * 300))
+
+
 @pytest.mark.parametrize("name", ["", "inbox.db"])
 def test_what_is_write_protected_cannot_be_used(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

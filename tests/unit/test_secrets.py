@@ -60,6 +60,14 @@ def test_names_an_unreadable_file_and_the_reason(tmp_path: Path) -> None:
         read_secret_file(tmp_path)
 
 
+def test_a_name_that_cannot_be_looked_up_is_not_passed_over(tmp_path: Path) -> None:
+    name = "x" * 300  # as for a folder that may not be entered, which root may
+    located = locate_secret_file(name, tmp_path, {})
+    assert located == tmp_path / name
+    with pytest.raises(ConfigError, match="file name too long"):
+        read_secret_file(located)
+
+
 def test_a_secret_is_never_shown() -> None:
     secret = Secret(b"hunter2")
     assert "hunter2" not in f"{secret} {secret!r} {[secret]}"
