@@ -3,9 +3,11 @@
 #include <future>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "inbox_support.h"
 #include "raw_client.h"
@@ -15,32 +17,37 @@
 #include "incm/base/clock.h"
 #include "incm/http/lobby.h"
 #include "incm/http/server.h"
+#include "incm/inbox/database_file.h"
 #include "incm/inbox/operations.h"
+#include "incm/inbox/tables.h"
 
 namespace {
 
-thread_local bool no_memory = false;
+constexpr int kAny = -1;
+thread_local int pieces_left = kAny;
 
-/// While it lives, its thread gets no memory.
+/// While it lives, its thread gets no memory, or so many pieces.
 class NoMemory {
  public:
-    NoMemory() { no_memory = true; }
+    explicit NoMemory(int but = 0) { pieces_left = but; }
     NoMemory(const NoMemory&) = delete;
     NoMemory& operator=(const NoMemory&) = delete;
-    ~NoMemory() { no_memory = false; }
+    ~NoMemory() { pieces_left = kAny; }
 };
 
 }  // namespace
 
-void* operator new(std::size_t size) {
-    void* const memory = no_memory ? nullptr : std::malloc(size > 0 ? size : 1);
+// Not inlined: GCC would see free() of what came from new, and warn of it.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+    void* const memory = pieces_left == 0 ? nullptr : std::malloc(size > 0 ? size : 1);
     if (!memory) throw std::bad_alloc();
+    if (pieces_left > 0) --pieces_left;
     return memory;
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
     std::free(memory);
 }
-void operator delete(void* memory, std::size_t /*size*/) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
     std::free(memory);
 }
 
@@ -115,6 +122,65 @@ TEST(NoMemoryTest, AReceiptThatCannotBeToldIsGivenUp) {
     const NoMemory now;
     append.failed(error);
     EXPECT_TRUE(is_gone);
+}
+
+/// The tables of an empty inbox, without the writer's thread.
+class NoMemoryForTablesTest : public incm::inbox::test::InboxTest {
+ protected:
+    void SetUp() override {
+        database_ = incm::inbox::open_writer(path(), log_);
+        tables_.emplace(*database_);
+        tables_->begin(1);
+    }
+    /// Do something that ends with so little memory; false when it was enough.
+    template <typename Body>
+    bool fails_with(int pieces, Body body) {
+        try {
+            const NoMemory now(pieces);
+            body();
+        } catch (const std::bad_alloc&) {
+            tables_->rollback();
+            tables_->begin(1);
+            return true;
+        }
+        return false;
+    }
+    [[nodiscard]] bool known(std::uint64_t number) {
+        return tables_->append(incm::inbox::test::alert(number), {}).duplicate;
+    }
+
+    std::unique_ptr<incm::inbox::Database> database_;
+    std::optional<incm::inbox::Tables> tables_;
+};
+
+TEST_F(NoMemoryForTablesTest, AnAlertThatWasNotStoredIsNotRemembered) {
+    const incm::inbox::NewAlert alert = incm::inbox::test::alert(1);
+    int pieces = 0;
+    while (fails_with(pieces, [&] { static_cast<void>(tables_->append(alert, {})); })) {
+        EXPECT_FALSE(known(1)) << "after " << pieces << " pieces of memory";
+        tables_->rollback();
+        tables_.emplace(*database_);  // what the last one kept would be memory for the next
+        tables_->begin(1);
+        ++pieces;
+    }
+    EXPECT_GT(pieces, 0);
+}
+
+TEST_F(NoMemoryForTablesTest, ACommitFailsBeforeItIsOnDiskOrNotAtAll) {
+    const std::vector<std::int64_t> ids{1};
+    int pieces = 0;
+    const auto store = [&] {
+        EXPECT_FALSE(known(1));
+        tables_->lease(1, 1, 0, ids);
+    };
+    store();
+    while (fails_with(pieces, [&] { tables_->commit(); })) {
+        store();
+        ++pieces;
+    }
+    EXPECT_GT(pieces, 0);
+    tables_->begin(1);
+    EXPECT_TRUE(known(1));
 }
 
 }  // namespace

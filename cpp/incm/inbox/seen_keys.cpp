@@ -64,9 +64,11 @@ std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
 }
 
 void SeenKeys::add(const base::Digest& key, Seen seen) {
-    const auto [place, is_new] = latest_.try_emplace(key, seen);
-    added_.emplace_back(key, is_new ? std::nullopt : std::optional<Seen>(place->second));
-    place->second = seen;
+    const auto earlier = latest_.find(key);
+    // First what undoes it: there may be no memory for the second.
+    added_.emplace_back(key,
+                        earlier == latest_.end() ? std::nullopt : std::optional(earlier->second));
+    latest_.insert_or_assign(key, seen);
 }
 
 void SeenKeys::index_some() {

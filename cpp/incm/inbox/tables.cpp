@@ -99,12 +99,13 @@ void Tables::commit() {
         write_meta();
     }
     commit_.run();
+    // From here on nothing may fail: what is on disk cannot be rolled back.
     totals_ = next_;
     for (auto& [id, change] : lease_changes_) {
         if (change.left.empty()) {
             leases_.erase(id);
         } else {
-            leases_[id] = std::move(change.left);
+            leases_.find(id)->second = std::move(change.left);
         }
     }
     seen_.committed(totals_.last_alert_id);
@@ -113,6 +114,11 @@ void Tables::commit() {
 
 void Tables::rollback() noexcept {
     seen_.rolled_back();
+    for (const auto& [id, change] : lease_changes_) {
+        if (change.added) {
+            leases_.erase(id);
+        }
+    }
     if (database_.in_transaction()) {
         try {
             database_.execute("ROLLBACK");
@@ -236,6 +242,7 @@ void Tables::write_leases() {
     for (auto& [id, change] : lease_changes_) {
         const auto known = leases_.find(id);
         if (change.added) {
+            leases_.try_emplace(id);  // now, because after the COMMIT it may not fail
             change.left = std::move(*change.added);
         } else if (known != leases_.end()) {
             change.left = known->second;
