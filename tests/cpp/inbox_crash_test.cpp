@@ -14,11 +14,12 @@ namespace {
 /// Whether fdatasync() fails. SQLite's calls come here, because a program's own symbols come
 /// before those of its libraries.
 std::atomic<bool> disk_broken{false};
+std::atomic<int> fails_at_sync{0};  ///< one of the next ones: 1 for the first; 0: none
 
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) int fdatasync(int descriptor) {
-    if (disk_broken) {
+    if (disk_broken || (fails_at_sync > 0 && --fails_at_sync == 0)) {
         errno = EIO;
         return -1;
     }
@@ -188,6 +189,37 @@ TEST_F(InboxCrashTest, AfterAFailedSyncNothingIsTaken) {
     EXPECT_FALSE(inbox_->take("a", 1, 0).ok());
     open();
     EXPECT_FALSE(inbox_->failed());
+    EXPECT_TRUE(append(alert(1, {"a"})).duplicate);
+}
+
+TEST_F(InboxCrashTest, AfterAFailedSyncACloseCopiesNothingBack) {
+    open();
+    append_range(1, 1);
+    fails_at_sync = 1;
+    close();
+    EXPECT_EQ(fails_at_sync, 0) << "the close had nothing to write";
+    EXPECT_GT(read_bytes(path() + "-wal").size(), 0U);
+    EXPECT_TRUE(std::filesystem::exists(path() + ".check"));
+    open();
+    EXPECT_TRUE(log_.has("the inbox is whole"));
+    EXPECT_TRUE(append(alert(1, {"a"})).duplicate);
+}
+
+TEST_F(InboxCrashTest, AfterAFailedSyncAnOpenCopiesNothingBack) {
+    wait_killed(in_child([&] {
+        open();
+        append_range(1, 1);
+        kill(getpid(), SIGKILL);
+    }));
+    // Of the log, of the file, and of what the open itself stores. SQLite does not look at the
+    // second one, of the folder.
+    for (const int sync : {1, 3, 4}) {
+        fails_at_sync = sync;
+        EXPECT_FALSE(try_open().ok()) << sync;
+        EXPECT_EQ(fails_at_sync, 0);
+        EXPECT_GT(read_bytes(path() + "-wal").size(), 0U) << sync;
+    }
+    open();
     EXPECT_TRUE(append(alert(1, {"a"})).duplicate);
 }
 

@@ -44,8 +44,9 @@ void check_names(const std::vector<PluginOptions>& plugins) {
 
 /// Members in the order of their making; close() and the destructor go the other way.
 struct Inbox::Impl {
-    Impl(const Options& options, const std::string& path, base::LogSink& log_sink)
+    Impl(const Options& options, std::string resolved, base::LogSink& log_sink)
         : log(log_sink),
+          path(std::move(resolved)),
           lock(std::make_unique<FileLock>(path + ".lock")),
           database(open_writer(path, log_sink)),
           clock(options.clock, stored_clock_ms(*database)),
@@ -60,7 +61,7 @@ struct Inbox::Impl {
                           " deliveries were under way when the receiver ended: they are due again");
         }
         index_left_over(*database);
-        writer = std::make_unique<Writer>(*database, clock, log, [path] { ask_for_check(path); });
+        writer = std::make_unique<Writer>(*database, clock, log, [this] { ask_for_check(path); });
         quarantine = std::make_unique<Quarantine>(*writer, reserve);
         taker = std::make_unique<Taker>(path, stored_inbox_id(*database), clock, *writer);
         for (auto& [name, queue] : queues) {
@@ -93,6 +94,7 @@ struct Inbox::Impl {
     void close();
 
     base::LogSink& log;
+    const std::string path;
     std::unique_ptr<FileLock> lock;
     std::unique_ptr<Database> database;
     InboxClock clock;
@@ -130,6 +132,9 @@ void Inbox::Impl::close() {
             database->checkpoint(true);
         }
     } catch (const SqlError& error) {
+        if (error.sync_failed()) {
+            ask_for_check(path);
+        }
         log.write(base::LogLevel::kWarning, std::string("the inbox was closed without copying its "
                                                         "log back: ") +
                                                 base::printable(error.what()));

@@ -8,8 +8,18 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 5000;
 
+/// What just failed, for the caller to throw. When that was a sync, the log is left as it is: what
+/// is copied back could be pages that the kernel has dropped.
+SqlError failure_of(sqlite3* handle, int code) {
+    SqlError error(code, sqlite3_errmsg(handle));
+    if (error.sync_failed()) {
+        sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    }
+    return error;
+}
+
 [[noreturn]] void fail(sqlite3* handle) {
-    throw SqlError(sqlite3_extended_errcode(handle), sqlite3_errmsg(handle));
+    throw failure_of(handle, sqlite3_extended_errcode(handle));
 }
 
 int flags_of(Access access) {
@@ -163,7 +173,7 @@ bool Statement::step() {
         return true;
     }
     if (code != SQLITE_DONE) {
-        const SqlError error(code, sqlite3_errmsg(sqlite3_db_handle(handle_)));
+        const SqlError error = failure_of(sqlite3_db_handle(handle_), code);
         reset();
         throw error;
     }

@@ -34,7 +34,7 @@ class SqlError : public std::runtime_error {
 /// How a Database is opened. None of them creates a file except kCreate.
 enum class Access { kCreate, kReadWrite, kReadOnly };
 
-/// One connection.
+/// One connection. After a failed sync it leaves the write-ahead log as it is on close.
 ///
 /// Errors:  every method that is not noexcept throws SqlError.
 /// Threads: one at a time; opened with SQLITE_OPEN_NOMUTEX, because each connection here has either
