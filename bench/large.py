@@ -31,7 +31,7 @@ _GROWTH = 1.25  # what runs may add before the inbox is made anew
 _ROW_BYTES = 1_500  # of disk for one alert, with room to spare
 _INSERTS = (
     "INSERT INTO seen VALUES (?, ?, ?)",
-    "INSERT INTO alert VALUES (?, '/webhook', ?, 'raw', ?, ?, ?, ?, NULL)",
+    "INSERT INTO alert VALUES (?, '/webhook', ?, 'raw', ?, ?, ?, ?)",
     "INSERT INTO attempt VALUES (?, 1, 1, ?, ?, 2, 'delivered', NULL)",
 )
 
@@ -70,7 +70,7 @@ def _fill(inbox: Path, count: int) -> None:
     while chunk := list(islice(alerts, _CHUNK)):
         for insert, rows in zip(_INSERTS, zip(*chunk, strict=True), strict=True):
             database.executemany(insert, rows)
-    for key in ("last_alert_id", "indexed_alert_id", "alerts"):
+    for key in ("last_alert_id", "alerts"):
         database.execute("UPDATE meta SET value = ? WHERE key = ?", (count, key))
     database.execute("COMMIT")
     database.execute("PRAGMA journal_mode=WAL")

@@ -144,7 +144,7 @@ TEST_F(InboxCatalogTest, APageEndsAfterSoManyRows) {
         path(),
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50002)"
         " INSERT INTO alert SELECT i, '/w', i, 'raw', iif(i = 50002, 'rare', 'often'), '', x'7b7d',"
-        " i, NULL FROM n");
+        " i FROM n");
     open({});
     const auto rare = [](const StoredAlert& one) { return one.type == "rare"; };
     const AlertPage page = list({.wanted = rare});

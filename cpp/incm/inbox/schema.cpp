@@ -115,12 +115,13 @@ DROP TABLE quarantine;
 ALTER TABLE rejected RENAME TO quarantine;
 )";
 
-// key: of the alert, because the index `seen` gets it later.
-// indexed_alert_id: the keys of all alerts up to this one are in `seen`.
+// The keys that `seen` gets later, in the order of their alerts.
 constexpr const char* kVersion4 = R"(
-ALTER TABLE alert ADD COLUMN key BLOB;
-INSERT INTO meta(key, value)
-    SELECT 'indexed_alert_id', value FROM meta WHERE key = 'last_alert_id';
+CREATE TABLE fresh(
+    alert_id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;
 )";
 // clang-format on
 

@@ -13,10 +13,6 @@ constexpr std::size_t kGeneration = 4096;
 /// After so many new keys the index gets twice as many, so that one generation is in the index
 /// before the next one is complete.
 constexpr std::size_t kShareEvery = 64;
-constexpr std::size_t kHurriedShare = 256;
-
-constexpr const char* kMark = "SELECT value FROM meta WHERE key = 'indexed_alert_id'";
-constexpr const char* kSetMark = "UPDATE meta SET value = ?1 WHERE key = 'indexed_alert_id'";
 
 bool before(const std::pair<base::Digest, SeenKeys::Seen>& one, const base::Digest& key) {
     return one.first < key;
@@ -26,27 +22,23 @@ bool before(const std::pair<base::Digest, SeenKeys::Seen>& one, const base::Dige
 
 void index_left_over(Database& database) {
     Transaction transaction(database, true);
-    const std::int64_t mark = database.integer_of(kMark);
-    const std::int64_t last =
-        database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
-    if (mark == last) {
+    if (database.integer_of("SELECT EXISTS(SELECT 1 FROM fresh)") == 0) {
         return;
     }
     // By number, so that of two alerts with one key the later one stays.
     Statement index(database,
-                    "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) SELECT key, id, stored_at_ms"
-                    " FROM alert WHERE id > ?1 AND key IS NOT NULL ORDER BY id");
-    index.run(mark);
-    Statement set_mark(database, kSetMark);
-    set_mark.run(last);
+                    "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) SELECT key, alert_id, at_ms"
+                    " FROM fresh ORDER BY alert_id");
+    index.run();
+    database.execute("DELETE FROM fresh");
     transaction.commit();
 }
 
 SeenKeys::SeenKeys(Database& database)
     : find_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
       write_(database, "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) VALUES (?1, ?2, ?3)"),
-      set_mark_(database, kSetMark),
-      indexed_up_to_(database.integer_of(kMark)) {}
+      keep_(database, "INSERT INTO fresh(alert_id, key, at_ms) VALUES (?1, ?2, ?3)"),
+      remove_(database, "DELETE FROM fresh WHERE alert_id <= ?1") {}
 
 std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
     if (const auto latest = latest_.find(key); latest != latest_.end()) {
@@ -69,21 +61,19 @@ void SeenKeys::add(const base::Digest& key, Seen seen) {
     added_.emplace_back(key,
                         earlier == latest_.end() ? std::nullopt : std::optional(earlier->second));
     latest_.insert_or_assign(key, seen);
+    keep_.run(seen.alert_id, blob_of(key), seen.at_ms);
 }
 
 void SeenKeys::index_some() {
     const std::size_t came = since_share_ + added_.size();
-    std::size_t share = came >= kShareEvery ? 2 * came : 0;
-    if (hurried_) {
-        share = std::max(share, kHurriedShare);
-    }
+    const std::size_t share = came >= kShareEvery ? 2 * came : 0;
     indexing_ = std::min(share, leaving_.size() - indexed_);
     for (std::size_t i = 0; i < indexing_; ++i) {
         const auto& [key, seen] = leaving_[indexed_ + i];
         write_.run(blob_of(key), seen.alert_id, seen.at_ms);
     }
     if (indexing_ > 0 && indexed_ + indexing_ == leaving_.size()) {
-        set_mark_.run(leaving_up_to_);
+        remove_.run(leaving_up_to_);
     }
 }
 
@@ -95,12 +85,10 @@ void SeenKeys::committed(std::int64_t last_alert_id) noexcept {
         return;
     }
     if (!leaving_.empty()) {
-        indexed_up_to_ = leaving_up_to_;
         leaving_.clear();
         indexed_ = 0;
-        hurried_ = false;
     }
-    if (latest_.size() >= kGeneration || (hurried_ && !latest_.empty())) {
+    if (latest_.size() >= kGeneration) {
         begin_to_leave(last_alert_id);
     }
 }

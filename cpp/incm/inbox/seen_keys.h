@@ -13,17 +13,17 @@
 
 namespace incm::inbox {
 
-/// Put the keys of all alerts into the index that are not there yet: at a start those that a crash
-/// left out, at a stop those that are only remembered. A transaction of its own. Errors: SqlError.
+/// Put all fresh keys into the index: at a start those that a crash left, at a stop all that are
+/// remembered. A transaction of its own. Errors: SqlError.
 void index_left_over(Database& database);
 
 /// The dedupe keys, within the writer's transaction; a part of Tables.
 ///
 /// The index of the keys is a tree in their order, and two alerts that come together need not be
 /// neighbours in it: a page of it would be written for each alert. So the key of a new alert is
-/// stored in the alert's own row, where alerts that come together are neighbours, and remembered
-/// here. The index gets many keys at a time, in their order, with later transactions. A mark in the
-/// file says up to which alert that is done.
+/// stored in the table `fresh`, where alerts that come together are neighbours, and remembered
+/// here. The index gets many keys at a time, in their order, with later transactions; then they
+/// leave `fresh`.
 ///
 /// What is remembered changes with committed() and rolled_back(), as the file does.
 /// Errors:  SqlError. Threads: the writer's.
@@ -43,10 +43,6 @@ class SeenKeys {
 
     /// Give the index its share of keys, if there are enough for one.
     void index_some();
-    /// Begin to index what is remembered, however little that is.
-    void hurry() noexcept { hurried_ = true; }
-    /// All alerts up to this one are in the index; the others must stay in the file.
-    [[nodiscard]] std::int64_t indexed_up_to() const noexcept { return indexed_up_to_; }
 
     /// last_alert_id: the last one that is stored now.
     void committed(std::int64_t last_alert_id) noexcept;
@@ -65,8 +61,7 @@ class SeenKeys {
 
     void begin_to_leave(std::int64_t last_alert_id) noexcept;
 
-    Statement find_, write_, set_mark_;
-    std::int64_t indexed_up_to_;
+    Statement find_, write_, keep_, remove_;
 
     std::unordered_map<base::Digest, Seen, Hash> latest_;
     std::vector<std::pair<base::Digest, std::optional<Seen>>> added_;  ///< and what was there
@@ -76,7 +71,6 @@ class SeenKeys {
     std::size_t indexing_ = 0;    ///< of them are put there by this transaction
     std::int64_t leaving_up_to_ = 0;
     std::size_t since_share_ = 0;  ///< keys that came since the index got its last share
-    bool hurried_ = false;
 };
 
 }  // namespace incm::inbox

@@ -54,7 +54,7 @@ Tables::Tables(Database& database)
       begin_(database, "BEGIN IMMEDIATE"),
       commit_(database, "COMMIT"),
       set_meta_(database, "UPDATE meta SET value = ?2 WHERE key = ?1"),
-      insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
+      insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
       insert_delivery_(database, "INSERT INTO delivery VALUES (?1, ?2, ?3, 0, ?3, 0, NULL, 0)"),
       delete_delivery_(database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2"),
       retry_delivery_(database,
@@ -144,8 +144,7 @@ std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t>
     const std::int64_t id = ++next_.last_alert_id;
     insert_alert_.run(id, std::string_view(alert.endpoint), alert.received_at_ms,
                       std::string_view(alert.form), std::string_view(alert.type),
-                      std::string_view(alert.device), Blob{alert.text}, now_ms_,
-                      blob_of(alert.dedupe_key));
+                      std::string_view(alert.device), Blob{alert.text}, now_ms_);
     for (const std::int64_t plugin : plugin_ids) {
         insert_delivery_.run(plugin, id, now_ms_);
     }
@@ -214,12 +213,6 @@ Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
         std::int64_t seen = 0;
         std::int64_t bytes = 0;
         while (!result.more && rows.next() && rows.integer(1) < now_ms_ - retention_ms) {
-            if (rows.integer(0) > seen_.indexed_up_to()) {
-                seen_.hurry();
-                changed_ = true;
-                result.more = true;
-                break;
-            }
             result.cursor = rows.integer(0);
             bytes += rows.integer(3);
             result.more = ++seen == kPruneRows || bytes >= kPruneBytes;

@@ -60,8 +60,8 @@ class Tables {
         bool more;            ///< perhaps
     };
     /// Delete alerts above `cursor` that were stored longer ago than retention_ms, unless a
-    /// delivery of them is not made; their attempts go with them, their dedupe keys stay, and have
-    /// to be in the index before. One call does a few milliseconds' work.
+    /// delivery of them is not made; their attempts go with them, their dedupe keys stay. One call
+    /// does a few milliseconds' work.
     [[nodiscard]] Pruned prune(std::int64_t cursor, std::int64_t retention_ms);
 
     [[nodiscard]] Counts counts() const noexcept;
