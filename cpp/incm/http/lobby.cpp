@@ -29,7 +29,7 @@ constexpr std::size_t kEventsAtOnce = 64;
 constexpr int kLookEachMs = 250;  // for deadlines
 constexpr int kLingerMs = 50;
 constexpr int kBusyLookMs = 10;  // for workers that are held up
-constexpr std::int64_t kPatienceMs = 5;
+constexpr std::int64_t kPatienceMs = 20;
 
 std::size_t processors() {
     static const std::size_t count = std::max(1U, std::thread::hardware_concurrency());
@@ -84,7 +84,9 @@ std::size_t Lobby::wanted_workers(const Lock& /*lock*/) const {
     const std::size_t waiting = ready_.size() - std::min(ready_.size(), idle_workers_);
     if (waiting == 0) return 0;
     if (workers_ <= processors()) return 1;
-    return ready_.front().since_ms + kPatienceMs <= now_ms() ? waiting : 0;
+    // Where some take their turn the others are busy, and more threads would only be in their way.
+    const std::int64_t held_up_since_ms = std::max(ready_.front().since_ms, taken_ms_);
+    return held_up_since_ms + kPatienceMs <= now_ms() ? std::min(waiting, workers_) : 0;
 }
 
 void Lobby::expect_worker(bool comes) {
@@ -145,6 +147,7 @@ std::unique_ptr<Connection> Lobby::take(Lock& lock) {
     --idle_workers_;
     std::unique_ptr<Connection> connection = std::move(ready_.front().connection);
     ready_.pop_front();
+    taken_ms_ = now_ms();
     crowded_ = ready_.size() > idle_workers_;
     ++handed_;
     if (!ready_.empty() && idle_workers_ > 0) work_.notify_one();

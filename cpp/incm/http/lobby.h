@@ -55,7 +55,7 @@ class Lobby {
     void open(int listener);
 
     /// Watch the clients for up to timeout_ms. Returns how many further workers are wanted: a few
-    /// at once, more when clients have been waiting because all are held up.
+    /// at once, more when no worker has taken a client for a while and some wait: all are held up.
     [[nodiscard]] std::size_t wait(int timeout_ms);
 
     /// A worker is about to come, or does not come after all. It counts as free until it takes.
@@ -154,6 +154,7 @@ class Lobby {
     std::size_t handed_ = 0;  // of them in nobody's rows: being answered, or told that it is late
     std::size_t idle_workers_ = 0;
     std::size_t workers_ = 0;
+    std::int64_t taken_ms_ = 0;  // when a worker took one last
     bool closed_ = false;
     bool paused_ = false;                // newcomers wait in the backlog
     std::int64_t waiting_since_ms_ = 0;  // since when, though nobody let go; 0: nobody waits
