@@ -37,11 +37,16 @@ class NoMemory {
 
 }  // namespace
 
-// Not inlined: GCC would see free() of what came from new, and warn of it.
-[[gnu::noinline]] void* operator new(std::size_t size) {
+// Not inlined: GCC would see free() of what came from new, and warn of it. All that ends with this
+// delete: AddressSanitizer has an operator new of its own for each form.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
     void* const memory = pieces_left == 0 ? nullptr : std::malloc(size > 0 ? size : 1);
+    if (memory && pieces_left > 0) --pieces_left;
+    return memory;
+}
+[[gnu::noinline]] void* operator new(std::size_t size) {
+    void* const memory = operator new(size, std::nothrow);
     if (!memory) throw std::bad_alloc();
-    if (pieces_left > 0) --pieces_left;
     return memory;
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
