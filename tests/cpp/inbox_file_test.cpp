@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersion = "4";
+const std::string kVersion = "5";
 
 class InboxFileTest : public InboxTest {
  protected:
@@ -198,6 +198,25 @@ TEST_F(InboxFileTest, Version3IsMigratedWithItsKeys) {
     EXPECT_EQ(rows(path(), "SELECT alert_id FROM seen ORDER BY alert_id"),
               (std::vector<std::string>{"1", "2", "3"}));
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
+TEST_F(InboxFileTest, Version4IsMigratedWithItsFreshKeys) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v4.sql"));
+    open();
+    EXPECT_TRUE(append(alert(1)).duplicate);
+    EXPECT_EQ(append(alert(2)).id, 2) << "forgotten";
+    EXPECT_EQ(append(alert(3)).id, 3);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT alert_id FROM seen ORDER BY alert_id"),
+              (std::vector<std::string>{"1", "2", "3"}));
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
+TEST_F(InboxFileTest, KeysThatAreCutOffAreDamage) {
+    open();
+    close();
+    run_sql(path(), "INSERT INTO fresh VALUES (1, 1, zeroblob(33))");
+    refuses(base::ErrorCode::kInboxUnusable);
 }
 
 TEST_F(InboxFileTest, FailedMigrationChangesNothing) {

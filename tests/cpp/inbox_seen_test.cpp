@@ -22,7 +22,10 @@ class InboxSeenTest : public InboxTest {
     static constexpr const char* kIndexed = "SELECT count(*) FROM seen";
     /// What a crash would leave.
     static constexpr const char* kKnown =
-        "SELECT count(*) FROM (SELECT alert_id FROM fresh UNION SELECT alert_id FROM seen)";
+        "WITH RECURSIVE one(id, others) AS"
+        " (SELECT first_alert_id, length(keys) / 32 - 1 FROM fresh"
+        "  UNION ALL SELECT id + 1, others - 1 FROM one WHERE others > 0)"
+        " SELECT count(*) FROM (SELECT id FROM one UNION SELECT alert_id FROM seen)";
 
     /// Append the alerts with the numbers first..last; what became of each.
     std::vector<base::Result<Stored>> append_all(std::uint64_t first, std::uint64_t last) {
@@ -166,6 +169,17 @@ TEST_F(TablesSeenTest, TheIndexGetsManyKeysAtATime) {
     EXPECT_LE(transactions_with_keys, static_cast<std::int64_t>(kMany / 64));
 }
 
+TEST_F(TablesSeenTest, TheKeysOfATransactionAreOneRow) {
+    append(1);
+    append(2);
+    append(1);
+    append(3);
+    commit();
+    roll_back();
+    EXPECT_EQ(rows(path(), "SELECT first_alert_id, at_ms, length(keys) FROM fresh"),
+              std::vector<std::string>{"1|" + std::to_string(now_ms_) + "|96"});
+}
+
 TEST_F(TablesSeenTest, WhatWasRolledBackIsNotRemembered) {
     EXPECT_FALSE(append(1).duplicate);
     EXPECT_TRUE(append(1).duplicate) << "in the same transaction";
@@ -203,7 +217,7 @@ TEST_F(TablesSeenTest, AShareThatWasRolledBackIsIndexedLater) {
             }
         }
     }
-    EXPECT_GT(database_->integer_of("SELECT min(alert_id) FROM fresh"), 1);
+    EXPECT_GT(database_->integer_of("SELECT min(first_alert_id) FROM fresh"), 1);
     EXPECT_EQ(database_->integer_of(kKnown), static_cast<std::int64_t>(kMany));
 }
 

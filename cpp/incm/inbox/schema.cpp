@@ -123,10 +123,22 @@ CREATE TABLE fresh(
     at_ms INTEGER NOT NULL
 ) STRICT;
 )";
+
+// One row for the keys of a transaction, one after the other, instead of one for each.
+constexpr const char* kVersion5 = R"(
+INSERT OR REPLACE INTO seen(key, alert_id, at_ms)
+    SELECT key, alert_id, at_ms FROM fresh ORDER BY alert_id;
+DROP TABLE fresh;
+CREATE TABLE fresh(
+    first_alert_id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    keys BLOB NOT NULL
+) STRICT;
+)";
 // clang-format on
 
 /// Step i brings version i to version i + 1. Steps are never edited once released.
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4};
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 }  // namespace
 

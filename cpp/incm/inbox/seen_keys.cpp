@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
+#include <string_view>
+#include <tuple>
 
 namespace incm::inbox {
 
@@ -14,6 +17,10 @@ constexpr std::size_t kGeneration = 4096;
 /// before the next one is complete.
 constexpr std::size_t kShareEvery = 64;
 
+constexpr std::size_t kKeyBytes = std::tuple_size_v<base::Digest>;
+constexpr const char* kIndex =
+    "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) VALUES (?1, ?2, ?3)";
+
 bool before(const std::pair<base::Digest, SeenKeys::Seen>& one, const base::Digest& key) {
     return one.first < key;
 }
@@ -22,23 +29,35 @@ bool before(const std::pair<base::Digest, SeenKeys::Seen>& one, const base::Dige
 
 void index_left_over(Database& database) {
     Transaction transaction(database, true);
-    if (database.integer_of("SELECT EXISTS(SELECT 1 FROM fresh)") == 0) {
-        return;
-    }
     // By number, so that of two alerts with one key the later one stays.
-    Statement index(database,
-                    "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) SELECT key, alert_id, at_ms"
-                    " FROM fresh ORDER BY alert_id");
-    index.run();
-    database.execute("DELETE FROM fresh");
-    transaction.commit();
+    Statement kept(database,
+                   "SELECT first_alert_id, at_ms, keys FROM fresh ORDER BY first_alert_id");
+    Statement index(database, kIndex);
+    bool is_any = false;
+    {
+        Rows rows = kept.query();
+        for (; rows.next(); is_any = true) {
+            const std::string_view keys = rows.bytes(2);
+            if (keys.size() % kKeyBytes != 0) {
+                throw SqlError::contradiction("the fresh dedupe keys are cut off");
+            }
+            for (std::size_t i = 0; i < keys.size() / kKeyBytes; ++i) {
+                index.run(Blob{keys.substr(i * kKeyBytes, kKeyBytes)},
+                          rows.integer(0) + static_cast<std::int64_t>(i), rows.integer(1));
+            }
+        }
+    }
+    if (is_any) {
+        database.execute("DELETE FROM fresh");
+        transaction.commit();
+    }
 }
 
 SeenKeys::SeenKeys(Database& database)
     : find_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
-      write_(database, "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) VALUES (?1, ?2, ?3)"),
-      keep_(database, "INSERT INTO fresh(alert_id, key, at_ms) VALUES (?1, ?2, ?3)"),
-      remove_(database, "DELETE FROM fresh WHERE alert_id <= ?1") {}
+      index_(database, kIndex),
+      keep_(database, "INSERT INTO fresh(first_alert_id, at_ms, keys) VALUES (?1, ?2, ?3)"),
+      remove_(database, "DELETE FROM fresh WHERE first_alert_id <= ?1") {}
 
 std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
     if (const auto latest = latest_.find(key); latest != latest_.end()) {
@@ -58,10 +77,26 @@ std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
 void SeenKeys::add(const base::Digest& key, Seen seen) {
     const auto earlier = latest_.find(key);
     // First what undoes it: there may be no memory for the second.
-    added_.emplace_back(key,
-                        earlier == latest_.end() ? std::nullopt : std::optional(earlier->second));
+    added_.push_back(
+        {key, seen, earlier == latest_.end() ? std::nullopt : std::optional(earlier->second)});
     latest_.insert_or_assign(key, seen);
-    keep_.run(seen.alert_id, blob_of(key), seen.at_ms);
+}
+
+void SeenKeys::write() {
+    keep_added();
+    index_some();
+}
+
+void SeenKeys::keep_added() {
+    if (added_.empty()) {
+        return;
+    }
+    std::string keys;
+    keys.reserve(added_.size() * kKeyBytes);
+    for (const Added& added : added_) {
+        keys.append(blob_of(added.key).bytes);
+    }
+    keep_.run(added_.front().seen.alert_id, added_.front().seen.at_ms, Blob{keys});
 }
 
 void SeenKeys::index_some() {
@@ -70,7 +105,7 @@ void SeenKeys::index_some() {
     indexing_ = std::min(share, leaving_.size() - indexed_);
     for (std::size_t i = 0; i < indexing_; ++i) {
         const auto& [key, seen] = leaving_[indexed_ + i];
-        write_.run(blob_of(key), seen.alert_id, seen.at_ms);
+        index_.run(blob_of(key), seen.alert_id, seen.at_ms);
     }
     if (indexing_ > 0 && indexed_ + indexing_ == leaving_.size()) {
         remove_.run(leaving_up_to_);
@@ -108,10 +143,10 @@ void SeenKeys::begin_to_leave(std::int64_t last_alert_id) noexcept {
 
 void SeenKeys::rolled_back() noexcept {
     for (auto added = added_.rbegin(); added != added_.rend(); ++added) {
-        if (added->second) {
-            latest_.find(added->first)->second = *added->second;
+        if (added->earlier) {
+            latest_.find(added->key)->second = *added->earlier;
         } else {
-            latest_.erase(added->first);
+            latest_.erase(added->key);
         }
     }
     added_.clear();

@@ -20,10 +20,9 @@ void index_left_over(Database& database);
 /// The dedupe keys, within the writer's transaction; a part of Tables.
 ///
 /// The index of the keys is a tree in their order, and two alerts that come together need not be
-/// neighbours in it: a page of it would be written for each alert. So the key of a new alert is
-/// stored in the table `fresh`, where alerts that come together are neighbours, and remembered
-/// here. The index gets many keys at a time, in their order, with later transactions; then they
-/// leave `fresh`.
+/// neighbours in it: a page of it would be written for each alert. So the keys of a transaction's
+/// new alerts are stored together, as one row of the table `fresh`, and remembered here. The index
+/// gets many keys at a time, in their order, with later transactions; then they leave `fresh`.
 ///
 /// What is remembered changes with committed() and rolled_back(), as the file does.
 /// Errors:  SqlError. Threads: the writer's.
@@ -38,11 +37,13 @@ class SeenKeys {
     explicit SeenKeys(Database& database);
 
     [[nodiscard]] std::optional<Seen> find(const base::Digest& key);
-    /// Remember a key whose alert this transaction stores.
+    /// Remember a key whose alert this transaction stores. The alerts of a transaction have
+    /// consecutive numbers, each one key, and one time.
     void add(const base::Digest& key, Seen seen);
 
-    /// Give the index its share of keys, if there are enough for one.
-    void index_some();
+    /// Store what was added, and give the index its share of keys, if there are enough for one.
+    /// Before each COMMIT.
+    void write();
 
     /// last_alert_id: the last one that is stored now.
     void committed(std::int64_t last_alert_id) noexcept;
@@ -50,6 +51,11 @@ class SeenKeys {
 
  private:
     using Entry = std::pair<base::Digest, Seen>;
+    struct Added {
+        base::Digest key;
+        Seen seen;
+        std::optional<Seen> earlier;  ///< what was remembered of the key
+    };
     /// A key ends with bytes of a digest.
     struct Hash {
         std::size_t operator()(const base::Digest& key) const noexcept {
@@ -59,12 +65,14 @@ class SeenKeys {
         }
     };
 
+    void keep_added();
+    void index_some();
     void begin_to_leave(std::int64_t last_alert_id) noexcept;
 
-    Statement find_, write_, keep_, remove_;
+    Statement find_, index_, keep_, remove_;
 
     std::unordered_map<base::Digest, Seen, Hash> latest_;
-    std::vector<std::pair<base::Digest, std::optional<Seen>>> added_;  ///< and what was there
+    std::vector<Added> added_;
 
     std::vector<Entry> leaving_;  ///< for the index, in the order of keys
     std::size_t indexed_ = 0;     ///< of them are in the index
