@@ -16,7 +16,17 @@ from pathlib import Path
 import comparison
 import replay
 from comparison import Turn
-from servers import FASTAPI, GO, NGINX, SERVE, Certificate, Peer, certificate, tls_settings
+from servers import (
+    FASTAPI,
+    GO,
+    NGINX,
+    SERVE,
+    Certificate,
+    Peer,
+    append_only,
+    certificate,
+    tls_settings,
+)
 from service import SECRET, Server
 from table import Row
 
@@ -113,7 +123,7 @@ def measure(
 
     Args:
         place: where folders are made.
-        binaries: where paced_load is, built for release.
+        binaries: where paced_load and append_only are, built for release.
         peers: the servers to choose from.
         rounds: how often.
         seconds: how long the load of a turn should last.
@@ -141,6 +151,7 @@ def measure(
             problems += wrong
     top = next(row for row in rows if row.name == _row_name(ALL[2], SERVE, "answers")).median
     others = [chosen[label] for label in (NGINX, GO) if label in chosen]
+    others.append(append_only(binaries))
     paced, wrong = _at_half(place, binaries / "paced_load", rounds, seconds, top / 2, others)
     return rows + _slow_plugin(place, rounds) + paced, problems + wrong
 
@@ -254,8 +265,8 @@ def _at_half(
 ) -> tuple[list[Row], list[str]]:
     """Compare the time of an answer at half of the top rate with what the disk takes.
 
-    Others, which store nothing, get the same alerts at the same rate: what of the time is the
-    machine's, and not the server's.
+    Others get the same alerts at the same rate. Those that store nothing tell what of the time is
+    the machine's, and not the server's; those that store are compared with the disk, too.
     """
     name = "half of the top rate"
     answers: dict[str, list[_Paced]] = {label: [] for label in (SERVE, *(o.label for o in others))}
@@ -278,18 +289,23 @@ def _at_half(
         refused = sum(one.refused for one in found)
         if refused:
             problems.append(f"{label} refused {refused} alerts at {name}")
-    tail = [one.p99_ms for one in answers[SERVE]]
-    ratios = [one / other for one, other in zip(tail, syncs, strict=True)]
+    tails = {label: [one.p99_ms for one in found] for label, found in answers.items()}
+    ratios = {
+        label: [one / other for one, other in zip(tail, syncs, strict=True)]
+        for label, tail in tails.items()
+    }
     return [
         Row(f"{name}: load", [rate], "1/s"),
         Row(f"{name}: answer, p50", [one.p50_ms for one in answers[SERVE]], "ms"),
-        Row(f"{name}: answer, p99", tail, "ms"),
-        *(
-            Row(f"{name}: {o.label}: answer, p99", [one.p99_ms for one in answers[o.label]], "ms")
-            for o in others
-        ),
+        Row(f"{name}: answer, p99", tails[SERVE], "ms"),
+        *(Row(f"{name}: {o.label}: answer, p99", tails[o.label], "ms") for o in others),
         Row("append 4 KiB and fdatasync, alone", syncs, "ms"),
-        Row(f"{name}: answer, p99 / one such fdatasync", ratios, "", median_at_most=6),
+        Row(f"{name}: answer, p99 / one such fdatasync", ratios[SERVE], "", median_at_most=6),
+        *(
+            Row(f"{name}: {o.label}: answer, p99 / one such fdatasync", ratios[o.label], "")
+            for o in others
+            if o.does == "stores"
+        ),
     ], problems
 
 

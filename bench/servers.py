@@ -26,6 +26,7 @@ GO = "Go net/http"
 FASTAPI = "FastAPI, uvicorn"
 SERVE = "incm-webhook, durable"
 SERVE_NOOP = "incm-webhook, durable, Python plugin"
+APPEND = "append + fdatasync and nothing else"
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"  # Debian's nginx is there
 
 Does = Literal["answers", "verifies", "stores"]
@@ -127,9 +128,13 @@ def _printing(*command: str) -> Start:
     """Start one of our own programs, which prints its port and ends with its input."""
 
     @contextmanager
-    def start(_folder: Path, _certificate: Certificate | None) -> Iterator[Running]:
+    def start(folder: Path, _certificate: Certificate | None) -> Iterator[Running]:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            command,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         assert process.stdin is not None
         assert process.stdout is not None
@@ -275,6 +280,18 @@ def every(binaries: Path, place: Path) -> list[Peer]:
         start = _started(command, inbox=True)
         peers.append(Peer(f"{label}, durable", "stores", start, variant, lacks))
     return peers
+
+
+def append_only(binaries: Path) -> Peer:
+    """The least that a server does whose answers wait for the disk.
+
+    It is not one of `every`: beside those that store durably it would look like a receiver, and it
+    verifies nothing.
+
+    Args:
+        binaries: where append_only is, built for release.
+    """
+    return Peer(APPEND, "stores", _printing(str(binaries / "append_only"), "requests"))
 
 
 @contextmanager
