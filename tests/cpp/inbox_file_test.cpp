@@ -212,6 +212,15 @@ TEST_F(InboxFileTest, Version4IsMigratedWithItsFreshKeys) {
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 
+TEST_F(InboxFileTest, Version4IsMigratedWithTheLaterOfTwoWithOneKey) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v4.sql"));
+    run_sql(path(),
+            "INSERT INTO fresh SELECT 3, key, at_ms + 300001 FROM fresh WHERE alert_id = 1;"
+            "UPDATE meta SET value = 3 WHERE key = 'last_alert_id'");
+    open();
+    EXPECT_EQ(append(alert(1)).id, 3);
+}
+
 TEST_F(InboxFileTest, KeysThatAreCutOffAreDamage) {
     open();
     close();

@@ -80,6 +80,7 @@ TEST_F(InboxSeenTest, ACloseIndexesAll) {
     append_many(1, kMany);
     close();
     EXPECT_EQ(rows(path(), kIndexed), std::vector<std::string>{std::to_string(kMany)});
+    EXPECT_EQ(rows(path(), "SELECT count(*) FROM fresh"), std::vector<std::string>{"0"});
     open();
     expect_remembered(kMany);
 }
@@ -121,6 +122,7 @@ TEST_F(InboxSeenTest, TheLaterOfTwoWithOneKeyIsRememberedAfterACrash) {
     open();
     EXPECT_EQ(append(alert(1)).id, 2);
     EXPECT_EQ(append(alert(2)).id, 4);
+    EXPECT_EQ(append_short(2), 4) << "with its time";
 }
 
 /// The tables without the writer's thread.

@@ -14,7 +14,7 @@
 namespace incm::inbox {
 
 /// Put all fresh keys into the index: at a start those that a crash left, at a stop all that are
-/// remembered. A transaction of its own. Errors: SqlError.
+/// remembered. A transaction of its own. Errors: SqlError, also when a row is cut off.
 void index_left_over(Database& database);
 
 /// The dedupe keys, within the writer's transaction; a part of Tables.
@@ -37,12 +37,12 @@ class SeenKeys {
     explicit SeenKeys(Database& database);
 
     [[nodiscard]] std::optional<Seen> find(const base::Digest& key);
-    /// Remember a key whose alert this transaction stores. The alerts of a transaction have
-    /// consecutive numbers, each one key, and one time.
+    /// Remember a key whose alert this transaction stores. Within one, numbers follow each other
+    /// without a gap, and the time is the same: what is stored says only the first.
     void add(const base::Digest& key, Seen seen);
 
     /// Store what was added, and give the index its share of keys, if there are enough for one.
-    /// Before each COMMIT.
+    /// Before the COMMIT of what was added.
     void write();
 
     /// last_alert_id: the last one that is stored now.

@@ -9,8 +9,8 @@ namespace {
 constexpr int kBusyTimeoutMs = 5000;
 
 /// Without it each allocation takes a lock of the whole process to count it, for statistics that
-/// nobody reads. Only possible before the first use of SQLite, so when this library is loaded; who
-/// used it before, such as Python's sqlite3, keeps its way.
+/// nobody reads. Only possible before SQLite is in use, so when this library is loaded; if it is in
+/// use then (importing Python's sqlite3 is enough), this changes nothing.
 [[maybe_unused]] const int kUncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 
 /// What just failed, for the caller to throw. When that was a sync, the log is left as it is: what
