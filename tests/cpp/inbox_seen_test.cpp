@@ -146,6 +146,24 @@ class TablesSeenTest : public InboxSeenTest {
         tables_->rollback();
         begin();
     }
+    /// A key that begins with a time, as those of the platform's alerts do.
+    [[nodiscard]] base::Digest timed_key(std::int64_t after_s, std::uint64_t number) const {
+        base::Digest key = alert(number).dedupe_key;
+        const std::int64_t seconds = now_ms_ / 1000 + after_s;
+        for (std::size_t i = 0; i < 4; ++i) {
+            key[i] = static_cast<std::uint8_t>(seconds >> (24 - 8 * i));
+        }
+        return key;
+    }
+    Stored append_key(const base::Digest& key) {
+        NewAlert made = alert(1);
+        made.dedupe_key = key;
+        made.duplicate_for_ever = true;
+        return tables_->append(made, {});
+    }
+    void index_behind_its_back(const base::Digest& key) {
+        Statement(*database_, "INSERT INTO seen VALUES (?1, 77, 0)").run(blob_of(key));
+    }
     Stored append(std::uint64_t number, bool for_ever = true) {
         NewAlert made = alert(number);
         made.duplicate_for_ever = for_ever;
@@ -221,6 +239,49 @@ TEST_F(TablesSeenTest, AShareThatWasRolledBackIsIndexedLater) {
     }
     EXPECT_GT(database_->integer_of("SELECT min(first_alert_id) FROM fresh"), 1);
     EXPECT_EQ(database_->integer_of(kKnown), static_cast<std::int64_t>(kMany));
+}
+
+TEST_F(TablesSeenTest, AKeyOfTheFutureIsKnownToBeNewWithoutALook) {
+    index_behind_its_back(timed_key(0, 1));
+    index_behind_its_back(timed_key(7200, 1));
+    append_key(timed_key(1, 2));
+    commit();
+    for (const std::int64_t after_s : {1, 60, 7000}) {
+        index_behind_its_back(timed_key(after_s, 3));
+        EXPECT_FALSE(append_key(timed_key(after_s, 3)).duplicate) << after_s;
+    }
+    for (const std::int64_t after_s : {-1, 7201}) {
+        index_behind_its_back(timed_key(after_s, 3));
+        EXPECT_EQ(append_key(timed_key(after_s, 3)).id, 77) << after_s;
+    }
+    EXPECT_EQ(append_key(timed_key(0, 1)).id, 77) << "at the gap's begin";
+    EXPECT_EQ(append_key(timed_key(7200, 1)).id, 77) << "at its end";
+}
+
+TEST_F(TablesSeenTest, KeysWithAndWithoutATimeAreRemembered) {
+    constexpr std::int64_t kMonth = 30 * kDayMs / 1000;
+    std::vector<base::Digest> keys;
+    while (keys.size() < 2 * kMany) {
+        for (int i = 0; i < 100; ++i) {
+            const std::uint64_t number = keys.size();
+            keys.push_back(number % 7 == 0    ? alert(number).dedupe_key
+                           : number % 11 == 0 ? timed_key(kMonth, number)
+                           : number % 13 == 0 ? timed_key(-kMonth, number)
+                                              : timed_key(0, number));
+            ASSERT_FALSE(append_key(keys.back()).duplicate) << number;
+        }
+        commit();
+        for (std::size_t i = keys.size() % 300; i < keys.size(); i += 300) {
+            ASSERT_TRUE(append_key(keys[i]).duplicate) << i << " after " << keys.size();
+        }
+        now_ms_ += 25'000;
+        roll_back();
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        ASSERT_EQ(append_key(keys[i]).id, static_cast<std::int64_t>(i + 1));
+    }
+    index_behind_its_back(timed_key(60, 1));
+    EXPECT_FALSE(append_key(timed_key(60, 1)).duplicate) << "no gap is left";
 }
 
 TEST_F(TablesSeenTest, AnAlertIsPrunedBeforeItsKeyIsInTheIndex) {

@@ -21,6 +21,32 @@ constexpr std::size_t kKeyBytes = std::tuple_size_v<base::Digest>;
 constexpr const char* kIndex =
     "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) VALUES (?1, ?2, ?3)";
 
+constexpr std::int64_t kHourMs = 3'600'000;  ///< the platform's clock may be ahead
+
+constexpr base::Digest kFirst{};
+constexpr base::Digest kLast = [] {
+    base::Digest all{};
+    all.fill(0xFF);
+    return all;
+}();
+
+/// Of the keys that begin with this time.
+base::Digest first_key_of(std::int64_t seconds) {
+    base::Digest key{};
+    for (std::size_t i = 0; i < 4; ++i) {
+        key[i] = static_cast<std::uint8_t>(seconds >> (24 - 8 * i));
+    }
+    return key;
+}
+
+/// The key of a row, or what stands for none.
+base::Digest key_of(Rows rows, const base::Digest& none) {
+    const std::string_view bytes = rows.next() ? rows.bytes(0) : std::string_view();
+    base::Digest key = none;
+    std::copy_n(bytes.begin(), std::min(bytes.size(), key.size()), key.begin());
+    return key;
+}
+
 bool before(const std::pair<base::Digest, SeenKeys::Seen>& one, const base::Digest& key) {
     return one.first < key;
 }
@@ -57,7 +83,9 @@ SeenKeys::SeenKeys(Database& database)
     : find_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
       index_(database, kIndex),
       keep_(database, "INSERT INTO fresh(first_alert_id, at_ms, keys) VALUES (?1, ?2, ?3)"),
-      remove_(database, "DELETE FROM fresh WHERE first_alert_id <= ?1") {}
+      remove_(database, "DELETE FROM fresh WHERE first_alert_id <= ?1"),
+      last_before_(database, "SELECT max(key) FROM seen WHERE key < ?1"),
+      first_from_(database, "SELECT min(key) FROM seen WHERE key >= ?1") {}
 
 std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
     if (const auto latest = latest_.find(key); latest != latest_.end()) {
@@ -66,6 +94,9 @@ std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
     const auto leaving = std::lower_bound(leaving_.begin(), leaving_.end(), key, before);
     if (leaving != leaving_.end() && leaving->first == key) {
         return leaving->second;
+    }
+    if (is_in_gap(key)) {
+        return std::nullopt;
     }
     Rows rows = find_.query(blob_of(key));
     if (!rows.next()) {
@@ -91,6 +122,9 @@ void SeenKeys::keep_added() {
     if (added_.empty()) {
         return;
     }
+    if (soon_ == base::Digest{}) {
+        find_gap(added_.front().seen.at_ms);
+    }
     std::string keys;
     keys.reserve(added_.size() * kKeyBytes);
     for (const Added& added : added_) {
@@ -103,12 +137,35 @@ void SeenKeys::index_some() {
     const std::size_t came = since_share_ + added_.size();
     const std::size_t share = came >= kShareEvery ? 2 * came : 0;
     indexing_ = std::min(share, leaving_.size() - indexed_);
+    if (indexing_ > 0 && indexed_ == 0) {
+        find_gap(leaving_.front().second.at_ms);
+    }
     for (std::size_t i = 0; i < indexing_; ++i) {
         const auto& [key, seen] = leaving_[indexed_ + i];
+        narrow_gap(key);
         index_.run(blob_of(key), seen.alert_id, seen.at_ms);
     }
     if (indexing_ > 0 && indexed_ + indexing_ == leaving_.size()) {
         remove_.run(leaving_up_to_);
+    }
+}
+
+bool SeenKeys::is_in_gap(const base::Digest& key) const {
+    return gap_begin_ < key && key < gap_end_;
+}
+
+/// Keys that begin with no time can be anywhere, so there is not one last key.
+void SeenKeys::find_gap(std::int64_t now_ms) {
+    soon_ = first_key_of((now_ms + kHourMs) / 1000);
+    gap_end_ = gap_begin_ = {};  // none, if one of these fails
+    const base::Digest begin = key_of(last_before_.query(blob_of(soon_)), kFirst);
+    gap_end_ = key_of(first_from_.query(blob_of(soon_)), kLast);
+    gap_begin_ = begin;
+}
+
+void SeenKeys::narrow_gap(const base::Digest& key) {
+    if (is_in_gap(key)) {
+        (key < soon_ ? gap_begin_ : gap_end_) = key;
     }
 }
 

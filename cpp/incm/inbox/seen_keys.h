@@ -24,6 +24,10 @@ void index_left_over(Database& database);
 /// new alerts are stored together, as one row of the table `fresh`, and remembered here. The index
 /// gets many keys at a time, in their order, with later transactions; then they leave `fresh`.
 ///
+/// Keys begin with the time of the alert, in seconds, as a rule. So those of new alerts fall into
+/// the gap that the index has between the last seconds and the future, and nothing is read to see
+/// that they are new.
+///
 /// What is remembered changes with committed() and rolled_back(), as the file does.
 /// Errors:  SqlError. Threads: the writer's.
 class SeenKeys {
@@ -68,8 +72,16 @@ class SeenKeys {
     void keep_added();
     void index_some();
     void begin_to_leave(std::int64_t last_alert_id) noexcept;
+    [[nodiscard]] bool is_in_gap(const base::Digest& key) const;
+    void find_gap(std::int64_t now_ms);
+    void narrow_gap(const base::Digest& key);
 
-    Statement find_, index_, keep_, remove_;
+    Statement find_, index_, keep_, remove_, last_before_, first_from_;
+
+    // No key of the index is between them. Either may be of a transaction that was rolled back.
+    base::Digest gap_begin_{};
+    base::Digest gap_end_{};
+    base::Digest soon_{};  ///< was an hour ahead when the gap was looked for, there
 
     std::unordered_map<base::Digest, Seen, Hash> latest_;
     std::vector<Added> added_;
