@@ -47,7 +47,9 @@ class Hook:
 
     def call(self, *arguments: Any, context: Context) -> Any:
         """Call the function with the arguments, and with the context when it wants it."""
-        return self.function(*arguments, *([context] if self.wants_context else []))
+        if self.wants_context:
+            return self.function(*arguments, context)
+        return self.function(*arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +135,11 @@ class LoadedPlugin:
         Returns:
             The context; `each` is filled for a batch plugin.
         """
-        each = tuple(
-            Context(
-                config=self.config,
-                log=self._log,
-                plugin=self.name,
-                attempt=one.attempt,
-                delivery_key=one.key,
-                alert_id=one.alert_id,
-                endpoint=one.endpoint,
-                received_at=one.received_at,
-            )
-            for one in deliveries
-        )
-        if not each:
+        if not deliveries:
             return Context(config=self.config, log=self._log, plugin=self.name)
         if not self.batch:
-            return each[0]
+            return self._context_of(deliveries[0])
+        each = tuple(map(self._context_of, deliveries))
         return Context(
             config=self.config,
             log=self._log,
@@ -160,6 +150,18 @@ class LoadedPlugin:
             endpoint=each[0].endpoint,
             received_at=each[0].received_at,
             each=each,
+        )
+
+    def _context_of(self, one: DeliveryFacts) -> Context:
+        return Context(
+            config=self.config,
+            log=self._log,
+            plugin=self.name,
+            attempt=one.attempt,
+            delivery_key=one.key,
+            alert_id=one.alert_id,
+            endpoint=one.endpoint,
+            received_at=one.received_at,
         )
 
     def _call(self, name: str) -> Outcome:
