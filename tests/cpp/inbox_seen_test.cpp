@@ -284,6 +284,18 @@ TEST_F(TablesSeenTest, KeysWithAndWithoutATimeAreRemembered) {
     EXPECT_FALSE(append_key(timed_key(60, 1)).duplicate) << "no gap is left";
 }
 
+TEST_F(TablesSeenTest, AKeyIsKnownToBeNewAfterAGenerationOfManyHours) {
+    // An alert each ten seconds: a generation lasts longer than the hour that is looked ahead.
+    for (std::uint64_t number = 0; number < kMany; ++number) {
+        append_key(timed_key(0, number));
+        commit();
+        now_ms_ += 10'000;
+        roll_back();
+    }
+    index_behind_its_back(timed_key(60, kMany));
+    EXPECT_FALSE(append_key(timed_key(60, kMany)).duplicate) << "no gap is left";
+}
+
 TEST_F(TablesSeenTest, AnAlertIsPrunedBeforeItsKeyIsInTheIndex) {
     constexpr std::int64_t kAlerts = 600;
     for (std::int64_t number = 1; number <= kAlerts; ++number) {

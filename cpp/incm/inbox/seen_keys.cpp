@@ -113,17 +113,17 @@ void SeenKeys::add(const base::Digest& key, Seen seen) {
     latest_.insert_or_assign(key, seen);
 }
 
-void SeenKeys::write() {
+void SeenKeys::write(std::int64_t now_ms) {
+    if (soon_ == base::Digest{}) {
+        find_gap(now_ms);
+    }
     keep_added();
-    index_some();
+    index_some(now_ms);
 }
 
 void SeenKeys::keep_added() {
     if (added_.empty()) {
         return;
-    }
-    if (soon_ == base::Digest{}) {
-        find_gap(added_.front().seen.at_ms);
     }
     std::string keys;
     keys.reserve(added_.size() * kKeyBytes);
@@ -133,12 +133,12 @@ void SeenKeys::keep_added() {
     keep_.run(added_.front().seen.alert_id, added_.front().seen.at_ms, Blob{keys});
 }
 
-void SeenKeys::index_some() {
+void SeenKeys::index_some(std::int64_t now_ms) {
     const std::size_t came = since_share_ + added_.size();
     const std::size_t share = came >= kShareEvery ? 2 * came : 0;
     indexing_ = std::min(share, leaving_.size() - indexed_);
     if (indexing_ > 0 && indexed_ == 0) {
-        find_gap(leaving_.front().second.at_ms);
+        find_gap(now_ms);
     }
     for (std::size_t i = 0; i < indexing_; ++i) {
         const auto& [key, seen] = leaving_[indexed_ + i];
@@ -156,11 +156,11 @@ bool SeenKeys::is_in_gap(const base::Digest& key) const {
 
 /// Keys that begin with no time can be anywhere, so there is not one last key.
 void SeenKeys::find_gap(std::int64_t now_ms) {
-    soon_ = first_key_of((now_ms + kHourMs) / 1000);
-    gap_end_ = gap_begin_ = {};  // none, if one of these fails
-    const base::Digest begin = key_of(last_before_.query(blob_of(soon_)), kFirst);
-    gap_end_ = key_of(first_from_.query(blob_of(soon_)), kLast);
+    const base::Digest soon = first_key_of((now_ms + kHourMs) / 1000);
+    const base::Digest begin = key_of(last_before_.query(blob_of(soon)), kFirst);
+    gap_end_ = key_of(first_from_.query(blob_of(soon)), kLast);
     gap_begin_ = begin;
+    soon_ = soon;
 }
 
 void SeenKeys::narrow_gap(const base::Digest& key) {

@@ -26,7 +26,8 @@ void index_left_over(Database& database);
 ///
 /// Keys begin with the time of the alert, in seconds, as a rule. So those of new alerts fall into
 /// the gap that the index has between the last seconds and the future, and nothing is read to see
-/// that they are new.
+/// that they are new. What is taken for the gap stays one: nothing leaves the index, and the gap
+/// is narrowed before a key in it gets there.
 ///
 /// What is remembered changes with committed() and rolled_back(), as the file does.
 /// Errors:  SqlError. Threads: the writer's.
@@ -41,13 +42,13 @@ class SeenKeys {
     explicit SeenKeys(Database& database);
 
     [[nodiscard]] std::optional<Seen> find(const base::Digest& key);
-    /// Remember a key whose alert this transaction stores. Within one, numbers follow each other
-    /// without a gap, and the time is the same: what is stored says only the first.
+    /// Remember a key whose alert this transaction stores. Within one, numbers are consecutive, and
+    /// the time is the same: what is stored says only the first.
     void add(const base::Digest& key, Seen seen);
 
     /// Store what was added, and give the index its share of keys, if there are enough for one.
-    /// Before the COMMIT of what was added.
-    void write();
+    /// Before the COMMIT of what was added. now_ms: inbox clock.
+    void write(std::int64_t now_ms);
 
     /// last_alert_id: the last one that is stored now.
     void committed(std::int64_t last_alert_id) noexcept;
@@ -70,7 +71,7 @@ class SeenKeys {
     };
 
     void keep_added();
-    void index_some();
+    void index_some(std::int64_t now_ms);
     void begin_to_leave(std::int64_t last_alert_id) noexcept;
     [[nodiscard]] bool is_in_gap(const base::Digest& key) const;
     void find_gap(std::int64_t now_ms);
@@ -78,10 +79,11 @@ class SeenKeys {
 
     Statement find_, index_, keep_, remove_, last_before_, first_from_;
 
-    // No key of the index is between them. Either may be of a transaction that was rolled back.
+    // No key of the index is between these two; there is no gap when they are equal. Either may be
+    // a key of a transaction that was rolled back.
     base::Digest gap_begin_{};
     base::Digest gap_end_{};
-    base::Digest soon_{};  ///< was an hour ahead when the gap was looked for, there
+    base::Digest soon_{};  ///< an hour after the gap was looked for; zero before the first time
 
     std::unordered_map<base::Digest, Seen, Hash> latest_;
     std::vector<Added> added_;

@@ -94,7 +94,7 @@ void Tables::begin(std::int64_t now_ms) {
 
 void Tables::commit() {
     if (changed_) {
-        seen_.write();
+        seen_.write(now_ms_);
         write_leases();
         write_meta();
     }
