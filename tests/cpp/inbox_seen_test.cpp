@@ -1,4 +1,5 @@
 #include <csignal>
+#include <deque>
 #include <future>
 
 #include "inbox_support.h"
@@ -137,7 +138,10 @@ class TablesSeenTest : public InboxSeenTest {
         tables_.emplace(*database_);
         begin();
     }
-    void begin() { tables_->begin(now_ms_); }
+    void begin() {
+        given_.clear();
+        tables_->begin(now_ms_);
+    }
     void commit() {
         tables_->commit();
         begin();
@@ -156,7 +160,7 @@ class TablesSeenTest : public InboxSeenTest {
         return key;
     }
     Stored append_key(const base::Digest& key) {
-        NewAlert made = alert(1);
+        NewAlert& made = given_.emplace_back(alert(1));
         made.dedupe_key = key;
         made.duplicate_for_ever = true;
         return tables_->append(made, {});
@@ -165,12 +169,13 @@ class TablesSeenTest : public InboxSeenTest {
         Statement(*database_, "INSERT INTO seen VALUES (?1, 77, 0)").run(blob_of(key));
     }
     Stored append(std::uint64_t number, bool for_ever = true) {
-        NewAlert made = alert(number);
+        NewAlert& made = given_.emplace_back(alert(number));
         made.duplicate_for_ever = for_ever;
         return tables_->append(made, {});
     }
 
     std::unique_ptr<Database> database_;
+    std::deque<NewAlert> given_;  ///< in this transaction
     std::optional<Tables> tables_;
     std::int64_t now_ms_ = 1'800'000'000'000;
 };

@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <future>
 #include <memory>
 #include <new>
@@ -151,11 +152,12 @@ class NoMemoryForTablesTest : public incm::inbox::test::InboxTest {
         return false;
     }
     [[nodiscard]] bool known(std::uint64_t number) {
-        return tables_->append(incm::inbox::test::alert(number), {}).duplicate;
+        return tables_->append(given_.emplace_back(incm::inbox::test::alert(number)), {}).duplicate;
     }
 
     std::unique_ptr<incm::inbox::Database> database_;
     std::optional<incm::inbox::Tables> tables_;
+    std::deque<incm::inbox::NewAlert> given_;  ///< alerts must live until a transaction ends
 };
 
 TEST_F(NoMemoryForTablesTest, AnAlertThatWasNotStoredIsNotRemembered) {

@@ -18,8 +18,8 @@ constexpr std::size_t kGeneration = 4096;
 constexpr std::size_t kShareEvery = 64;
 
 constexpr std::size_t kKeyBytes = std::tuple_size_v<base::Digest>;
-constexpr const char* kIndex =
-    "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) VALUES (?1, ?2, ?3)";
+constexpr const char* kIndex = "INSERT OR REPLACE INTO seen(key, alert_id, at_ms) VALUES";
+constexpr const char* kIndexRow = "(?, ?, ?)";
 
 constexpr std::int64_t kHourMs = 3'600'000;  ///< the platform's clock may be ahead
 
@@ -58,7 +58,7 @@ void index_left_over(Database& database) {
     // By number, so that of two alerts with one key the later one stays.
     Statement kept(database,
                    "SELECT first_alert_id, at_ms, keys FROM fresh ORDER BY first_alert_id");
-    Statement index(database, kIndex);
+    BulkInsert<Blob, std::int64_t, std::int64_t> index(database, kIndex, kIndexRow);
     bool is_any = false;
     {
         Rows rows = kept.query();
@@ -68,9 +68,10 @@ void index_left_over(Database& database) {
                 throw SqlError::contradiction("the fresh dedupe keys are cut off");
             }
             for (std::size_t i = 0; i < keys.size() / kKeyBytes; ++i) {
-                index.run(Blob{keys.substr(i * kKeyBytes, kKeyBytes)},
+                index.add(Blob{keys.substr(i * kKeyBytes, kKeyBytes)},
                           rows.integer(0) + static_cast<std::int64_t>(i), rows.integer(1));
             }
+            index.write();
         }
     }
     if (is_any) {
@@ -81,11 +82,11 @@ void index_left_over(Database& database) {
 
 SeenKeys::SeenKeys(Database& database)
     : find_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
-      index_(database, kIndex),
       keep_(database, "INSERT INTO fresh(first_alert_id, at_ms, keys) VALUES (?1, ?2, ?3)"),
       remove_(database, "DELETE FROM fresh WHERE first_alert_id <= ?1"),
       last_before_(database, "SELECT max(key) FROM seen WHERE key < ?1"),
-      first_from_(database, "SELECT min(key) FROM seen WHERE key >= ?1") {}
+      first_from_(database, "SELECT min(key) FROM seen WHERE key >= ?1"),
+      index_(database, kIndex, kIndexRow) {}
 
 std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
     if (const auto latest = latest_.find(key); latest != latest_.end()) {
@@ -143,8 +144,9 @@ void SeenKeys::index_some(std::int64_t now_ms) {
     for (std::size_t i = 0; i < indexing_; ++i) {
         const auto& [key, seen] = leaving_[indexed_ + i];
         narrow_gap(key);
-        index_.run(blob_of(key), seen.alert_id, seen.at_ms);
+        index_.add(blob_of(key), seen.alert_id, seen.at_ms);
     }
+    index_.write();
     if (indexing_ > 0 && indexed_ + indexing_ == leaving_.size()) {
         remove_.run(leaving_up_to_);
     }
@@ -207,6 +209,7 @@ void SeenKeys::rolled_back() noexcept {
         }
     }
     added_.clear();
+    index_.forget();
     indexing_ = 0;
 }
 

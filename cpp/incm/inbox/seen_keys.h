@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "incm/base/bytes.h"
+#include "incm/inbox/bulk_insert.h"
 #include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
@@ -77,7 +78,8 @@ class SeenKeys {
     void find_gap(std::int64_t now_ms);
     void narrow_gap(const base::Digest& key);
 
-    Statement find_, index_, keep_, remove_, last_before_, first_from_;
+    Statement find_, keep_, remove_, last_before_, first_from_;
+    BulkInsert<Blob, std::int64_t, std::int64_t> index_;  ///< key, alert_id, at_ms
 
     // No key of the index is between these two; there is no gap when they are equal. Either may be
     // a key of a transaction that was rolled back.

@@ -166,8 +166,10 @@ void Statement::bind(int index, Blob blob) {
     }
 }
 
-void Statement::bind(int index, std::nullopt_t) {
-    if (sqlite3_bind_null(handle_, index) != SQLITE_OK) {
+void Statement::bind(int index, std::optional<std::string_view> text) {
+    if (text) {
+        bind(index, *text);
+    } else if (sqlite3_bind_null(handle_, index) != SQLITE_OK) {
         fail(sqlite3_db_handle(handle_));
     }
 }

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "incm/base/bytes.h"
 
@@ -105,6 +107,16 @@ class Statement {
         finish();
     }
 
+    /// Bind the values of some rows, one row after the other, run to the end, reset.
+    template <typename... Values>
+    void run_rows(std::span<const std::tuple<Values...>> rows) {
+        int index = 0;
+        for (const auto& row : rows) {
+            std::apply([&](const auto&... values) { (bind(++index, values), ...); }, row);
+        }
+        finish();
+    }
+
     /// Bind values to ?1, ?2, ... and read rows; one Rows of a statement at a time.
     template <typename... Values>
     [[nodiscard]] Rows query(const Values&... values);
@@ -120,7 +132,7 @@ class Statement {
     void bind(int index, std::int64_t value);
     void bind(int index, std::string_view text);
     void bind(int index, Blob blob);
-    void bind(int index, std::nullopt_t null);
+    void bind(int index, std::optional<std::string_view> text);
     bool step();
     void finish();
     void reset() noexcept;

@@ -54,16 +54,17 @@ Tables::Tables(Database& database)
       begin_(database, "BEGIN IMMEDIATE"),
       commit_(database, "COMMIT"),
       set_meta_(database, "UPDATE meta SET value = ?2 WHERE key = ?1"),
-      insert_alert_(database, "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
-      insert_delivery_(database, "INSERT INTO delivery VALUES (?1, ?2, ?3, 0, ?3, 0, NULL, 0)"),
-      delete_delivery_(database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2"),
+      alert_rows_(database, "INSERT INTO alert VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)"),
+      delivery_rows_(database, "INSERT INTO delivery VALUES", "(?, ?, ?, 0, ?, 0, NULL, 0)"),
+      attempt_rows_(database, "INSERT INTO attempt VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)"),
+      delete_deliveries_(
+          database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id BETWEEN ?2 AND ?3"),
       retry_delivery_(database,
                       "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, error = ?5"
                       " WHERE plugin_id = ?1 AND alert_id = ?2"),
       kill_delivery_(database,
                      "UPDATE delivery SET attempts = ?3, dead = 1, error = ?4"
                      " WHERE plugin_id = ?1 AND alert_id = ?2"),
-      insert_attempt_(database, "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
       insert_lease_(database, "INSERT INTO lease VALUES (?1, ?2, ?3, ?4)"),
       update_lease_(database, "UPDATE lease SET alert_ids = ?2 WHERE id = ?1"),
       delete_lease_(database, "DELETE FROM lease WHERE id = ?1"),
@@ -94,6 +95,7 @@ void Tables::begin(std::int64_t now_ms) {
 
 void Tables::commit() {
     if (changed_) {
+        write_rows();
         seen_.write(now_ms_);
         write_leases();
         write_meta();
@@ -113,6 +115,10 @@ void Tables::commit() {
 }
 
 void Tables::rollback() noexcept {
+    alert_rows_.forget();
+    delivery_rows_.forget();
+    attempt_rows_.forget();
+    delivered_.clear();
     seen_.rolled_back();
     for (const auto& [id, change] : lease_changes_) {
         if (change.added) {
@@ -142,11 +148,10 @@ std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t>
     changed_ = true;
     // Not "max + 1": a pruned number would come back, and with it a delivery key.
     const std::int64_t id = ++next_.last_alert_id;
-    insert_alert_.run(id, std::string_view(alert.endpoint), alert.received_at_ms,
-                      std::string_view(alert.form), std::string_view(alert.type),
-                      std::string_view(alert.device), Blob{alert.text}, now_ms_);
+    alert_rows_.add(id, alert.endpoint, alert.received_at_ms, alert.form, alert.type, alert.device,
+                    Blob{alert.text}, now_ms_);
     for (const std::int64_t plugin : plugin_ids) {
-        insert_delivery_.run(plugin, id, now_ms_);
+        delivery_rows_.add(plugin, id, now_ms_, now_ms_);
     }
     ++next_.counts.alerts;
     next_.counts.open += static_cast<std::int64_t>(plugin_ids.size());
@@ -174,29 +179,26 @@ void Tables::lease(std::int64_t lease_id, std::int64_t plugin_id, std::int64_t w
 void Tables::settle(const Settled& settled) {
     changed_ = true;
     const Settlement& it = settled.settlement;
-    const std::string_view error = cut(it.error);
-    const char* outcome = "delivered";
+    std::optional<std::string_view> error = cut(it.error);
+    std::string_view outcome;
     if (it.outcome == Outcome::kDelivered) {
-        delete_delivery_.run(settled.plugin_id, it.alert_id);
+        outcome = "delivered";
+        error.reset();
+        delivered_.emplace_back(settled.plugin_id, it.alert_id);
         --next_.counts.open;
     } else if (it.outcome == Outcome::kRetry) {
         outcome = "retry";
         retry_delivery_.run(settled.plugin_id, it.alert_id, settled.attempt, settled.due_at_ms,
-                            error);
+                            *error);
     } else {
         outcome = "dead";
-        kill_delivery_.run(settled.plugin_id, it.alert_id, settled.attempt, error);
+        kill_delivery_.run(settled.plugin_id, it.alert_id, settled.attempt, *error);
         --next_.counts.open;
         ++next_.counts.dead;
     }
-    const std::int64_t started_at_ms = settled.ended_at_ms - it.duration_ms;
-    if (it.outcome == Outcome::kDelivered) {
-        insert_attempt_.run(it.alert_id, settled.plugin_id, settled.attempt, started_at_ms,
-                            settled.ended_at_ms, it.duration_ms, outcome, std::nullopt);
-    } else {
-        insert_attempt_.run(it.alert_id, settled.plugin_id, settled.attempt, started_at_ms,
-                            settled.ended_at_ms, it.duration_ms, outcome, error);
-    }
+    attempt_rows_.add(it.alert_id, settled.plugin_id, settled.attempt,
+                      settled.ended_at_ms - it.duration_ms, settled.ended_at_ms, it.duration_ms,
+                      outcome, error);
     lease_changes_[settled.lease_id].removed.push_back(it.alert_id);
 }
 
@@ -206,6 +208,7 @@ void Tables::give_back(std::int64_t lease_id, std::int64_t alert_id) {
 }
 
 Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
+    write_rows();  // an attempt that was written later would stay
     Pruned result{0, cursor, false};
     std::vector<std::int64_t> delivered;
     {
@@ -229,6 +232,35 @@ Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
         ++result.pruned;
     }
     return result;
+}
+
+Tables::Edit Tables::edit() {
+    changed_ = true;
+    write_rows();  // what is changed may be among them
+    return {database_, now_ms_, next_.counts};
+}
+
+void Tables::write_rows() {
+    alert_rows_.write();
+    delivery_rows_.write();
+    attempt_rows_.write();
+    delete_delivered();
+}
+
+/// A batch of a plugin is mostly of alerts with consecutive numbers.
+void Tables::delete_delivered() {
+    std::sort(delivered_.begin(), delivered_.end());
+    for (auto first = delivered_.begin(); first != delivered_.end();) {
+        auto last = first;
+        auto next = first + 1;
+        while (next != delivered_.end() && next->first == last->first &&
+               next->second == last->second + 1) {
+            last = next++;
+        }
+        delete_deliveries_.run(first->first, first->second, last->second);
+        first = next;
+    }
+    delivered_.clear();
 }
 
 void Tables::write_leases() {

@@ -8,8 +8,10 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "incm/inbox/bulk_insert.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/quarantine_table.h"
 #include "incm/inbox/seen_keys.h"
@@ -30,7 +32,8 @@ struct Settled {
 /// The changes to the rows, all made on the writing connection.
 ///
 /// What is kept in memory beside the rows (numbers, totals, open leases) changes with commit() and
-/// only then.
+/// only then. Most rows are written by commit(), many with a statement: alerts and settlements are
+/// not copied, and must live until commit() or rollback().
 /// Errors:  every method that is not noexcept throws SqlError; rollback() is due then.
 /// Threads: the writer thread; counts() any.
 class Tables {
@@ -72,10 +75,7 @@ class Tables {
         std::int64_t now_ms;
         Counts& counts;  ///< to be kept right
     };
-    [[nodiscard]] Edit edit() noexcept {
-        changed_ = true;
-        return {database_, now_ms_, next_.counts};
-    }
+    [[nodiscard]] Edit edit();
 
  private:
     /// What commit() publishes.
@@ -92,6 +92,8 @@ class Tables {
 
     [[nodiscard]] std::int64_t insert(const NewAlert& alert,
                                       std::span<const std::int64_t> plugin_ids);
+    void write_rows();
+    void delete_delivered();
     void write_leases();
     void write_meta();
     void publish();
@@ -111,8 +113,18 @@ class Tables {
 
     Statement begin_, commit_;
     Statement set_meta_;
-    Statement insert_alert_, insert_delivery_;
-    Statement delete_delivery_, retry_delivery_, kill_delivery_, insert_attempt_;
+    /// id, endpoint, received_at_ms, form, type, device, text, stored_at_ms
+    BulkInsert<std::int64_t, std::string_view, std::int64_t, std::string_view, std::string_view,
+               std::string_view, Blob, std::int64_t>
+        alert_rows_;
+    /// plugin_id, alert_id, created_at_ms, due_at_ms
+    BulkInsert<std::int64_t, std::int64_t, std::int64_t, std::int64_t> delivery_rows_;
+    /// alert_id, plugin_id, attempt, started_at_ms, ended_at_ms, duration_ms, outcome, error
+    BulkInsert<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+               std::string_view, std::optional<std::string_view>>
+        attempt_rows_;
+    std::vector<std::pair<std::int64_t, std::int64_t>> delivered_;  ///< plugin, alert: to delete
+    Statement delete_deliveries_, retry_delivery_, kill_delivery_;
     Statement insert_lease_, update_lease_, delete_lease_;
     Statement find_old_, delete_attempts_, delete_alert_;
     SeenKeys seen_;

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "incm/inbox/sqlite.h"
+
+namespace incm::inbox {
+
+/// Rows that go into one table together, several with a statement: to begin and to end one costs
+/// about as much as half a row.
+///
+/// Errors:  SqlError, of the constructor and of write(). Threads: those of the Database.
+/// Source:  own choice; measured in docs/performance.md.
+template <typename... Values>
+class BulkInsert {
+ public:
+    /// insert: up to and with VALUES. row: one row in brackets, with a ? for each of Values.
+    BulkInsert(Database& database, std::string_view insert, std::string_view row) {
+        for (std::size_t rows = kMostRows; rows > 0; rows /= 2) {
+            std::string sql(insert);
+            for (std::size_t i = 0; i < rows; ++i) {
+                sql.append(i == 0 ? " " : ", ").append(row);
+            }
+            statements_.emplace_back(database, sql);
+        }
+    }
+
+    /// Texts and blobs are not copied: they must live until write() or forget().
+    void add(const Values&... values) { rows_.emplace_back(values...); }
+
+    /// Insert what was added, in its order. After an error some of it is in the table: roll back.
+    void write() {
+        std::span<const Row> left(rows_);
+        std::size_t rows = kMostRows;
+        for (Statement& statement : statements_) {
+            for (; left.size() >= rows; left = left.subspan(rows)) {
+                statement.run_rows(left.first(rows));
+            }
+            rows /= 2;
+        }
+        forget();
+    }
+
+    /// Drop what was added and is not written.
+    void forget() noexcept { rows_.clear(); }
+
+ private:
+    using Row = std::tuple<Values...>;
+    static constexpr std::size_t kMostRows = 32;  ///< more gain next to nothing; a power of two
+
+    std::deque<Statement> statements_;  ///< for kMostRows rows, for half of them, ..., for one
+    std::vector<Row> rows_;
+};
+
+}  // namespace incm::inbox
