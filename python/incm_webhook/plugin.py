@@ -47,7 +47,7 @@ class Reject(Exception):  # noqa: N818 - an outcome, not an error
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """What a handler knows besides the alert.
 

@@ -39,21 +39,20 @@ Burst: TypeAlias = "deque[list[Delivery]]"  # what a worker does in one go, call
 
 
 class _Attempt:
-    """One call of a handler; whoever claims it first, the worker or the watchdog, settles it.
+    """One call of a handler.
 
     Attributes:
         deliveries: what the handler was called with.
         rest: what its worker is to do after it.
+        started: when, in monotonic seconds.
     """
+
+    __slots__ = ("deliveries", "rest", "started")
 
     def __init__(self, deliveries: list[Delivery], rest: Burst) -> None:
         self.deliveries = deliveries
         self.rest = rest
         self.started = time.monotonic()
-        self._unclaimed = threading.Lock()
-
-    def claim(self) -> bool:
-        return self._unclaimed.acquire(blocking=False)
 
     @property
     def duration(self) -> float:
@@ -83,12 +82,12 @@ class PluginRunner:
         self._breaker = Breaker(self._settings.breaker, self._settings.retry, rng, time.monotonic)
         self._settlements = Settlements(receiver, plugin, self._breaker, rng)
         self._nudge = threading.Event()  # an attempt ended, or a stop is asked for
-        self._state = threading.Lock()  # guards the five below
-        self._attempts: set[_Attempt] = set()
+        self._attempts: set[_Attempt] = set()  # under way; see _claim
+        self._mean_s = 0.0  # how long a call takes; a worker may overwrite what another one noted
+        self._state = threading.Lock()  # guards the three below
         self._workers: set[threading.Thread] = set()
         self._active = 0  # workers that do not hang
         self._hanging = 0
-        self._mean_s = 0.0
         self._launcher = threading.Thread(
             target=self._launch, name=f"{plugin.name}-setup", daemon=True
         )
@@ -114,9 +113,8 @@ class PluginRunner:
         if self._plugin.limits_itself:
             return
         with self._state:
-            late = [a for a in self._attempts if a.duration > limit and a.claim()]
-            for attempt in late:
-                self._attempts.discard(attempt)
+            under_way = self._attempts.copy()
+            late = [one for one in under_way if one.duration > limit and self._claim(one)]
             spare = max(0, self._settings.concurrency - self._hanging)
             self._hanging += len(late)
             self._active -= len(late)
@@ -290,19 +288,16 @@ class PluginRunner:
     def _run(self, deliveries: list[Delivery], rest: Burst) -> bool:
         """Handle and settle one call; False when the watchdog has settled it."""
         attempt = _Attempt(deliveries, rest)
-        with self._state:
-            self._attempts.add(attempt)
+        self._attempts.add(attempt)
         failure: BaseException | None = None
         try:
             self._handle(deliveries)
         except BaseException as error:  # whatever a plugin raises stays with it
             failure = error
-        if not attempt.claim():
+        if not self._claim(attempt):
             return False
         duration = attempt.duration
-        with self._state:
-            self._attempts.discard(attempt)
-            self._mean_s = 0.8 * self._mean_s + 0.2 * max(duration, 1e-6)
+        self._mean_s = 0.8 * self._mean_s + 0.2 * max(duration, 1e-6)
         if failure is not None:
             self._fail(attempt, failure)
         else:
@@ -310,6 +305,17 @@ class PluginRunner:
             self._settlements.delivered(deliveries, duration)
             if was_open:
                 self._nudge.set()
+        return True
+
+    def _claim(self, attempt: _Attempt) -> bool:
+        """Take an attempt that is under way: who gets True, its worker or the watchdog, settles it.
+
+        Adding to a set, copying it and removing from it need no lock: each is one step.
+        """
+        try:
+            self._attempts.remove(attempt)
+        except KeyError:
+            return False
         return True
 
     def _fail(self, attempt: _Attempt, failure: BaseException) -> None:
