@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module) {
     module.attr("__version__") = INCM_VERSION;
     // The errors come first: the other parts name them in their docstrings.
     incm::bindings::bind_errors(module);
+    incm::bindings::bind_log(module);
     incm::bindings::bind_alert(module);
     incm::bindings::bind_signature(module);
     incm::bindings::bind_clients(module);

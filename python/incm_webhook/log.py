@@ -2,11 +2,12 @@
 
 import logging
 import os
-import sys
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
+
+from incm_webhook._core import write_to_stderr
 
 LOGGER_NAME = "incm_webhook"
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}  # five letters, as the core writes them
@@ -79,6 +80,19 @@ class LineFormatter(logging.Formatter):
         return line
 
 
+class StderrHandler(logging.Handler):
+    """Writes records to standard error, whose reader may stop without stopping who logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        try:
+            line = f"{self.format(record)}\n"
+        except Exception:  # as every handler of logging does: what is logged stops nobody
+            self.handleError(record)
+            return
+        write_to_stderr(line.encode("utf-8", "backslashreplace"))
+
+
 def set_up_logging(stream: TextIO | None = None, *, debug: bool | None = None) -> None:
     """Send every logger's records from INFO up (DEBUG with debug) to standard error.
 
@@ -90,7 +104,7 @@ def set_up_logging(stream: TextIO | None = None, *, debug: bool | None = None) -
     handler.
     """
     debug = is_debug() if debug is None else debug
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(stream) if stream else StderrHandler()
     handler.setFormatter(LineFormatter(debug=debug))
     root = logging.getLogger()
     for old in root.handlers[:]:

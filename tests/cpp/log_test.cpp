@@ -2,20 +2,41 @@
 
 #include <array>
 #include <cstdio>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "incm/base/clock.h"
+#include "incm/base/standard_error.h"
 
 namespace {
 
 using incm::base::LogLevel;
 using incm::base::StderrSink;
+
+/// Points standard error elsewhere while it lives.
+class StderrTo {
+ public:
+    explicit StderrTo(int descriptor) : kept_(::dup(STDERR_FILENO)) {
+        ::dup2(descriptor, STDERR_FILENO);
+    }
+    StderrTo(const StderrTo&) = delete;
+    StderrTo& operator=(const StderrTo&) = delete;
+    ~StderrTo() {
+        ::dup2(kept_, STDERR_FILENO);
+        ::close(kept_);
+    }
+
+ private:
+    int kept_;
+};
 
 /// Points standard error at a pipe while it lives.
 class StderrToPipe {
@@ -26,16 +47,18 @@ class StderrToPipe {
             throw std::runtime_error("no pipe");
         }
         read_end_ = ends[0];
-        kept_ = ::dup(STDERR_FILENO);
-        ::dup2(ends[1], STDERR_FILENO);
+        stderr_.emplace(ends[1]);
         ::close(ends[1]);
     }
     StderrToPipe(const StderrToPipe&) = delete;
     StderrToPipe& operator=(const StderrToPipe&) = delete;
-    ~StderrToPipe() {
-        ::dup2(kept_, STDERR_FILENO);
-        ::close(kept_);
-        ::close(read_end_);
+    ~StderrToPipe() { ::close(read_end_); }
+
+    /// Bytes that were written and not read.
+    [[nodiscard]] int waiting() const {
+        int bytes = 0;
+        ::ioctl(read_end_, FIONREAD, &bytes);
+        return bytes;
     }
 
     /// What one read() gives: with an empty pipe before, what one write() put there.
@@ -48,7 +71,7 @@ class StderrToPipe {
 
  private:
     int read_end_ = -1;
-    int kept_ = -1;
+    std::optional<StderrTo> stderr_;
 };
 
 std::string logged(LogLevel level, std::string_view text) {
@@ -98,6 +121,59 @@ TEST(StderrSink, TakesALineThatJustFits) {
     const std::string text(4096 - head - 1, 'y');
     const std::string line = logged(LogLevel::kInfo, text);
     EXPECT_EQ(line.substr(head), text + "\n");
+}
+
+/// Write lines until one is not in the pipe any more; nobody reads.
+void fill(const StderrToPipe& pipe) {
+    for (int before = -1; pipe.waiting() != before;) {
+        before = pipe.waiting();
+        StderrSink().write(LogLevel::kError, "kept");
+    }
+}
+
+TEST(StderrSink, AReaderThatStoppedStopsNobody) {
+    const StderrToPipe pipe;
+    fill(pipe);  // the last of them waited for its second
+    const std::int64_t before = incm::base::now().steady_ms;
+    for (int times = 0; times < 99; ++times) {
+        StderrSink().write(LogLevel::kError, "lost");
+    }
+    EXPECT_LT(incm::base::now().steady_ms - before, 50'000) << "each waited for its second";
+    std::string all;
+    while (pipe.waiting() > 0) {
+        all += pipe.read();
+    }
+    EXPECT_EQ(all.find("lost"), std::string::npos);
+    StderrSink().write(LogLevel::kInfo, "read again");
+    const std::string told = pipe.read();
+    EXPECT_TRUE(told.starts_with("... standard error took nothing: 100 lines were dropped\n"))
+        << told;
+    EXPECT_TRUE(told.ends_with("read again\n")) << told;
+    StderrSink().write(LogLevel::kInfo, "and goes on");
+    EXPECT_TRUE(pipe.read().ends_with("Z INFO  core: and goes on\n"));
+}
+
+TEST(StderrSink, WritesToASocketAndToTheEndOfAFile) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+    const StderrTo ours(ends[1]);
+    StderrSink().write(LogLevel::kInfo, "to a socket");
+    std::string text(8192, '\0');
+    text.resize(static_cast<std::size_t>(::read(ends[0], text.data(), text.size())));
+    EXPECT_TRUE(text.ends_with("to a socket\n"));
+    ::close(ends[0]);
+    StderrSink().write(LogLevel::kInfo, "nobody is there, and no signal ends this");
+    ::close(ends[1]);
+
+    std::FILE* file = std::tmpfile();
+    const StderrTo theirs(::fileno(file));
+    ::write(STDERR_FILENO, "before, ", 8);
+    incm::base::write_to_stderr("a line\n");
+    ::write(STDERR_FILENO, "behind it", 9);
+    std::rewind(file);
+    text.resize(std::fread(text.data(), 1, 100, file));
+    EXPECT_EQ(text, "before, a line\nbehind it");
+    std::fclose(file);
 }
 
 TEST(StderrSink, SurvivesAClosedStandardError) {

@@ -1,7 +1,10 @@
 """Starting, stopping, crashing and reloading."""
 
+import fcntl
 import http.client
 import json
+import os
+import re
 import signal
 import sqlite3
 import urllib.request
@@ -51,6 +54,36 @@ def test_sigterm_and_sigint_stop_with_status_0(serve: Serve) -> None:
         receiver.process.send_signal(number)
         assert receiver.process.wait(30) == 0
         assert "service: stopped\n" in receiver.output()
+
+
+def test_a_log_that_nobody_reads_stops_nothing(
+    serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "log"
+    os.mkfifo(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(fifo, os.O_WRONLY)
+    room = fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ)
+    os.write(writing, b"z" * room)
+    code = """
+def on_alert(alert: Alert, ctx: Context) -> None:
+    ctx.log.warning("of a plugin")
+    tell(id=alert.id)
+"""
+    plugin = reports.plugin(tmp_path / "says.py", code)
+    receiver = serve(plugin, wrapper=("sh", "-c", 'exec "$@" 2>log', "sh"))
+    for kind in ("reboot", "device_disconnected"):
+        assert receiver.send(make_alert(kind), signature="wrong")[0] == 401
+        alert = make_alert(kind)
+        assert receiver.send(alert)[0] == 200
+        assert reports.next() == {"id": alert.id}
+    assert os.read(reading, room) == b"z" * room
+    assert receiver.stop() == 0
+    said = os.read(reading, room).decode()
+    os.close(reading)
+    os.close(writing)
+    assert re.match(r"\.\.\. standard error took nothing: \d+ lines were dropped\n", said)
+    assert "service: stopped\n" in said
 
 
 def test_a_stop_says_how_many_deliveries_stay_open(

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdio>
 
 #include <time.h>
-#include <unistd.h>
 
 #include "incm/base/clock.h"
+#include "incm/base/standard_error.h"
 
 namespace incm::base {
 namespace {
@@ -54,9 +53,7 @@ void StderrSink::write(LogLevel level, std::string_view text) noexcept {
         size += kCut.copy(line.data() + size, kCut.size());
     }
     line[size++] = '\n';
-    // Nobody is left to tell when standard error itself fails.
-    while (::write(STDERR_FILENO, line.data(), size) < 0 && errno == EINTR) {
-    }
+    write_to_stderr({line.data(), size});
 }
 
 }  // namespace incm::base

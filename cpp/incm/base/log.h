@@ -19,7 +19,7 @@ class LogSink {
     virtual void write(LogLevel level, std::string_view text) noexcept = 0;
 };
 
-/// The sink that writes `TIME LEVEL core: TEXT` to standard error with one write(2) a line.
+/// The sink that writes `TIME LEVEL core: TEXT` to standard error (standard_error.h).
 class StderrSink final : public LogSink {
  public:
     void write(LogLevel level, std::string_view text) noexcept override;

@@ -1,0 +1,106 @@
+#include "incm/base/standard_error.h"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "incm/base/clock.h"
+
+namespace incm::base {
+
+namespace {
+
+constexpr std::int64_t kPatienceMs = 1000;
+
+std::atomic<bool> is_stuck{false};
+std::atomic<std::uint64_t> dropped{0};
+
+/// One way to write what fits now: like write(2) to a descriptor that does not block.
+///
+/// Standard error itself cannot be told not to block: it is shared with the processes that have it,
+/// too. A pipe or a terminal is opened anew for each line, since what standard error is may change.
+class Way {
+ public:
+    Way() noexcept {
+        struct stat status {};
+        if (::fstat(STDERR_FILENO, &status) != 0) return;
+        is_socket_ = S_ISSOCK(status.st_mode);
+        if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
+            own_ = ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        }
+    }
+    Way(const Way&) = delete;
+    Way& operator=(const Way&) = delete;
+    ~Way() {
+        if (own_ >= 0) ::close(own_);
+    }
+    [[nodiscard]] ssize_t write(std::string_view text) const noexcept {
+        if (is_socket_) {
+            return ::send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+        return ::write(own_ >= 0 ? own_ : STDERR_FILENO, text.data(), text.size());
+    }
+
+ private:
+    bool is_socket_ = false;
+    int own_ = -1;
+};
+
+void wait_for_room(std::int64_t milliseconds) noexcept {
+    pollfd stderr_room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    ::poll(&stderr_room, 1, static_cast<int>(milliseconds));
+}
+
+/// False when there was no room for all of it in time.
+bool write_all(const Way& way, std::string_view text, std::int64_t patience_ms) noexcept {
+    const std::int64_t deadline = now().steady_ms + patience_ms;
+    while (!text.empty()) {
+        const ssize_t written = way.write(text);
+        if (written >= 0) {
+            text.remove_prefix(static_cast<std::size_t>(written));
+        } else if (errno == EAGAIN) {
+            const std::int64_t left = deadline - now().steady_ms;
+            if (left <= 0) return false;
+            wait_for_room(left);
+        } else if (errno != EINTR) {
+            return true;
+        }
+    }
+    return true;
+}
+
+/// True when nothing was dropped, or it has been told.
+bool tell_dropped(const Way& way) noexcept {
+    const std::uint64_t count = dropped.exchange(0);
+    if (count == 0) return true;
+    std::array<char, 128> text{};
+    const int size = std::snprintf(text.data(), text.size(),
+                                   "... standard error took nothing: %llu lines were dropped\n",
+                                   static_cast<unsigned long long>(count));
+    if (write_all(way, {text.data(), static_cast<std::size_t>(size)}, 0)) return true;
+    dropped += count;
+    return false;
+}
+
+}  // namespace
+
+void write_to_stderr(std::string_view line) noexcept {
+    const Way way;
+    const bool was_stuck = is_stuck;
+    if (tell_dropped(way) && write_all(way, line, was_stuck ? 0 : kPatienceMs)) {
+        is_stuck = false;
+    } else {
+        is_stuck = true;
+        ++dropped;
+    }
+}
+
+}  // namespace incm::base
