@@ -70,8 +70,6 @@ class Breaker:
 
     def succeeded(self) -> bool:
         """Note a success; True when that closed it."""
-        if self._openings == 0 and not self._failed:
-            return False  # the rule, for which no lock is needed
         with self._lock:
             closed = self._openings > 0
             self._failed.clear()

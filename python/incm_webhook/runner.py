@@ -308,9 +308,11 @@ class PluginRunner:
         return True
 
     def _claim(self, attempt: _Attempt) -> bool:
-        """Take an attempt that is under way: who gets True, its worker or the watchdog, settles it.
+        """Take an attempt off those under way.
 
-        Adding to a set, copying it and removing from it need no lock: each is one step.
+        Whoever gets True, its worker or the watchdog, settles it; the other one gets False. Adding
+        to a set, copying it and removing from it need no lock: what is compared by identity runs no
+        code of Python, so each is one step.
         """
         try:
             self._attempts.remove(attempt)

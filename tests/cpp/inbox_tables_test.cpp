@@ -3,6 +3,7 @@
 #include "incm/inbox/bulk_insert.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/manual_change.h"
+#include "incm/inbox/seen_keys.h"
 #include "incm/inbox/tables.h"
 
 namespace incm::inbox::test {
@@ -111,6 +112,70 @@ TEST_F(InboxTablesTest, WhatWasRolledBackIsNotWrittenLater) {
     EXPECT_EQ(open_deliveries().size(), static_cast<std::size_t>(kAlerts));
     EXPECT_EQ(rows(path(), "SELECT (SELECT count(*) FROM alert), (SELECT count(*) FROM attempt)"),
               std::vector<std::string>{"9|0"});
+}
+
+/// SQLite's files, of which those without a name (temporary ones) cannot be opened.
+class NoTemporaryFiles {
+ public:
+    NoTemporaryFiles() : usual_(sqlite3_vfs_find(nullptr)), without_(*usual_) {
+        open_ = usual_->xOpen;
+        asked_ = 0;
+        without_.zName = "no-temporary-files";
+        without_.xOpen = [](sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
+                            int* out) {
+            if (name == nullptr) {
+                ++asked_;
+                file->pMethods = nullptr;
+                return SQLITE_CANTOPEN;
+            }
+            return open_(vfs, name, file, flags, out);
+        };
+        sqlite3_vfs_register(&without_, 1);
+    }
+    NoTemporaryFiles(const NoTemporaryFiles&) = delete;
+    NoTemporaryFiles& operator=(const NoTemporaryFiles&) = delete;
+    ~NoTemporaryFiles() {
+        sqlite3_vfs_unregister(&without_);
+        sqlite3_vfs_register(usual_, 1);
+    }
+    [[nodiscard]] static int asked() { return asked_; }
+
+ private:
+    sqlite3_vfs* usual_;
+    sqlite3_vfs without_;
+    static inline decltype(sqlite3_vfs::xOpen) open_ = nullptr;
+    static inline int asked_ = 0;
+};
+
+/// An INSERT of several rows keeps the pages that it changes, so that it can be undone alone. Keys
+/// all over the index are on more of them than SQLite keeps in memory by itself (64 KiB).
+TEST_F(InboxTablesTest, ATransactionNeedsNoTemporaryFile) {
+    constexpr std::uint64_t kIndexed = 5'000;
+    constexpr std::uint64_t kFresh = 128;
+    std::string fresh;
+    tables_->rollback();
+    {
+        Transaction transaction(*database_, true);
+        Statement index(*database_, "INSERT INTO seen VALUES (?1, 1, 0)");
+        for (std::uint64_t number = 100; number < 100 + kIndexed; ++number) {
+            index.run(blob_of(digest_of(number)));
+        }
+        for (std::uint64_t number = 0; number < kFresh; ++number) {
+            fresh += blob_of(digest_of(1'000'000 + number)).bytes;
+        }
+        Statement(*database_, "INSERT INTO fresh VALUES (100, 0, ?1)").run(Blob{fresh});
+        transaction.commit();
+    }
+    const auto indexed = [&] { return database_->integer_of("SELECT count(*) FROM seen"); };
+    const std::int64_t before = indexed();
+    tables_.reset();
+    database_.reset();
+    const NoTemporaryFiles none;
+    database_ = open_writer(path(), log_);
+    EXPECT_NO_THROW(index_left_over(*database_));
+    EXPECT_EQ(NoTemporaryFiles::asked(), 0);
+    EXPECT_EQ(indexed(), before + static_cast<std::int64_t>(kFresh));
+    database_.reset();
 }
 
 /// Rows that several statements put into a table.

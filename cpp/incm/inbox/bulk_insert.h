@@ -16,11 +16,12 @@ namespace incm::inbox {
 /// about as much as half a row.
 ///
 /// Errors:  SqlError, of the constructor and of write(). Threads: those of the Database.
-/// Source:  own choice; measured in docs/performance.md.
+/// Source:  own choice (docs/decisions.md).
 template <typename... Values>
 class BulkInsert {
  public:
-    /// insert: up to and with VALUES. row: one row in brackets, with a ? for each of Values.
+    /// insert: up to and with VALUES; OR ROLLBACK spares SQLite what it needs to undo one statement
+    /// alone. row: one row in brackets, with a ? for each of Values.
     BulkInsert(Database& database, std::string_view insert, std::string_view row) {
         for (std::size_t rows = kMostRows; rows > 0; rows /= 2) {
             std::string sql(insert);
@@ -34,7 +35,8 @@ class BulkInsert {
     /// Texts and blobs are not copied: they must live until write() or forget().
     void add(const Values&... values) { rows_.emplace_back(values...); }
 
-    /// Insert what was added, in its order. After an error some of it is in the table: roll back.
+    /// Insert what was added, in its order. After an error some of it may be in the table, and all
+    /// of it is still to be written: roll back and forget().
     void write() {
         std::span<const Row> left(rows_);
         std::size_t rows = kMostRows;

@@ -144,6 +144,9 @@ void configure_writer(Database& database) {
     // Debian builds SQLite to overwrite deleted rows with zeros: writes that nobody here needs.
     database.set_pragma("secure_delete", "OFF", "0");
     database.set_pragma("cache_size", "-16384");
+    // An INSERT of several rows keeps the pages that it changes until its end: in memory, not in a
+    // file in /tmp, which may be full or not there.
+    database.set_pragma("temp_store", "MEMORY", "2");
     database.set_pragma("journal_size_limit", "67108864");
 }
 

@@ -54,9 +54,10 @@ Tables::Tables(Database& database)
       begin_(database, "BEGIN IMMEDIATE"),
       commit_(database, "COMMIT"),
       set_meta_(database, "UPDATE meta SET value = ?2 WHERE key = ?1"),
-      alert_rows_(database, "INSERT INTO alert VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)"),
-      delivery_rows_(database, "INSERT INTO delivery VALUES", "(?, ?, ?, 0, ?, 0, NULL, 0)"),
-      attempt_rows_(database, "INSERT INTO attempt VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)"),
+      alert_rows_(database, "INSERT OR ROLLBACK INTO alert VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)"),
+      delivery_rows_(database, "INSERT OR ROLLBACK INTO delivery VALUES",
+                     "(?, ?, ?, 0, ?, 0, NULL, 0)"),
+      attempt_rows_(database, "INSERT OR ROLLBACK INTO attempt VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)"),
       delete_deliveries_(
           database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id BETWEEN ?2 AND ?3"),
       retry_delivery_(database,
@@ -208,7 +209,7 @@ void Tables::give_back(std::int64_t lease_id, std::int64_t alert_id) {
 }
 
 Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
-    write_rows();  // an attempt that was written later would stay
+    write_rows();  // what was settled just now can be pruned, with its attempt
     Pruned result{0, cursor, false};
     std::vector<std::int64_t> delivered;
     {
@@ -247,7 +248,8 @@ void Tables::write_rows() {
     delete_delivered();
 }
 
-/// A batch of a plugin is mostly of alerts with consecutive numbers.
+/// By ranges, since the batch of a plugin is mostly of alerts with consecutive numbers. All numbers
+/// of a range are in the list.
 void Tables::delete_delivered() {
     std::sort(delivered_.begin(), delivered_.end());
     for (auto first = delivered_.begin(); first != delivered_.end();) {

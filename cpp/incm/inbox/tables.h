@@ -69,7 +69,8 @@ class Tables {
 
     [[nodiscard]] Counts counts() const noexcept;
 
-    /// What a change that is made elsewhere (manual_change.h) works with, in this transaction.
+    /// What a change that is made elsewhere (manual_change.h) works with, in this transaction, at
+    /// once. Rows of before are written; append() and settle() have their rows written later.
     struct Edit {
         Database& database;
         std::int64_t now_ms;
