@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 _TAKE_WAIT_S = 30.0  # how long an idle worker sleeps in the core; a stop wakes it at once
 _MAX_TAKEN = 64  # deliveries taken at once: enough to make the lease's commit cheap
 _AHEAD_S = 0.1  # take about as many as are handled in this time, so that few wait behind a slow one
-_BRIEF_S = 0.001  # a handler that needs less on average gets several alerts before it is settled
-_BURST = 16
+_BURST_S = 0.004  # a worker gets as many as it handles in this time, and settles them together
 _INBOX_PAUSE_S = 1.0  # after the inbox failed: it is full or broken, and hammering does not help
 
 _log = logging.getLogger("incm_webhook.dispatcher")
@@ -247,8 +246,9 @@ class PluginRunner:
                 batch.append(self._ready.popleft())
             burst = deque([batch])
         else:
-            brief = 0.0 < self._mean_s < _BRIEF_S and not self._breaker.is_open
-            size = min(_BURST, most, len(self._ready)) if brief else 1
+            known = self._mean_s > 0.0 and not self._breaker.is_open
+            size = max(1, int(_BURST_S / self._mean_s)) if known else 1
+            size = min(size, most, len(self._ready))
             burst = deque([self._ready.popleft()] for _ in range(size))
         self._rate.spend(sum(map(len, burst)))
         self._breaker.begin()
