@@ -70,6 +70,10 @@ class Breaker:
 
     def succeeded(self) -> bool:
         """Note a success; True when that closed it."""
+        # Mostly there is nothing to change, which is seen without the lock: failed() opens before
+        # it forgets, and here what it forgets is looked at first.
+        if not self._failed and self._openings == 0:
+            return False
         with self._lock:
             closed = self._openings > 0
             self._failed.clear()
@@ -87,8 +91,8 @@ class Breaker:
                     return 0.0
             elif not self._probing:
                 return 0.0  # it began before the breaker opened
-            self._failed.clear()
             self._openings, self._probing = self._openings + 1, False
+            self._failed.clear()
             pause = min(delay(self._policy, self._openings, self._rng), LONGEST_PAUSE_S)
             self._probe_at = self._clock() + pause
             return pause

@@ -154,17 +154,16 @@ class LoadedPlugin:
         # Not by Context(...), which takes three times as long: a frozen dataclass sets each field
         # with a call of its own.
         context = object.__new__(Context)
-        vars(context).update(
-            config=self.config,
-            log=self._log,
-            plugin=self.name,
-            attempt=one.attempt,
-            delivery_key=one.key,
-            alert_id=one.alert_id,
-            endpoint=one.endpoint,
-            received_at=one.received_at,
-            each=(),
-        )
+        fields = vars(context)
+        fields["config"] = self.config
+        fields["log"] = self._log
+        fields["plugin"] = self.name
+        fields["attempt"] = one.attempt
+        fields["delivery_key"] = one.key
+        fields["alert_id"] = one.alert_id
+        fields["endpoint"] = one.endpoint
+        fields["received_at"] = one.received_at
+        fields["each"] = ()
         return context
 
     def _call(self, name: str) -> Outcome:

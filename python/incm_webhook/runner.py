@@ -329,14 +329,13 @@ class PluginRunner:
         self._nudge.set()
 
     def _handle(self, deliveries: list[Delivery]) -> None:
-        alerts = [delivery.alert for delivery in deliveries]
-        self._finish(
-            self._plugin.handle(
-                alerts if self._plugin.batch else alerts[0], self._plugin.context(deliveries)
-            )
-        )
+        plugin = self._plugin
+        work = [one.alert for one in deliveries] if plugin.batch else deliveries[0].alert
+        result = plugin.handle(work, plugin.context(deliveries))
+        if result is not None:
+            self._finish(result)
 
     def _finish(self, result: Awaitable[None] | None) -> None:
         """Let an asynchronous function run to its end, on the plugin's own loop."""
-        if result is not None and inspect.isawaitable(result):
+        if inspect.isawaitable(result):
             self._loop.run(result, self._settings.timeout)

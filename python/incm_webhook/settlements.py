@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from incm_webhook.errors import ClosedError
@@ -41,25 +41,24 @@ class Settlements:
         self._retry = plugin.settings.retry
         self._breaker = breaker
         self._rng = rng
-        self._lock = threading.Lock()  # guards the two below
-        self._delivered: list[Delivery] = []
-        self._durations: list[float] = []
+        self._kept: deque[tuple[Sequence[Delivery], float]] = deque()  # a deque needs no lock
 
     def delivered(self, deliveries: Sequence[Delivery], duration: float) -> None:
         """Keep a success for flush(); duration in seconds, of each."""
-        with self._lock:
-            self._delivered += deliveries
-            self._durations += [duration] * len(deliveries)
+        self._kept.append((deliveries, duration))
         self._note_success()
 
     def flush(self) -> None:
         """Tell the inbox all successes that were kept."""
-        with self._lock:
-            if not self._delivered:
-                return
-            delivered, self._delivered = self._delivered, []
-            durations, self._durations = self._durations, []
-        self._receiver.delivered(delivered, durations)
+        delivered: list[Delivery] = []
+        durations: list[float] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                deliveries, duration = self._kept.popleft()
+                delivered += deliveries
+                durations += [duration] * len(deliveries)
+        if delivered:
+            self._receiver.delivered(delivered, durations)
 
     def failed(
         self, deliveries: Sequence[Delivery], failure: BaseException, duration: float

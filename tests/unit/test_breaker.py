@@ -95,3 +95,20 @@ def test_zero_never_opens() -> None:
     breaker, _ = make(threshold=0)
     assert fail(breaker, *range(1000)) == 0.0
     assert not breaker.is_open
+
+
+def test_it_opens_before_it_forgets() -> None:
+    # Who looks in between, without the lock, must not see a breaker that knows of no failure.
+    breaker, _ = make(threshold=2)
+    seen = []
+
+    class Failed(set[int]):
+        def clear(self) -> None:
+            seen.append(breaker.is_open)
+            super().clear()
+
+    breaker._failed = Failed()
+    fail(breaker, 1, 2)
+    assert seen == [True]
+    assert breaker.succeeded()
+    assert not breaker.is_open
