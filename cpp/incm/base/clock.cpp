@@ -14,7 +14,11 @@ std::int64_t read_ms(clockid_t clock) {
 }  // namespace
 
 Instant now() {
-    return Instant{.wall_ms = read_ms(CLOCK_REALTIME), .steady_ms = read_ms(CLOCK_BOOTTIME)};
+    return Instant{.wall_ms = read_ms(CLOCK_REALTIME), .steady_ms = steady_ms()};
+}
+
+std::int64_t steady_ms() {
+    return read_ms(CLOCK_BOOTTIME);
 }
 
 }  // namespace incm::base

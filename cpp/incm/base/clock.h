@@ -13,5 +13,7 @@ struct Instant {
 
 /// Read both clocks now (CLOCK_REALTIME and CLOCK_BOOTTIME). Threads: any.
 [[nodiscard]] Instant now();
+/// Read the steady one alone.
+[[nodiscard]] std::int64_t steady_ms();
 
 }  // namespace incm::base

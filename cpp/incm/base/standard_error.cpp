@@ -61,13 +61,13 @@ void wait_for_room(std::int64_t milliseconds) noexcept {
 
 /// False when there was no room for all of it in time.
 bool write_all(const Way& way, std::string_view text, std::int64_t patience_ms) noexcept {
-    const std::int64_t deadline = now().steady_ms + patience_ms;
+    const std::int64_t deadline = steady_ms() + patience_ms;
     while (!text.empty()) {
         const ssize_t written = way.write(text);
         if (written >= 0) {
             text.remove_prefix(static_cast<std::size_t>(written));
         } else if (errno == EAGAIN) {
-            const std::int64_t left = deadline - now().steady_ms;
+            const std::int64_t left = deadline - steady_ms();
             if (left <= 0) return false;
             wait_for_room(left);
         } else if (errno != EINTR) {

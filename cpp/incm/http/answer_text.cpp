@@ -1,13 +1,12 @@
 #include "incm/http/answer_text.h"
 
 #include <cstdint>
+#include <ctime>
 
 #include <Poco/DateTimeFormat.h>
 #include <Poco/DateTimeFormatter.h>
 #include <Poco/Net/HTTPResponse.h>
 #include <Poco/Timestamp.h>
-
-#include "incm/base/clock.h"
 
 namespace incm::http {
 
@@ -34,9 +33,9 @@ std::string answer_text(std::string_view version, int status, std::string_view f
 }
 
 const std::string& http_date() {
-    thread_local std::int64_t second = -1;
+    thread_local std::time_t second = -1;
     thread_local std::string text;
-    const std::int64_t now = base::now().wall_ms / 1000;
+    const std::time_t now = std::time(nullptr);
     if (now != second) {
         text = Poco::DateTimeFormatter::format(Poco::Timestamp::fromEpochTime(now),
                                                Poco::DateTimeFormat::HTTP_FORMAT);

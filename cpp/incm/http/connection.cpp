@@ -22,7 +22,7 @@ constexpr int kPatientReads = 2;  // a head and a body often come apart; more ma
 constexpr std::size_t kFreeBytes = 4 * 1024;  // a connection may hold them without being counted
 
 std::int64_t now_ms() {
-    return base::now().steady_ms;
+    return base::steady_ms();
 }
 
 /// Between two requests a connection shall cost little.

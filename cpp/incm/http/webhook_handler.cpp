@@ -80,7 +80,7 @@ class WebhookHandler {
 
     void refuse(const std::string& client, Response& response, const Error& error) const {
         counters_.count_refused(error.code);
-        refusals_.note(error, client, base::now().steady_ms);
+        refusals_.note(error, client, base::steady_ms());
         response.send_problem(error);
     }
 

@@ -51,12 +51,15 @@ IpAddress IpAddress::of_v6(const unsigned char* sixteen) {
 }
 
 std::string IpAddress::text() const {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (is_v4()) {
-        ::inet_ntop(AF_INET, bytes_.data() + kV4Prefix.size(), text.data(), text.size());
-    } else {
-        ::inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
+    if (is_v4()) {  // by hand: inet_ntop would print it with printf, for each request
+        std::string text;
+        for (std::size_t i = kV4Prefix.size(); i < bytes_.size(); ++i) {
+            text.append(text.empty() ? "" : ".").append(std::to_string(bytes_[i]));
+        }
+        return text;
     }
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    ::inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
     return text.data();
 }
 
