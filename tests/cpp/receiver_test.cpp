@@ -6,8 +6,8 @@
 #include <set>
 #include <thread>
 
+#include "inbox_support.h"
 #include "raw_client.h"
-#include <Poco/TemporaryFile.h>
 #include <gtest/gtest.h>
 
 #include "incm/auth/signature.h"
@@ -41,19 +41,11 @@ constexpr const char* kBody = R"({"_id": "1", "type": "reboot"})";
 
 class ReceiverTest : public ::testing::Test {
  protected:
-    ReceiverTest() : folder_(Poco::TemporaryFile::tempName()) {
-        Poco::File(folder_).createDirectories();
-    }
-    ~ReceiverTest() override {
-        receiver_.reset();
-        Poco::File(folder_).remove(true);
-    }
-
     void start(std::size_t max_body_bytes = 1024 * 1024, std::int64_t timeout_ms = 10'000) {
         incm::receiver::Config config;
         config.listen = {"127.0.0.1", 0};
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
-        config.inbox_path = folder_ + "/inbox.db";
+        config.inbox_path = folder_ / "inbox.db";
         config.endpoints = {{"/webhook", {kSecret}}, {"/open", {}}, {"/processed", {}, 20'000}};
         config.routes = {{"all", {}}, {"reboots", {.types = {"reboot"}}}};
         config.rules.max_body_bytes = max_body_bytes;
@@ -94,7 +86,7 @@ class ReceiverTest : public ::testing::Test {
         return counted.value();
     }
 
-    const std::string folder_;
+    const incm::inbox::test::Folder folder_;
     MemorySink log_;
     std::unique_ptr<incm::receiver::Receiver> receiver_;
 };
@@ -382,7 +374,7 @@ TEST_F(ReceiverTest, APortInUseIsAClearError) {
     start();
     incm::receiver::Config config;
     config.listen = receiver_->listen_address();
-    config.inbox_path = folder_ + "/second.db";
+    config.inbox_path = folder_ / "second.db";
     config.endpoints = {{"/webhook", {kSecret}}};
     incm::receiver::Receiver second(config, log_);
     const auto started = second.start();

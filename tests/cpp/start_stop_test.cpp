@@ -3,8 +3,8 @@
 #include <thread>
 #include <vector>
 
+#include "inbox_support.h"
 #include "raw_client.h"
-#include <Poco/TemporaryFile.h>
 #include <gtest/gtest.h>
 
 #include "incm/auth/signature.h"
@@ -25,19 +25,14 @@ const incm::base::Secret kSecret("topsecret");
 /// sanitizer: `./dev tsan` repeats it.
 class StartStopTest : public ::testing::Test {
  protected:
-    StartStopTest() : folder_(Poco::TemporaryFile::tempName()) {
-        Poco::File(folder_).createDirectories();
+    StartStopTest() {
         incm::receiver::Config config;
         config.listen = {"127.0.0.1", 0};
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
-        config.inbox_path = folder_ + "/inbox.db";
+        config.inbox_path = folder_ / "inbox.db";
         config.endpoints = {{"/webhook", {kSecret}}};
         config.routes = {{"all", {}}};
         receiver_ = std::make_unique<incm::receiver::Receiver>(config, log_);
-    }
-    ~StartStopTest() override {
-        receiver_.reset();
-        Poco::File(folder_).remove(true);
     }
 
     /// Send requests on one connection until the server ends it.
@@ -86,7 +81,7 @@ class StartStopTest : public ::testing::Test {
         }
     }
 
-    const std::string folder_;
+    const incm::inbox::test::Folder folder_;
     NoLog log_;
     std::unique_ptr<incm::receiver::Receiver> receiver_;
     std::atomic<int> answers_{0};
