@@ -36,6 +36,14 @@ def is_debug(environ: Mapping[str, str] = os.environ) -> bool:
     return environ.get("INCM_WEBHOOK_DEBUG", "") not in ("", "0")
 
 
+def said_by(thing: object) -> str:
+    """Say str(thing), or nothing when that fails: it may be code of a plugin."""
+    try:
+        return str(thing)
+    except Exception:
+        return ""
+
+
 def describe(error: BaseException, file: str | None = None) -> str:
     """Tell an exception in one line.
 
@@ -46,7 +54,7 @@ def describe(error: BaseException, file: str | None = None) -> str:
     Returns:
         "Type: text (file:line)"; the place is left out when there is none.
     """
-    text = str(error) or "no text"
+    text = said_by(error) or "no text"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename == file] or list(frames)
     place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""

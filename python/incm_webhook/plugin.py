@@ -28,6 +28,8 @@ class Retry(Exception):  # noqa: N818 - an outcome, not an error
         ValueError: after is negative or no finite number.
     """
 
+    after: float | None = None  # also of a subclass that does not call __init__
+
     def __init__(self, after: float | None = None) -> None:
         if after is not None and not (math.isfinite(after) and after >= 0):
             raise ValueError(f"Retry(after=...) wants seconds, 0 or more, not {after!r}")
@@ -41,6 +43,8 @@ class Reject(Exception):  # noqa: N818 - an outcome, not an error
     Args:
         reason: why, for the person who will look at the dead letter.
     """
+
+    reason: str = "no reason"  # also of a subclass that does not call __init__
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from incm_webhook.errors import ClosedError
-from incm_webhook.log import describe, printable
+from incm_webhook.log import describe, printable, said_by
 from incm_webhook.plugin import Reject, Retry
 from incm_webhook.retry import delay, gives_up
 from incm_webhook.worker_protocol import WorkerError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from incm_webhook.breaker import Breaker
     from incm_webhook.deliveries import Deliveries
     from incm_webhook.handler import LoadedPlugin
+
+_LONGEST_WAIT_S = 1e9  # thirty years: no time that the inbox takes is longer
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
@@ -94,9 +96,7 @@ class Settlements:
             _log.error("%s: dead letter, rejected: %s", where, text)
             self._receiver.dead(delivery, text, duration)
             return
-        wait = delay(self._retry, delivery.tries, self._rng)
-        if isinstance(failure, Retry) and failure.after is not None:
-            wait = failure.after
+        wait = self._wait_after(failure, delivery)
         if gives_up(self._retry, delivery.age):
             _log.error("%s: dead letter after %s: %s", where, times, text)
             self._receiver.dead(delivery, text, duration)
@@ -104,9 +104,16 @@ class Settlements:
             _log.warning("%s: %s failed, again in %.1f s: %s", where, times, wait, text)
             self._receiver.retry(delivery, wait, text, duration)
 
+    def _wait_after(self, failure: BaseException, delivery: Delivery) -> float:
+        after = failure.after if isinstance(failure, Retry) else None
+        # A subclass may have set it to anything, NaN too.
+        if not isinstance(after, int | float) or not after >= 0:
+            after = delay(self._retry, delivery.tries, self._rng)
+        return min(after, _LONGEST_WAIT_S)
+
 
 def text_of(failure: BaseException) -> str:
     """Say what there is to say about a failure, on one line that can be stored."""
     if isinstance(failure, Reject):
-        return printable(str(failure.reason))
+        return printable(said_by(failure.reason))
     return str(failure) if isinstance(failure, WorkerError) else describe(failure)

@@ -24,7 +24,7 @@ from incm_webhook.errors import PluginError
 from incm_webhook.event_loop import EventLoop
 from incm_webhook.frames import Channel, GoneError, unpack_settings
 from incm_webhook.handler import LoadedPlugin
-from incm_webhook.log import describe, set_up_logging
+from incm_webhook.log import describe, said_by, set_up_logging
 from incm_webhook.registry import load
 
 _PR_SET_PDEATHSIG = 1
@@ -122,7 +122,7 @@ class Worker:
         except Retry as wish:
             return {"outcome": "retry", "after": wish.after}
         except Reject as wish:
-            return {"outcome": "reject", "text": _cut(str(wish.reason))}
+            return {"outcome": "reject", "text": _cut(said_by(wish.reason))}
         except MemoryError:
             return {"outcome": "exhausted"}
         except BaseException as error:  # whatever a plugin raises is for the receiver to tell
@@ -161,10 +161,7 @@ def limit_memory(size: int) -> None:
 
 
 def _text_of(error: BaseException) -> str:
-    try:
-        return _cut(describe(error))
-    except Exception:  # its __str__ fails as well
-        return type(error).__name__
+    return _cut(describe(error))
 
 
 def _cut(text: str) -> str:

@@ -162,6 +162,58 @@ def test_no_exception_gets_past_the_worker(start: Start, error: BaseException) -
     assert [one[:2] for one in receiver.wait_settled(2)] == [("retry", 1), ("delivered", 2)]
 
 
+class Speechless(Exception):
+    def __str__(self) -> str:
+        return 404  # type: ignore[return-value]
+
+
+class BareRetry(Retry):
+    def __init__(self) -> None:
+        pass
+
+
+class BareReject(Reject):
+    def __init__(self) -> None:
+        pass
+
+
+class WordyRetry(BareRetry):
+    after = "soon"  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Speechless(), "retry"),
+        (BareRetry(), "retry"),
+        (WordyRetry(), "retry"),
+        (BareReject(), "dead"),
+        (Reject(Speechless()), "dead"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_exception_that_cannot_be_told_costs_no_worker(
+    start: Start, error: Exception, outcome: str
+) -> None:
+    def odd(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 1:
+            raise error
+
+    receiver = start(odd, concurrency=1, retry={"first": 8})
+    receiver.offer(FakeDelivery(1, "odd"), FakeDelivery(2, "odd"))
+    (first, _, detail), second = receiver.wait_settled(2)
+    assert (first, second[:2]) == (outcome, ("delivered", 2))
+    assert outcome == "dead" or 4 <= detail[0] <= 8
+
+
+def test_no_wait_is_longer_than_the_inbox_takes(start: Start) -> None:
+    def far(alert: Alert) -> None:
+        raise Retry(after=1e10)
+
+    receiver = start(far)
+    receiver.offer(FakeDelivery(1, "far"))
+    assert receiver.wait_settled(1)[0][2][0] == 1e9
+
+
 def test_reject_is_dead_at_once_and_age_gives_up(start: Start) -> None:
     def picky(alert: Alert, ctx: Context) -> None:
         if ctx.alert_id == 1:
