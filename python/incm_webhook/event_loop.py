@@ -1,6 +1,7 @@
 """An event loop in a thread of its own, for one plugin's asynchronous functions."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import Future
@@ -17,6 +18,7 @@ class EventLoop:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._ended = False  # set within the loop
         self._lock = threading.Lock()  # guards the two below
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -47,7 +49,7 @@ class EventLoop:
             loop, thread = self._loop, self._thread
         if loop is None or thread is None:
             return
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(self._end, loop)
         thread.join()
 
     def _started(self) -> asyncio.AbstractEventLoop:
@@ -55,22 +57,29 @@ class EventLoop:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name=f"{self._name}-loop", daemon=True
+                    target=self._serve, args=(self._loop,), name=f"{self._name}-loop", daemon=True
                 )
                 self._thread.start()
             return self._loop
 
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ended = True
+        loop.stop()
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        while not self._ended:
+            # A task that asks the process to end is told so like any other that failed; but asyncio
+            # lets these two through the loop as well.
+            with contextlib.suppress(SystemExit, KeyboardInterrupt):
+                loop.run_forever()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
 
 async def _wait(awaitable: Awaitable[object]) -> object:
     return await awaitable
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    loop.run_forever()
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()

@@ -295,6 +295,21 @@ def test_an_asynchronous_handler_is_cancelled_after_its_time_out(start: Start) -
     assert cancelled.wait(DEADLINE_S)
 
 
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
+def test_no_exception_ends_the_loop_of_an_asynchronous_plugin(
+    start: Start, error: BaseException
+) -> None:
+    async def leaving(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 1:
+            raise error
+
+    receiver = start(leaving, concurrency=1)
+    receiver.offer(FakeDelivery(1, "leaving"), FakeDelivery(2, "leaving"))
+    (_, _, (_, text)), second = receiver.wait_settled(2)
+    assert text.startswith(type(error).__name__)
+    assert second[:2] == ("delivered", 2)
+
+
 def test_all_calls_of_an_asynchronous_plugin_share_a_loop(start: Start) -> None:
     loops = []
 
