@@ -300,11 +300,8 @@ class PluginRunner:
         self._mean_s = 0.8 * self._mean_s + 0.2 * max(duration, 1e-6)
         if failure is not None:
             self._fail(attempt, failure)
-        else:
-            was_open = self._breaker.is_open
-            self._settlements.delivered(deliveries, duration)
-            if was_open:
-                self._nudge.set()
+        elif self._settlements.delivered(deliveries, duration):
+            self._nudge.set()
         return True
 
     def _claim(self, attempt: _Attempt) -> bool:

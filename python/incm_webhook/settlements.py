@@ -45,10 +45,10 @@ class Settlements:
         self._rng = rng
         self._kept: deque[tuple[Sequence[Delivery], float]] = deque()  # a deque needs no lock
 
-    def delivered(self, deliveries: Sequence[Delivery], duration: float) -> None:
-        """Keep a success for flush(); duration in seconds, of each."""
+    def delivered(self, deliveries: Sequence[Delivery], duration: float) -> bool:
+        """Keep a success for flush(); duration in seconds, of each. True: it closed the breaker."""
         self._kept.append((deliveries, duration))
-        self._note_success()
+        return self._note_success()
 
     def flush(self) -> None:
         """Tell the inbox all successes that were kept."""
@@ -84,9 +84,11 @@ class Settlements:
         with contextlib.suppress(ClosedError):
             self._receiver.give_back(deliveries)
 
-    def _note_success(self) -> None:
-        if self._breaker.succeeded():
+    def _note_success(self) -> bool:
+        closed = self._breaker.succeeded()
+        if closed:
             _log.info("plugin %s: works again", self._plugin.name)
+        return closed
 
     def _settle_failure(self, delivery: Delivery, failure: BaseException, duration: float) -> None:
         where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"

@@ -1,5 +1,6 @@
 """Every outcome of a handler is settled, and one plugin never touches another."""
 
+import random
 import threading
 import time
 from collections import deque
@@ -13,6 +14,7 @@ import pytest
 from incm_webhook import Alert, Context, Reject, Retry, registry
 from incm_webhook._core import ClosedError
 from incm_webhook.dispatcher import Dispatcher
+from incm_webhook.runner import PluginRunner
 from incm_webhook.settings import PluginSettings
 from incm_webhook.testing import make_alert
 
@@ -115,6 +117,14 @@ def start() -> Iterator[Start]:
     yield start_plugins
     for dispatcher in running:
         dispatcher.stop(0.0)
+
+
+def runner_of(handler: Any, **settings: Any) -> tuple[PluginRunner, FakeReceiver]:
+    """Make a runner that is not started: the test is its worker."""
+    receiver = FakeReceiver()
+    name = handler.__name__
+    plugin = registry.load_object(handler, PluginSettings(use="x", name=name, **settings))
+    return PluginRunner(receiver, plugin, random.Random(1)), receiver  # type: ignore[arg-type]
 
 
 def test_a_return_is_a_delivery(start: Start) -> None:
@@ -426,6 +436,22 @@ def test_a_plugin_whose_target_is_down_is_probed(start: Start) -> None:
     settled = receiver.wait_settled(4)
     assert settled[3][0] == "delivered"
     assert receiver.returned, "what was taken is given back while nothing may be tried"
+
+
+def test_a_success_that_closes_a_breaker_just_opened_ends_the_pause() -> None:
+    def ok(alert: Alert) -> None:
+        pass
+
+    runner, _ = runner_of(ok, breaker=1)
+    close = runner._breaker.succeeded
+
+    def opened_meanwhile() -> bool:
+        runner._breaker.failed(2)
+        return close()
+
+    runner._breaker.succeeded = opened_meanwhile  # type: ignore[method-assign]
+    assert runner._run([FakeDelivery(1, "ok")], deque())  # type: ignore[list-item]
+    assert runner._nudge.is_set()
 
 
 def test_a_rejection_does_not_open_the_breaker(start: Start) -> None:
