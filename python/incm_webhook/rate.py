@@ -1,6 +1,7 @@
 """A limit on how many alerts a plugin gets in a time."""
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ class RateLimit:
     """A token bucket: holds the count of one period, and fills evenly over it.
 
     After a quiet period all of the count may go at once; in the long run the rate is kept.
-    Threads: one at a time. Source: own choice.
+    Threads: give_back() from any, the others from one at a time. Source: own choice.
     """
 
     def __init__(self, rate: Rate | None, clock: Callable[[], float]) -> None:
@@ -53,6 +54,7 @@ class RateLimit:
         self._clock = clock
         self._tokens = float(rate.count) if rate else 0.0
         self._filled_at = clock()
+        self._lock = threading.Lock()  # guards what is changed: the two above
 
     def wait(self) -> float:
         """Seconds until one may go; 0 now."""
@@ -70,10 +72,17 @@ class RateLimit:
 
     def spend(self, count: int) -> None:
         """Note that so many went."""
-        self._tokens -= count
+        with self._lock:
+            self._tokens -= count
+
+    def give_back(self, count: int) -> None:
+        """Note that so many did not go after all."""
+        with self._lock:
+            self._tokens += count
 
     def _fill(self, rate: Rate) -> None:
-        now = self._clock()
-        gained = (now - self._filled_at) * rate.count / rate.period
-        self._tokens = min(float(rate.count), self._tokens + gained)
-        self._filled_at = now
+        with self._lock:
+            now = self._clock()
+            gained = (now - self._filled_at) * rate.count / rate.period
+            self._tokens = min(float(rate.count), self._tokens + gained)
+            self._filled_at = now

@@ -77,7 +77,7 @@ class PluginRunner:
         self._stopping = threading.Event()
         self._fetching = threading.Lock()  # its holder alone waits, for deliveries or for the pace
         self._ready: deque[Delivery] = deque()  # taken, not attempted; guarded by _fetching
-        self._rate = RateLimit(self._settings.rate, time.monotonic)  # guarded by _fetching
+        self._rate = RateLimit(self._settings.rate, time.monotonic)  # spent by _fetching's holder
         self._breaker = Breaker(self._settings.breaker, self._settings.retry, rng, time.monotonic)
         self._settlements = Settlements(receiver, plugin, self._breaker, rng)
         self._nudge = threading.Event()  # an attempt ended, or a stop is asked for
@@ -232,8 +232,11 @@ class PluginRunner:
             self._ready.clear()
 
     def _return(self, burst: Burst) -> None:
-        if burst:
-            self._settlements.give_back([delivery for call in burst for delivery in call])
+        deliveries = [delivery for call in burst for delivery in call]
+        if deliveries:
+            self._settlements.give_back(deliveries)
+            self._rate.give_back(len(deliveries))
+            self._nudge.set()  # who waits for the pace may wait for nothing now
 
     def _pop(self) -> Burst:
         most = self._rate.room(_MAX_TAKEN)

@@ -472,6 +472,18 @@ def test_the_rate_is_kept(start: Start) -> None:
     assert len(receiver.wait_settled(4)) == 4
 
 
+def test_what_is_given_back_does_not_count_for_the_rate(start: Start) -> None:
+    def fails_once(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 2:
+            raise ConnectionError("no route to host")
+
+    receiver = start(fails_once, rate="10/h", concurrency=1, breaker=1, retry={"first": 0.01})
+    receiver.offer(FakeDelivery(1, "fails_once"))
+    receiver.wait_settled(1)  # a brief one: the others come several at a time
+    receiver.offer(*(FakeDelivery(number, "fails_once") for number in range(2, 11)))
+    assert len(receiver.wait_settled(10)) == 10
+
+
 def test_a_retry_counts_its_pauses_anew_when_a_person_asked_for_it(start: Start) -> None:
     class Reopened(FakeDelivery):
         @property

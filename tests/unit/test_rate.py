@@ -43,6 +43,15 @@ def test_the_bucket_empties_and_fills() -> None:
     assert limit.room(64) == 10
 
 
+def test_what_did_not_go_may_go_again_within_the_count() -> None:
+    limit = RateLimit(Rate(10, 1), Clock())
+    limit.spend(10)
+    limit.give_back(4)
+    assert limit.room(64) == 4
+    limit.give_back(64)
+    assert limit.room(64) == 10
+
+
 def test_no_rate_limits_nothing() -> None:
     limit = RateLimit(None, Clock())
     limit.spend(1_000_000)
