@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from incm_webhook.attempt import Attempt, Burst
 from incm_webhook.breaker import Breaker
 from incm_webhook.errors import ClosedError, InboxError
 from incm_webhook.event_loop import EventLoop
@@ -34,29 +36,6 @@ _INBOX_PAUSE_S = 1.0  # after the inbox failed: it is full or broken, and hammer
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
-Burst: TypeAlias = "deque[list[Delivery]]"  # what a worker does in one go, call by call
-
-
-class _Attempt:
-    """One call of a handler.
-
-    Attributes:
-        deliveries: what the handler was called with.
-        rest: what its worker is to do after it.
-        started: when, in monotonic seconds.
-    """
-
-    __slots__ = ("deliveries", "rest", "started")
-
-    def __init__(self, deliveries: list[Delivery], rest: Burst) -> None:
-        self.deliveries = deliveries
-        self.rest = rest
-        self.started = time.monotonic()
-
-    @property
-    def duration(self) -> float:
-        return time.monotonic() - self.started
-
 
 class PluginRunner:
     """Runs one plugin: its set-up, its workers, its time-outs, its pace.
@@ -81,7 +60,7 @@ class PluginRunner:
         self._breaker = Breaker(self._settings.breaker, self._settings.retry, rng, time.monotonic)
         self._settlements = Settlements(receiver, plugin, self._breaker, rng)
         self._nudge = threading.Event()  # an attempt ended, or a stop is asked for
-        self._attempts: set[_Attempt] = set()  # under way; see _claim
+        self._attempts: set[Attempt] = set()  # under way; see _claim
         self._mean_s = 0.0  # how long a call takes; a worker may overwrite what another one noted
         self._state = threading.Lock()  # guards the three below
         self._workers: set[threading.Thread] = set()
@@ -103,11 +82,15 @@ class PluginRunner:
     def expire(self) -> None:
         """Settle what waits for it, and attempts that outlived the plugin's time-out.
 
+        What stands behind a call that lasts is given back, for another worker to do.
         A thread cannot be killed: the hanging handler keeps its thread until it returns, and its
         result is ignored then. At most `concurrency` threads are replaced at a time; when they all
         hang, the plugin waits for one to come back, and its deliveries wait in the inbox.
         """
         self._settlements.flush()
+        for attempt in self._attempts.copy():
+            if attempt.duration > _AHEAD_S:
+                self._return(attempt.rest)
         limit = self._settings.timeout
         if self._plugin.limits_itself:
             return
@@ -232,7 +215,11 @@ class PluginRunner:
             self._ready.clear()
 
     def _return(self, burst: Burst) -> None:
-        deliveries = [delivery for call in burst for delivery in call]
+        """Give back what its worker has not begun; it and the watchdog may both be at it."""
+        deliveries: list[Delivery] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                deliveries += burst.popleft()
         if deliveries:
             self._settlements.give_back(deliveries)
             self._rate.give_back(len(deliveries))
@@ -271,11 +258,14 @@ class PluginRunner:
         """Handle and settle; False when this worker was given up and is not needed any more."""
         try:
             while burst:
-                if not self._run(burst.popleft(), burst):
+                try:
+                    call = burst.popleft()
+                except IndexError:  # the watchdog was faster
+                    break
+                if not self._run(call, burst):
                     return self._come_back()
                 if self._stopping.is_set() or self._breaker.is_open:
                     self._return(burst)
-                    break
         finally:
             self._settlements.flush()
         return True
@@ -290,7 +280,7 @@ class PluginRunner:
 
     def _run(self, deliveries: list[Delivery], rest: Burst) -> bool:
         """Handle and settle one call; False when the watchdog has settled it."""
-        attempt = _Attempt(deliveries, rest)
+        attempt = Attempt(deliveries, rest)
         self._attempts.add(attempt)
         failure: BaseException | None = None
         try:
@@ -301,13 +291,15 @@ class PluginRunner:
             return False
         duration = attempt.duration
         self._mean_s = 0.8 * self._mean_s + 0.2 * max(duration, 1e-6)
+        if duration > _AHEAD_S:
+            self._return(rest)  # it would wait behind others like this
         if failure is not None:
             self._fail(attempt, failure)
         elif self._settlements.delivered(deliveries, duration):
             self._nudge.set()
         return True
 
-    def _claim(self, attempt: _Attempt) -> bool:
+    def _claim(self, attempt: Attempt) -> bool:
         """Take an attempt off those under way.
 
         Whoever gets True, its worker or the watchdog, settles it; the other one gets False. Adding
@@ -320,7 +312,7 @@ class PluginRunner:
             return False
         return True
 
-    def _fail(self, attempt: _Attempt, failure: BaseException) -> None:
+    def _fail(self, attempt: Attempt, failure: BaseException) -> None:
         if isinstance(failure, WorkerLost):
             self._breaker.withdrawn()
             self._settlements.give_back(attempt.deliveries)

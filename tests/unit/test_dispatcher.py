@@ -14,7 +14,7 @@ import pytest
 from incm_webhook import Alert, Context, Reject, Retry, registry
 from incm_webhook._core import ClosedError
 from incm_webhook.dispatcher import Dispatcher
-from incm_webhook.runner import PluginRunner
+from incm_webhook.runner import _AHEAD_S, PluginRunner
 from incm_webhook.settings import PluginSettings
 from incm_webhook.testing import make_alert
 
@@ -82,6 +82,7 @@ class FakeReceiver:
             self.returned += [one.alert_id for one in deliveries]
             for one in reversed(deliveries):
                 self._due.setdefault(one.plugin, deque()).appendleft(one)
+            self._changed.notify_all()
 
     def wake_takers(self) -> None:
         with self._changed:
@@ -172,7 +173,7 @@ def test_no_exception_gets_past_the_worker(start: Start, error: BaseException) -
     assert [one[:2] for one in receiver.wait_settled(2)] == [("retry", 1), ("delivered", 2)]
 
 
-class Speechless(Exception):
+class SpeechlessError(Exception):
     def __str__(self) -> str:
         return 404  # type: ignore[return-value]
 
@@ -194,11 +195,11 @@ class WordyRetry(BareRetry):
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (Speechless(), "retry"),
+        (SpeechlessError(), "retry"),
         (BareRetry(), "retry"),
         (WordyRetry(), "retry"),
         (BareReject(), "dead"),
-        (Reject(Speechless()), "dead"),  # type: ignore[arg-type]
+        (Reject(SpeechlessError()), "dead"),  # type: ignore[arg-type]
     ],
 )
 def test_an_exception_that_cannot_be_told_costs_no_worker(
@@ -514,6 +515,55 @@ def test_a_hanging_call_frees_what_its_worker_was_to_do_next(start: Start) -> No
     assert sorted(one[1] for one in settled if one[0] == "delivered") == list(range(102, 111))
     assert [one[1] for one in settled if one[0] == "retry"] == [101]
     go.set()
+
+
+def test_what_stands_behind_a_call_that_lasts_is_done_by_another_worker(start: Start) -> None:
+    go = threading.Event()
+
+    def lasting(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 101:
+            go.wait(2 * DEADLINE_S)
+
+    receiver = start(lasting, concurrency=2, timeout=3600)
+    receiver.offer(*(FakeDelivery(number, "lasting") for number in range(1, 101)))
+    receiver.wait_settled(100)  # brief ones: from now on it gets several at a time
+    receiver.offer(*(FakeDelivery(number, "lasting") for number in range(101, 111)))
+    settled = receiver.wait_settled(109)[100:]
+    assert sorted(one[1] for one in settled) == list(range(102, 111))
+    go.set()
+
+
+def burst_of(name: str, *numbers: int) -> Any:
+    return deque([FakeDelivery(number, name)] for number in numbers)
+
+
+def test_what_stands_behind_a_slow_call_is_given_back() -> None:
+    def slow(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 2:
+            time.sleep(2 * _AHEAD_S)
+
+    runner, receiver = runner_of(slow)
+    assert runner._run_all(burst_of("slow", 1, 2, 3, 4))
+    assert [one[1] for one in receiver.settled] == [1, 2]
+    assert receiver.returned == [3, 4]
+
+
+def test_watchdog_and_worker_give_each_back_once() -> None:
+    def watched(alert: Alert) -> None:
+        time.sleep(2 * _AHEAD_S)
+        runner.expire()
+
+    runner, receiver = runner_of(watched)
+    assert runner._run_all(burst_of("watched", 1, 2, 3))
+    assert receiver.returned == [2, 3]
+
+    class Emptied(deque[Any]):
+        """Emptied by the watchdog right after the worker has seen something in it."""
+
+        def __bool__(self) -> bool:
+            return True
+
+    assert runner._run_all(Emptied())
 
 
 def test_a_failure_among_brief_calls_is_its_own(start: Start) -> None:
