@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from incm_webhook.deliveries import Deliveries
 from incm_webhook.handler import LoadedPlugin
+from incm_webhook.log import describe
 from incm_webhook.runner import PluginRunner
 
 __all__ = ["Dispatcher"]
@@ -50,7 +51,10 @@ class Dispatcher:
     def _watch(self) -> None:
         while not self._stopping.wait(min(1.0, self._period_s)):
             for runner in self._runners:
-                runner.expire()
+                try:
+                    runner.expire()
+                except Exception as error:  # the others, and its own next time, need the watchdog
+                    _log.critical("plugin %s: watching failed: %s", runner.name, describe(error))
 
 
 class _Stop:

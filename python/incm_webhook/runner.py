@@ -165,12 +165,16 @@ class PluginRunner:
         return True
 
     def _spawn(self, count: int) -> None:
-        """Start workers; the caller holds _state."""
+        """Start workers, or as many as the system allows; the caller holds _state."""
         for _ in range(count):
             thread = threading.Thread(target=self._work, name=self._plugin.name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # it has no room for a further thread
+                _log.error("plugin %s: a worker is missing: %s", self._plugin.name, error)
+                return
             self._workers.add(thread)
             self._active += 1
-            thread.start()
 
     def _work(self) -> None:
         try:

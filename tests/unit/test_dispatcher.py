@@ -592,6 +592,55 @@ def test_a_plugin_goes_on_when_handlers_that_all_hung_return(start: Start) -> No
     assert receiver.wait_settled(3)[2][:2] == ("delivered", 3)
 
 
+def test_a_worker_that_cannot_be_started_costs_no_attempt(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, hang = threading.Event(), threading.Event()
+
+    def hanging(alert: Alert) -> None:
+        begun.set()
+        hang.wait(DEADLINE_S)
+
+    def no_room(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    runner, receiver = runner_of(hanging, timeout=0.001)
+    worker = threading.Thread(target=runner._run_all, args=(burst_of("hanging", 1, 2),))
+    worker.start()
+    assert begun.wait(DEADLINE_S)
+    monkeypatch.setattr(threading.Thread, "start", no_room)
+    while not receiver.settled:
+        runner.expire()
+    assert [one[:2] for one in receiver.settled] == [("retry", 1)]
+    assert receiver.returned == [2]
+    assert "a worker is missing: can't start new thread" in caplog.text
+    hang.set()
+    worker.join()
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+
+
+def test_one_plugin_s_trouble_does_not_end_the_watch_over_the_others() -> None:
+    hang = threading.Event()
+
+    def broken(alert: Alert) -> None:
+        pass
+
+    def hanging(alert: Alert) -> None:
+        hang.wait(DEADLINE_S)
+
+    def trouble() -> None:
+        raise MemoryError
+
+    receiver = FakeReceiver()
+    dispatcher = dispatcher_of(receiver, broken, hanging, timeout=0.05)
+    dispatcher._runners[0].expire = trouble  # type: ignore[method-assign]
+    for number in (1, 2):
+        receiver.offer(FakeDelivery(number, "hanging"))
+        assert receiver.wait_settled(number)[-1][0] == "retry"
+    hang.set()
+    assert dispatcher.stop(time.monotonic() + DEADLINE_S)
+
+
 def dispatcher_of(receiver: FakeReceiver, *plugins: Any, **settings: Any) -> Dispatcher:
     loaded = [
         registry.load_object(one, PluginSettings(use="x", name=one.__name__, **settings))
