@@ -132,6 +132,7 @@ class PluginRunner:
         for thread in self._threads():  # only now: the launcher may have started some meanwhile
             thread.join(max(0.0, deadline - time.monotonic()))
         if self._launcher.is_alive() or any(thread.is_alive() for thread in self._threads()):
+            self._settlements.flush()  # what its worker did before
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
         self._return_ready()

@@ -641,6 +641,25 @@ def test_one_plugin_s_trouble_does_not_end_the_watch_over_the_others() -> None:
     assert dispatcher.stop(time.monotonic() + DEADLINE_S)
 
 
+def test_a_stop_that_leaves_a_hanging_call_behind_settles_what_went_before() -> None:
+    begun, hang = threading.Event(), threading.Event()
+
+    def second_hangs(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 2:
+            begun.set()
+            hang.wait(DEADLINE_S)
+
+    runner, receiver = runner_of(second_hangs)
+    worker = threading.Thread(target=runner._run_all, args=(burst_of("second_hangs", 1, 2),))
+    runner._workers.add(worker)
+    worker.start()
+    assert begun.wait(DEADLINE_S)
+    assert not runner.stop(time.monotonic())
+    assert receiver.settled == [("delivered", 1, None)]
+    hang.set()
+    worker.join()
+
+
 def dispatcher_of(receiver: FakeReceiver, *plugins: Any, **settings: Any) -> Dispatcher:
     loaded = [
         registry.load_object(one, PluginSettings(use="x", name=one.__name__, **settings))
