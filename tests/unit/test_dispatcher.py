@@ -1,5 +1,6 @@
 """Every outcome of a handler is settled, and one plugin never touches another."""
 
+import math
 import random
 import threading
 import time
@@ -17,6 +18,7 @@ from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.runner import _AHEAD_S, PluginRunner
 from incm_webhook.settings import PluginSettings
 from incm_webhook.testing import make_alert
+from incm_webhook.worker_protocol import WorkerLost
 
 DEADLINE_S = 30.0  # only a test that fails waits so long
 
@@ -539,13 +541,12 @@ def burst_of(name: str, *numbers: int) -> Any:
 
 def test_what_stands_behind_a_slow_call_is_given_back() -> None:
     def slow(alert: Alert, ctx: Context) -> None:
-        if ctx.alert_id == 2:
-            time.sleep(2 * _AHEAD_S)
+        time.sleep(2 * _AHEAD_S)
 
     runner, receiver = runner_of(slow)
-    assert runner._run_all(burst_of("slow", 1, 2, 3, 4))
-    assert [one[1] for one in receiver.settled] == [1, 2]
-    assert receiver.returned == [3, 4]
+    assert runner._run_all(burst_of("slow", 1, 2, 3))
+    assert [one[1] for one in receiver.settled] == [1]
+    assert receiver.returned == [2, 3]
 
 
 def test_watchdog_and_worker_give_each_back_once() -> None:
@@ -564,6 +565,77 @@ def test_watchdog_and_worker_give_each_back_once() -> None:
             return True
 
     assert runner._run_all(Emptied())
+
+
+def test_nothing_of_a_burst_is_begun_once_a_stop_is_asked_for() -> None:
+    def stopped(alert: Alert) -> None:
+        runner.ask_to_stop()
+
+    runner, receiver = runner_of(stopped)
+    assert runner._run_all(burst_of("stopped", 1, 2, 3))
+    assert [one[:2] for one in receiver.settled] == [("delivered", 1)]
+    assert receiver.returned == [2, 3]
+
+
+def test_a_probe_is_one_alert_also_of_a_brief_handler() -> None:
+    def brief(alert: Alert) -> None:
+        pass
+
+    runner, _ = runner_of(brief, breaker=1)
+    runner._run_all(burst_of("brief", 1))
+    runner._ready.extend(FakeDelivery(number, "brief") for number in range(2, 65))  # type: ignore[misc]
+    runner._breaker.failed(1)
+    assert len(runner._pop()) == 1
+
+
+def test_a_probe_whose_process_was_lost_is_followed_by_another() -> None:
+    def lost(alert: Alert) -> None:
+        raise WorkerLost("its process was told to end")
+
+    runner, receiver = runner_of(lost, breaker=1, retry={"first": 0.001})
+    runner._breaker.failed(1)
+    runner._breaker.begin()
+    assert runner._run_all(burst_of("lost", 2))
+    assert runner._breaker.wait() < math.inf
+    assert (receiver.settled, receiver.returned) == ([], [2])
+
+
+def test_a_rejected_probe_closes_the_breaker() -> None:
+    def picky(alert: Alert) -> None:
+        raise Reject("not mine")
+
+    runner, _ = runner_of(picky, breaker=1)
+    runner._breaker.failed(1)
+    runner._breaker.begin()
+    runner._run_all(burst_of("picky", 2))
+    assert not runner._breaker.is_open
+
+
+def test_the_watchdog_settles_what_went_before_a_call_that_lasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("incm_webhook.runner._AHEAD_S", math.inf)  # however slow this machine is
+
+    def watched(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 2:
+            runner.expire()
+            settled_before.extend(receiver.settled)
+
+    settled_before: list[Any] = []
+    runner, receiver = runner_of(watched)
+    runner._run_all(burst_of("watched", 1, 2))
+    assert settled_before == [("delivered", 1, None)]
+
+
+def test_no_more_is_taken_or_batched_than_the_rate_lets_go() -> None:
+    class Batches:
+        def handle_batch(self, alerts: list[Alert]) -> None:
+            pass
+
+    runner, _ = runner_of(Batches, rate="3/h")
+    assert runner._appetite() == 3
+    runner._ready.extend(FakeDelivery(number, "Batches") for number in range(1, 10))  # type: ignore[misc]
+    assert [len(call) for call in runner._pop()] == [3]
 
 
 def test_a_failure_among_brief_calls_is_its_own(start: Start) -> None:
@@ -590,6 +662,23 @@ def test_a_plugin_goes_on_when_handlers_that_all_hung_return(start: Start) -> No
     receiver.wait_settled(2)
     hang.set()
     assert receiver.wait_settled(3)[2][:2] == ("delivered", 3)
+
+
+def test_a_handler_that_returned_does_not_count_as_hanging_any_more(start: Start) -> None:
+    first, second = threading.Event(), threading.Event()
+
+    def hanging(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id not in (3, 5):
+            (first if ctx.alert_id <= 2 else second).wait(DEADLINE_S)
+
+    receiver = start(hanging, concurrency=1, timeout=0.05)
+    receiver.offer(*(FakeDelivery(number, "hanging") for number in (1, 2, 3)))
+    receiver.wait_settled(2)
+    first.set()
+    receiver.wait_settled(3)
+    receiver.offer(FakeDelivery(4, "hanging"), FakeDelivery(5, "hanging"))
+    assert {one[:2] for one in receiver.wait_settled(5)[3:]} == {("retry", 4), ("delivered", 5)}
+    second.set()
 
 
 def test_a_worker_that_cannot_be_started_costs_no_attempt(
@@ -641,7 +730,10 @@ def test_one_plugin_s_trouble_does_not_end_the_watch_over_the_others() -> None:
     assert dispatcher.stop(time.monotonic() + DEADLINE_S)
 
 
-def test_a_stop_that_leaves_a_hanging_call_behind_settles_what_went_before() -> None:
+def test_a_stop_that_leaves_a_hanging_call_behind_settles_what_went_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("incm_webhook.runner._AHEAD_S", math.inf)  # however slow this machine is
     begun, hang = threading.Event(), threading.Event()
 
     def second_hangs(alert: Alert, ctx: Context) -> None:
