@@ -23,6 +23,12 @@ TEST(IpAddress, ReadsAndWritesBothFamilies) {
         EXPECT_EQ(ip(text).text(), text);
     }
     EXPECT_EQ(ip("::ffff:192.0.2.7"), ip("192.0.2.7"));
+    EXPECT_EQ(ip("::ffff:192.0.2.7").text(), "192.0.2.7");
+    EXPECT_EQ(ip("2001:DB8:0:0:1:0:0:0").text(), "2001:db8:0:0:1::");
+    EXPECT_EQ(ip("::192.0.2.7").text(), "::192.0.2.7");
+    for (const char* text : {"0.0.0.0", "9.10.99.100", "255.255.255.255"}) {
+        EXPECT_EQ(ip(text).text(), text);
+    }
     for (const char* wrong : {"", "192.0.2", "192.0.2.256", "[::1]", "::1%lo", "1.2.3.4:5", "x"}) {
         EXPECT_FALSE(IpAddress::parse(wrong)) << wrong;
     }

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
@@ -85,6 +86,35 @@ TEST(NoMemoryTest, AnAnswerThatIsNeverGivenEndsItsConnection) {
         EXPECT_TRUE(client.at_end());
     }
     while (server.open_connections() > 0) std::this_thread::yield();
+    server.stop(60'000);
+}
+
+TEST(NoMemoryTest, AnAnswerThatFailedLeavesNoFieldsToTheNextOne) {
+    incm::http::ServerOptions options{.host = "127.0.0.1", .port = 0};
+    options.rules.refused = [](const incm::base::Error&, const std::string&) {};
+    std::atomic<int> failures = 0;
+    incm::http::Server server(std::move(options), [&](auto&, Response& response) {
+        const std::string large(100'000, 'x');
+        for (int pieces = 0; !response.sent(); ++pieces) {
+            try {
+                const NoMemory now(pieces);
+                response.send(200, "text/plain", large);
+            } catch (const std::bad_alloc&) {
+                ++failures;
+            }
+        }
+    });
+    ASSERT_TRUE(server.start().ok());
+    RawClient client(server.port());
+    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    const incm::testing::RawAnswer answer = client.receive();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body.size(), 100'000U);
+    EXPECT_GT(failures, 0);
+    for (const std::string name : {"Connection: ", "Content-Type: ", "Content-Length: "}) {
+        EXPECT_NE(answer.headers.find(name), std::string::npos) << name;
+        EXPECT_EQ(answer.headers.find(name), answer.headers.rfind(name)) << answer.headers;
+    }
     server.stop(60'000);
 }
 

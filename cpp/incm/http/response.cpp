@@ -42,13 +42,19 @@ void Response::add(std::string_view name, std::string_view value) {
 void Response::send(int status, std::string_view content_type, std::string_view body) {
     // A drain may have begun since it was taken away.
     const bool keep_alive = keep_alive_ && !lobby_->is_draining();
-    add("Connection", keep_alive ? "Keep-Alive" : "Close");
-    add("Content-Type", content_type);
-    add("Content-Length", std::to_string(body.size()));
     Connection& connection = taken_ ? *taken_ : **place_;
-    if (connection.head().head_only) body = {};
-    const std::string text = answer_text(version_, status, fields_, body);
-    connection.answer(text, keep_alive, status < 300);
+    const std::size_t given = fields_.size();
+    try {
+        add("Connection", keep_alive ? "Keep-Alive" : "Close");
+        add("Content-Type", content_type);
+        add("Content-Length", std::to_string(body.size()));
+        if (connection.head().head_only) body = {};
+        const std::string text = answer_text(version_, status, fields_, body);
+        connection.answer(text, keep_alive, status < 300);
+    } catch (...) {  // no memory: another answer may follow, with a length of its own
+        fields_.resize(given);
+        throw;
+    }
     sent_ = true;
     if (taken_) lobby_->answered(std::move(taken_));
 }
