@@ -176,6 +176,17 @@ TEST_F(LobbyTest, ManyAtOnceGetAWorkerEach) {
     for (auto& client : clients) EXPECT_EQ(client->receive().status, 200);
 }
 
+TEST_F(LobbyTest, HeadGetsTheLengthOfABodyAndNoBody) {
+    start({}, {});
+    RawClient client(port());
+    client.send("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const auto answer = client.receive();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_NE(answer.headers.find("Content-Length: 5\r\n"), std::string::npos);
+    EXPECT_NE(answer.headers.find("Connection: Close\r\n"), std::string::npos);
+    EXPECT_EQ(answer.body, "");
+}
+
 TEST_F(LobbyTest, WhoWaitsForALateAnswerHoldsNoWorker) {
     start_late({.workers = 1});
     RawClient patient(port());
