@@ -5,6 +5,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -123,6 +124,22 @@ TEST(StderrSink, TakesALineThatJustFits) {
     EXPECT_EQ(line.substr(head), text + "\n");
 }
 
+/// The number that a descriptor would get.
+int next_descriptor() {
+    const int descriptor = ::dup(STDERR_FILENO);
+    ::close(descriptor);
+    return descriptor;
+}
+
+/// All that is in the pipe.
+std::string drain(const StderrToPipe& pipe) {
+    std::string all;
+    while (pipe.waiting() > 0) {
+        all += pipe.read();
+    }
+    return all;
+}
+
 /// Write lines until one is not in the pipe any more; nobody reads.
 void fill(const StderrToPipe& pipe) {
     for (int before = -1; pipe.waiting() != before;) {
@@ -133,17 +150,18 @@ void fill(const StderrToPipe& pipe) {
 
 TEST(StderrSink, AReaderThatStoppedStopsNobody) {
     const StderrToPipe pipe;
+    const int next = next_descriptor();
+    std::int64_t before = incm::base::now().steady_ms;
     fill(pipe);  // the last of them waited for its second
-    const std::int64_t before = incm::base::now().steady_ms;
+    EXPECT_GE(incm::base::now().steady_ms - before, 1000) << "none waited";
+    before = incm::base::now().steady_ms;
     for (int times = 0; times < 99; ++times) {
         StderrSink().write(LogLevel::kError, "lost");
     }
     EXPECT_LT(incm::base::now().steady_ms - before, 50'000) << "each waited for its second";
-    std::string all;
-    while (pipe.waiting() > 0) {
-        all += pipe.read();
-    }
-    EXPECT_EQ(all.find("lost"), std::string::npos);
+    EXPECT_EQ(::fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0) << "others that share it see this";
+    EXPECT_EQ(next_descriptor(), next);
+    EXPECT_EQ(drain(pipe).find("lost"), std::string::npos);
     StderrSink().write(LogLevel::kInfo, "read again");
     const std::string told = pipe.read();
     EXPECT_TRUE(told.starts_with("... standard error took nothing: 100 lines were dropped\n"))
@@ -151,6 +169,56 @@ TEST(StderrSink, AReaderThatStoppedStopsNobody) {
     EXPECT_TRUE(told.ends_with("read again\n")) << told;
     StderrSink().write(LogLevel::kInfo, "and goes on");
     EXPECT_TRUE(pipe.read().ends_with("Z INFO  core: and goes on\n"));
+}
+
+/// Write a line to a pipe without room that is read as soon as that line waits; what came.
+std::string written_to_a_late_reader() {
+    const StderrToPipe pipe;
+    StderrSink().write(LogLevel::kInfo, "there is room");  // so that the next may wait
+    const std::string page(4096, '.');
+    ::fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+    while (::write(STDERR_FILENO, page.data(), page.size()) > 0) {
+    }
+    ::fcntl(STDERR_FILENO, F_SETFL, 0);
+    const std::string path = "/proc/self/task/" + std::to_string(::gettid()) + "/stat";
+    std::thread reader([&] {
+        char state = 'R';
+        while (state != 'S') {
+            std::FILE* file = std::fopen(path.c_str(), "re");
+            if (std::fscanf(file, "%*d %*s %c", &state) != 1) state = 'S';
+            std::fclose(file);
+        }
+        pipe.read();
+    });
+    StderrSink().write(LogLevel::kInfo, "waited");
+    reader.join();
+    return drain(pipe);
+}
+
+TEST(StderrSink, ALineWaitsForAReaderThatIsLate) {
+    bool came = false;
+    for (int times = 0; times < 20 && !came; ++times) {  // the reader itself may be too late
+        came = written_to_a_late_reader().ends_with("Z INFO  core: waited\n");
+    }
+    EXPECT_TRUE(came);
+}
+
+TEST(StderrSink, AReaderOfASocketThatStoppedStopsNobody) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+    const StderrTo ours(ends[1]);
+    for (int times = 0; times < 9999; ++times) {  // more than there is room for
+        StderrSink().write(LogLevel::kError, "of many");
+    }
+    std::string text(8192, '\0');
+    while (::recv(ends[0], text.data(), text.size(), MSG_DONTWAIT) > 0) {
+    }
+    StderrSink().write(LogLevel::kInfo, "read again");
+    text.resize(static_cast<std::size_t>(::read(ends[0], text.data(), text.size())));
+    EXPECT_TRUE(text.starts_with("... standard error took nothing: ")) << text;
+    EXPECT_TRUE(text.ends_with("read again\n")) << text;
+    ::close(ends[0]);
+    ::close(ends[1]);
 }
 
 TEST(StderrSink, WritesToASocketAndToTheEndOfAFile) {

@@ -1,6 +1,8 @@
 import io
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -87,3 +89,38 @@ def test_debug_adds_the_traceback(stream: io.StringIO) -> None:
 def test_an_exception_that_was_never_raised_has_no_place() -> None:
     assert describe(RuntimeError("x")) == "RuntimeError: x"
     assert describe(RuntimeError()) == "RuntimeError: no text"
+
+
+# A thread writes to a full pipe. No thread gets the GIL unless another gives it up.
+_WAITING = """
+import os, sys, threading, time
+from incm_webhook._core import write_to_stderr
+
+def write():
+    global gained
+    before = turns
+    write_to_stderr(b"a line\\n")
+    gained = turns - before
+
+_, full = os.pipe()
+os.set_blocking(full, False)
+try:
+    while True:
+        os.write(full, bytes(4096))
+except BlockingIOError:
+    pass
+os.dup2(full, 2)
+sys.setswitchinterval(3600.0)
+turns = 0
+thread = threading.Thread(target=write)
+thread.start()
+while thread.is_alive():
+    turns += 1
+    time.sleep(0)
+os._exit(0 if gained else 7)  # what is said would wait for room
+"""
+
+
+def test_a_line_that_waits_does_not_hold_the_gil() -> None:
+    ended = subprocess.run([sys.executable, "-c", _WAITING], check=False)
+    assert ended.returncode == 0
