@@ -203,6 +203,23 @@ TEST(StderrSink, ALineWaitsForAReaderThatIsLate) {
     EXPECT_TRUE(came);
 }
 
+TEST(StderrSink, ALineThatOnlyBeganIsEnded) {
+    const StderrToPipe pipe;
+    fill(pipe);
+    pipe.read();
+    incm::base::write_to_stderr(std::string(100'000, 'x') + "\n");
+    StderrSink().write(LogLevel::kInfo, "lost");
+    EXPECT_TRUE(drain(pipe).ends_with("xxx"));
+    StderrSink().write(LogLevel::kInfo, "read again");
+    const std::string told = pipe.read();
+    EXPECT_TRUE(told.starts_with("\n... standard error took nothing: 2 lines were dropped\n"))
+        << told;
+    fill(pipe);
+    drain(pipe);
+    StderrSink().write(LogLevel::kInfo, "and again");
+    EXPECT_TRUE(pipe.read().starts_with("... ")) << "that line was whole";
+}
+
 TEST(StderrSink, AReaderOfASocketThatStoppedStopsNobody) {
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);

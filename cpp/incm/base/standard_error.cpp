@@ -21,6 +21,7 @@ namespace {
 constexpr std::int64_t kPatienceMs = 1000;
 
 std::atomic<bool> is_stuck{false};
+std::atomic<bool> is_torn{false};  // the last line that was written lacks its end
 std::atomic<std::uint64_t> dropped{0};
 
 /// One way to write what fits now: like write(2) to a descriptor that does not block.
@@ -62,13 +63,17 @@ void wait_for_room(std::int64_t milliseconds) noexcept {
 /// False when there was no room for all of it in time.
 bool write_all(const Way& way, std::string_view text, std::int64_t patience_ms) noexcept {
     const std::int64_t deadline = steady_ms() + patience_ms;
+    const std::size_t size = text.size();
     while (!text.empty()) {
         const ssize_t written = way.write(text);
         if (written >= 0) {
             text.remove_prefix(static_cast<std::size_t>(written));
         } else if (errno == EAGAIN) {
             const std::int64_t left = deadline - steady_ms();
-            if (left <= 0) return false;
+            if (left <= 0) {
+                if (text.size() < size) is_torn = true;
+                return false;
+            }
             wait_for_room(left);
         } else if (errno != EINTR) {
             return true;
@@ -81,11 +86,13 @@ bool write_all(const Way& way, std::string_view text, std::int64_t patience_ms) 
 bool tell_dropped(const Way& way) noexcept {
     const std::uint64_t count = dropped.exchange(0);
     if (count == 0) return true;
+    const bool was_torn = is_torn.exchange(false);
     std::array<char, 128> text{};
     const int size = std::snprintf(text.data(), text.size(),
-                                   "... standard error took nothing: %llu lines were dropped\n",
-                                   static_cast<unsigned long long>(count));
+                                   "%s... standard error took nothing: %llu lines were dropped\n",
+                                   was_torn ? "\n" : "", static_cast<unsigned long long>(count));
     if (write_all(way, {text.data(), static_cast<std::size_t>(size)}, 0)) return true;
+    if (was_torn) is_torn = true;
     dropped += count;
     return false;
 }

@@ -10,7 +10,8 @@ namespace incm::base {
 /// for that. So a line waits up to a second for room, once; after that lines are dropped until
 /// there is room again, and then one line says how many.
 ///
-/// Shape:   line: with its line end. One of up to 4096 bytes is not mixed with those of others.
+/// Shape:   line: with its line end. One of up to 4096 bytes is not mixed with those of others in a
+///          pipe. What of a dropped one is there already (a long one, a terminal) gets a line end.
 /// Errors:  none; nobody is left to tell when standard error itself fails.
 /// Threads: any; does not take the GIL.
 /// Source:  own choice (docs/decisions.md).
