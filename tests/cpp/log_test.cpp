@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -218,6 +219,21 @@ TEST(StderrSink, ALineThatOnlyBeganIsEnded) {
     drain(pipe);
     StderrSink().write(LogLevel::kInfo, "and again");
     EXPECT_TRUE(pipe.read().starts_with("... ")) << "that line was whole";
+}
+
+TEST(StderrSink, AReaderThatStoppedStopsNobodyWhenNoDescriptorIsLeft) {
+    const StderrToPipe pipe;
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const rlimit none{.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    fill(pipe);
+    pipe.read();
+    incm::base::write_to_stderr(std::string(100'000, 'x') + "\n");  // there is room for a part
+    drain(pipe);
+    StderrSink().write(LogLevel::kInfo, "read again");
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    EXPECT_TRUE(pipe.read().ends_with("read again\n"));
 }
 
 TEST(StderrSink, AReaderOfASocketThatStoppedStopsNobody) {

@@ -19,15 +19,22 @@ namespace incm::base {
 namespace {
 
 constexpr std::int64_t kPatienceMs = 1000;
+constexpr std::size_t kPipePage = 4096;  // a pipe that has room has room for so much
 
 std::atomic<bool> is_stuck{false};
 std::atomic<bool> is_torn{false};  // the last line that was written lacks its end
 std::atomic<std::uint64_t> dropped{0};
 
+bool wait_for_room(std::int64_t milliseconds) noexcept {
+    pollfd stderr_room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    return ::poll(&stderr_room, 1, static_cast<int>(milliseconds)) > 0;
+}
+
 /// One way to write what fits now: like write(2) to a descriptor that does not block.
 ///
 /// Standard error itself cannot be told not to block: it is shared with the processes that have it,
 /// too. A pipe or a terminal is opened anew for each line, since what standard error is may change.
+/// Where it cannot be opened (another user's, no descriptor left), it is asked for room first.
 class Way {
  public:
     Way() noexcept {
@@ -36,6 +43,7 @@ class Way {
         is_socket_ = S_ISSOCK(status.st_mode);
         if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
             own_ = ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+            may_block_ = own_ < 0;
         }
     }
     Way(const Way&) = delete;
@@ -47,18 +55,21 @@ class Way {
         if (is_socket_) {
             return ::send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         }
+        if (may_block_) {
+            if (!wait_for_room(0)) {
+                errno = EAGAIN;
+                return -1;
+            }
+            text = text.substr(0, kPipePage);
+        }
         return ::write(own_ >= 0 ? own_ : STDERR_FILENO, text.data(), text.size());
     }
 
  private:
     bool is_socket_ = false;
+    bool may_block_ = false;
     int own_ = -1;
 };
-
-void wait_for_room(std::int64_t milliseconds) noexcept {
-    pollfd stderr_room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-    ::poll(&stderr_room, 1, static_cast<int>(milliseconds));
-}
 
 /// False when there was no room for all of it in time.
 bool write_all(const Way& way, std::string_view text, std::int64_t patience_ms) noexcept {
