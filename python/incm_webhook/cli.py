@@ -1,5 +1,6 @@
 """The command line: what it is made of, and how every command ends."""
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
 from incm_webhook.log import describe, is_debug, set_up_logging
 
 PROGRAM = "incm-webhook"
+_STANDARD_ERROR = 2
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -193,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Threads: the main one.
     Source: contract section 2.
     """
+    _open_closed_streams()
     try:
         status = commands.main(
             list(arguments) if arguments is not None else None, PROGRAM, standalone_mode=False
@@ -208,6 +211,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _fail(f"unexpected error: {describe(error)}", EXIT_FAILED, error)
     return status if isinstance(status, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Open /dev/null as a standard stream that is closed.
+
+    A file or connection opened next would get its number, and with it the lines of the log.
+    """
+    with contextlib.suppress(OSError):
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - it takes no keyword
+        os.close(descriptor)
 
 
 def _usage(error: click.UsageError) -> str:

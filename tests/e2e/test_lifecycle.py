@@ -86,6 +86,22 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     assert "service: stopped\n" in said
 
 
+def test_what_is_opened_is_no_standard_stream(serve: Serve, reports: Reports) -> None:
+    code = """
+def on_alert(alert: Alert, ctx: Context) -> None:
+    ctx.log.info("not for what the plugin has opened")
+    tell(descriptor=_socket.fileno())
+"""
+    plugin = reports.plugin(reports.folder / "opens.py", code)
+    configuration = reports.folder / "incm-webhook.toml"
+    configuration.write_text(f'[[plugin]]\nuse = "{plugin}"\nisolation = "process"\n')
+    closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+    receiver = serve(arguments=("--config", str(configuration)), wrapper=closed)
+    assert receiver.send(make_alert("reboot"))[0] == 200
+    assert reports.next()["descriptor"] > 2
+    assert receiver.stop() == 0
+
+
 def test_a_stop_says_how_many_deliveries_stay_open(
     serve: Serve, reports: Reports, tmp_path: Path
 ) -> None:
