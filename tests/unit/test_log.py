@@ -124,3 +124,46 @@ os._exit(0 if gained else 7)  # what is said would wait for room
 def test_a_line_that_waits_does_not_hold_the_gil() -> None:
     ended = subprocess.run([sys.executable, "-c", _WAITING], check=False)
     assert ended.returncode == 0
+
+
+# As above, and the process ends meanwhile: when nearly nothing is left of it, the line gets room.
+_ENDING = """
+import os, sys, threading, time
+from incm_webhook._core import write_to_stderr
+
+def end(pipe, task, read=os.read, exists=os.path.exists, sleep=time.sleep):
+    read(pipe, 1 << 20)
+    while exists(task):
+        sleep(0.01)
+
+class Last:
+    def __init__(self, *what, end=end):
+        self.what, self.end = what, end
+    def __del__(self):
+        self.end(*self.what)
+
+def write():
+    global task
+    task = f"/proc/self/task/{threading.get_native_id()}"
+    write_to_stderr(b"a line\\n")
+
+reading, full = os.pipe()
+os.set_blocking(full, False)
+try:
+    while True:
+        os.write(full, bytes(4096))
+except BlockingIOError:
+    pass
+os.dup2(full, 2)
+sys.setswitchinterval(3600.0)
+task = ""
+threading.Thread(target=write, daemon=True).start()
+while not task:
+    time.sleep(0)
+sys.modules["last"] = Last(reading, task)  # goes late
+"""
+
+
+def test_a_line_that_waits_does_not_disturb_the_end_of_the_process() -> None:
+    ended = subprocess.run([sys.executable, "-c", _ENDING], check=False, timeout=60)
+    assert ended.returncode == 0
