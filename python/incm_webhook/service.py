@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ from incm_webhook.takeover import Supervision
 
 _CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
 _ANSWERS_S = 2.0  # of the grace: for answers under way, once no handler runs
+_FLUSH_S = 1.0  # of an end by force: for what handlers have printed
 _LOOK_S = 0.5  # how soon a failed disk is noticed
 _STALLED_S = 5.0  # a front door that was not seen for so long does not work
 
@@ -294,6 +296,13 @@ def _stop(
     _log.info("stopped%s", f"; {left:,} {words} open in the inbox" if left else "")
     if finished:
         return 0
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flushing = threading.Thread(target=_flush, daemon=True)
+    flushing.start()
+    flushing.join(_FLUSH_S)  # that handler may hold a stream that nobody reads
     os._exit(1)  # a handler still runs; an ordinary exit would wait for it or crash under it
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

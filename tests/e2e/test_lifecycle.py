@@ -83,7 +83,34 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     os.close(reading)
     os.close(writing)
     assert re.match(r"\.\.\. standard error took nothing: \d+ lines were dropped\n", said)
-    assert "service: stopped\n" in said
+    assert "service: stopped" in said
+
+
+def test_a_handler_whose_print_nobody_reads_does_not_hold_a_stop(
+    serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "printed"
+    os.mkfifo(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(fifo, os.O_WRONLY)
+    os.write(writing, b"z" * fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ))
+    code = """
+def on_alert(alert: Alert, ctx: Context) -> None:
+    tell(id=alert.id)
+    print(alert.id, flush=True)
+"""
+    configuration = tmp_path / "grace.toml"
+    configuration.write_text('[server]\ngrace = "1s"\n')
+    receiver = serve(
+        reports.plugin(tmp_path / "prints.py", code),
+        arguments=("--config", str(configuration)),
+        wrapper=("env", "-u", "PYTHONUNBUFFERED", "sh", "-c", 'exec "$@" >printed', "sh"),
+    )
+    receiver.send(make_alert("reboot"))
+    reports.next()
+    assert receiver.stop() == 1
+    os.close(reading)
+    os.close(writing)
 
 
 def test_what_is_opened_is_no_standard_stream(serve: Serve, reports: Reports) -> None:
