@@ -225,7 +225,8 @@ TEST(StderrSink, AReaderThatStoppedStopsNobodyWhenNoDescriptorIsLeft) {
     const StderrToPipe pipe;
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
-    const rlimit none{.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    const rlimit none{.rlim_cur = static_cast<rlim_t>(next_descriptor()),
+                      .rlim_max = limit.rlim_max};
     ::setrlimit(RLIMIT_NOFILE, &none);
     fill(pipe);
     pipe.read();
@@ -233,7 +234,7 @@ TEST(StderrSink, AReaderThatStoppedStopsNobodyWhenNoDescriptorIsLeft) {
     drain(pipe);
     StderrSink().write(LogLevel::kInfo, "read again");
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    EXPECT_TRUE(pipe.read().ends_with("read again\n"));
+    EXPECT_TRUE(drain(pipe).ends_with("read again\n"));
 }
 
 TEST(StderrSink, AReaderOfASocketThatStoppedStopsNobody) {
