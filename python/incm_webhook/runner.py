@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from incm_webhook.handler import LoadedPlugin
 
 _TAKE_WAIT_S = 30.0  # how long an idle worker sleeps in the core; a stop wakes it at once
-_MAX_TAKEN = 64  # deliveries taken at once: enough to make the lease's commit cheap
+_MAX_TAKEN = 128  # deliveries taken at once: while their lease is committed, no more are taken
+_MAX_BATCH = 64  # those that a handler gets at once
 _AHEAD_S = 0.1  # take about as many as are handled in this time, so that few wait behind a slow one
 _BURST_S = 0.004  # a worker gets as many as it handles in this time, and settles them together
 _INBOX_PAUSE_S = 1.0  # after the inbox failed: it is full or broken, and hammering does not help
@@ -231,7 +232,7 @@ class PluginRunner:
             self._nudge.set()  # who waits for the pace may wait for nothing now
 
     def _pop(self) -> Burst:
-        most = self._rate.room(_MAX_TAKEN)
+        most = self._rate.room(_MAX_BATCH if self._plugin.batch else _MAX_TAKEN)
         if self._plugin.batch:
             batch = [self._ready.popleft()]
             # What failed before is tried alone, so that it cannot spoil others.
@@ -254,7 +255,7 @@ class PluginRunner:
             return 1  # the probe
         wanted = self._settings.concurrency
         if self._plugin.batch:
-            wanted = _MAX_TAKEN
+            wanted = _MAX_BATCH
         elif self._mean_s > 0.0:
             wanted = max(wanted, min(_MAX_TAKEN, int(wanted * _AHEAD_S / self._mean_s)))
         return max(1, self._rate.room(wanted))
