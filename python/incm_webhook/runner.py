@@ -33,7 +33,7 @@ _MAX_TAKEN = 128  # deliveries taken at once: while their lease is committed, no
 _MAX_BATCH = 64  # those that a handler gets at once
 _AHEAD_S = 0.1  # take about as many as are handled in this time, so that few wait behind a slow one
 _BURST_S = 0.004  # a worker gets as many as it handles in this time, and settles them together
-_INBOX_PAUSE_S = 1.0  # after the inbox failed: it is full or broken, and hammering does not help
+_PAUSE_S = 1.0  # after the inbox or a worker failed: what is full or broken needs no hammering
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
@@ -180,16 +180,24 @@ class PluginRunner:
 
     def _work(self) -> None:
         try:
-            while burst := self._next():
-                if not self._run_all(burst):
-                    return
-        except ClosedError:
-            _log.debug("plugin %s: the inbox is closed", self._plugin.name)
-        except Exception as error:  # a defect of ours must not end in silence
-            _log.critical("plugin %s: a worker failed: %s", self._plugin.name, describe(error))
+            while self._goes_on():
+                pass
         finally:
             with self._state:
                 self._workers.discard(threading.current_thread())
+
+    def _goes_on(self) -> bool:
+        """Wait for deliveries and handle them; False when this worker is to end."""
+        try:
+            burst = self._next()
+            return bool(burst) and self._run_all(burst)
+        except ClosedError:
+            _log.debug("plugin %s: the inbox is closed", self._plugin.name)
+            return False
+        except Exception as error:  # no memory or a defect: not in silence, not for good
+            _log.critical("plugin %s: a worker failed: %s", self._plugin.name, describe(error))
+            self._stopping.wait(_PAUSE_S)
+            return True
 
     def _next(self) -> Burst:
         """Wait for deliveries. Empty: stop."""
@@ -209,7 +217,7 @@ class PluginRunner:
                     taken = self._receiver.take(self._plugin.name, self._appetite(), _TAKE_WAIT_S)
                 except InboxError as error:
                     _log.error("plugin %s: %s", self._plugin.name, describe(error))
-                    self._stopping.wait(_INBOX_PAUSE_S)
+                    self._stopping.wait(_PAUSE_S)
                     continue
                 self._ready.extend(taken)
         return deque()

@@ -51,16 +51,20 @@ class Settlements:
         return self._note_success()
 
     def flush(self) -> None:
-        """Tell the inbox all successes that were kept."""
-        delivered: list[Delivery] = []
-        durations: list[float] = []
+        """Tell the inbox all successes that were kept; they stay kept when that fails."""
+        kept: list[tuple[Sequence[Delivery], float]] = []
         with contextlib.suppress(IndexError):
             while True:
-                deliveries, duration = self._kept.popleft()
-                delivered += deliveries
-                durations += [duration] * len(deliveries)
-        if delivered:
+                kept.append(self._kept.popleft())
+        if not kept:
+            return
+        delivered = [one for deliveries, _ in kept for one in deliveries]
+        durations = [duration for deliveries, duration in kept for _ in deliveries]
+        try:
             self._receiver.delivered(delivered, durations)
+        except Exception:
+            self._kept.extend(kept)
+            raise
 
     def failed(
         self, deliveries: Sequence[Delivery], failure: BaseException, duration: float

@@ -424,6 +424,33 @@ def test_a_closed_inbox_ends_the_workers_quietly(start: Start) -> None:
     assert dispatcher.stop(time.monotonic() + DEADLINE_S)
 
 
+@pytest.mark.parametrize("name", ["take", "delivered"])
+def test_a_failure_of_ours_costs_neither_a_worker_nor_a_settlement(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def ok(alert: Alert) -> None:
+        pass
+
+    receiver = FakeReceiver()
+    call, failures = getattr(receiver, name), [MemoryError()]
+
+    def fails_once(*arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return call(*arguments)
+
+    monkeypatch.setattr(receiver, name, fails_once)
+    monkeypatch.setattr("incm_webhook.runner._PAUSE_S", 0.0)
+    plugin = registry.load_object(ok, PluginSettings(use="x", name="ok", concurrency=1))
+    receiver.offer(FakeDelivery(1, "ok"))
+    dispatcher = Dispatcher(receiver, [plugin])  # type: ignore[arg-type]
+    dispatcher.start()
+    receiver.wait_settled(1)
+    receiver.offer(FakeDelivery(2, "ok"))
+    assert [one[:2] for one in receiver.wait_settled(2)] == [("delivered", 1), ("delivered", 2)]
+    assert dispatcher.stop(time.monotonic() + DEADLINE_S)
+
+
 def test_a_plugin_whose_target_is_down_is_probed(start: Start) -> None:
     up = threading.Event()
 
