@@ -39,8 +39,7 @@ def draw(found: Sequence[Bar], facts: dict[str, str], path: Path) -> None:
     order = {does: place for place, does in enumerate(_DOES)}
     ranked = sorted(found, key=lambda bar: (order[bar.peer.does], -bar.rate))
     places, headings = _places(ranked)
-    style = {"font.family": "DejaVu Sans", "font.size": 9, "hatch.linewidth": 0.6}
-    with pyplot.rc_context(style):
+    with pyplot.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "hatch.linewidth": 0.6}):
         figure, (left, right) = pyplot.subplots(
             1, 2, figsize=(10.5, 0.31 * (max(places) + 4)), sharey=True, width_ratios=(3, 2)
         )

@@ -79,15 +79,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=PLACE) as folder:
         rows, problems = _measure(parts, Path(folder), options)
     print_table(rows, facts)
-    results = {"machine": facts, "rows": [row.as_json() for row in rows], "problems": problems}
+    all_rows = [row.as_json() for row in rows]
+    results = {"machine": facts, "rows": all_rows, "problems": problems}
     options.output.write_text(json.dumps(results, indent=1) + "\n")
     if "peers" in parts and not options.quick:
-        bars = comparison.bars(results["rows"], servers.every(BINARIES, PLACE))
+        bars = comparison.bars(all_rows, servers.every(BINARIES, PLACE))
         plot.draw(bars, facts, options.output.with_name("peers.png"))
     for problem in problems:
         print(f"WRONG: {problem}", file=sys.stderr)
     if options.quick:
-        worse = _compare(results["rows"], options.committed)
+        worse = _compare(all_rows, options.committed)
         return 1 if problems or worse else 0
     if problems:
         return 1
