@@ -144,6 +144,22 @@ TEST_F(InboxFileTest, NewerVersionIsRefused) {
     refuses(base::ErrorCode::kInboxNewer);
 }
 
+TEST_F(InboxFileTest, NewerVersionThatIsOnlyInTheLogIsRefusedInTheSameWords) {
+    make_and_forget_lock();
+    sqlite3* newer = nullptr;  // leaves its log where it is until it is closed
+    ASSERT_EQ(sqlite3_open(path().c_str(), &newer), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(newer, "PRAGMA journal_mode=WAL; PRAGMA user_version=99", nullptr,
+                           nullptr, nullptr),
+              SQLITE_OK);
+    const auto refused = try_open();
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, base::ErrorCode::kInboxNewer);
+    EXPECT_EQ(refused.error().text, "the inbox " + path() +
+                                        " is of version 99, this program knows up to " + kVersion +
+                                        ": use the newer program");
+    sqlite3_close(newer);
+}
+
 TEST_F(InboxFileTest, NoVersionIsMigrated) {
     run_sql(path(), "PRAGMA application_id=" + std::to_string(0x494E434D));
     open();

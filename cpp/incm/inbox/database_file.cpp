@@ -96,10 +96,7 @@ void check_identity(const std::string& path) {
     // The version is a signed number in SQLite; a negative one is nothing we ever wrote.
     const auto version = big_endian(header, kUserVersionOffset);
     if (version > schema_version()) {
-        fail(base::ErrorCode::kInboxNewer,
-             "the inbox " + path + " is of version " + std::to_string(version) +
-                 ", this program knows up to " + std::to_string(schema_version()) +
-                 ": use the newer program");
+        throw newer_inbox(path, version);
     }
 }
 
@@ -127,7 +124,7 @@ void create(const std::string& path) {
         database.set_pragma("application_id", std::to_string(kApplicationId));
         database.set_pragma("journal_mode", "WAL", "wal");
         database.set_pragma("synchronous", "FULL", "2");
-        migrate(database);
+        migrate(database, path);
         database.checkpoint(true);
     }
     sync(unfinished, O_RDONLY);
@@ -217,7 +214,7 @@ std::unique_ptr<Database> open_writer(const std::string& path, base::LogSink& lo
     try {
         configure_writer(*database);
         check_if_asked(*database, path, log);
-        migrate(*database);
+        migrate(*database, path);
         if (had_log) {
             // A kill may have left commits in the kernel's pages alone, and a repetition of such an
             // alert is acknowledged without a write of its own.

@@ -146,13 +146,18 @@ std::int64_t schema_version() noexcept {
     return static_cast<std::int64_t>(kSteps.size());
 }
 
-void migrate(Database& database) {
+base::Failure newer_inbox(const std::string& path, std::int64_t version) {
+    return base::Failure({base::ErrorCode::kInboxNewer,
+                          "the inbox " + path + " is of version " + std::to_string(version) +
+                              ", this program knows up to " + std::to_string(schema_version()) +
+                              ": use the newer program"});
+}
+
+void migrate(Database& database, const std::string& path) {
     // Asked from SQLite and not from the file's first page: a newer one may be in the log only.
     const std::int64_t version = database.integer_of("PRAGMA user_version");
     if (version > schema_version()) {
-        throw base::Failure({base::ErrorCode::kInboxNewer,
-                             "the inbox is of version " + std::to_string(version) +
-                                 ", this program knows up to " + std::to_string(schema_version())});
+        throw newer_inbox(path, version);
     }
     if (version == schema_version()) {
         return;
