@@ -74,6 +74,32 @@ Threads: immutable.)")
         });
 }
 
+// The three below take any object, since pybind11's own TypeError for a wrong argument shows all of
+// them, the secrets among them.
+
+std::string body_from(const py::handle& object) {
+    if (!py::isinstance<py::bytes>(object)) throw py::type_error("a body is bytes");
+    return object.cast<std::string>();
+}
+
+std::optional<std::string> signature_from(const py::handle& object) {
+    if (object.is_none()) return std::nullopt;
+    if (py::isinstance<py::bytes>(object)) return object.cast<std::string>();
+    if (PyUnicode_Check(object.ptr()) == 0) throw py::type_error("a signature is str or None");
+    Py_ssize_t size = 0;
+    const char* text = PyUnicode_AsUTF8AndSize(object.ptr(), &size);
+    if (text != nullptr) return std::string(text, static_cast<std::size_t>(size));
+    PyErr_Clear();  // half a surrogate pair, as in no signature: malformed like any other text
+    return "?";
+}
+
+std::vector<base::Secret> several_secrets_from(const py::handle& object) {
+    if (!py::isinstance<py::sequence>(object)) {
+        throw py::type_error("secrets is a list of str or bytes");
+    }
+    return secrets_from(py::reinterpret_borrow<py::sequence>(object));
+}
+
 }  // namespace
 
 base::Secret secret_from(const py::handle& object) {
@@ -117,8 +143,8 @@ Errors:  CanonicalError (a ValueError) when the body has no such text.
 Source:  specification section 2.1.)");
     module.def(
         "sign",
-        [](const py::bytes& body, const py::object& secret) {
-            return auth::sign(std::string(body), secret_from(secret));
+        [](const py::object& body, const py::object& secret) {
+            return auth::sign(body_from(body), secret_from(secret));
         },
         py::arg("body"), py::arg("secret"),
         R"(Sign bytes as InCloud Manager does: Base64 of HMAC-SHA256.
@@ -129,9 +155,9 @@ Errors:  ValueError when the secret is empty.
 Source:  specification section 2.)");
     module.def(
         "verify",
-        [](const py::bytes& body, const std::optional<std::string>& signature,
-           const py::sequence& secrets) {
-            return verify(std::string(body), signature, secrets_from(secrets));
+        [](const py::object& body, const py::object& signature, const py::object& secrets) {
+            return verify(body_from(body), signature_from(signature),
+                          several_secrets_from(secrets));
         },
         py::arg("body"), py::arg("signature"), py::arg("secrets"),
         R"(Check X-Signature: the raw body with every secret first, then its canonical text.

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,22 @@ def test_an_empty_secret_is_refused() -> None:
         sign(b"{}", "")
     with pytest.raises(Exception, match="secret"):
         verify(b"{}", sign(b"{}", "s"), ["s", ""])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: sign("a text", "a secret token"),  # type: ignore[arg-type]
+        lambda: verify("a text", "x", ["a secret token"]),  # type: ignore[arg-type]
+        lambda: verify(b"{}", 7, ["a secret token"]),  # type: ignore[arg-type]
+        lambda: verify(b"{}", "x", {"a secret token"}),  # type: ignore[arg-type]
+    ],
+)
+def test_no_secret_is_in_the_error_about_another_argument(call: Callable[[], Any]) -> None:
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert "a secret token" not in str(caught.value)
+
+
+def test_a_signature_with_half_a_surrogate_pair_is_malformed() -> None:
+    assert verify(b"{}", "\udcff", ["a"]).reason == "malformed"
