@@ -20,7 +20,7 @@ from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.handler import LoadedPlugin
-from incm_webhook.log import describe
+from incm_webhook.log import describe, printable
 from incm_webhook.notify import Notifier
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 from incm_webhook.settings_server import ServerSettings
@@ -146,12 +146,18 @@ def check_ready_file(path: Path | None) -> None:
     """See that the ready file can be written, before anything is served.
 
     Raises:
-        ConfigError: its folder is not there or not writable, or it is a folder itself.
+        ConfigError: its folder is not there or not writable, or it is no file but a folder, a
+            device, a pipe or the like.
     """
     if path is None:
         return
+    if "\0" in str(path):
+        raise ConfigError(f"--ready-file {printable(str(path))}: no file has such a name")
     if not path.parent.is_dir():
         raise ConfigError(f"--ready-file {path}: there is no folder {path.parent}: make it")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # The file is made beside it and renamed: that would put a file in the place of /dev/null.
+        raise ConfigError(f"--ready-file {path}: is a device or pipe: name a file")
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise ConfigError(f"--ready-file {path}: it cannot be written there: name another file")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from incm_webhook import sign
+from incm_webhook import ConfigError, sign
+from incm_webhook.service import check_ready_file
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
@@ -145,6 +146,15 @@ def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
         assert status == 2
         assert "--ready-file" in said
         assert not (tmp_path / "inbox.db").exists()
+
+
+def test_a_ready_file_does_not_take_the_place_of_a_device_or_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="is a device or pipe: name a file"):
+        check_ready_file(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="no file has such a name"):
+        check_ready_file(tmp_path / "a\0b")
+    check_ready_file(tmp_path / "ready.json")
 
 
 def test_a_read_only_inbox_folder(tmp_path: Path) -> None:
