@@ -14,6 +14,8 @@ _BYTES = {
     "MIB": 1024**2,
     "GIB": 1024**3,
 }
+MAX_SECONDS = 1e9  # the core counts times no farther
+MAX_BYTES = 2**60  # what is added to it still fits 64 bits
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)", re.ASCII)
 
 
@@ -24,7 +26,7 @@ def parse_duration(value: object) -> float:
         value: a number of seconds, or a text of one number and one unit: ms, s, m, h, d, w.
 
     Returns:
-        Seconds, finite and not negative.
+        Seconds, not negative, at most 1e9.
 
     Raises:
         ValueError: anything else; the text says what is wanted.
@@ -38,8 +40,10 @@ def parse_duration(value: object) -> float:
         match = _QUANTITY.fullmatch(value.strip())
         if match is None or match[2] not in _SECONDS:
             raise ValueError(f"{wanted}, not {value!r}")
-        return float(match[1]) * _SECONDS[match[2]]
-    if value < 0 or not math.isfinite(value):
+        value = float(match[1]) * _SECONDS[match[2]]
+    if value > MAX_SECONDS:
+        raise ValueError(f"{wanted}, of {MAX_SECONDS // 86400:.0f}d at most")
+    if value < 0 or math.isnan(value):
         raise ValueError(f"{wanted}, not {value!r}")
     return float(value)
 
@@ -52,7 +56,7 @@ def parse_size(value: object) -> int:
             of 1000), KiB, MiB, GiB (powers of 1024); the unit's case does not matter.
 
     Returns:
-        Bytes, a whole number, not negative.
+        Bytes, a whole number, not negative, at most 2**60.
 
     Raises:
         ValueError: anything else, and a fraction of a byte; the text says what is wanted.
@@ -63,9 +67,7 @@ def parse_size(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"{wanted}, or a whole number of bytes")  # noqa: TRY004 - pydantic
     if isinstance(value, int):
-        if value < 0:
-            raise ValueError(f"{wanted}, not {value!r}")
-        return value
+        return _bounded(value, wanted)
     match = _QUANTITY.fullmatch(value.strip())
     unit = _BYTES.get(match[2].upper()) if match else None
     if match is None or unit is None:
@@ -73,7 +75,13 @@ def parse_size(value: object) -> int:
     size = float(match[1]) * unit
     if not size.is_integer():
         raise ValueError(f"{wanted}, not {value!r}, which is no whole number of bytes")
-    return int(size)
+    return _bounded(int(size), wanted)
+
+
+def _bounded(size: int, wanted: str) -> int:
+    if not 0 <= size <= MAX_BYTES:
+        raise ValueError(f"{wanted}, from 0 to {format_size(MAX_BYTES)}")
+    return size
 
 
 def format_duration(seconds: float) -> str:

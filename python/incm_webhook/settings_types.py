@@ -34,4 +34,6 @@ Duration = Annotated[float, BeforeValidator(parse_duration)]
 PositiveDuration = Annotated[float, BeforeValidator(positive_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Texts = Annotated[tuple[Annotated[StrictStr, Field(min_length=1)], ...], BeforeValidator(as_list)]
-Numbers = Annotated[tuple[StrictInt, ...], BeforeValidator(as_list)]
+Numbers = Annotated[
+    tuple[Annotated[StrictInt, Field(ge=-(2**63), le=2**63 - 1)], ...], BeforeValidator(as_list)
+]

@@ -33,10 +33,18 @@ def test_refuses_what_is_no_duration(text: object) -> None:
         parse_duration(text)
 
 
-@pytest.mark.parametrize("number", [float("inf"), float("nan")])
-def test_a_duration_is_finite(number: float) -> None:
+@pytest.mark.parametrize(
+    "number", [float("inf"), float("nan"), 1e308, 10**400, "11575d", "999999999999999w"]
+)
+def test_a_duration_is_one_that_the_core_can_count(number: float | str) -> None:
     with pytest.raises(ValueError, match="wants a duration"):
         parse_duration(number)
+
+
+@pytest.mark.parametrize("number", [2**60 + 1, 10**400, "999999999999999GiB"])
+def test_a_size_is_one_that_the_core_can_count(number: int | str) -> None:
+    with pytest.raises(ValueError, match=r"wants a size .* from 0 to 1073741824GiB"):
+        parse_size(number)
 
 
 @pytest.mark.parametrize(
