@@ -273,8 +273,11 @@ def _whole(text: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-# A string, or a number with a fraction or an exponent.
-_STRING_OR_FLOAT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))')
+# A string, a number with a fraction or an exponent, or any other number: so that a long one, which
+# a stranger may send, is read once and not from each of its digits on.
+_STRING_OR_FLOAT = re.compile(
+    r'"(?:[^"\\]|\\.)*"|(-?\d++(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))|\d++'
+)
 _NUMBER_FORMS: tuple[tuple[Callable[[str], str], str], ...] = (
     (_as_javascript, "with numbers as JavaScript writes them"),
     (_scientific, "with numbers that have an exponent, such as 1e1"),

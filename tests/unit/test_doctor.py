@@ -1,6 +1,7 @@
 import base64
 import json
 import sys
+import time
 from collections.abc import Callable
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -210,3 +211,20 @@ def test_command_with_an_endpoint_that_has_no_secret_there(run: Any, write: Any)
     )
     found = run("--signature", sign(BODY, SECRET), "--config", "c.toml")
     assert found[:2] == (0, "the signature is right\n")
+
+
+def test_long_whole_numbers_of_a_stranger_take_no_longer_than_short_ones() -> None:
+    def cost(digits: int) -> float:
+        body = ("[" + ",".join(["1" * digits] * (12_000 // digits)) + "]").encode()
+        start = time.process_time()
+        ask(body, sign(b"another body", SECRET))
+        return time.process_time() - start
+
+    assert min(cost(4000) for _ in range(2)) < 20 * max(cost(40) for _ in range(2))
+
+
+def test_numbers_beside_the_changed_ones_stay_as_they_are() -> None:
+    sent = b'{"a": 1e-7, "b": -12, "c": "1.50", "d": [1234567890, 2]}'
+    came = sent.replace(b"1e-7", b"0.0000001")
+    found = ask(came, sign(sent, SECRET))
+    assert "with numbers as JavaScript writes them" in found.causes[0]
