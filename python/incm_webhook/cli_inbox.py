@@ -118,7 +118,9 @@ def filter_parameters(
 
 def print_json(value: object) -> None:
     """Print one JSON object on a line."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    from incm_webhook.log import printable_json
+
+    click.echo(printable_json(json.dumps(value, ensure_ascii=False)))
 
 
 @click.group(short_help="Look at alerts and their deliveries.")

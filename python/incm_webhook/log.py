@@ -1,5 +1,6 @@
 """Log lines: one line each, on standard error, with nothing in them that a terminal obeys."""
 
+import json
 import logging
 import os
 import traceback
@@ -29,6 +30,20 @@ def printable(text: str) -> str:
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
     )
+
+
+def printable_json(text: str) -> str:
+    """Write what a terminal obeys or shows elsewhere as escapes of JSON: C1, bidi and the like.
+
+    Args:
+        text: JSON on one line; control characters of ASCII are escaped in it already.
+
+    Returns:
+        The same JSON, to be parsed as before.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 def is_debug(environ: Mapping[str, str] = os.environ) -> bool:

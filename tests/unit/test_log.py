@@ -1,4 +1,5 @@
 import io
+import json
 import logging
 import re
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incm_webhook.log import describe, plugin_logger, printable, set_up_logging
+from incm_webhook.log import describe, plugin_logger, printable, printable_json, set_up_logging
 
 
 @pytest.fixture
@@ -167,3 +168,11 @@ sys.modules["last"] = Last(reading, task)  # goes late
 def test_a_line_that_waits_does_not_disturb_the_end_of_the_process() -> None:
     ended = subprocess.run([sys.executable, "-c", _ENDING], check=False, timeout=60)
     assert ended.returncode == 0
+
+
+def test_json_for_a_terminal_holds_nothing_that_it_obeys() -> None:
+    value = {"仓库": "\x1b[31m \x9b31m \u202e \u2028 \x7f \U000e0001 \ud800"}
+    text = printable_json(json.dumps(value, ensure_ascii=False))
+    assert text.isprintable()
+    assert text.startswith('{"仓库": "')
+    assert json.loads(text) == value
