@@ -101,13 +101,13 @@ def filter_parameters(
     from incm_webhook.moments import parse_moment
 
     parameters = [("type", one) for one in types] + [("device", one) for one in devices]
-    now = datetime.now().astimezone()
+    now = datetime.now(UTC)
     for name, text in (("since", since), ("until", until)):
         if text is None:
             continue
         try:
-            moment = parse_moment(text, now, past=name == "since").astimezone(UTC)
-        except (ValueError, OverflowError) as error:
+            moment = parse_moment(text, now, past=name == "since")
+        except ValueError as error:
             raise click.UsageError(
                 f"--{name} {error}", click.get_current_context(silent=True)
             ) from None

@@ -1,45 +1,48 @@
 """Moments as people write and read them: "2h" ago, "10:00", in the time zone of the machine."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from incm_webhook.durations import parse_duration
 
 
-def parse_moment(text: str, now: datetime, *, past: bool) -> datetime:
+def parse_moment(text: str, now: datetime, *, past: bool, zone: tzinfo | None = None) -> datetime:
     """Read a moment.
 
     Args:
         text: "2h" (so long ago), "2026-11-24T10:00", "2026-11-24" or "10:00"; ISO 8601 as far as
             `datetime.fromisoformat` reads it.
-        now: aware; its zone is meant where the text names none.
+        now: aware.
         past: a time of day that is still to come means yesterday's.
+        zone: is meant where the text names none; None: the machine's, with its summer time.
 
     Returns:
-        An aware datetime.
+        The moment in UTC.
 
     Raises:
         ValueError: anything else; the text says what is wanted.
     """
     text = text.strip()
-    wanted = 'wants a time such as "2h" (ago), "10:00" or "2026-11-24T10:00"'
     try:
-        return now - timedelta(seconds=parse_duration(text))
-    except OverflowError:
-        raise ValueError(f"{wanted}, not {text!r}, which is too long ago") from None
+        return now.astimezone(UTC) - timedelta(seconds=parse_duration(text))
     except ValueError:
         pass
     try:
-        of_day = time.fromisoformat(text) if ":" in text[:3] else None
-        moment = (
-            datetime.fromisoformat(text) if of_day is None else datetime.combine(now.date(), of_day)
-        )
-    except ValueError:
+        if ":" not in text[:3]:
+            return _in(zone, datetime.fromisoformat(text)).astimezone(UTC)
+        of_day, day = time.fromisoformat(text), now.astimezone(zone).date()
+        moment = _in(zone, datetime.combine(day, of_day))
+        if past and moment > now:
+            moment = _in(zone, datetime.combine(day - timedelta(days=1), of_day))
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: at the ends of the calendar
+        wanted = 'wants a time such as "2h" (ago), "10:00" or "2026-11-24T10:00"'
         raise ValueError(f"{wanted}, not {text!r}") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=now.tzinfo)
-    if of_day is not None and past and moment > now:
-        moment -= timedelta(days=1)
-    return moment
+
+
+def _in(zone: tzinfo | None, moment: datetime) -> datetime:
+    if moment.tzinfo is not None:
+        return moment
+    return moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
 
 
 def local_time(rfc3339: str, day_of: str | None = None) -> str:

@@ -1,4 +1,6 @@
-from datetime import datetime, timedelta, timezone
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -22,12 +24,13 @@ NOW = datetime(2026, 11, 24, 9, 30, tzinfo=ZONE)
 )
 @pytest.mark.parametrize("past", [True, False])
 def test_moments_that_people_write(text: str, moment: datetime, past: bool) -> None:
-    assert parse_moment(text, NOW, past=past) == moment
+    assert parse_moment(text, NOW, past=past, zone=ZONE) == moment
 
 
 def test_a_time_of_day_to_come_means_yesterday_where_the_past_is_meant() -> None:
-    assert parse_moment("22:00", NOW, past=True) == datetime(2026, 11, 23, 22, 0, tzinfo=ZONE)
-    assert parse_moment("22:00", NOW, past=False) == datetime(2026, 11, 24, 22, 0, tzinfo=ZONE)
+    evening = datetime(2026, 11, 24, 22, 0, tzinfo=ZONE)
+    assert parse_moment("22:00", NOW, past=True, zone=ZONE) == evening - timedelta(days=1)
+    assert parse_moment("22:00", NOW, past=False, zone=ZONE) == evening
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,34 @@ def test_a_time_of_day_to_come_means_yesterday_where_the_past_is_meant() -> None
 def test_other_texts_are_explained(text: str) -> None:
     with pytest.raises(ValueError, match='wants a time such as "2h"'):
         parse_moment(text, NOW, past=True)
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in Berlin: two hours before UTC in summer, one in winter."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_moment_of_the_summer_is_in_summer_time_also_in_winter() -> None:
+    now = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+    moment = parse_moment("2026-07-01T10:00", now, past=True)
+    assert moment == datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+    assert local_time(moment.isoformat()) == "2026-07-01 10:00:00"
+    morning_after = datetime(2026, 10, 25, 8, 0, tzinfo=UTC)
+    assert parse_moment("22:00", morning_after, past=True) == datetime(2026, 10, 24, 20, tzinfo=UTC)
+    assert parse_moment("12h", morning_after, past=True) == datetime(2026, 10, 24, 20, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31T23:59-23:00"])
+def test_the_ends_of_the_calendar_are_explained(text: str) -> None:
+    with pytest.raises(ValueError, match='wants a time such as "2h"'):
+        parse_moment(text, datetime(2026, 11, 24, tzinfo=UTC), past=True)
 
 
 def test_the_date_is_left_out_on_the_same_day() -> None:
