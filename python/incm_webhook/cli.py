@@ -1,7 +1,9 @@
 """The command line: what it is made of, and how every command ends."""
 
 import contextlib
+import io
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,7 +120,6 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
 def _become_supervisor() -> None:
     """Go on as the supervisor of this very command, in a Python that has loaded little."""
     import signal
-    import sys
 
     signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}
@@ -196,6 +197,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Source: contract section 2.
     """
     _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the locale cannot spell, such as a name in Chinese in ISO 8859-1, ends no command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = commands.main(
             list(arguments) if arguments is not None else None, PROGRAM, standalone_mode=False
@@ -222,6 +226,10 @@ def _open_closed_streams() -> None:
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
             os.set_inheritable(descriptor, True)  # noqa: FBT003 - it takes no keyword
         os.close(descriptor)
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # it was closed when Python began
+            mode = "w" if descriptor else "r"
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def _usage(error: click.UsageError) -> str:
