@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from incm_webhook.cli_message import read_secret, secret_file_option
-from incm_webhook.cli_simulate import span
+from incm_webhook.cli_simulate import AlertRate, span
 from incm_webhook.errors import EXIT_FAILED
 from incm_webhook.log import printable
 
@@ -26,10 +26,10 @@ _WARNING = (
     show_default=True,
     help="Kept open, used at once.",
 )
-@span("--duration", "How long alerts are sent.", "10s")
+@span("--duration", "How long alerts are sent.", "10s", some=True)
 @click.option(
     "--rate",
-    type=click.FloatRange(0, min_open=True),
+    type=AlertRate(),
     help="Alerts a second, whatever the answers take; by default as many as are answered.",
 )
 @click.option(

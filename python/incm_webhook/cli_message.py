@@ -92,6 +92,8 @@ def send(
 
     if file is not None and alert_type is not None:
         raise click.UsageError("--file and --type exclude each other: a file has its type in it")
+    if alert_type is not None and printable(alert_type) != alert_type:
+        raise click.UsageError("--type wants a text without control characters, in UTF-8")
     body = _respelled(read_body(file), file, wire) if file is not None else b""
     secret = read_secret(secret_file) if secret_file else None
     tally: dict[int, int] = {}

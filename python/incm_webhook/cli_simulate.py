@@ -1,6 +1,7 @@
 """The command that behaves like InCloud Manager with a whole fleet: simulate."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -22,6 +23,22 @@ _TICK_S = 0.2
 _DEFAULT_DURATION_S = 60.0
 
 
+class AlertRate(click.FloatRange):
+    """The type of an option that says how many alerts a second."""
+
+    def __init__(self) -> None:
+        super().__init__(0.001, 1_000_000)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it. Errors: click.BadParameter."""
+        rate = float(super().convert(value, param, ctx))
+        if math.isnan(rate):  # is beyond no bound
+            self.fail(f"{value} is not a number.", param, ctx)
+        return rate
+
+
 def _seconds(
     _context: click.Context, parameter: click.Parameter, value: str | None
 ) -> float | None:
@@ -31,19 +48,36 @@ def _seconds(
         raise click.UsageError(f"{parameter.opts[0]} {error}") from None
 
 
-def span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Command]:
+def _some_seconds(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
+    seconds = _seconds(context, parameter, value)
+    if seconds == 0:
+        raise click.UsageError(f"{parameter.opts[0]} wants a duration longer than 0")
+    return seconds
+
+
+def span(
+    flag: str, text: str, default: str | None, *, some: bool = False
+) -> Callable[[_Command], _Command]:
     """Make an option that takes a duration.
 
     Args:
         flag: its name.
         text: its help.
         default: as one would write it; None for none.
+        some: 0 is refused.
 
     Returns:
         A decorator; the command gets seconds.
     """
     return click.option(
-        flag, callback=_seconds, metavar="TIME", default=default, show_default=True, help=text
+        flag,
+        callback=_some_seconds if some else _seconds,
+        metavar="TIME",
+        default=default,
+        show_default=True,
+        help=text,
     )
 
 
@@ -55,7 +89,7 @@ def span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Com
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, min_open=True),
+    type=AlertRate(),
     default=50.0,
     show_default=True,
     help="Alerts a second, whatever the answers take.",
@@ -80,7 +114,7 @@ def span(flag: str, text: str, default: str | None) -> Callable[[_Command], _Com
     show_default=True,
     help="Kept open, used at once.",
 )
-@span("--timeout", "How long an answer may take.", "30s")
+@span("--timeout", "How long an answer may take.", "30s", some=True)
 @click.option(
     "--retries",
     type=click.IntRange(0),

@@ -25,6 +25,7 @@ __all__ = [
     "SendError",
     "SignatureError",
     "UnreachableError",
+    "UrlError",
     "exit_status",
 ]
 
@@ -46,6 +47,10 @@ class SendError(Error):
     """A message could not be sent, or its answer not be read; the text is a sentence."""
 
 
+class UrlError(SendError):
+    """What was given as a URL is none, or none of an HTTP service."""
+
+
 class UnreachableError(SendError):
     """Nothing is there to send to: the connection is refused, or there is no address or route."""
 
@@ -57,11 +62,12 @@ def exit_status(error: BaseException) -> int:
         error: what ended the command.
 
     Returns:
-        2 for configuration and secrets, 3 for the listener and the inbox, 4 for a plugin, else 1.
+        2 for configuration, secrets and what is no URL, 3 for the listener and the inbox, 4 for a
+        plugin, else 1.
 
     Source: contract section 2.
     """
-    if isinstance(error, ConfigError):
+    if isinstance(error, (ConfigError, UrlError)):
         return EXIT_USAGE
     if isinstance(error, (ListenError, InboxError)):
         return EXIT_CANNOT_START

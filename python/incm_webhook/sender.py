@@ -9,14 +9,16 @@ import ssl
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from incm_webhook import __version__, canonical_json, sign
-from incm_webhook.errors import CanonicalError, SendError, UnreachableError
+from incm_webhook.errors import CanonicalError, SendError, UnreachableError, UrlError
 from incm_webhook.log import printable
+from incm_webhook.settings_server import is_host
 
 TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 64 * 1024
+_SAFE = "%/:?#[]@!$&'()*+,;="  # what may stand in a URL besides letters and digits
 _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 # Errors of OpenSSL (X509_V_ERR_...): self-signed, or of an authority that is not at hand.
 _UNKNOWN_ISSUER = (18, 19, 20, 21)
@@ -71,20 +73,24 @@ def open_connection(
         The connection, and the path and query to ask it for.
 
     Raises:
-        SendError: the URL is no HTTP URL.
+        UrlError: the URL is no HTTP URL.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise SendError(f"{printable(url)} is no URL: {error}") from None
+        raise UrlError(f"{printable(url)} is no URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SendError(
+        raise UrlError(
             f"{printable(url)} is no URL of an HTTP service: write http://HOST:PORT/PATH or "
             "https://..."
         )
     if not url.isprintable() or " " in url:
-        raise SendError(f"{printable(url)} is no URL of an HTTP service: it holds a blank")
+        raise UrlError(f"{printable(url)} is no URL of an HTTP service: it holds a blank")
+    if not is_host(parts.hostname):
+        raise UrlError(f"{printable(url)} is no URL of an HTTP service: no host has such a name")
+    if not (parts.path + parts.query).isascii():
+        raise UrlError(f"{url} is no URL of an HTTP service: write it as {quote(url, safe=_SAFE)}")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return kind(parts.hostname, port, timeout=timeout_s), target

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import (
     BeforeValidator,
@@ -63,6 +64,8 @@ def inbox_path(url: str) -> Path:
         path = re.sub(r"^/{3,}", "/", path)
     if not path or path.endswith("/") or "\0" in path:
         raise ValueError(f"names no file; {supported}")
+    if any("\ud800" <= one <= "\udfff" for one in path):  # how Python writes other bytes
+        raise ValueError(f"wants a path in UTF-8; {supported}")
     if path == ":memory:":
         raise ValueError(f"an inbox in memory would lose alerts; {supported}")
     return Path(path)
@@ -138,6 +141,8 @@ def _endpoint_path(value: object) -> str:
         raise ValueError('wants a text that begins with "/", such as "/webhook"')
     if "?" in value or "#" in value:
         raise ValueError('wants a path alone, without "?" or "#"')
+    if not value.isascii() and value.isprintable():
+        raise ValueError(f'wants it as clients write it: "{quote(value)}"')
     if not value.isprintable() or any(one.isspace() for one in value):
         raise ValueError("must hold no blank and no control character")
     return value

@@ -35,10 +35,26 @@ def split_address(text: str) -> tuple[str, int]:
         raise ValueError(
             f'wants HOST:PORT, an IPv6 address in brackets: "[::1]:8080", not {text!r}'
         )
-    whole = colon and host and re.fullmatch(r"[0-9]{1,5}", port, re.ASCII)
-    if not whole or int(port) > 65535 or re.search(r"[\s/\[\]]", host):
+    whole = colon and re.fullmatch(r"[0-9]{1,5}", port, re.ASCII)
+    if not whole or int(port) > 65535 or not is_host(host):
         raise ValueError(f'wants HOST:PORT such as "127.0.0.1:8080", not {text!r}')
     return host, int(port)
+
+
+def is_host(text: str) -> bool:
+    """Say whether a text can be the name or address of a host, an IPv6 address without brackets.
+
+    What cannot is refused by the resolver with an error of its own kind, or cut off at a NUL.
+    """
+    if not text or not text.isprintable() or re.search(r"[\s/\[\]]", text):
+        return False
+    try:
+        if ":" in text:
+            ipaddress.IPv6Address(text)
+        text.encode("idna")
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(address: str) -> bool:

@@ -1,5 +1,7 @@
 import fcntl
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +120,20 @@ def test_debug_shows_the_traceback(
         ["send", "http://h/", "--wire", "morse"],
         ["send", "http://h/", "--file", "f", "--type", "reboot"],
         ["send", "http://h/", "--file", "nowhere"],
+        ["send", "http://h/", "--type", "\udcff"],
+        ["send", "http://a..b/"],
+        ["simulate", "http://h/", "--rate", "nan"],
+        ["simulate", "http://h/", "--rate", "inf"],
+        ["simulate", "http://h/", "--rate", "1e-320"],
+        ["simulate", "http://h/", "--timeout", "0s"],
+        ["simulate", "http://h/", "--timeout", "99999999999d"],
+        ["simulate", "http://h/", "--count", "1", "--verify-inbox", "http://a..b/"],
+        ["bench", "http://127.0.0.1:1/", "--rate", "nan"],
+        ["bench", "http://127.0.0.1:1/", "--duration", "0s"],
+        ["inbox", "list", "--admin", "a..b:80"],
+        ["inbox", "list", "--inbox", "\udcff.db"],
+        ["serve", "--unsigned", "--listen", "a..b:80"],
+        ["serve", "--unsigned", "--path", "/caf\u00e9"],
         ["send", "http://h/", "--secret-file", "nowhere"],
         ["sign"],
         ["verify", "--signature", "x"],
@@ -306,3 +322,26 @@ def test_plugins_lists_a_broken_one_with_its_error(run: Any, write: Write) -> No
     status, out, _ = run("plugins")
     assert status == 4
     assert "noc.py:1: ZeroDivisionError" in out
+
+
+def started(*arguments: str, shell: str = 'exec "$@"', **environ: str) -> tuple[int, bytes, bytes]:
+    """Run a command in a process of its own, below a shell that may change its streams."""
+    command = ["sh", "-c", shell, "sh", sys.executable, "-m", "incm_webhook", *arguments]
+    done = subprocess.run(
+        command, check=False, capture_output=True, timeout=60, env={**os.environ, **environ}
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_no_command(workdir: Path, closed: str) -> None:
+    for arguments in (["sign", "--secret-file", "secret"], ["plugins"]):
+        status, _, err = started(*arguments, shell=f'exec "$@" {closed}')
+        assert (status, err) == (0, b"")
+
+
+def test_what_the_locale_cannot_spell_is_escaped(workdir: Path, write: Write) -> None:
+    write("仓库.toml", SIGNED)
+    status, out, _ = started("check", "--config", "仓库.toml", PYTHONIOENCODING="latin-1")
+    assert status == 0
+    assert b"\\u4ed3\\u5e93.toml" in out

@@ -120,11 +120,15 @@ def test_send_says_when_nothing_listens(run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://h/", "localhost:8080/x", "http://", "http://h:x/", "http://[/"]
+    "url",
+    [
+        *("ftp://h/", "localhost:8080/x", "http://", "http://h:x/", "http://[/"),
+        *("http://a..b/", "http://h/仓库", "http://h/\udcff", f"http://{'a' * 64}/"),
+    ],
 )
 def test_send_says_when_the_url_is_none(run: Any, url: str) -> None:
     status, _, err = run("send", url)
-    assert status == 1
+    assert status == 2
     assert err.startswith("incm-webhook: ")
     assert "is no URL" in err
 
