@@ -75,6 +75,9 @@ def open_connection(
     Raises:
         UrlError: the URL is no HTTP URL.
     """
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        # InCloud Manager knows none; and a message with the URL would show the password.
+        raise UrlError("the URL has a name or password in it, which are not sent: leave them out")
     try:
         parts = urlsplit(url)
         port = parts.port

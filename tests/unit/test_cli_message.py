@@ -133,6 +133,14 @@ def test_send_says_when_the_url_is_none(run: Any, url: str) -> None:
     assert "is no URL" in err
 
 
+@pytest.mark.parametrize("rest", ["host/", "host:port/", "[/", ""])
+def test_send_does_not_show_a_password_in_the_url(run: Any, rest: str) -> None:
+    status, out, err = run("send", f"http://user:pa55word@{rest}")
+    assert (status, out) == (2, "")
+    assert "leave them out" in err
+    assert "pa55word" not in err
+
+
 def test_sign_and_verify_fit(run: Any, stdin: Callable[[bytes], None], write: Write) -> None:
     write("old", "older")
     status, out, _ = run("sign", "--secret-file", "secret", "--file", str(REBOOT))
