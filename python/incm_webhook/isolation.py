@@ -180,7 +180,12 @@ class IsolatedPlugin(LoadedPlugin):
         self._set_up(worker)
 
     def _load(self) -> tuple[WorkerProcess, Description]:
-        worker = WorkerProcess(self._spec, self._base, self._memory, self._note_end)
+        try:
+            worker = WorkerProcess(self._spec, self._base, self._memory, self._note_end)
+        except OSError as error:
+            raise PluginError(
+                f'plugin "{self._spec.name}": its process cannot be started: {error.strerror}'
+            ) from None
         with self._changed:
             self._latest = worker
             closed = self._closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import queue
@@ -63,6 +64,9 @@ class WorkerProcess:
             base: the folder that a relative file is relative to.
             memory: bytes that it may use beyond what it uses once it is set up.
             on_end: called once with this, in the watching thread, after the process has ended.
+
+        Raises:
+            OSError: no descriptor or thread is left for it.
         """
         self._spec = spec
         self._base = base
@@ -83,7 +87,12 @@ class WorkerProcess:
         self._thread = threading.Thread(
             target=self._live, args=(theirs,), name=f"{spec.name}-process", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            own.close()
+            theirs.close()
+            raise BlockingIOError(errno.EAGAIN, "no thread is left to watch it") from None
         self._started.wait()
 
     @property
@@ -143,7 +152,15 @@ class WorkerProcess:
         if self._ask({"channels": channels}, _ANSWER_LIMIT, limit) != {"ready": True}:
             raise self._broken()
         self._resident_at_ready = self._resident()
-        pairs = [socket.socketpair() for _ in range(channels)]
+        pairs: list[tuple[socket.socket, socket.socket]] = []
+        try:
+            for _ in range(channels):
+                pairs.append(socket.socketpair())
+        except OSError as error:
+            for one in itertools.chain(*pairs):
+                one.close()
+            self.kill(WorkerLost, f"was killed: there is no socket to call it: {error.strerror}")
+            raise WorkerLost(self.ending) from None
         opened = [Channel(own) for own, _ in pairs]
         with self._state:
             self._channels += opened
@@ -217,15 +234,16 @@ class WorkerProcess:
 
     def _live(self, theirs: socket.socket) -> None:
         """Start the process, see its end, and tell everybody who waits for it."""
-        with theirs:
-            try:
+        process = None
+        try:
+            with theirs:
                 process = self._spawn(theirs)
-            except OSError as error:
-                process = None
-                self._killed, self._ending = WorkerLost, f"cannot be started: {error.strerror}"
-        self._started.set()
-        if process is not None:
+            self._started.set()
             self._watch(process.pid)
+        except OSError as error:
+            what = "watched" if process is not None else "started"
+            self.kill(WorkerLost, f"cannot be {what}: {error.strerror}")
+        self._started.set()
         with self._state:
             if process is not None:
                 self._kill_group()  # what it forked: the number is its own until it is waited for

@@ -1,8 +1,11 @@
 """A plugin in its own process: what it raises comes back, what it breaks is killed and replaced."""
 
+import errno
+import itertools
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -653,6 +656,54 @@ def test_a_crash_loop_slows_down_and_close_ends_the_wait(
         assert ready.result(DEADLINE_S) is False
     assert pauses[0] is not None
     assert 0 < pauses[0] <= isolation._LONGEST_PAUSE_S
+
+
+@pytest.mark.parametrize("missing", ["control", "channel", "thread", "watch"])
+def test_what_is_missing_for_a_process_is_told_and_asked_for_again(
+    wild: IsolatedPlugin,
+    pipe: Pipe,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    missing: str,
+) -> None:
+    """A shortage passes; what the plugin is owed must not wait for the next start."""
+    before = pid_of(wild, pipe)
+    with pytest.raises(WorkerDied):
+        handle(wild, "exit")
+    failures = {"control": 0, "channel": 2, "thread": 0, "watch": 0}  # how many are made before
+    left = itertools.count(failures[missing], -1)
+
+    def scarce(make: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+        def made(*arguments: Any) -> Any:
+            if next(left) == 0:
+                raise error
+            return make(*arguments)
+
+        return made
+
+    none_left = OSError(errno.EMFILE, "Too many open files")
+    if missing == "thread":
+        none = RuntimeError("can't start new thread")
+        monkeypatch.setattr(threading.Thread, "start", scarce(threading.Thread.start, none))
+    elif missing == "watch":
+        monkeypatch.setattr(os, "pidfd_open", scarce(os.pidfd_open, none_left))
+    else:
+        monkeypatch.setattr(socket, "socketpair", scarce(socket.socketpair, none_left))
+    started: list[WorkerProcess] = []
+
+    def start(*arguments: Any) -> WorkerProcess:
+        started.append(WorkerProcess(*arguments))
+        return started[-1]
+
+    monkeypatch.setattr(isolation, "WorkerProcess", start)
+    monkeypatch.setattr(isolation, "_FIRST_PAUSE_S", 0.0)
+    assert pid_of(wild, pipe) != before
+    (told,) = [one for one in caplog.messages if "cannot be started again" in one]
+    assert ("no thread is left" if missing == "thread" else "Too many open files") in told
+    assert [one.alive for one in started] == [False] * (len(started) - 1) + [True]
+    for one in started[:-1]:
+        one._thread.join(DEADLINE_S)
+        assert one.pid is None
 
 
 def test_work_done_between_deaths_is_no_crash_loop(
