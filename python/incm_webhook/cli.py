@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,11 +20,20 @@ from incm_webhook.cli_message import send, sign, verify
 from incm_webhook.cli_quarantine import quarantine
 from incm_webhook.cli_simulate import simulate
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
-from incm_webhook.log import describe, is_debug, set_up_logging
+from incm_webhook.log import describe, is_debug, set_up_logging, write_line
 
 PROGRAM = "incm-webhook"
 _STANDARD_ERROR = 2
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What a command ends with; error: what a traceback is wanted of."""
+
+    message: str
+    status: int
+    error: BaseException | None = None
 
 
 def _option(flag: str, text: str, **settings: Any) -> Callable[[_Command], _Command]:
@@ -200,21 +210,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What the locale cannot spell, such as a name in Chinese in ISO 8859-1, ends no command.
         sys.stdout.reconfigure(errors="backslashreplace")
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        status = commands.main(
-            list(arguments) if arguments is not None else None, PROGRAM, standalone_mode=False
-        )
+        status = commands.main(given, PROGRAM, standalone_mode=False)
     except click.UsageError as error:
-        return _fail(_usage(error), error.exit_code)
+        failure = _Failure(_usage(error), error.exit_code)
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        failure = _Failure(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("stopped", EXIT_FAILED)
+        failure = _Failure("stopped", EXIT_FAILED)
     except Error as error:
-        return _fail(str(error), exit_status(error), error)
+        failure = _Failure(str(error), exit_status(error), error)
     except Exception as error:
-        return _fail(f"unexpected error: {describe(error)}", EXIT_FAILED, error)
-    return status if isinstance(status, int) else 0
+        failure = _Failure(f"unexpected error: {describe(error)}", EXIT_FAILED, error)
+    else:
+        return status if isinstance(status, int) else 0
+    # Who runs a command reads its message, perhaps later; a server has to end, read or not.
+    _tell(failure, waits=arguments is not None or given[:1] != ["serve"])
+    return failure.status
 
 
 def _open_closed_streams() -> None:
@@ -239,10 +252,14 @@ def _usage(error: click.UsageError) -> str:
     return f"{text}; `{command} --help` says what can be written"
 
 
-def _fail(message: str, status: int, error: BaseException | None = None) -> int:
-    if error is not None and is_debug():
+def _tell(failure: _Failure, *, waits: bool) -> None:
+    """Write a failure to standard error; without `waits` as the log does, which may drop it."""
+    text = f"{PROGRAM}: {failure.message}"
+    if failure.error is not None and is_debug():
         import traceback
 
-        traceback.print_exception(error)
-    click.echo(f"{PROGRAM}: {message}", err=True)
-    return status
+        text = "".join(traceback.format_exception(failure.error)) + text
+    if waits:
+        click.echo(text, err=True)
+    else:
+        write_line(text)

@@ -103,17 +103,22 @@ class LineFormatter(logging.Formatter):
         return line
 
 
+def write_line(text: str) -> None:
+    """Write a text and a line end to standard error, whose reader may stop without stopping us."""
+    write_to_stderr(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
 class StderrHandler(logging.Handler):
     """Writes records to standard error, whose reader may stop without stopping who logs."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         try:
-            line = f"{self.format(record)}\n"
+            line = self.format(record)
         except Exception:  # as every handler of logging does: what is logged stops nobody
             self.handleError(record)
             return
-        write_to_stderr(line.encode("utf-8", "backslashreplace"))
+        write_line(line)
 
 
 def set_up_logging(stream: TextIO | None = None, *, debug: bool | None = None) -> None:

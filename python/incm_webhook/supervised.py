@@ -3,10 +3,11 @@
 import fcntl
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from incm_webhook.log import write_line
 
 WATCHDOG_S = 30.0  # a child that says nothing for so long is ended
 STOP_S = 30.0  # to end, when it does not say how long it needs
@@ -119,6 +120,7 @@ def start(
             os.dup2(one, 3 + index, inheritable=True)
         os.execve(command[0], list(command), environ)  # noqa: S606 - our own command line
     except BaseException as error:  # a fork must never return
-        print(f"incm-webhook: cannot run {command[0]}: {error}", file=sys.stderr)  # noqa: T201
+        reason = error.strerror if isinstance(error, OSError) else error
+        write_line(f"incm-webhook: cannot run {command[0]}: {reason}")
     finally:
         os._exit(3)

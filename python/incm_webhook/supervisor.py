@@ -8,13 +8,12 @@ import select
 import signal
 import socket
 import struct
-import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
 
 from incm_webhook import supervised
-from incm_webhook.log import set_up_logging
+from incm_webhook.log import set_up_logging, write_line
 from incm_webhook.notify import PREPARED, Notifier
 from incm_webhook.passed import take_passed
 from incm_webhook.supervised import Child
@@ -68,7 +67,7 @@ class Supervisor:
         try:
             self._inherit()
         except ValueError as error:
-            print(f"incm-webhook: {error}", file=sys.stderr)  # noqa: T201 - as every command ends
+            write_line(f"incm-webhook: {error}")  # as every command ends
             return _CANNOT_LISTEN
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)

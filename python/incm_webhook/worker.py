@@ -6,6 +6,7 @@ close or its receiver is gone.
 
 import ctypes
 import inspect
+import logging
 import os
 import queue
 import resource
@@ -29,6 +30,7 @@ from incm_webhook.registry import load
 
 _PR_SET_PDEATHSIG = 1
 _TEXT_LIMIT = 8000  # characters of a failure's text: what a person reads, and a frame holds
+_log = logging.getLogger("incm_webhook.worker")
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -113,7 +115,7 @@ class Worker:
         except GoneError:
             return  # the receiver closes it, and ends this process when it wants to
         except BaseException as error:  # with a channel that is out of step nothing is left to do
-            sys.stderr.write(f"incm-webhook: plugin {self._plugin.name}: {describe(error)}\n")
+            _log.critical("plugin %s: %s", self._plugin.name, describe(error))
             os._exit(1)
 
     def _outcome(self, orders: list[dict[str, Any]], raw: bytes) -> dict[str, Any]:
@@ -199,6 +201,9 @@ def main() -> None:
     try:
         Worker(Channel(socket.socket(fileno=descriptor))).run()
     except GoneError:
+        os._exit(1)
+    except Exception as error:  # no traceback: nobody may read it, and it would wait for that
+        _log.critical("%s", describe(error))
         os._exit(1)
 
 

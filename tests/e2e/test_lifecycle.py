@@ -7,15 +7,17 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
+import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from e2e.conftest import Reports
-from incm_webhook import sign
+from e2e.conftest import DEADLINE_S, Reports
+from incm_webhook import sign, supervised
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
@@ -54,6 +56,46 @@ def test_sigterm_and_sigint_stop_with_status_0(serve: Serve) -> None:
         receiver.process.send_signal(number)
         assert receiver.process.wait(30) == 0
         assert "service: stopped\n" in receiver.output()
+
+
+@pytest.fixture
+def full_pipe() -> Iterator[tuple[int, int]]:
+    """The ends of a pipe that takes nothing."""
+    reading, writing = os.pipe()
+    os.write(writing, b"z" * fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ))
+    yield reading, writing
+    os.close(reading)
+    os.close(writing)
+
+
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_what_is_wrong_is_said_to_nobody_for_ever_by_no_server(
+    tmp_path: Path, full_pipe: tuple[int, int], debug: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "incm_webhook", "serve", "--listen", "nowhere"],
+        cwd=tmp_path,
+        env={**os.environ, "INCM_WEBHOOK_DEBUG": debug},
+        stderr=full_pipe[1],
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 2
+
+
+def test_a_supervisor_whose_command_cannot_be_run_ends(full_pipe: tuple[int, int]) -> None:
+    script = Path(supervised.__file__).with_name("supervise.py")
+    for reader in (subprocess.PIPE, full_pipe[1]):
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(script), "/nowhere"],
+            stderr=reader,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert done.returncode == 3
+        if done.stderr is not None:
+            assert "incm-webhook: cannot run /nowhere: No such file or directory\n" in done.stderr
 
 
 def test_a_log_that_nobody_reads_stops_nothing(
