@@ -6,8 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +16,8 @@ from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
 from incm_webhook.certificate import certificate_warning, tls_files_of
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
-from incm_webhook.errors import EXIT_FAILED, ConfigError
+from incm_webhook.ending import bound_the_end, flushed
+from incm_webhook.errors import EXIT_FAILED, ConfigError, exit_status
 from incm_webhook.handler import LoadedPlugin
 from incm_webhook.log import describe, printable
 from incm_webhook.notify import Notifier
@@ -28,7 +27,6 @@ from incm_webhook.takeover import Supervision
 
 _CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
 _ANSWERS_S = 2.0  # of the grace: for answers under way, once no handler runs
-_FLUSH_S = 1.0  # of an end by force: for what handlers have printed
 _LOOK_S = 0.5  # how soon a failed disk is noticed
 _STALLED_S = 5.0  # a front door that was not seen for so long does not work
 
@@ -184,7 +182,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
 
     Returns:
         The exit status: 0 after a graceful stop, 1 when a plugin had to be left behind or the disk
-        failed.
+        failed. The process ends by the end of the grace whatever plugins have left that runs.
 
     Raises:
         ConfigError: the ready file cannot be written.
@@ -194,6 +192,17 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     Threads: the main thread, since it installs signal handlers.
     Source: contract section 2.
     """
+    try:
+        status, deadline = _run(settings, load)
+    except Exception as error:
+        bound_the_end(time.monotonic() + settings.server.grace, exit_status(error))
+        raise
+    bound_the_end(deadline, EXIT_FAILED)
+    return status
+
+
+def _run(settings: Settings, load: Callable[[], Settings]) -> tuple[int, float]:
+    """Serve; give the exit status, and by when the process has to end, in monotonic seconds."""
     check_ready_file(settings.server.ready_file)
     signals = _Signals()
     supervision = Supervision(os.environ)
@@ -221,7 +230,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     dispatcher = Dispatcher(receiver, plugins)
     supervision.prepare(settings, notifier)
     if not supervision.start(receiver, notifier, lambda: signals.stop_is_asked):
-        return 0
+        return 0, time.monotonic() + settings.server.grace
     dispatcher.start()
     for one in settings.endpoint:
         signed = "unsigned" if one.unsigned else "signed"
@@ -250,9 +259,10 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     if failed:
         _log.critical("the disk failed to write the inbox: ending; the next start checks it")
     notifier.stopping(settings.server.grace + _CLOSING_S + _ANSWERS_S)
+    deadline = time.monotonic() + settings.server.grace
     waited_for = any(one.ack == "processed" for one in settings.endpoint)
     status_of_stop = _stop(receiver, dispatcher, settings.server.grace, handlers_last=waited_for)
-    return status_of_stop or (EXIT_FAILED if failed else 0)
+    return status_of_stop or (EXIT_FAILED if failed else 0), deadline
 
 
 def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:
@@ -300,15 +310,7 @@ def _stop(
     receiver.stop()
     words = "delivery stays" if left == 1 else "deliveries stay"
     _log.info("stopped%s", f"; {left:,} {words} open in the inbox" if left else "")
-    if finished:
+    was_flushed = flushed()
+    if finished and was_flushed:
         return 0
-    flushing = threading.Thread(target=_flush, daemon=True)
-    flushing.start()
-    flushing.join(_FLUSH_S)  # that handler may hold a stream that nobody reads
     os._exit(1)  # a handler still runs; an ordinary exit would wait for it or crash under it
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -56,6 +57,11 @@ def test_sigterm_and_sigint_stop_with_status_0(serve: Serve) -> None:
         receiver.process.send_signal(number)
         assert receiver.process.wait(30) == 0
         assert "service: stopped\n" in receiver.output()
+
+
+def short_grace(folder: Path) -> tuple[str, str]:
+    (folder / "grace.toml").write_text('[server]\ngrace = "1s"\n')
+    return "--config", str(folder / "grace.toml")
 
 
 @pytest.fixture
@@ -141,11 +147,9 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     tell(id=alert.id)
     print(alert.id, flush=True)
 """
-    configuration = tmp_path / "grace.toml"
-    configuration.write_text('[server]\ngrace = "1s"\n')
     receiver = serve(
         reports.plugin(tmp_path / "prints.py", code),
-        arguments=("--config", str(configuration)),
+        arguments=short_grace(tmp_path),
         wrapper=("env", "-u", "PYTHONUNBUFFERED", "sh", "-c", 'exec "$@" >printed', "sh"),
     )
     receiver.send(make_alert("reboot"))
@@ -153,6 +157,65 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     assert receiver.stop() == 1
     os.close(reading)
     os.close(writing)
+
+
+def test_what_was_printed_and_nobody_reads_does_not_hold_the_end(
+    serve: Serve, reports: Reports, tmp_path: Path, full_pipe: tuple[int, int]
+) -> None:
+    code = """
+def on_alert(alert: Alert, ctx: Context) -> None:
+    print(alert.id)
+    tell(id=alert.id)
+"""
+    writing = f"/proc/{os.getpid()}/fd/{full_pipe[1]}"
+    buffered = ("env", "-u", "PYTHONUNBUFFERED")
+    receiver = serve(
+        reports.plugin(tmp_path / "prints.py", code),
+        arguments=short_grace(tmp_path),
+        wrapper=(*buffered, "sh", "-c", f'exec "$@" >{writing}', "sh"),
+    )
+    receiver.send(make_alert("reboot"))
+    reports.next()
+    assert receiver.stop() == 1
+    assert "service: stopped" in receiver.output()
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ("threading.Thread(target=threading.Event().wait, name='mine').start()", "runs: mine\n"),
+        ("atexit.register(threading.Event().wait)", "something that runs\n"),
+    ],
+    ids=["thread", "exit handler"],
+)
+def test_what_a_plugin_left_behind_does_not_hold_the_end(
+    serve: Serve, reports: Reports, tmp_path: Path, left: str, said: str
+) -> None:
+    code = f"import atexit, threading\n{left}\ndef on_alert(alert: Alert): tell(id=alert.id)\n"
+    plugin = reports.plugin(tmp_path / "leaves.py", code)
+    receiver = serve(plugin, arguments=short_grace(tmp_path))
+    receiver.send(make_alert("reboot"))
+    reports.next()
+    assert receiver.stop() == 1
+    assert "service: stopped\n" in receiver.output()
+    assert said in receiver.output()
+
+
+def test_what_a_plugin_left_behind_does_not_hold_a_start_that_fails(tmp_path: Path) -> None:
+    code = (
+        "import threading\nthreading.Thread(target=threading.Event().wait, name='mine').start()\n"
+    )
+    (tmp_path / "leaves.py").write_text(f"{code}def on_alert(alert): pass\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = "{}:{}".format(*taken.getsockname())
+        command = [sys.executable, "-m", "incm_webhook", "serve", "--listen", address, "--unsigned"]
+        command += ["--plugin", "./leaves.py", *short_grace(tmp_path)]
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        )
+    assert done.returncode == 3
+    assert f"incm-webhook: cannot listen on {address}: " in done.stderr
+    assert "runs: mine\n" in done.stderr
 
 
 def test_what_is_opened_is_no_standard_stream(serve: Serve, reports: Reports) -> None:

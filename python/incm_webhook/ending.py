@@ -1,0 +1,42 @@
+"""How a server's process ends within its time, whatever plugins have left that runs."""
+
+import logging
+import os
+import sys
+import threading
+import time
+
+_FLUSH_S = 1.0  # for what handlers have printed
+_EXIT_S = 1.0  # at least, for the interpreter's end when a stop has used up the grace
+
+_log = logging.getLogger("incm_webhook.service")
+
+
+def flushed() -> bool:
+    """Write what was printed, if somebody takes it: an ordinary exit would wait for that."""
+    flushing = threading.Thread(target=_flush, daemon=True)
+    flushing.start()
+    flushing.join(_FLUSH_S)
+    return not flushing.is_alive()
+
+
+def bound_the_end(deadline: float, status: int) -> None:
+    """Let the process end by the deadline; else with that status, whatever plugins left that runs.
+
+    An ordinary exit waits for their threads that are no daemons, and for their exit handlers.
+    """
+
+    def end() -> None:
+        time.sleep(max(_EXIT_S, deadline - time.monotonic()))
+        every = (one for one in threading.enumerate() if one is not threading.main_thread())
+        names = ", ".join(one.name for one in every if not one.daemon)
+        _log.warning("ended by force: a plugin left something that runs%s", names and f": {names}")
+        os._exit(status)
+
+    threading.Thread(target=end, name="end", daemon=True).start()
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
