@@ -14,7 +14,7 @@ STOP_S = 30.0  # to end, when it does not say how long it needs
 ABORT_S = 5.0  # for what SIGABRT makes, a core file
 PREPARE_S = 60.0  # to load all plugins
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)  # the parent handles
-_FAR = 64  # above the descriptors that a child gets
+_FIRST = 3  # SD_LISTEN_FDS_START
 
 
 @dataclass(slots=True)
@@ -53,6 +53,13 @@ class Child:
         """End it at once."""
         self.stopping = True
         os.kill(self.pid, signal.SIGKILL)
+
+    def forgive(self, pause: float) -> None:
+        """Count a time not, in which nobody could say or hear anything."""
+        self.started += pause
+        self.heard += pause
+        if self.kill_at is not None:
+            self.kill_at += pause
 
     def check(self, now: float) -> str | None:
         """End it when it has been silent or is late; say so."""
@@ -115,9 +122,10 @@ def start(
             environ["LISTEN_PID"] = str(os.getpid())
             environ["LISTEN_FDS"] = str(len(kept))
             environ["LISTEN_FDNAMES"] = ":".join(kept)
-        far = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, _FAR) for one in kept.values()]
+        beyond = _FIRST + len(kept)
+        far = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, beyond) for one in kept.values()]
         for index, one in enumerate(far):
-            os.dup2(one, 3 + index, inheritable=True)
+            os.dup2(one, _FIRST + index, inheritable=True)
         os.execve(command[0], list(command), environ)  # noqa: S606 - our own command line
     except BaseException as error:  # a fork must never return
         reason = error.strerror if isinstance(error, OSError) else error

@@ -19,6 +19,7 @@ from incm_webhook.passed import take_passed
 from incm_webhook.supervised import Child
 
 _LOOK_S = 0.5
+_PAUSE_S = 5.0  # this process did not run: the container or machine was paused, its servers too
 _GOOD_LIFE_S = 1.0  # a child that served so long did not die young
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
@@ -60,6 +61,7 @@ class Supervisor:
         self._status = 0
         self._young_deaths = 0
         self._restart_at: float | None = 0.0
+        self._looked = time.monotonic()
 
     def run(self) -> int:
         """Supervise until a signal; return the last server's exit status."""
@@ -108,7 +110,11 @@ class Supervisor:
     def _goes_on(self) -> bool:
         """Do what is due; False when all is done."""
         now = time.monotonic()
+        pause = now - self._looked
+        self._looked = now
         for child in self._children():
+            if pause > _PAUSE_S:
+                child.forgive(pause)
             if said := child.check(now):
                 _log.error("server %d %s", child.pid, said)
         if self._serving is not None and _has_lived(self._serving, now):

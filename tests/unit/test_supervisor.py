@@ -3,11 +3,14 @@
 import array
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from incm_webhook.notify import PREPARED
-from incm_webhook.supervised import ABORT_S, WATCHDOG_S, Child
+from incm_webhook.supervised import ABORT_S, PREPARE_S, STOP_S, WATCHDOG_S, Child
 from incm_webhook.supervisor import Supervisor
 
 
@@ -120,3 +123,45 @@ def test_a_stop_that_comes_before_the_server_can_catch_it_is_graceful() -> None:
     supervisor._ended(child, -signal.SIGTERM)
     assert supervisor._status == 0
     assert not supervisor._goes_on()
+
+
+def test_a_pause_of_the_whole_machine_is_no_silence(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that was frozen has servers that had no way to say that they work."""
+    now = 1000.0
+    sent: list[int] = []
+    monkeypatch.setattr("incm_webhook.supervisor.time.monotonic", lambda: now)
+    monkeypatch.setattr("incm_webhook.supervised.os.kill", lambda pid, _: sent.append(pid))
+    serving = Child(pid=1, before=None, prepared=True, ready=True, heard=now)
+    loading = Child(pid=2, before=1, started=now)
+    leaving = Child(pid=3, before=None, ready=True, stopping=True, kill_at=now + STOP_S)
+    supervisor._serving, supervisor._next, supervisor._leaving = serving, loading, [leaving]
+    supervisor._looked = now
+    now += 3600.0
+    assert supervisor._goes_on()
+    assert sent == []
+    ended: dict[int, int] = {}  # after how many seconds; each has as long as it had before
+    for second in range(1, 62):
+        now += 1.0
+        sent.clear()
+        assert supervisor._goes_on()
+        ended = {**dict.fromkeys(sent, second), **ended}
+    assert ended == {3: STOP_S, 1: WATCHDOG_S + 1, 2: PREPARE_S + 1}
+    os.close(supervisor._kept["kept-alerts"])
+
+
+def test_a_server_gets_what_is_kept_also_where_few_descriptors_are_allowed(tmp_path: Path) -> None:
+    code = """
+import os, resource
+from incm_webhook import supervised
+kept = {name: os.open(name, os.O_RDONLY | os.O_CREAT) for name in ("a", "b", "c")}
+kept = dict(reversed(kept.items()))
+resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+script = 'for one in 3 4 5 6 7 8; do readlink /proc/self/fd/$one; done; echo $LISTEN_FDNAMES'
+os.waitpid(supervised.start(["/bin/sh", "-c", script], "@x", kept, None).pid, 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [*(str(tmp_path / one) for one in "cba"), "c:b:a"]
