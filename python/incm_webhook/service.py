@@ -43,6 +43,7 @@ class _Signals:
         self._read.settimeout(_LOOK_S)
         signal.set_wakeup_fd(self._written.fileno(), warn_on_full_buffer=False)
         self._reload = False
+        self._loading = True
         self._stops = 0
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._note)
@@ -54,8 +55,14 @@ class _Signals:
             self._reload = True
         else:
             self._stops += 1
+            if self._loading:
+                os._exit(0)  # there is nothing to end with grace, and what is loaded may hang
             if self._stops > 1:
                 os._exit(1)  # asked twice: at once, without grace
+
+    def loaded(self) -> None:
+        """From now on a stop has its grace; before, the process ends at once."""
+        self._loading = False
 
     @property
     def stop_is_asked(self) -> bool:
@@ -209,6 +216,7 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> tuple[int, float]:
     notifier = Notifier(os.environ)
     passed = activation.take_over(os.environ)
     plugins = [load_plugin(one, settings.base) for one in settings.plugin]
+    signals.loaded()
     alerts, admin = activation.open_listeners(
         passed, settings.server.listen, settings.server.admin, notifier
     )

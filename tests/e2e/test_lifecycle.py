@@ -104,6 +104,25 @@ def test_a_supervisor_whose_command_cannot_be_run_ends(full_pipe: tuple[int, int
             assert "incm-webhook: cannot run /nowhere: No such file or directory\n" in done.stderr
 
 
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_stop_waits_for_no_plugin_that_is_loaded(
+    reports: Reports, tmp_path: Path, isolation: str
+) -> None:
+    code = "import threading\ntell(loaded=True)\nthreading.Event().wait()\n"
+    plugin = reports.plugin(tmp_path / "hangs.py", code)
+    (tmp_path / "incm-webhook.toml").write_text(
+        f'[[endpoint]]\nunsigned = true\n[[plugin]]\nuse = "{plugin}"\nisolation = "{isolation}"\n'
+    )
+    command = [sys.executable, "-m", "incm_webhook", "serve"]
+    with subprocess.Popen(command, cwd=tmp_path) as server:
+        try:
+            assert reports.next() == {"loaded": True}
+            server.terminate()
+            assert server.wait(DEADLINE_S) == 0
+        finally:
+            server.kill()
+
+
 def test_a_log_that_nobody_reads_stops_nothing(
     serve: Serve, reports: Reports, tmp_path: Path
 ) -> None:

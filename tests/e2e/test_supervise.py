@@ -150,6 +150,17 @@ def test_a_stop_during_a_takeover(serve: Serve) -> None:
     assert not Path(f"/proc/{receiver.process.pid}").exists()
 
 
+def test_a_stop_waits_for_no_plugin_that_is_loaded(
+    serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    plugin = reports.plugin(tmp_path / "mine.py", "def on_alert(alert): pass\n")
+    receiver = serve(plugin, arguments=SUPERVISED)
+    reports.plugin(plugin, "import threading\ntell(loaded=True)\nthreading.Event().wait()\n")
+    receiver.process.send_signal(signal.SIGHUP)
+    assert reports.next() == {"loaded": True}
+    assert receiver.stop() == 0
+
+
 def serve_as_init(serve: Serve, *arguments: str) -> Receiver:
     """Serve under a supervisor that orphans go to."""
     wrapper = (sys.executable, "-c", SUBREAPER)
