@@ -1,7 +1,9 @@
 """The listening sockets: handed over by a service manager, kept by one, or bound here."""
 
+import errno
 import os
 import socket
+import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 
@@ -10,6 +12,8 @@ from incm_webhook.notify import Notifier
 from incm_webhook.passed import KEPT, take_passed
 
 _BACKLOG = 1024
+_GIVEN_UP_S = 5.0  # in which a service manager should have closed what is given up
+_LOOK_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,14 @@ def _open(
     kept = passed.get(KEPT + role)
     if kept is not None and _fits(kept, wanted):
         return Listener(wanted, kept)
-    bound = _bind(wanted)
-    _give_up(role, passed, notifier)
+    try:
+        bound = _bind(wanted)
+        _give_up(role, passed, notifier)
+    except OSError as error:
+        if kept is None or not _is_in_the_way(kept, wanted, error):
+            raise _cannot_listen(wanted, error) from None
+        _give_up(role, passed, notifier)
+        bound = _bind_soon(wanted)
     notifier.say("FDSTORE=1", f"FDNAME={KEPT}{role}", descriptor=bound.fileno())
     return Listener(wanted, bound)
 
@@ -85,6 +95,30 @@ def _give_up(role: str, passed: Mapping[str, socket.socket], notifier: Notifier)
     if kept is not None:
         notifier.say("FDSTOREREMOVE=1", f"FDNAME={KEPT}{role}")
         kept.close()
+
+
+def _is_in_the_way(kept: socket.socket, wanted: str, error: OSError) -> bool:
+    """Whether it may be the kept socket: 0.0.0.0 is in use while one of its addresses is."""
+    same_port = wanted.rpartition(":")[2] == str(kept.getsockname()[1])
+    return same_port and error.errno == errno.EADDRINUSE
+
+
+def _bind_soon(address: str) -> socket.socket:
+    """Bind when the service manager has closed its copy of what is given up."""
+    until = time.monotonic() + _GIVEN_UP_S
+    while True:
+        try:
+            return _bind(address)
+        except OSError as error:
+            if time.monotonic() >= until:
+                hint = " (perhaps by the server of before, at another address: stop it first)"
+                raise ListenError(f"{_cannot_listen(address, error)}{hint}") from None
+            time.sleep(_LOOK_S)
+
+
+def _cannot_listen(address: str, error: OSError) -> ListenError:
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return ListenError(f"cannot listen on {address}: {reason}")
 
 
 def _places(address: str) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
@@ -103,17 +137,13 @@ def _fits(kept: socket.socket, wanted: str) -> bool:
 
 
 def _bind(address: str) -> socket.socket:
+    family, place = _places(address)[0]
+    bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        family, place = _places(address)[0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(place)
-            bound.listen(_BACKLOG)
-        except OSError:
-            bound.close()
-            raise
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise ListenError(f"cannot listen on {address}: {reason}") from None
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(place)
+        bound.listen(_BACKLOG)
+    except OSError:
+        bound.close()
+        raise
     return bound

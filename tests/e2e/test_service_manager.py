@@ -27,7 +27,9 @@ Serve = Callable[..., Receiver]
 ACTIVATE = """
 import fcntl, os, sys
 names, *passed = sys.argv[1].split(",")
-far = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 64) for one in passed]
+far = [fcntl.fcntl(int(one), fcntl.F_DUPFD_CLOEXEC, 64) for one in passed]
+for one in passed:
+    os.close(int(one))
 for index, one in enumerate(far):
     os.dup2(one, 3 + index)
 count = os.environ.get("ACTIVATE_COUNT", str(len(far)))
@@ -164,6 +166,20 @@ def test_a_kept_socket_is_used_while_it_fits(tmp_path: Path, manager: Manager) -
             manager.hear("READY")
             server.terminate()
             assert server.wait() == 0
+
+
+def test_a_kept_socket_is_not_in_the_way_of_all_addresses(tmp_path: Path, manager: Manager) -> None:
+    """The usual change: from loopback to everywhere, on the same port."""
+    kept = socket.create_server(("127.0.0.1", 0))
+    address = f"0.0.0.0:{kept.getsockname()[1]}"
+    settings = ("--listen", address, "--admin", "off")
+    with activated(tmp_path, [kept.fileno()], "kept-alerts", *settings) as server:
+        assert manager.hear("FDSTOREREMOVE")["FDNAME"] == "kept-alerts"
+        kept.close()  # as systemd does with its copy, a little later
+        assert manager.hear("READY")["STATUS"] == f"serving {address}"
+        assert set(manager.kept) == {"kept-alerts"}
+        server.terminate()
+        assert server.wait() == 0
 
 
 SUPERVISE = pytest.mark.parametrize("supervise", [(), ("--supervise",)])
