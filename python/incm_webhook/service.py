@@ -176,8 +176,13 @@ def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: in
         "pid": pid,
     }
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def run(settings: Settings, load: Callable[[], Settings]) -> int:
@@ -246,7 +251,10 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> tuple[int, float]:
         _log.info("listening on %s (%s)", address, signed)
     _warn_of_certificate(running=settings)
     if settings.server.ready_file is not None:
-        write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
+        try:
+            write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
+        except OSError as error:  # it serves, and nobody else would
+            _log.error("cannot write %s: %s", settings.server.ready_file, error.strerror)
     status = f"serving {receiver.address}"
     notifier.ready(status)
 

@@ -51,6 +51,22 @@ def test_the_ready_file_says_where_it_listens(serve: Serve) -> None:
             assert answer.status == 200
 
 
+def test_a_ready_file_that_cannot_be_written_ends_no_server(tmp_path: Path) -> None:
+    """Its place was there when that was checked; a full disk is the usual reason."""
+    code = "import os\nos.mkdir('ready.json')\ndef on_alert(alert): pass\n"
+    (tmp_path / "spoils.py").write_text(code)
+    command = [sys.executable, "-m", "incm_webhook", "serve", "--unsigned"]
+    command += ["--listen", "127.0.0.1:0", "--admin", "off", "--plugin", "./spoils.py"]
+    command += ["--ready-file", "ready.json"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        said = iter(server.stderr.readline, "")
+        assert any("ready.json: Is a directory\n" in line for line in said)
+        server.terminate()
+        assert server.wait(DEADLINE_S) == 0
+    assert not list(tmp_path.glob(".ready.json*"))
+
+
 def test_sigterm_and_sigint_stop_with_status_0(serve: Serve) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         receiver = serve("log")
