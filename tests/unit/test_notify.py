@@ -1,0 +1,50 @@
+"""What a server says to its service manager, and when it says nothing."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from incm_webhook.notify import Notifier
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(tmp_path / "notify"))
+        made.setblocking(False)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("told", "beats"),
+    [
+        ({"WATCHDOG_USEC": "1000000"}, True),
+        ({"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": str(os.getpid())}, True),
+        ({"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": str(os.getppid())}, False),
+        ({"WATCHDOG_USEC": "soon"}, False),
+        ({}, False),
+    ],
+)
+def test_only_who_is_watched_beats(
+    manager: socket.socket, told: dict[str, str], beats: bool
+) -> None:
+    environ = {"NOTIFY_SOCKET": manager.getsockname(), **told, "OTHER": "stays"}
+    notifier = Notifier(environ)
+    assert environ == {"OTHER": "stays"}
+    assert notifier.is_heard
+    notifier.beat()
+    notifier.ready("serving")
+    assert notifier._socket
+    notifier._socket.close()
+    heard = [b"WATCHDOG=1"] * beats + [b"READY=1\nSTATUS=serving"]
+    assert [manager.recv(4096) for _ in heard] == heard
+
+
+def test_without_a_manager_nothing_is_said() -> None:
+    notifier = Notifier({})
+    assert not notifier.is_heard
+    notifier.beat()
+    notifier.ready("serving")
