@@ -1,6 +1,8 @@
 """What a server that starts tells of it."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -30,3 +32,17 @@ def test_a_long_start_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.Mo
         assert notifier._socket
         notifier._socket.close()
     assert heard == [b"EXTEND_TIMEOUT_USEC=60000000"] * 3
+
+
+def test_one_whose_supervisor_is_gone_already_ends() -> None:
+    """Its end was no signal then: that is asked for first."""
+    code = """
+import os
+from incm_webhook.takeover import Supervision
+Supervision({"INCM_WEBHOOK_SUPERVISOR": str(os.getppid())})
+print("goes on", flush=True)
+Supervision({"INCM_WEBHOOK_SUPERVISOR": str(os.getpid())})  # no parent of this one
+print("goes on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "goes on\n")
