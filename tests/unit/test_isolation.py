@@ -390,6 +390,21 @@ def test_a_plugin_can_terminate_what_it_starts(isolate: Isolate) -> None:
     handle(plugin)
 
 
+def test_what_a_plugin_starts_gets_no_socket_of_ours(isolate: Isolate) -> None:
+    plugin = isolate(
+        """
+        import contextlib, os
+
+        def on_alert(alert):
+            for one in map(int, os.listdir("/proc/self/fd")):
+                with contextlib.suppress(OSError):  # that of the folder is closed
+                    if one > 2 and os.get_inheritable(one):
+                        raise ValueError(os.readlink(f"/proc/self/fd/{one}"))
+        """
+    )
+    handle(plugin)
+
+
 def test_printing_much_disturbs_nothing(
     isolate: Isolate, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,11 +62,13 @@ def test_a_server_that_fails_changes_no_kept_socket(supervisor: Supervisor) -> N
 
 def test_a_server_that_is_ready_changes_the_kept_socket(supervisor: Supervisor) -> None:
     old, new = supervisor._kept["kept-alerts"], pipe_end()
+    os.set_inheritable(new, True)
     assert supervisor._next
     replace_kept(supervisor, supervisor._next, new)
     supervisor._take(supervisor._next, {"READY": "1"}, array.array("i"))
     assert supervisor._kept == {"kept-alerts": new}
     assert not is_open(old)
+    assert not os.get_inheritable(new)  # what comes by a socket is, and no server wants it there
     later = pipe_end()
     assert supervisor._serving
     replace_kept(supervisor, supervisor._serving, later)
