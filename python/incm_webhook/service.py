@@ -185,6 +185,12 @@ def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: in
         raise
 
 
+def beat(receiver: Receiver, notifier: Notifier) -> None:
+    """Tell the watchdog that all works: this thread, and the one that watches the clients."""
+    if receiver.beat_age < _STALLED_S:
+        notifier.beat()
+
+
 def run(settings: Settings, load: Callable[[], Settings]) -> int:
     """Serve until SIGTERM or SIGINT.
 
@@ -266,11 +272,7 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> tuple[int, float]:
             _log.error("reload failed: %s", describe(error))
         notifier.ready(status)
 
-    def beat() -> None:
-        if receiver.beat_age < _STALLED_S:
-            notifier.beat()
-
-    signals.wait(reload, lambda: receiver.failed, beat)
+    signals.wait(reload, lambda: receiver.failed, lambda: beat(receiver, notifier))
     failed = receiver.failed
     if failed:
         _log.critical("the disk failed to write the inbox: ending; the next start checks it")

@@ -4,9 +4,13 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from incm_webhook import service
+from incm_webhook._core import Receiver
 from incm_webhook.notify import Notifier
 
 
@@ -48,3 +52,16 @@ def test_without_a_manager_nothing_is_said() -> None:
     assert not notifier.is_heard
     notifier.beat()
     notifier.ready("serving")
+
+
+@pytest.mark.parametrize(("age", "beats"), [(0.0, True), (4.9, True), (5.0, False)])
+def test_a_front_door_that_does_not_move_is_told_by_silence(
+    manager: socket.socket, age: float, beats: bool
+) -> None:
+    notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"})
+    service.beat(cast("Receiver", SimpleNamespace(beat_age=age)), notifier)
+    notifier.say("END=1")
+    assert notifier._socket
+    notifier._socket.close()
+    heard = [b"WATCHDOG=1"] * beats + [b"END=1"]
+    assert [manager.recv(4096) for _ in heard] == heard

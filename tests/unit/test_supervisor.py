@@ -3,6 +3,7 @@
 import array
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -167,3 +168,19 @@ os.waitpid(supervised.start(["/bin/sh", "-c", script], "@x", kept, None).pid, 0)
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [*(str(tmp_path / one) for one in "cba"), "c:b:a"]
+
+
+def test_the_service_manager_above_is_told_that_a_server_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
+        supervisor = Supervisor(["incm-webhook"])
+        supervisor._serving = child = Child(pid=1, before=None)
+        supervisor._take(child, {"STATUS": "not yet"}, array.array("i"))
+        supervisor._take(child, {"READY": "1", "STATUS": "serving"}, array.array("i"))
+        assert [manager.recv(4096) for _ in range(2)] == [b"READY=1", b"STATUS=serving"]
+        assert supervisor._above._socket
+        supervisor._above._socket.close()
