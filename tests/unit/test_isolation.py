@@ -492,6 +492,24 @@ def test_what_cannot_be_loaded_is_a_sentence(isolate: Isolate, source: str, text
     assert text in str(error.value)
 
 
+@pytest.mark.parametrize("where", ["import", "setup"])
+def test_what_failed_to_start_leaves_no_process(isolate: Isolate, pipe: Pipe, where: str) -> None:
+    """Not even one that does not end by itself, because of a thread that runs."""
+    fails = """
+        held = open(PIPE, "w")
+        threading.Thread(target=threading.Event().wait).start()
+        raise OSError
+    """.replace("PIPE", repr(str(pipe.path)))
+    source = "import threading\n" + (
+        textwrap.dedent(fails)
+        if where == "import"
+        else f"class Fails:\n def handle(self, alert): pass\n def setup(self):\n{fails}"
+    )
+    with pytest.raises((PluginError, WorkerFailure), match="OSError"):
+        isolate(source)
+    assert pipe.read() == b""
+
+
 def test_a_failed_setup_is_told_and_tried_in_a_new_process(
     isolate: Isolate, tmp_path: Path
 ) -> None:
