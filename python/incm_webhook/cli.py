@@ -19,6 +19,7 @@ from incm_webhook.cli_inbox import inbox
 from incm_webhook.cli_message import send, sign, verify
 from incm_webhook.cli_quarantine import quarantine
 from incm_webhook.cli_simulate import simulate
+from incm_webhook.ending import bound_the_end
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
 from incm_webhook.log import describe, is_debug, set_up_logging, write_line
 
@@ -196,7 +197,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: without the program's name; None takes the process's own.
+        arguments: without the program's name; None takes the process's own, which then ends with
+            this: if a plugin of `serve` keeps it alive, by force when the grace is over.
 
     Returns:
         The exit status: 0 done, 1 failed while running, 2 wrong usage or configuration, 3 could
@@ -210,9 +212,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What the locale cannot spell, such as a name in Chinese in ISO 8859-1, ends no command.
         sys.stdout.reconfigure(errors="backslashreplace")
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is not None:
+        return _run(list(arguments), waits=True)
+    # Who runs a command reads its message, perhaps later; a server has to end, read or not.
+    status = _run(sys.argv[1:], waits=sys.argv[1:2] != ["serve"])
+    bound_the_end(status or EXIT_FAILED)
+    return status
+
+
+def _run(arguments: list[str], *, waits: bool) -> int:
     try:
-        status = commands.main(given, PROGRAM, standalone_mode=False)
+        status = commands.main(arguments, PROGRAM, standalone_mode=False)
     except click.UsageError as error:
         failure = _Failure(_usage(error), error.exit_code)
     except click.ClickException as error:
@@ -225,8 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failure = _Failure(f"unexpected error: {describe(error)}", EXIT_FAILED, error)
     else:
         return status if isinstance(status, int) else 0
-    # Who runs a command reads its message, perhaps later; a server has to end, read or not.
-    _tell(failure, waits=arguments is not None or given[:1] != ["serve"])
+    _tell(failure, waits=waits)
     return failure.status
 
 

@@ -16,8 +16,8 @@ from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
 from incm_webhook.certificate import certificate_warning, tls_files_of
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
-from incm_webhook.ending import bound_the_end, flushed
-from incm_webhook.errors import EXIT_FAILED, ConfigError, exit_status
+from incm_webhook.ending import end_by, flushed
+from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.handler import LoadedPlugin
 from incm_webhook.log import describe, printable
 from incm_webhook.notify import Notifier
@@ -179,10 +179,10 @@ def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: in
     try:
         partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
         partial.replace(path)
-    except OSError:
+    except OSError as error:  # it serves, and nobody else would
+        _log.error("cannot write %s: %s", path, error.strerror)
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise
 
 
 def beat(receiver: Receiver, notifier: Notifier) -> None:
@@ -200,7 +200,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
 
     Returns:
         The exit status: 0 after a graceful stop, 1 when a plugin had to be left behind or the disk
-        failed. The process ends by the end of the grace whatever plugins have left that runs.
+        failed. It has said to end_by() when the grace is over.
 
     Raises:
         ConfigError: the ready file cannot be written.
@@ -211,16 +211,13 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     Source: contract section 2.
     """
     try:
-        status, deadline = _run(settings, load)
-    except Exception as error:
-        bound_the_end(time.monotonic() + settings.server.grace, exit_status(error))
+        return _run(settings, load)
+    except Exception:
+        end_by(time.monotonic() + settings.server.grace)
         raise
-    bound_the_end(deadline, EXIT_FAILED)
-    return status
 
 
-def _run(settings: Settings, load: Callable[[], Settings]) -> tuple[int, float]:
-    """Serve; give the exit status, and by when the process has to end, in monotonic seconds."""
+def _run(settings: Settings, load: Callable[[], Settings]) -> int:
     check_ready_file(settings.server.ready_file)
     signals = _Signals()
     supervision = Supervision(os.environ)
@@ -249,7 +246,8 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> tuple[int, float]:
     dispatcher = Dispatcher(receiver, plugins)
     supervision.prepare(settings, notifier)
     if not supervision.start(receiver, notifier, lambda: signals.stop_is_asked):
-        return 0, time.monotonic() + settings.server.grace
+        end_by(time.monotonic() + settings.server.grace)
+        return 0
     dispatcher.start()
     for one in settings.endpoint:
         signed = "unsigned" if one.unsigned else "signed"
@@ -257,10 +255,7 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> tuple[int, float]:
         _log.info("listening on %s (%s)", address, signed)
     _warn_of_certificate(running=settings)
     if settings.server.ready_file is not None:
-        try:
-            write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
-        except OSError as error:  # it serves, and nobody else would
-            _log.error("cannot write %s: %s", settings.server.ready_file, error.strerror)
+        write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
     status = f"serving {receiver.address}"
     notifier.ready(status)
 
@@ -277,10 +272,10 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> tuple[int, float]:
     if failed:
         _log.critical("the disk failed to write the inbox: ending; the next start checks it")
     notifier.stopping(settings.server.grace + _CLOSING_S + _ANSWERS_S)
-    deadline = time.monotonic() + settings.server.grace
+    end_by(time.monotonic() + settings.server.grace)
     waited_for = any(one.ack == "processed" for one in settings.endpoint)
     status_of_stop = _stop(receiver, dispatcher, settings.server.grace, handlers_last=waited_for)
-    return status_of_stop or (EXIT_FAILED if failed else 0), deadline
+    return status_of_stop or (EXIT_FAILED if failed else 0)
 
 
 def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from incm_webhook import InboxError, ListenError, PluginError
+from incm_webhook import InboxError, ListenError, PluginError, ending
 from incm_webhook.cli import main
 
 Write = Callable[[str, str], Path]
@@ -345,3 +346,11 @@ def test_what_the_locale_cannot_spell_is_escaped(workdir: Path, write: Write) ->
     status, out, _ = started("check", "--config", "仓库.toml", PYTHONIOENCODING="latin-1")
     assert status == 0
     assert b"\\u4ed3\\u5e93.toml" in out
+
+
+def test_a_command_that_a_program_runs_does_not_end_the_program(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "_deadlines", [0.0])
+    assert run("version")[0] == 0
+    assert "end" not in [one.name for one in threading.enumerate()]
