@@ -91,6 +91,37 @@ TEST(HeadGuard, MeetsOneExpectation) {
     }
 }
 
+TEST(HeadGuard, AValueThatNobodyReadsIsOpaque) {
+    for (const std::string value :
+         {"Z\xc3\xbcrich", "\x80\xff", "a\tb", "=?utf-8?Q?x?=", "=?", "http://a/?b=?c"}) {
+        EXPECT_EQ(head_of(kPost + "CF-IPCity: " + value + "\r\nContent-Length: 1\r\n\r\n").framing,
+                  Framing::kLength)
+            << value;
+    }
+    for (char c = 0; c < 32; ++c) {
+        if (c == '\t') continue;
+        EXPECT_EQ(error_of(kGet + "A: x" + c + "y\r\n\r\n"), ErrorCode::kMalformedRequest)
+            << int{c};
+    }
+}
+
+TEST(HeadGuard, WhatIsReadIsAsciiTextWithoutEncodedWords) {
+    for (const std::string name :
+         {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Expect", "Content-Type",
+          "Content-Encoding", "X-Signature", "X-Forwarded-For", "Origin"}) {
+        for (const std::string value : {"x\xff", "\x80", "\xc3\xa9", "=?utf-8?Q?x?=", "x=?y"}) {
+            EXPECT_EQ(error_of("GET / HTTP/1.0\r\n" + name + ": " + value + "\r\n\r\n"),
+                      ErrorCode::kMalformedRequest)
+                << name << value;
+        }
+    }
+    for (const std::string head : {"G\xffT / HTTP/1.1\r\n", "GET /\xc3\xa9 HTTP/1.1\r\n",
+                                   "\xef\xbb\xbfGET / HTTP/1.1\r\n"}) {
+        EXPECT_EQ(error_of(head), ErrorCode::kMalformedRequest);
+    }
+    EXPECT_EQ(error_of(kGet + "\xc3\xa9: x\r\n\r\n"), ErrorCode::kMalformedRequest);
+}
+
 TEST(HeadGuard, RefusesWhatPocoWouldTake) {
     for (const std::string fields : {"Content-Length: 3\r\nContent-Length: 3\r\n",
                                      "Content-Length: 1,0\r\n",
@@ -105,13 +136,11 @@ TEST(HeadGuard, RefusesWhatPocoWouldTake) {
                                      "Transfer-Encoding : chunked\r\n",
                                      "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
                                      "Transfer-Encoding: =?utf-8?Q?chunked?=\r\n",
-                                     "A: =?UTF-32?B?AAAA?=\r\n",
                                      "no colon\r\n",
                                      ": empty\r\n",
                                      "A: x\r\n folded\r\n",
                                      "A: \x01\r\n",
                                      "A: \x7f\r\n",
-                                     "A: \xff\r\n",
                                      "A: x\rB: y\r\n",
                                      "A: x\n",
                                      "A\n\r\n",

@@ -74,6 +74,30 @@ std::size_t lines_beginning_with(std::string_view head, std::string_view name) {
     return count;
 }
 
+bool is_control(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < ' ' && c != '\t' && c != '\r' && c != '\n') || byte == 0x7F;
+}
+
+bool is_ascii(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+/// What is read is ASCII text without encoded words; other values are opaque.
+void require_plain_where_read(const std::string& head) {
+    for (const std::string_view name :
+         {"host", "content-length", "transfer-encoding", "connection", "expect", "content-type",
+          "content-encoding", "x-signature", "x-forwarded-for", "origin"}) {
+        const std::string begin = "\n" + std::string(name) + ":";
+        for (std::size_t at = head.find(begin); at != std::string::npos;
+             at = head.find(begin, at + 1)) {
+            const std::string line = head.substr(at, head.find('\r', at) - at);
+            require(is_ascii(line) && line.find("=?") == std::string::npos,
+                    "a field that is read is plain");
+        }
+    }
+}
+
 /// Rules that are read off the text, without the guard's own ways.
 void require_strict(std::string_view all, const Verdict& found) {
     require(found.begin == 0 || found.begin == 2, "at most one empty line comes before");
@@ -81,14 +105,12 @@ void require_strict(std::string_view all, const Verdict& found) {
             "the head lies within the bytes and its limit");
     const std::string_view text = all.substr(found.begin, found.end - found.begin);
     require(text.find("\r\n\r\n") == text.size() - 4, "the first empty line ends the head");
-    require(
-        std::ranges::all_of(
-            text,
-            [](char c) { return (c >= ' ' && c <= '~') || c == '\t' || c == '\r' || c == '\n'; }),
-        "a head is ASCII text");
+    require(std::ranges::none_of(text, is_control), "a head has no control character");
+    require(is_ascii(text.substr(0, text.find('\r'))), "a request line is ASCII text");
     require(std::ranges::count(text, '\r') == std::ranges::count(text, '\n'),
             "every CR has its LF");
     const std::string head = lower(text);
+    require_plain_where_read(head);
     const std::size_t lengths = lines_beginning_with(head, "\ncontent-length:");
     const std::size_t codings = lines_beginning_with(head, "\ntransfer-encoding:");
     require(lengths + codings <= 1, "the length is given once");

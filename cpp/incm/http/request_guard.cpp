@@ -42,9 +42,15 @@ constexpr Bytes visible_and(std::string_view others) {
     return table;
 }
 
+constexpr Bytes with_bytes_from_0x80(Bytes table) {
+    for (std::size_t c = 0x80; c < table.size(); ++c) table.at(c) = true;
+    return table;
+}
+
 constexpr Bytes kToken = letters_digits_and("!#$%&'*+-.^_`|~");
 constexpr Bytes kVisible = visible_and("");
 constexpr Bytes kText = visible_and(" \t");
+constexpr Bytes kOpaque = with_bytes_from_0x80(kText);
 
 bool contains_only(std::string_view text, const Bytes& table) {
     return std::ranges::all_of(text, [&](char c) { return table[static_cast<unsigned char>(c)]; });
@@ -72,6 +78,33 @@ Status check_version(std::string_view version) {
     return base::success();
 }
 
+/// Name, colon and lengths of one line.
+Status check_shape(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return malformed("a header line has no colon");
+    if (!is_token(line.substr(0, colon))) return malformed("a header's name is not a token");
+    if (colon > kMaxName || line.size() - colon - 1 > kMaxValue) {
+        return Error{ErrorCode::kHeaderTooLarge, "a header is too long"};
+    }
+    return base::success();
+}
+
+/// In the order of HeadGuard::Field.
+constexpr std::array<std::string_view, 10> kRead = {
+    "host",         "content-length",   "transfer-encoding", "connection",      "expect",
+    "content-type", "content-encoding", "x-signature",       "x-forwarded-for", "origin"};
+
+/// Others may see something else in bytes beyond ASCII, and in words that they decode.
+Status check_read(std::string_view name, std::string_view value) {
+    if (!contains_only(value, kText)) {
+        return malformed(std::string(name) + " has a byte that is not ASCII text");
+    }
+    if (value.find("=?") != std::string_view::npos) {
+        return malformed(std::string(name) + " has \"=?\", which begins an encoded word");
+    }
+    return base::success();
+}
+
 }  // namespace
 
 bool is_field_text(std::string_view text) {
@@ -79,32 +112,23 @@ bool is_field_text(std::string_view text) {
 }
 
 Status check_field(std::string_view line) {
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return malformed("a header line has no colon");
-    if (!is_token(line.substr(0, colon))) return malformed("a header's name is not a token");
-    const std::string_view value = line.substr(colon + 1);
-    if (colon > kMaxName || value.size() > kMaxValue) {
-        return Error{ErrorCode::kHeaderTooLarge, "a header is too long"};
-    }
-    if (!is_field_text(value))
-        return malformed("a header's value has a byte that is not ASCII text");
-    if (value.find("=?") != std::string_view::npos) {
-        return malformed("a header's value has \"=?\", which begins an encoded word");
+    if (Status shape = check_shape(line); !shape.ok()) return shape;
+    if (!contains_only(line, kOpaque)) {
+        return malformed("a header's value has a control character");
     }
     return base::success();
 }
 
 base::Result<bool> HeadGuard::look(std::string_view all) {
     while (seen_ < all.size()) {
-        const char c = all[seen_];
         const bool after_cr = seen_ > line_begin_ && all[seen_ - 1] == '\r';
-        if (after_cr != (c == '\n')) return malformed("lines must end with CR LF");
-        if (c != '\r' && c != '\n' && !kText[static_cast<unsigned char>(c)]) {
-            return malformed("the request's head has a byte that is not ASCII text");
-        }
+        if (!after_cr) skip_text(all);
+        if (const Status limits = check_limits(); !limits.ok()) return limits.error();
+        if (seen_ == all.size()) break;
+        if (const Status end = check_line_end(all[seen_], after_cr); !end.ok()) return end.error();
         ++seen_;
         if (const Status limits = check_limits(); !limits.ok()) return limits.error();
-        if (c != '\n') continue;
+        if (!after_cr) continue;
         const std::string_view line = all.substr(line_begin_, seen_ - 2 - line_begin_);
         if (has_request_line_ && line.empty()) {
             if (const Status whole = finish(); !whole.ok()) return whole.error();
@@ -114,6 +138,19 @@ base::Result<bool> HeadGuard::look(std::string_view all) {
         line_begin_ = seen_;
     }
     return false;
+}
+
+void HeadGuard::skip_text(std::string_view all) {
+    const Bytes& text = has_request_line_ ? kOpaque : kText;
+    while (seen_ < all.size() && text[static_cast<unsigned char>(all[seen_])]) ++seen_;
+}
+
+/// Of a byte that is no text, or comes after a CR.
+Status HeadGuard::check_line_end(char c, bool after_cr) const {
+    if (after_cr != (c == '\n')) return malformed("lines must end with CR LF");
+    if (c == '\r' || c == '\n') return base::success();
+    return malformed(has_request_line_ ? "the request's head has a control character"
+                                       : "the request line has a byte that is not ASCII text");
 }
 
 Status HeadGuard::check_limits() const {
@@ -165,29 +202,54 @@ Status HeadGuard::take_field(std::string_view line) {
         return Error{ErrorCode::kHeaderTooLarge, "the request has more than 64 header lines"};
     }
     if (line.front() == ' ' || line.front() == '\t') return malformed("a header is folded");
-    if (Status checked = check_field(line); !checked.ok()) return checked;
+    if (Status shape = check_shape(line); !shape.ok()) return shape;
     const std::size_t colon = line.find(':');
-    const std::string_view name = line.substr(0, colon);
+    const Field field = field_named(line.substr(0, colon));
+    if (field == Field::kOther) return base::success();
     const std::string_view value = trimmed(line.substr(colon + 1));
-    if (equals_ignoring_case(name, "host")) {
-        ++count_.host;
-        if (!is_authority(value)) return malformed("Host is not a host");
-    } else if (equals_ignoring_case(name, "content-length")) {
-        return take_length(value);
-    } else if (equals_ignoring_case(name, "transfer-encoding")) {
-        ++count_.coding;
-        if (!equals_ignoring_case(value, "chunked")) {
-            return malformed("the only transfer coding taken is chunked");
-        }
-    } else if (equals_ignoring_case(name, "connection")) {
-        take_connection(value);
-    } else if (equals_ignoring_case(name, "expect")) {
-        ++count_.expect;
-        head_.expects_continue = equals_ignoring_case(value, "100-continue");
-    } else if (equals_ignoring_case(name, "content-type")) {
-        ++count_.type;
-    } else if (equals_ignoring_case(name, "x-signature")) {
-        ++count_.signature;
+    if (Status text = check_read(line.substr(0, colon), value); !text.ok()) return text;
+    return take_read(field, value);
+}
+
+HeadGuard::Field HeadGuard::field_named(std::string_view name) {
+    static_assert(kRead.size() == static_cast<std::size_t>(Field::kOther));
+    const auto* const found = std::ranges::find_if(
+        kRead, [name](std::string_view one) { return equals_ignoring_case(name, one); });
+    return static_cast<Field>(found - kRead.begin());
+}
+
+Status HeadGuard::take_read(Field field, std::string_view value) {
+    switch (field) {
+        case Field::kHost:
+            ++count_.host;
+            if (!is_authority(value)) return malformed("Host is not a host");
+            break;
+        case Field::kContentLength:
+            return take_length(value);
+        case Field::kTransferEncoding:
+            ++count_.coding;
+            if (!equals_ignoring_case(value, "chunked")) {
+                return malformed("the only transfer coding taken is chunked");
+            }
+            break;
+        case Field::kConnection:
+            take_connection(value);
+            break;
+        case Field::kExpect:
+            ++count_.expect;
+            head_.expects_continue = equals_ignoring_case(value, "100-continue");
+            break;
+        case Field::kContentType:
+            ++count_.type;
+            break;
+        case Field::kSignature:
+            ++count_.signature;
+            break;
+        case Field::kContentEncoding:
+        case Field::kForwardedFor:
+        case Field::kOrigin:
+        case Field::kOther:
+            break;
     }
     return base::success();
 }

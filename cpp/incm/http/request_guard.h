@@ -19,10 +19,11 @@ struct RequestHead {
     bool head_only = false;          ///< HEAD: an answer must have no body
 };
 
-/// Whether every byte may stand in a field value: visible ASCII, blank and tab.
+/// Whether every byte is visible ASCII, blank or tab.
 [[nodiscard]] bool is_field_text(std::string_view text);
 
-/// Check one header or trailer line without its CRLF. Errors: kMalformedRequest, kHeaderTooLarge.
+/// Check one trailer line, which nobody reads, without its CRLF. Errors: kMalformedRequest,
+/// kHeaderTooLarge.
 [[nodiscard]] base::Status check_field(std::string_view line);
 
 /// Checks the head of one request, strictly, as its bytes arrive.
@@ -34,8 +35,9 @@ struct RequestHead {
 ///          name.
 /// Threads: one.
 /// Source:  RFC 9112, sections 2 to 6; RFC 9110, sections 5.5, 7.2 and 10.1.1. Stricter by own
-///          choice: no bytes from 0x80 on, no `=?` (some libraries decode RFC 2047 words in every
-///          value), one Content-Type and one X-Signature.
+///          choice: in the fields that are read here no bytes from 0x80 on and no `=?` (some
+///          libraries decode RFC 2047 words), one Content-Type and one X-Signature. All other
+///          values are opaque: proxies add what they like.
 class HeadGuard {
  public:
     static constexpr std::size_t kMaxHead = 16 * 1024;
@@ -56,6 +58,20 @@ class HeadGuard {
     [[nodiscard]] const RequestHead& head() const { return head_; }
 
  private:
+    /// The fields that somebody here reads.
+    enum class Field {
+        kHost,
+        kContentLength,
+        kTransferEncoding,
+        kConnection,
+        kExpect,
+        kContentType,
+        kContentEncoding,
+        kSignature,
+        kForwardedFor,
+        kOrigin,
+        kOther,
+    };
     struct Count {
         std::size_t host = 0;
         std::size_t length = 0;
@@ -66,10 +82,14 @@ class HeadGuard {
         std::size_t all = 0;
     };
 
+    void skip_text(std::string_view all);
+    [[nodiscard]] base::Status check_line_end(char c, bool after_cr) const;
     [[nodiscard]] base::Status check_limits() const;
     [[nodiscard]] base::Status take_line(std::string_view line);
     [[nodiscard]] base::Status take_request_line(std::string_view line);
     [[nodiscard]] base::Status take_field(std::string_view line);
+    [[nodiscard]] static Field field_named(std::string_view name);
+    [[nodiscard]] base::Status take_read(Field field, std::string_view value);
     [[nodiscard]] base::Status take_length(std::string_view value);
     void take_connection(std::string_view value);
     [[nodiscard]] base::Status finish();
