@@ -6,9 +6,13 @@ from pydantic import BaseModel
 
 from incm_webhook import Alert, Context, plugin
 
+_LONGEST = 2000  # characters
+
 
 def _escaped(text: str) -> str:
     """Escape what a terminal would obey: an alert's text comes from outside."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )
@@ -23,7 +27,8 @@ def line_of(alert: Alert, ctx: Context) -> str:
 
     Returns:
         Time in UTC, type, device, (group, organisation), state when it is not active, id; two
-        blanks between them; what the alert lacks is left out. No control characters.
+        blanks between them; what the alert lacks is left out. No control characters, and at most
+        2,000 characters and the escapes in them.
     """
     moment = alert.timestamp or alert.created_at or ctx.received_at
     group = alert.device_group.name if alert.device_group else None

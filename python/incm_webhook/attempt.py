@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from incm_webhook.failures import Account, OwnCode, account_of
+from incm_webhook.plugin import Retry
 
 if TYPE_CHECKING:
     from incm_webhook._core import Delivery
@@ -32,3 +37,35 @@ class Attempt:
     def duration(self) -> float:
         """How long it has lasted, in seconds."""
         return time.monotonic() - self.started
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What an attempt ended with instead of a return.
+
+    Attributes:
+        error: what was raised, for its class alone: its attributes and its text are read already.
+        account: what there is to say.
+        after: of a Retry the seconds that it asks for, None when it leaves them to the settings.
+    """
+
+    error: BaseException
+    account: Account
+    after: float | None
+
+
+def failure_of(error: BaseException, code: OwnCode) -> Failure:
+    """Read what a handler raised; call it within the attempt, since it runs code of the plugin.
+
+    Args:
+        error: what was raised.
+        code: the plugin's own files.
+    """
+    after = None
+    if isinstance(error, Retry):
+        try:
+            wish = error.after  # a subclass may have set it to anything
+            after = float(wish) if wish is not None and math.isfinite(wish) and wish >= 0 else None
+        except BaseException:  # or compute it
+            after = None
+    return Failure(error, account_of(error, code), after)

@@ -132,7 +132,7 @@ def _check_plugin(spec: PluginSettings, settings: Settings) -> bool:
         if inspect.isawaitable(result):
             asyncio.run(_finish(result))
     except (Exception, SystemExit) as error:
-        _complain(f'plugin "{spec.name}": its check failed: {describe(error)}')
+        _complain(f'plugin "{spec.name}": its check failed: {describe(error, plugin.code)}')
         return False
     return True
 

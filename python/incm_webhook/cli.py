@@ -89,6 +89,7 @@ def commands(context: click.Context) -> None:
 @commands.command(short_help="Receive alerts until SIGTERM or Ctrl-C.")
 @_what_is_served
 @_option("--ready-file", "File to write once it serves (JSON).", metavar="FILE")
+@_option("--log-level", 'debug, info, warning or error; also "info,httpx=debug".', metavar="LEVEL")
 @click.option(
     "--supervise",
     is_flag=True,
@@ -111,6 +112,7 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
         _become_supervisor()
 
     from incm_webhook.config import Settings, load_settings
+    from incm_webhook.stray_errors import catch_stray_errors
 
     cwd = Path.cwd()
 
@@ -118,7 +120,8 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
         return load_settings(overrides, os.environ, cwd)
 
     settings = load()
-    set_up_logging()
+    set_up_logging(levels=None if is_debug() else settings.server.log_level)
+    catch_stray_errors()
     logger = logging.getLogger("incm_webhook.config")
     for warning in settings.warnings:
         logger.warning("%s", warning)

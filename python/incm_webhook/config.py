@@ -44,6 +44,7 @@ _OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
     "listen": (("server", "listen"), "--listen"),
     "admin": (("server", "admin"), "--admin"),
     "ready_file": (("server", "ready_file"), "--ready-file"),
+    "log_level": (("server", "log_level"), "--log-level"),
     "inbox": (("inbox", "url"), "--inbox"),
     "path": (("endpoint", "path"), "--path"),
     "secret_file": (("endpoint", "secret_file"), "--secret-file"),
@@ -87,8 +88,8 @@ def load_settings(
     """Read, merge and check all settings, and read the secrets.
 
     Args:
-        overrides: what flags say: config, listen, admin, ready_file, inbox, path, secret_file,
-            unsigned, plugin (a sequence); None, or absent, is not given.
+        overrides: what flags say: config, listen, admin, ready_file, log_level, inbox, path,
+            secret_file, unsigned, plugin (a sequence); None, or absent, is not given.
         environ: INCM_WEBHOOK_* variables (an empty one is not given), $STATE_DIRECTORY,
             $CREDENTIALS_DIRECTORY, and what `{ env = "NAME" }` names.
         cwd: what relative paths of flags and variables are relative to; ./incm-webhook.toml is

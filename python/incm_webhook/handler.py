@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from incm_webhook.errors import PluginError
+from incm_webhook.failures import OwnCode
 from incm_webhook.log import plugin_logger
 from incm_webhook.plugin import Context
 from incm_webhook.settings import PluginSettings
@@ -84,21 +85,28 @@ class LoadedPlugin:
         batch: whether the plugin handles lists of alerts.
         is_async: whether its handler is a coroutine function.
         origin: where it comes from.
+        code: its own files, for the place of a failure.
     """
 
     limits_itself = False  # whether handle() ends by itself when it exceeds the time-out
 
     def __init__(
-        self, settings: PluginSettings, config: Any, hooks: dict[str, Hook], origin: Origin
+        self,
+        settings: PluginSettings,
+        config: Any,
+        hooks: dict[str, Hook],
+        origin: Origin,
+        code: OwnCode = OwnCode(),  # noqa: B008 - immutable
     ) -> None:
         self.name = settings.name
         self.settings = settings
         self.config = config
         self.origin = origin
+        self.code = code
         self.batch = "handle_batch" in hooks
         self._hooks = hooks
         self._handle = hooks["handle_batch" if self.batch else "handle"]
-        self._log = plugin_logger(self.name)
+        self._log = plugin_logger(self.name, code)
         self.is_async = _is_async(self._handle.function)
 
     def setup(self) -> Outcome:

@@ -1,5 +1,6 @@
 """Runs the code of plugins, and tells what goes wrong there in one line with file and line."""
 
+import contextlib
 import importlib
 import importlib.machinery
 import importlib.util
@@ -14,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from incm_webhook.errors import PluginError
-from incm_webhook.log import printable
+from incm_webhook.failures import OwnCode, fit
+from incm_webhook.printable import printable, said_by
 
 _serial = itertools.count(1)
 
@@ -80,22 +82,38 @@ def guarded(action: Callable[[], Any], what: Path | str) -> Any:
     except SyntaxError as error:
         text = f": {error.text.strip()}" if error.text else ""
         place = f"{error.filename or what}:{error.lineno or 1}"
-        raise PluginError(printable(f"{place}: {error.msg}{text}")) from None
+        raise PluginError(f"{printable(place)}: {fit(f'{error.msg}{text}')}") from None
     except (Exception, SystemExit) as error:
         raise PluginError(failure(error, what)) from None
 
 
 def failure(error: BaseException, what: Path | str) -> str:
-    """Tell what a plugin's code raised: "file:line: Type: text", the line the plugin's own."""
+    """Tell what a plugin's code raised: "file:line: Type: text", the line the plugin's own.
+
+    Args:
+        error: what it raised.
+        what: its file, or the name of its module, or what a message calls it.
+    """
     every = traceback.extract_tb(error.__traceback__)
     frames = [one for one in every if "importlib" not in one.filename and one.filename != __file__]
-    own = [one for one in frames if one.filename == str(what)] or frames
+    code = OwnCode((str(what),)) if isinstance(what, Path) else _code_of_name(what)
+    own = [one for one in frames if code.name_of(one.filename)] or frames
     place = f"{own[-1].filename}:{own[-1].lineno}" if own else str(what)
     if isinstance(error, SystemExit):
-        text = f"it ends the program (exit {error.code})"
+        text = f"it ends the program (exit {said_by(error.code)})"
     else:
-        text = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {said_by(error)}"
     hint = ""
     if isinstance(error, ModuleNotFoundError) and isinstance(what, Path):
         hint = "; install it into this Python (a plugin file cannot import the files beside it)"
-    return printable(f"{place}: {text}{hint}")
+    return f"{printable(place)}: {fit(text)}{hint}"
+
+
+def _code_of_name(name: str) -> OwnCode:
+    """The files of a module that could not be imported, or of its package."""
+    with contextlib.suppress(Exception):  # what is named may be no module, or a broken one
+        spec = importlib.util.find_spec(name.partition(".")[0])
+        if spec is not None and spec.has_location and spec.origin is not None:
+            folder = spec.submodule_search_locations is not None
+            return OwnCode((str(Path(spec.origin).parent) if folder else spec.origin,))
+    return OwnCode()

@@ -1,49 +1,36 @@
 """Log lines: one line each, on standard error, with nothing in them that a terminal obeys."""
 
-import json
 import logging
 import os
-import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
+from incm_webhook import log_levels
 from incm_webhook._core import write_to_stderr
+from incm_webhook.failures import OwnCode, account_of, code_of_all, describe
+from incm_webhook.log_levels import LOGGER_NAME, LogLevels, kept_records
+from incm_webhook.printable import printable, printable_json, said_by, shortened
+from incm_webhook.redaction import redacted, without_secrets
 
-LOGGER_NAME = "incm_webhook"
+__all__ = [
+    "LOGGER_NAME",
+    "LineFormatter",
+    "StderrHandler",
+    "describe",
+    "is_debug",
+    "plugin_logger",
+    "printable",
+    "printable_json",
+    "said_by",
+    "set_up_logging",
+    "write_line",
+]
+
+LINE_BYTES = 4096  # of what a record says
+_READ_CHARS = 4 * LINE_BYTES  # a secret that is cut here is cut off below
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}  # five letters, as the core writes them
-
-
-def printable(text: str) -> str:
-    r"""Write control characters, line ends and other unprintable characters as escapes.
-
-    Args:
-        text: any text, also one that an alert brought.
-
-    Returns:
-        The text on one line, such as "a\nb" with a backslash and an n; spaces stay.
-
-    Source: promise P16.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
-    )
-
-
-def printable_json(text: str) -> str:
-    """Write what a terminal obeys or shows elsewhere as escapes of JSON: C1, bidi and the like.
-
-    Args:
-        text: JSON on one line; control characters of ASCII are escaped in it already.
-
-    Returns:
-        The same JSON, to be parsed as before.
-    """
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+_PLUGINS = f"{LOGGER_NAME}.plugin."
 
 
 def is_debug(environ: Mapping[str, str] = os.environ) -> bool:
@@ -51,36 +38,12 @@ def is_debug(environ: Mapping[str, str] = os.environ) -> bool:
     return environ.get("INCM_WEBHOOK_DEBUG", "") not in ("", "0")
 
 
-def said_by(thing: object) -> str:
-    """Say str(thing), or nothing when that fails: it may be code of a plugin."""
-    try:
-        return str(thing)
-    except Exception:
-        return ""
-
-
-def describe(error: BaseException, file: str | None = None) -> str:
-    """Tell an exception in one line.
-
-    Args:
-        error: any exception.
-        file: prefer the last place in this file over the last place of all.
-
-    Returns:
-        "Type: text (file:line)"; the place is left out when there is none.
-    """
-    text = said_by(error) or "no text"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == file] or list(frames)
-    place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-    return printable(f"{type(error).__name__}: {text}{place}")
-
-
 class LineFormatter(logging.Formatter):
     """Formats a record as `2026-11-23T23:03:01.123Z INFO  name: message`.
 
-    Shape: one line, control characters escaped; an exception is one more clause of it, or a
-    traceback of several lines when debug is on. Units: UTC, milliseconds.
+    Shape: one line of bounded length, control characters escaped, without secrets and without the
+    secret parts of URLs (those that we log ourselves stay whole); an exception is one more clause
+    of it, or a traceback of several lines when debug is on. Units: UTC, milliseconds.
     Source: promise P16; the layout is our own choice.
     """
 
@@ -92,15 +55,33 @@ class LineFormatter(logging.Formatter):
         """Format one record."""
         moment = datetime.fromtimestamp(record.created, UTC)
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        name = record.name.removeprefix(f"{LOGGER_NAME}.")
+        name = printable(record.name.removeprefix(f"{LOGGER_NAME}."))
         level = _LEVELS.get(record.levelname, record.levelname)
-        line = f"{stamp} {level:<5} {printable(f'{name}: {record.getMessage()}')}"
+        said = _message_of(record)
+        cleaned = without_secrets if _is_ours(record.name) else redacted
+        text = printable(cleaned(said[:_READ_CHARS]))
+        text = shortened(text, LINE_BYTES, len(said) if len(said) > _READ_CHARS else None)
+        line = f"{stamp} {level:<5} {name}: {text}"
+        trace = getattr(record, "traceback", "")
         if record.exc_info and record.exc_info[1] is not None:
-            line += f": {describe(record.exc_info[1])}"
-            if self._debug:
-                trace = self.formatException(record.exc_info).splitlines()
-                line = "\n".join([line, *(printable(one) for one in trace)])
-        return line
+            code = getattr(record, "own_code", None)
+            account = account_of(record.exc_info[1], code or code_of_all())
+            line += f": {account.line}"
+            trace = account.traceback
+        return f"{line}\n{trace}" if self._debug and trace else line
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(f"{LOGGER_NAME}.") and not name.startswith(_PLUGINS)
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        text = record.getMessage()
+    except Exception as error:  # its arguments are a plugin's: what it has to say is not lost
+        return f"{said_by(record.msg)} (its arguments do not fit: {describe(error)})"
+    # What warnings.warn() says has the source line below it.
+    return text.partition("\n")[0] if record.name == "py.warnings" else text
 
 
 def write_line(text: str) -> None:
@@ -121,30 +102,43 @@ class StderrHandler(logging.Handler):
         write_line(line)
 
 
-def set_up_logging(stream: TextIO | None = None, *, debug: bool | None = None) -> None:
-    """Send every logger's records from INFO up (DEBUG with debug) to standard error.
+def set_up_logging(
+    stream: TextIO | None = None, *, debug: bool | None = None, levels: LogLevels | None = None
+) -> None:
+    """Send log records, and the warnings of Python, to standard error.
 
     Args:
         stream: instead of standard error.
-        debug: with tracebacks; None asks INCM_WEBHOOK_DEBUG.
+        debug: from DEBUG on, with tracebacks; None asks INCM_WEBHOOK_DEBUG. It counts when levels
+            are not given.
+        levels: which records; by default ours and the plugins' from INFO on, libraries' warnings.
 
     Threads: call it once, from the main thread, before others log; calling again replaces the
     handler.
     """
-    debug = is_debug() if debug is None else debug
+    if levels is None:
+        debug = is_debug() if debug is None else debug
+        levels = LogLevels(logging.DEBUG if debug else logging.INFO)
     handler = logging.StreamHandler(stream) if stream else StderrHandler()
-    handler.setFormatter(LineFormatter(debug=debug))
+    handler.setFormatter(LineFormatter(debug=levels.own <= logging.DEBUG))
+    handler.addFilter(kept_records)
     root = logging.getLogger()
     for old in root.handlers[:]:
         if isinstance(old.formatter, LineFormatter):
             root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
-    logging.raiseExceptions = debug
+    log_levels.apply(levels)
+    logging.captureWarnings(True)  # noqa: FBT003 - it takes no keyword
+    logging.raiseExceptions = levels.own <= logging.DEBUG
 
 
-def plugin_logger(name: str) -> logging.LoggerAdapter[logging.Logger]:
-    """Return the logger that a plugin gets as `ctx.log`: `plugin.<name>`."""
+def plugin_logger(name: str, code: OwnCode | None = None) -> logging.LoggerAdapter[logging.Logger]:
+    """Return the logger that a plugin gets as `ctx.log`: `plugin.<name>`.
+
+    Args:
+        name: the plugin's.
+        code: its own files, which name the place of an exception that it logs.
+    """
     return logging.LoggerAdapter(
-        logging.getLogger(f"{LOGGER_NAME}.plugin.{name}"), {"plugin": name}
+        logging.getLogger(f"{LOGGER_NAME}.plugin.{name}"), {"plugin": name, "own_code": code}
     )

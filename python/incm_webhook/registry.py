@@ -13,10 +13,12 @@ from pydantic import BaseModel, ValidationError
 from incm_webhook import __version__
 from incm_webhook.config_messages import known_keys, nearest, sentences, unknown_key
 from incm_webhook.errors import PluginError
+from incm_webhook.failures import own_code_of, remember
 from incm_webhook.handler import Hook, LoadedPlugin, Origin, hook_of
 from incm_webhook.importing import failure, guarded, import_file, import_module
-from incm_webhook.log import printable
+from incm_webhook.log_levels import kept_records
 from incm_webhook.plugin import PluginMark, mark_of
+from incm_webhook.printable import printable
 from incm_webhook.settings import PluginSettings
 
 __all__ = ["BUNDLED", "LoadedPlugin", "installed", "load", "load_object", "look_at"]
@@ -96,7 +98,12 @@ def load_object(found: object, spec: PluginSettings, origin: Origin | None = Non
         raise PluginError(f"{_label(handler)} is neither a function nor a class")
     if origin is None:
         origin = _origin_of(str(getattr(module, "__name__", "this program")), module)
-    return LoadedPlugin(settings, config, hooks, _with_summary(origin, handler, module))
+    if module is not None:
+        kept_records.add_own(module.__name__)
+    origin = _with_summary(origin, handler, module)
+    code = own_code_of(module)
+    remember(code)
+    return LoadedPlugin(settings, config, hooks, origin, code)
 
 
 def look_at(name: str) -> Origin:

@@ -10,14 +10,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from incm_webhook.attempt import Attempt, Burst
+from incm_webhook.attempt import Attempt, Burst, Failure, failure_of
 from incm_webhook.breaker import Breaker
 from incm_webhook.errors import ClosedError, InboxError
 from incm_webhook.event_loop import EventLoop
 from incm_webhook.log import describe
 from incm_webhook.rate import RateLimit
 from incm_webhook.retry import delay
-from incm_webhook.settlements import Settlements, text_of
+from incm_webhook.settlements import Settlements
 from incm_webhook.worker_protocol import WorkerLost
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class PluginRunner:
             self._spawn(min(spare, len(late)))
             hanging, active = self._hanging, self._active
         for attempt in late:
-            self._fail(attempt, TimeoutError(f"no result within {limit:g} s"))
+            error = TimeoutError(f"no result within {limit:g} s")
+            self._fail(attempt, failure_of(error, self._plugin.code))
             self._return(attempt.rest)
         if late and active == 0:
             _log.error(
@@ -137,6 +138,7 @@ class PluginRunner:
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
         self._return_ready()
+        self._settlements.close()
         if not self._plugin.limits_itself:
             self._close(deadline)
         self._loop.stop()
@@ -162,7 +164,8 @@ class PluginRunner:
         try:
             action()
         except BaseException as error:  # whatever a plugin raises stays with it
-            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, text_of(error))
+            text = f"{step} failed: {describe(error, self._plugin.code)}"
+            _log.error("plugin %s: %s", self._plugin.name, text)
             return False
         return True
 
@@ -296,11 +299,11 @@ class PluginRunner:
         """Handle and settle one call; False when the watchdog has settled it."""
         attempt = Attempt(deliveries, rest)
         self._attempts.add(attempt)
-        failure: BaseException | None = None
+        failure: Failure | None = None
         try:
             self._handle(deliveries)
         except BaseException as error:  # whatever a plugin raises stays with it
-            failure = error
+            failure = failure_of(error, self._plugin.code)
         if not self._claim(attempt):
             return False
         duration = attempt.duration
@@ -326,8 +329,8 @@ class PluginRunner:
             return False
         return True
 
-    def _fail(self, attempt: Attempt, failure: BaseException) -> None:
-        if isinstance(failure, WorkerLost):
+    def _fail(self, attempt: Attempt, failure: Failure) -> None:
+        if isinstance(failure.error, WorkerLost):
             self._breaker.withdrawn()
             self._settlements.give_back(attempt.deliveries)
         else:

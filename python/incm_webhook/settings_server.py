@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
+from incm_webhook.log_levels import LogLevels, parse_log_levels
 from incm_webhook.settings_types import (
     Duration,
     PositiveDuration,
@@ -110,6 +111,7 @@ class ServerSettings(Table):
     listen: Annotated[str, BeforeValidator(_address)] = "127.0.0.1:8080"
     admin: Annotated[str | None, BeforeValidator(_optional_address)] = "127.0.0.1:9464"
     ready_file: Path | None = None
+    log_level: Annotated[LogLevels, BeforeValidator(parse_log_levels)] = LogLevels()
     tls: TlsSettings | None = None
     allow: Networks = ()
     trusted_proxies: Networks = ()

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 from incm_webhook.errors import ClosedError
-from incm_webhook.log import describe, printable, said_by
-from incm_webhook.plugin import Reject, Retry
+from incm_webhook.failure_log import FailureLog
+from incm_webhook.plugin import Reject
 from incm_webhook.retry import delay, gives_up
-from incm_webhook.worker_protocol import WorkerError
+from incm_webhook.standing import Standing
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
     from incm_webhook._core import Delivery
+    from incm_webhook.attempt import Failure
     from incm_webhook.breaker import Breaker
     from incm_webhook.deliveries import Deliveries
     from incm_webhook.handler import LoadedPlugin
@@ -43,6 +45,8 @@ class Settlements:
         self._retry = plugin.settings.retry
         self._breaker = breaker
         self._rng = rng
+        self._failures = FailureLog(f"plugin {plugin.name}", _log, time.monotonic)
+        self._standing = Standing(plugin.name, time.monotonic)
         self._kept: deque[tuple[Sequence[Delivery], float]] = deque()  # a deque needs no lock
 
     def delivered(self, deliveries: Sequence[Delivery], duration: float) -> bool:
@@ -51,7 +55,12 @@ class Settlements:
         return self._note_success()
 
     def flush(self) -> None:
-        """Tell the inbox all successes that were kept; they stay kept when that fails."""
+        """Tell the inbox all successes that were kept; they stay kept when that fails.
+
+        And tell the log what is due of failures.
+        """
+        self._failures.tell()
+        self._standing.look()
         kept: list[tuple[Sequence[Delivery], float]] = []
         with contextlib.suppress(IndexError):
             while True:
@@ -66,22 +75,21 @@ class Settlements:
             self._kept.extend(kept)
             raise
 
-    def failed(
-        self, deliveries: Sequence[Delivery], failure: BaseException, duration: float
-    ) -> None:
+    def failed(self, deliveries: Sequence[Delivery], failure: Failure, duration: float) -> None:
         """Settle an attempt that raised: again later, or as dead letters."""
         for delivery in deliveries:
             self._settle_failure(delivery, failure, duration)
-        if isinstance(failure, Reject):
+        if isinstance(failure.error, Reject):
             self._note_success()  # it works, and says so
             return
+        self._standing.failed()
         pause = self._breaker.failed(deliveries[0].alert_id)
         if pause:
-            _log.error(
-                "plugin %s: fails with every alert; its deliveries wait, one is tried in %.1f s",
-                self._plugin.name,
-                pause,
-            )
+            self._standing.opened(self._plugin.settings.breaker, pause)
+
+    def close(self) -> None:
+        """Tell the log what it was not told yet."""
+        self._failures.tell(everything=True)
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Return what was not attempted: it can be taken again, and no attempt counts."""
@@ -89,37 +97,28 @@ class Settlements:
             self._receiver.give_back(deliveries)
 
     def _note_success(self) -> bool:
-        closed = self._breaker.succeeded()
-        if closed:
-            _log.info("plugin %s: works again", self._plugin.name)
-        return closed
+        self._standing.worked()
+        return self._breaker.succeeded()
 
-    def _settle_failure(self, delivery: Delivery, failure: BaseException, duration: float) -> None:
+    def _settle_failure(self, delivery: Delivery, failure: Failure, duration: float) -> None:
         where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"
         times = f"attempt {delivery.attempt}"
-        text = text_of(failure)
-        if isinstance(failure, Reject):
-            _log.error("%s: dead letter, rejected: %s", where, text)
+        text = failure.account.line
+        if isinstance(failure.error, Reject):
+            level, sentence = logging.ERROR, f"{where}: dead letter, rejected: {text}"
             self._receiver.dead(delivery, text, duration)
-            return
-        wait = self._wait_after(failure, delivery)
-        if gives_up(self._retry, delivery.age):
-            _log.error("%s: dead letter after %s: %s", where, times, text)
+        elif gives_up(self._retry, delivery.age):
+            level, sentence = logging.ERROR, f"{where}: dead letter after {times}: {text}"
             self._receiver.dead(delivery, text, duration)
         else:
-            _log.warning("%s: %s failed, again in %.1f s: %s", where, times, wait, text)
+            wait = self._wait_after(failure, delivery)
+            level = logging.WARNING
+            sentence = f"{where}: {times} failed, again in {wait:.1f} s: {text}"
             self._receiver.retry(delivery, wait, text, duration)
+        self._failures.note(level, sentence, failure.account)
 
-    def _wait_after(self, failure: BaseException, delivery: Delivery) -> float:
-        after = failure.after if isinstance(failure, Retry) else None
-        # A subclass may have set it to anything, NaN too.
-        if not isinstance(after, int | float) or not after >= 0:
+    def _wait_after(self, failure: Failure, delivery: Delivery) -> float:
+        after = failure.after
+        if after is None:
             after = delay(self._retry, delivery.tries, self._rng)
         return min(after, _LONGEST_WAIT_S)
-
-
-def text_of(failure: BaseException) -> str:
-    """Say what there is to say about a failure, on one line that can be stored."""
-    if isinstance(failure, Reject):
-        return printable(said_by(failure.reason))
-    return str(failure) if isinstance(failure, WorkerError) else describe(failure)

@@ -21,15 +21,19 @@ from pathlib import Path
 from typing import Any
 
 from incm_webhook import Alert, Reject, Retry
+from incm_webhook.attempt import failure_of
 from incm_webhook.errors import PluginError
 from incm_webhook.event_loop import EventLoop
+from incm_webhook.failures import Account, account_of
 from incm_webhook.frames import Channel, GoneError, unpack_settings
 from incm_webhook.handler import LoadedPlugin
-from incm_webhook.log import describe, said_by, set_up_logging
+from incm_webhook.log import describe, set_up_logging
+from incm_webhook.log_levels import parse_log_levels
 from incm_webhook.registry import load
+from incm_webhook.stray_errors import catch_stray_errors
+from incm_webhook.worker_protocol import tell_account
 
 _PR_SET_PDEATHSIG = 1
-_TEXT_LIMIT = 8000  # characters of a failure's text: what a person reads, and a frame holds
 _log = logging.getLogger("incm_webhook.worker")
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -48,7 +52,7 @@ class Worker:
 
     Shape: on the control channel "load" is answered by "loaded", "setup" by "ready" (then as many
     sockets follow as it said, one for each call at a time), "close" by "closed"; what went wrong is
-    "failed" with a text. On each of the sockets a call is answered by its outcome.
+    told as an account. On each of the sockets a call is answered by its outcome.
     Threads: run() in the main one; a thread for each socket is its own.
     Source: contract section 3.
     """
@@ -66,14 +70,15 @@ class Worker:
         try:
             self._load(order)
         except PluginError as error:
-            self._control.send({"failed": _cut(str(error))})
+            text = str(error)
+            self._control.send(tell_account(Account(text, text)))
             return
         self._control.send({"loaded": self._description()})
         order, _ = self._control.receive()
         try:
             self._finish(self._plugin.setup())
         except BaseException as error:  # whatever a plugin raises is for the receiver to tell
-            self._control.send({"failed": _text_of(error)})
+            self._control.send(tell_account(account_of(error, self._plugin.code)))
             return
         for _ in range(order["channels"]):
             threading.Thread(target=self._serve, name=self._plugin.name, daemon=True).start()
@@ -85,6 +90,7 @@ class Worker:
         self._control.send(self._close())
 
     def _load(self, order: dict[str, Any]) -> None:
+        set_up_logging(levels=parse_log_levels(order["log_levels"]))
         sys.path[:] = order["path"]
         settings = unpack_settings(order["settings"])
         self._loop = EventLoop(settings.name)
@@ -102,7 +108,7 @@ class Worker:
         try:
             self._finish(self._plugin.close())
         except BaseException as error:  # whatever a plugin raises is for the receiver to tell
-            return {"failed": _text_of(error)}
+            return tell_account(account_of(error, self._plugin.code))
         self._loop.stop()
         return {"closed": True}
 
@@ -121,14 +127,14 @@ class Worker:
     def _outcome(self, orders: list[dict[str, Any]], raw: bytes) -> dict[str, Any]:
         try:
             self._handle(orders, raw)
-        except Retry as wish:
-            return {"outcome": "retry", "after": wish.after}
-        except Reject as wish:
-            return {"outcome": "reject", "text": _cut(said_by(wish.reason))}
         except MemoryError:
             return {"outcome": "exhausted"}
         except BaseException as error:  # whatever a plugin raises is for the receiver to tell
-            return {"outcome": "failed", "text": _text_of(error)}
+            failure = failure_of(error, self._plugin.code)
+            told = tell_account(failure.account)
+            if isinstance(error, Retry):
+                return {"outcome": "retry", "after": failure.after, **told}
+            return {"outcome": "reject" if isinstance(error, Reject) else "failed", **told}
         return {"outcome": "delivered"}
 
     def _handle(self, orders: list[dict[str, Any]], raw: bytes) -> None:
@@ -162,14 +168,6 @@ def limit_memory(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def _text_of(error: BaseException) -> str:
-    return _cut(describe(error))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}..."
-
-
 def _die_with(parent: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent:
@@ -198,6 +196,7 @@ def main() -> None:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)  # so that what is killed has said its lines
     set_up_logging()
+    catch_stray_errors()
     try:
         Worker(Channel(socket.socket(fileno=descriptor))).run()
     except GoneError:

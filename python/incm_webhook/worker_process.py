@@ -21,7 +21,7 @@ from typing import Any
 from incm_webhook.durations import format_size
 from incm_webhook.errors import PluginError
 from incm_webhook.frames import BrokenFrameError, Channel, GoneError, pack_settings
-from incm_webhook.log import printable
+from incm_webhook.log_levels import current_log_levels
 from incm_webhook.plugin import Context
 from incm_webhook.settings import PluginSettings
 from incm_webhook.worker_protocol import (
@@ -32,6 +32,7 @@ from incm_webhook.worker_protocol import (
     WorkerLost,
     WorkerTimeout,
     call_order,
+    read_account,
     read_description,
     read_outcome,
 )
@@ -127,6 +128,7 @@ class WorkerProcess:
             "base": str(self._base),
             "path": sys.path,
             "memory": self._memory,
+            "log_levels": current_log_levels(),
         }
         try:
             return read_description(self._ask(order, _DESCRIPTION_LIMIT, limit), self._spec)
@@ -308,9 +310,12 @@ class WorkerProcess:
             raise self._gone(sent=gone.sent) from None
         except BrokenFrameError:
             raise self._broken() from None
-        text = answer.get("failed")
-        if isinstance(text, str):
-            raise WorkerFailure(printable(text))
+        if "account" in answer:
+            try:
+                account = read_account(answer)
+            except BrokenFrameError:
+                raise self._broken() from None
+            raise WorkerFailure(account.line, account)
         return answer
 
     def _exhausted(self) -> WorkerError:

@@ -7,19 +7,44 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from incm_webhook.failures import LINE_BYTES, TRACEBACK_BYTES, Account
 from incm_webhook.frames import BrokenFrameError
 from incm_webhook.handler import Origin
-from incm_webhook.log import printable
 from incm_webhook.plugin import Context, Reject, Retry
+from incm_webhook.printable import printable, shortened
 from incm_webhook.settings import PluginSettings
 
 
 class WorkerError(Exception):
-    """What became of a call; the text is whole as it is, for the log and the inbox."""
+    """What became of a call; the text is whole as it is, for the log and the inbox.
+
+    Attributes:
+        account: what there is to say about it.
+    """
+
+    def __init__(self, text: str, account: Account | None = None) -> None:
+        super().__init__(text)
+        self.account = account or Account(text, text)
 
 
 class WorkerFailure(WorkerError):  # noqa: N818 - the handler's, not ours
-    """The plugin raised an exception; the text is what `log.describe` made of it over there."""
+    """The plugin raised an exception; the account is what was made of it over there."""
+
+
+class WorkerRetry(Retry):
+    """The handler raised Retry; the account is what was made of it over there."""
+
+    def __init__(self, after: float | None, account: Account) -> None:
+        super().__init__(after)
+        self.account = account
+
+
+class WorkerReject(Reject):
+    """The handler raised Reject; the account is what was made of it over there."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account.line)
+        self.account = account
 
 
 class WorkerTimeout(WorkerError, TimeoutError):  # noqa: N818 - as TimeoutError
@@ -84,15 +109,39 @@ def read_outcome(answer: dict[str, Any], number: int) -> None:
             case {"outcome": "delivered"}:
                 return
             case {"outcome": "retry", "after": None | int() | float() as after}:
+                account = read_account(answer)
                 with contextlib.suppress(ValueError, OverflowError):
-                    raise Retry(after)
-            case {"outcome": "reject", "text": str() as text}:
-                raise Reject(printable(text))
-            case {"outcome": "failed", "text": str() as text}:
-                raise WorkerFailure(printable(text))
+                    raise WorkerRetry(after, account)
+            case {"outcome": "reject"}:
+                raise WorkerReject(read_account(answer))
+            case {"outcome": "failed"}:
+                account = read_account(answer)
+                raise WorkerFailure(account.line, account)
             case {"outcome": "exhausted"}:
                 raise MemoryError
     raise BrokenFrameError("no outcome of this call")
+
+
+def tell_account(account: Account) -> dict[str, Any]:
+    """Write what there is to say about a failure; `read_account` reads it."""
+    return {"account": [account.line, account.kind, account.traceback]}
+
+
+def read_account(answer: dict[str, Any]) -> Account:
+    """Take what a process says about a failure, with no more of it than an account may hold.
+
+    Raises:
+        BrokenFrameError: it is no account.
+    """
+    match answer.get("account"):
+        case [str() as line, str() as kind, str() as traceback]:
+            lines = traceback[:TRACEBACK_BYTES].split("\n")
+            return Account(
+                shortened(printable(line[: 4 * LINE_BYTES]), LINE_BYTES),
+                shortened(printable(kind[: 4 * LINE_BYTES]), LINE_BYTES),
+                "\n".join(map(printable, lines)),
+            )
+    raise BrokenFrameError("no account of a failure")
 
 
 def read_description(answer: dict[str, Any], spec: PluginSettings) -> Description:

@@ -46,8 +46,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     module.__dict__["run"] = run_service
     monkeypatch.setitem(sys.modules, "incm_webhook.service", module)
     monkeypatch.setattr("incm_webhook.service", module, raising=False)
-    monkeypatch.setattr("incm_webhook.log.set_up_logging", lambda: None)
-    monkeypatch.setattr("incm_webhook.cli.set_up_logging", lambda: None)
+    monkeypatch.setattr("incm_webhook.log.set_up_logging", lambda **_: None)
+    monkeypatch.setattr("incm_webhook.cli.set_up_logging", lambda **_: None)
     return calls
 
 

@@ -1,7 +1,9 @@
 """Every outcome of a handler is settled, and one plugin never touches another."""
 
+import json
 import math
 import random
+import re
 import threading
 import time
 from collections import deque
@@ -831,3 +833,32 @@ def test_a_coroutine_that_blocks_its_loop_does_not_hold_the_stop_up() -> None:
     receiver.wait_settled(1)
     assert not dispatcher.stop(time.monotonic() + 0.5)
     let_go.set()
+
+
+def test_an_exception_whose_text_never_ends_is_a_time_out(start: Start) -> None:
+    told = threading.Event()
+
+    class EndlessError(Exception):
+        def __str__(self) -> str:
+            told.wait(DEADLINE_S)
+            return ""
+
+    def speaks(alert: Alert) -> None:
+        raise EndlessError
+
+    receiver = start(speaks, timeout=0.05, concurrency=1)
+    receiver.offer(FakeDelivery(1, "speaks"))
+    outcome, _, detail = receiver.wait_settled(1)[0]
+    told.set()
+    assert outcome == "retry"
+    assert "TimeoutError: no result within 0.05 s" in detail[1]
+
+
+def test_what_is_told_of_a_failure_names_the_plugins_own_line(start: Start) -> None:
+    def reads(alert: Alert) -> None:
+        json.loads("{")
+
+    receiver = start(reads)
+    receiver.offer(FakeDelivery(1, "reads"))
+    error = receiver.wait_settled(1)[0][2][1]
+    assert re.fullmatch(r"JSONDecodeError: Expecting .* \(test_dispatcher\.py:\d+\)", error)

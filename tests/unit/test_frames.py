@@ -162,12 +162,12 @@ def test_settings_that_no_file_can_hold_are_refused() -> None:
         '{"call": 7, "outcome": "settled"}',
         '{"call": 7, "outcome": ["delivered"]}',
         '{"call": 7, "outcome": "retry"}',
-        '{"call": 7, "outcome": "retry", "after": "1"}',
-        '{"call": 7, "outcome": "retry", "after": -1}',
-        '{"call": 7, "outcome": "retry", "after": NaN}',
-        '{"call": 7, "outcome": "retry", "after": 1' + 400 * "0" + "}",
+        '{"call": 7, "outcome": "retry", "after": "1", "account": ["", "", ""]}',
+        '{"call": 7, "outcome": "retry", "after": -1, "account": ["", "", ""]}',
+        '{"call": 7, "outcome": "retry", "after": NaN, "account": ["", "", ""]}',
+        '{"call": 7, "outcome": "retry", "after": 1' + 400 * "0" + ', "account": ["", "", ""]}',
         '{"call": 7, "outcome": "reject"}',
-        '{"call": 7, "outcome": "failed", "text": 1}',
+        '{"call": 7, "outcome": "failed", "account": ["", "", 1]}',
     ],
 )
 def test_nonsense_is_no_outcome(answer: str) -> None:
@@ -178,10 +178,10 @@ def test_nonsense_is_no_outcome(answer: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        ({"outcome": "retry", "after": None}, Retry()),
-        ({"outcome": "retry", "after": 3}, Retry(3)),
-        ({"outcome": "reject", "text": "a\nb\ud800"}, Reject(r"a\nb\ud800")),
-        ({"outcome": "failed", "text": "E: \x1b"}, WorkerFailure(r"E: \x1b")),
+        ({"outcome": "retry", "after": None, "account": ["", "", ""]}, Retry()),
+        ({"outcome": "retry", "after": 3, "account": ["", "", ""]}, Retry(3)),
+        ({"outcome": "reject", "account": ["a\nb\ud800", "", ""]}, Reject(r"a\nb\ud800")),
+        ({"outcome": "failed", "account": ["E: \x1b", "", ""]}, WorkerFailure(r"E: \x1b")),
         ({"outcome": "exhausted"}, MemoryError()),
     ],
 )

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incm_webhook.failures import OwnCode
 from incm_webhook.log import describe, plugin_logger, printable, printable_json, set_up_logging
+from incm_webhook.log_levels import parse_log_levels
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_a_line(stream: io.StringIO) -> None:
 def test_levels_have_five_letters(stream: io.StringIO) -> None:
     set_up_logging(stream, debug=False)
     for level in (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
-        logging.getLogger("x").log(level, "y")
+        logging.getLogger("incm_webhook.x").log(level, "y")
     words = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
     assert words == ["INFO  x: y", "WARN  x: y", "ERROR x: y", "FATAL x: y"]
 
@@ -176,3 +178,95 @@ def test_json_for_a_terminal_holds_nothing_that_it_obeys() -> None:
     assert text.isprintable()
     assert text.startswith('{"仓库": "')
     assert json.loads(text) == value
+
+
+def test_a_record_is_one_bounded_line(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    plugin_logger("p").info("%s", "x\ny" * 2_000_000)
+    line = stream.getvalue()
+    assert line.count("\n") == 1
+    assert len(line.encode()) < 5000
+    assert line.endswith("... (6,000,000 characters)\n")
+
+
+def test_a_record_whose_arguments_do_not_fit_is_not_lost(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    plugin_logger("p").warning("sent %d alerts", "two")
+    assert (
+        "WARN  plugin.p: sent %d alerts (its arguments do not fit: TypeError" in stream.getvalue()
+    )
+
+
+def test_p16_libraries_are_heard_from_warnings_on(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    logging.getLogger("some_library").info("POST https://h/services/T0/B0")
+    logging.getLogger("some_library").warning("careful")
+    logging.info("by the root logger, which is a plugin's")
+    assert [line.split(" ", 2)[2] for line in stream.getvalue().splitlines()] == [
+        " some_library: careful",
+        " root: by the root logger, which is a plugin's",
+    ]
+
+
+def test_a_library_that_is_asked_is_heard_without_the_secret_parts_of_its_urls(
+    stream: io.StringIO,
+) -> None:
+    set_up_logging(stream, levels=parse_log_levels("info,asked_library=info"))
+    logging.getLogger("asked_library.inner").info("POST https://h/services/T0/B0")
+    logging.getLogger("asked_library").setLevel(logging.NOTSET)
+    assert stream.getvalue().endswith("INFO  asked_library.inner: POST https://h/services/…\n")
+
+
+def test_what_a_plugin_says_loses_its_tokens_and_what_we_say_is_whole(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    plugin_logger("p").info("to https://h/services/T0/B0")
+    logging.getLogger("incm_webhook.service").info("listening on http://127.0.0.1:1/webhook")
+    assert [line.rpartition(" ")[2] for line in stream.getvalue().splitlines()] == [
+        "https://h/services/…",
+        "http://127.0.0.1:1/webhook",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "loud", "info,", "info,x=loud", "info,=info", 3, None])
+def test_what_is_no_level_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="wants debug, info, warning or error"):
+        parse_log_levels(text)
+
+
+def test_an_exception_that_a_plugin_logs_names_the_plugins_line(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    try:
+        json.loads("{")
+    except ValueError:
+        plugin_logger("p", OwnCode((__file__,))).exception("cannot read")
+    assert re.search(r"cannot read: JSONDecodeError: .* \(test_log\.py:\d+\)\n$", stream.getvalue())
+
+
+_STRAY = """
+import sys, threading, warnings
+from incm_webhook.log import set_up_logging
+from incm_webhook.stray_errors import catch_stray_errors
+set_up_logging()
+catch_stray_errors()
+def fail():
+    raise ValueError("x" * 1000000)
+class Late:
+    def __del__(self):
+        raise KeyError("late")
+for number in range(3):
+    thread = threading.Thread(target=fail, name=f"t{number}")
+    thread.start()
+    thread.join()
+late = Late()
+del late
+warnings.warn("this is old\\nvery")
+"""
+
+
+def test_what_reaches_nobody_is_a_line_each() -> None:
+    ended = subprocess.run([sys.executable, "-c", _STRAY], check=False, capture_output=True)
+    lines = ended.stderr.decode().splitlines()
+    assert len(lines) == 3
+    assert "ERROR stray: thread t0 ended: ValueError: xxx" in lines[0]
+    assert "KeyError: 'late'" in lines[1]
+    assert lines[2].endswith("WARN  py.warnings: <string>:18: UserWarning: this is old")

@@ -1,0 +1,99 @@
+"""Takes out of a text what nobody may read: known secrets, and the secret parts of URLs.
+
+What stays of a URL is what finds a fault: `https://hooks.slack.com/services/…`. Its user and
+password, its query and its path go, but for a first part that is a plain word with more behind it:
+the path of a webhook is as good as a password.
+"""
+
+import re
+import threading
+from urllib.parse import quote
+
+_HIDDEN = "***"
+_SHORTEST = 4  # characters of a secret: what is shorter stands in every other word
+_LONGEST_LISTED = 1000  # values that are known at once
+
+_END = r"""\s"'<>()`{}|\\"""  # what ends a URL in a text
+_URL = re.compile(rf"\b([A-Za-z][A-Za-z0-9+.-]{{1,20}})://((?:[^{_END}]|\\(?![nrtx]))+)")
+# As urllib3, requests and access logs write them: "with url: /services/T0/B0", "POST /hook HTTP".
+_BARE_PATH = re.compile(rf"(\burl: |\b(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) )(/[^{_END}]+)")
+_AUTHORIZATION = re.compile(
+    r"\b(Bearer|Basic|Token|GenieKey|Splunk)(\s+)(?=\S*[\d=])[A-Za-z0-9._~+/=:-]{8,}", re.IGNORECASE
+)
+_WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}[0-9]{0,2}")
+
+
+class _Known:
+    """The secrets that this process knows. Threads: any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards _values
+        self._values: set[str] = set()
+        self.pattern: re.Pattern[str] | None = None
+
+    def add(self, value: str) -> None:
+        with self._lock:
+            if len(value) < _SHORTEST or len(self._values) >= _LONGEST_LISTED:
+                return
+            self._values |= {value, quote(value, safe=""), quote(value), repr(value)[1:-1]}
+            longest_first = sorted(self._values, key=lambda one: (-len(one), one))
+            self.pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+
+_known = _Known()
+
+
+def hide(value: str) -> None:
+    """Let no text that passes here show this value from now on; one of under 4 characters may."""
+    _known.add(value)
+
+
+def without_secrets(text: str) -> str:
+    """Put *** in the place of each value that was given to `hide`."""
+    pattern = _known.pattern
+    return text if pattern is None else pattern.sub(_HIDDEN, text)
+
+
+def redacted(text: str) -> str:
+    """Take known secrets, secret parts of URLs and credentials of HTTP out of a text.
+
+    Args:
+        text: any text; it takes time in proportion to its length.
+
+    Returns:
+        The same with *** and … in their places; a second time changes nothing more.
+
+    Threads: any. Source: docs/security.md says the rule.
+    """
+    text = without_secrets(text)
+    if "://" in text:
+        text = _URL.sub(lambda match: _short_url(match[1], match[2]), text)
+    text = _BARE_PATH.sub(lambda match: match[1] + _short_path(match[2]), text)
+    return _AUTHORIZATION.sub(lambda match: f"{match[1]}{match[2]}{_HIDDEN}", text)
+
+
+def _short_url(scheme: str, rest: str) -> str:
+    authority = _up_to(rest, "/?#")
+    if not authority:
+        return f"{scheme}://{rest}"  # file:///... and sqlite:///... are of this machine
+    _, colon, port = authority.rpartition("@")[2].rpartition(":")
+    if colon and not port.isdigit() and "]" not in port and "@" in rest[len(authority) :]:
+        rest = rest.rpartition("@")[2]  # what stood before it was a password with / ? or # in it
+        authority = _up_to(rest, "/?#")
+    host = authority.rpartition("@")[2]
+    return f"{scheme}://{host}{_short_path(rest[len(authority) :])}"
+
+
+def _short_path(tail: str) -> str:
+    path = _up_to(tail, "?#")
+    shown = path
+    if path.strip("/"):
+        first, more = path.removeprefix("/").partition("/")[::2]
+        shown = f"/{first}/…" if more and _WORD.fullmatch(first) else "/…"
+    if len(path) < len(tail):
+        shown += f"{tail[len(path)]}…"
+    return shown
+
+
+def _up_to(text: str, ends: str) -> str:
+    return re.split(f"[{ends}]", text, maxsplit=1)[0]
