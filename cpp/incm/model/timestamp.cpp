@@ -48,6 +48,7 @@ class Cursor {
         }
         return value;
     }
+    void fail() { failed_ = true; }
     [[nodiscard]] bool at_digit() const { return !rest_.empty() && is_digit(rest_.front()); }
     [[nodiscard]] bool done() const { return !failed_ && rest_.empty(); }
     [[nodiscard]] bool empty() const { return rest_.empty(); }
@@ -65,6 +66,7 @@ std::optional<int> read_zone(Cursor& cursor) {
     const int hours = cursor.number(2);
     int minutes = 0;
     if (cursor.skip(':') || cursor.at_digit()) minutes = cursor.number(2);
+    if (hours > 23 || minutes > 59) cursor.fail();
     const int seconds = hours * 3600 + minutes * 60;
     return east ? seconds : -seconds;
 }
