@@ -39,11 +39,12 @@ def is_debug(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 class LineFormatter(logging.Formatter):
-    """Formats a record as `2026-11-23T23:03:01.123Z INFO  name: message`.
+    """Formats a record as `2026-11-23T23:03:01.123+01:00 INFO  name: message`.
 
     Shape: one line of bounded length, control characters escaped, without secrets and without the
     secret parts of URLs (those that we log ourselves stay whole); an exception is one more clause
-    of it, or a traceback of several lines when debug is on. Units: UTC, milliseconds.
+    of it, or a traceback of several lines when debug is on. Units: milliseconds, in the time zone
+    of the machine, as the tables of the commands are ("Z" where that is UTC).
     Source: promise P16; the layout is our own choice.
     """
 
@@ -53,7 +54,7 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format one record."""
-        moment = datetime.fromtimestamp(record.created, UTC)
+        moment = datetime.fromtimestamp(record.created, UTC).astimezone()
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         name = printable(record.name.removeprefix(f"{LOGGER_NAME}."))
         level = _LEVELS.get(record.levelname, record.levelname)

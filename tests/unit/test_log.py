@@ -4,14 +4,23 @@ import logging
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from incm_webhook.failures import OwnCode
-from incm_webhook.log import describe, plugin_logger, printable, printable_json, set_up_logging
+from incm_webhook.log import (
+    LineFormatter,
+    describe,
+    plugin_logger,
+    printable,
+    printable_json,
+    set_up_logging,
+)
 from incm_webhook.log_levels import parse_log_levels
 
 
@@ -30,8 +39,30 @@ def test_a_line(stream: io.StringIO) -> None:
     set_up_logging(stream, debug=False)
     logging.getLogger("incm_webhook.service").info("serving %s", "all")
     assert re.fullmatch(
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO  service: serving all\n", stream.getvalue()
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d) INFO  service: serving all\n",
+        stream.getvalue(),
     )
+
+
+@pytest.mark.parametrize(
+    ("zone", "stamp"),
+    [
+        ("CET-1", "2026-11-24T19:59:51.250+01:00 "),
+        ("UTC0", "2026-11-24T18:59:51.250Z "),
+        ("NST3:30", "2026-11-24T15:29:51.250-03:30 "),
+    ],
+)
+def test_a_line_has_the_time_of_the_machine_and_its_zone(
+    monkeypatch: pytest.MonkeyPatch, zone: str, stamp: str
+) -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "y", (), None)
+    record.created = datetime(2026, 11, 24, 18, 59, 51, 250_000, UTC).timestamp()
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        line = LineFormatter().format(record)
+    time.tzset()
+    assert line == f"{stamp}INFO  x: y"
 
 
 def test_levels_have_five_letters(stream: io.StringIO) -> None:
