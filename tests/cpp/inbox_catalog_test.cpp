@@ -104,6 +104,31 @@ TEST_F(InboxCatalogTest, FiltersByTimeAndByWhatTheCallerWants) {
     EXPECT_EQ(ids({.descending = true, .limit = 2, .wanted = odd}), (Ids{10, 8}));
 }
 
+TEST_F(InboxCatalogTest, AListSaysWhatBecameOfEachAlert) {
+    open({"a", "b"});
+    put(1, "unwanted", clock_.wall_ms);
+    for (std::uint64_t number = 2; number <= 5; ++number) {
+        put(number, "wanted", clock_.wall_ms, {"a", "b"});
+    }
+    take();
+    take(100, 0, "b");
+    settle(2, Outcome::kDead);
+    settle(3, Outcome::kDelivered);
+    settle(3, Outcome::kDelivered, 0, "b");
+    settle(5, Outcome::kDelivered);
+    settle(5, Outcome::kDead, 0, "b");
+    flush();
+    const auto states = [this](const AlertQuery& query) {
+        std::vector<std::string> found;
+        for (const StoredAlert& one : list(query).alerts) found.push_back(one.state);
+        return found;
+    };
+    using Texts = std::vector<std::string>;
+    EXPECT_EQ(states({.before = 6}), (Texts{"", "dead", "delivered", "open", "dead"}));
+    EXPECT_EQ(states({.plugin = "a"}), (Texts{"dead", "delivered", "open", "delivered"}));
+    EXPECT_EQ(states({.state = DeliveryState::kOpen}), (Texts{"open", "open"}));
+}
+
 // The receiver started with a stale clock, and the clock was set right later.
 TEST_F(InboxCatalogTest, AClockThatIsSetForwardHidesNothing) {
     open();

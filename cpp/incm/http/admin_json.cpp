@@ -127,6 +127,7 @@ std::string alerts_json(const inbox::AlertPage& page, bool with_body) {
     for (const inbox::StoredAlert& alert : page.alerts) {
         Object object = ordered();
         add_alert(object, alert);
+        object.set("state", nullable_text(alert.state));
         if (with_body) object.set("body", alert.text);
         alerts.add(object);
     }

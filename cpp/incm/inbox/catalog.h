@@ -27,6 +27,9 @@ struct StoredAlert {
     std::string type;
     std::string device;
     std::string text;  ///< the verified text; empty when it was not asked for
+    /// In a list: what became of it, the worst of all plugins or of the one that was asked for:
+    /// "dead", "open", "delivered", "dropped", or "" when no plugin wanted it.
+    std::string state;
 };
 
 /// What can be asked about the delivery of an alert to a plugin.

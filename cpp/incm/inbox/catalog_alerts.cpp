@@ -32,11 +32,35 @@ const char* state_question(std::optional<DeliveryState> state) {
            " WHERE t.alert_id = ?1 AND t.plugin_id = p.id)) LIMIT 1";
 }
 
-/// Whether an alert has a delivery as the query wants it.
+// A delivery that is over has no row any more; the ledger says how it ended.
+constexpr const char* kWorstState =
+    "SELECT coalesce((SELECT CASE max(d.dead) WHEN 1 THEN 'dead' WHEN 0 THEN 'open' END"
+    " FROM plugin p CROSS JOIN delivery d ON d.plugin_id = p.id AND d.alert_id = ?1"
+    " WHERE ?2 < 0 OR p.id = ?2), (SELECT min(t.outcome) FROM attempt t WHERE t.alert_id = ?1"
+    " AND (?2 < 0 OR t.plugin_id = ?2) AND t.outcome IN ('delivered', 'dropped')), '')";
+
+const char* name_of(DeliveryState state) {
+    switch (state) {
+        case DeliveryState::kOpen:
+            return "open";
+        case DeliveryState::kDead:
+            return "dead";
+        case DeliveryState::kDelivered:
+            return "delivered";
+        case DeliveryState::kAny:
+            break;
+    }
+    return "";
+}
+
+/// Whether an alert has a delivery as the query wants it, and what became of the alert.
 class StateCheck {
  public:
     StateCheck(Database& database, const AlertQuery& query)
-        : checks_(query.plugin || query.state), find_(database, state_question(query.state)) {
+        : checks_(query.plugin || query.state),
+          wanted_(name_of(query.state.value_or(DeliveryState::kAny))),
+          find_(database, state_question(query.state)),
+          worst_(database, kWorstState) {
         if (query.plugin) {
             Statement plugin(database, "SELECT id FROM plugin WHERE name = ?1");
             Rows rows = plugin.query(std::string_view(*query.plugin));
@@ -46,10 +70,18 @@ class StateCheck {
     [[nodiscard]] bool fits(std::int64_t alert_id) {
         return !checks_ || find_.query(alert_id, plugin_id_).next();
     }
+    /// Of an alert that fits; where the query names a state, that one.
+    [[nodiscard]] std::string of(std::int64_t alert_id) {
+        if (!wanted_.empty()) return wanted_;
+        Rows rows = worst_.query(alert_id, plugin_id_);
+        return rows.next() ? std::string(rows.bytes(0)) : "";
+    }
 
  private:
     const bool checks_;
+    const std::string wanted_;  // "" for any
     Statement find_;
+    Statement worst_;
     std::int64_t plugin_id_ = -1;  // any
 };
 
@@ -126,6 +158,7 @@ AlertPage list_alerts(Database& database, const AlertQuery& query) {
             scanned_bytes += alert.text.size();
         }
         if (!query.wanted || query.wanted(alert)) {
+            alert.state = state.of(last_id);
             page.alerts.push_back(std::move(alert));
         }
     }

@@ -97,7 +97,8 @@ StoredAlert read_alert(const Rows& rows) {
             .form = std::string(rows.bytes(3)),
             .type = std::string(rows.bytes(4)),
             .device = std::string(rows.bytes(5)),
-            .text = {}};
+            .text = {},
+            .state = {}};
 }
 
 std::optional<AlertHistory> history_of(Database& database, std::int64_t alert_id,
