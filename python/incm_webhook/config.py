@@ -1,6 +1,5 @@
 """Reads the settings: flag over environment over file over default."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from incm_webhook import config_messages, config_warnings
+from incm_webhook.config_file import read_toml
 from incm_webhook.config_messages import Location
+from incm_webhook.config_overrides import OVERRIDES, Override, gather, unknown_variables
 from incm_webhook.errors import ConfigError
-from incm_webhook.secrets import Secret, is_readable_by_others, locate_secret_file, read_secret_file
+from incm_webhook.secrets import FoundSecrets, Secret, locate_secret_file, read_secret_file
 from incm_webhook.settings import (
     EndpointSettings,
     InboxSettings,
@@ -38,30 +39,6 @@ __all__ = [
 DEFAULT_FILE = "incm-webhook.toml"
 _TABLES = ("server", "inbox")
 _LISTS = ("endpoint", "plugin")
-# Where an override belongs: key of `overrides` -> (its place in the file, flag). Its environment
-# variable is INCM_WEBHOOK_ and the key in capitals.
-_OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
-    "listen": (("server", "listen"), "--listen"),
-    "admin": (("server", "admin"), "--admin"),
-    "ready_file": (("server", "ready_file"), "--ready-file"),
-    "log_level": (("server", "log_level"), "--log-level"),
-    "inbox": (("inbox", "url"), "--inbox"),
-    "path": (("endpoint", "path"), "--path"),
-    "secret_file": (("endpoint", "secret_file"), "--secret-file"),
-    "unsigned": (("endpoint", "unsigned"), "--unsigned"),
-    "plugin": (("plugin",), "--plugin"),
-}
-_WORDS = {"1": True, "true": True, "yes": True, "on": True}
-_WORDS |= {"0": False, "false": False, "no": False, "off": False}
-
-
-@dataclass(frozen=True, slots=True)
-class _Override:
-    """One setting from a flag or the environment: its value, and what the operator calls it."""
-
-    value: Any
-    origin: str
-    is_flag: bool
 
 
 @dataclass(slots=True)
@@ -74,6 +51,7 @@ class _Draft:
     cwd: Path
     environ: Mapping[str, str]
     problems: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)  # variables, a sentence each
     origins: dict[tuple[str, ...], str] = field(default_factory=dict)
 
 
@@ -106,8 +84,9 @@ def load_settings(
     Threads: any; reads files, writes none.
     Source: contract sections 2 and 3.
     """
-    given = _gather(overrides, environ)
+    given = gather(overrides, environ)
     draft = _read(given.get("config"), cwd, environ)
+    draft.unknown = unknown_variables(environ, draft.raw)
     _check_shape(draft)
     _merge_server(draft, given)
     if endpoints:
@@ -119,51 +98,16 @@ def load_settings(
         draft.raw["endpoint"] = [{"unsigned": True}]
     _merge_plugins(draft, given)
     settings = _validate(draft)
-    settings.hold(draft.source, draft.base, config_warnings.warnings_of(settings))
+    warnings = [*config_warnings.warnings_of(settings), *draft.unknown]
+    settings.hold(draft.source, draft.base, warnings, draft.origins)
     return settings
 
 
-def _gather(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, _Override]:
-    given = {}
-    for key in ("config", *_OVERRIDES):
-        flag = _OVERRIDES[key][1] if key in _OVERRIDES else "--config"
-        value = overrides.get(key)
-        variable = f"INCM_WEBHOOK_{key.upper()}"
-        if value is not None and not (key == "plugin" and not value):
-            given[key] = _Override(value, flag, is_flag=True)
-        elif environ.get(variable):
-            given[key] = _Override(
-                _from_text(key, variable, environ[variable]), variable, is_flag=False
-            )
-    return given
-
-
-def _from_text(key: str, variable: str, text: str) -> Any:
-    if key == "plugin":
-        return tuple(text.split())
-    if key == "unsigned":
-        if text.lower() not in _WORDS:
-            raise ConfigError(f"{variable}: wants true or false, not {text!r}")
-        return _WORDS[text.lower()]
-    return text
-
-
-def _read(named: _Override | None, cwd: Path, environ: Mapping[str, str]) -> _Draft:
+def _read(named: Override | None, cwd: Path, environ: Mapping[str, str]) -> _Draft:
     path = cwd / (named.value if named else DEFAULT_FILE)
     if named is None and not path.exists():
         return _Draft({}, None, cwd, cwd, environ)
-    try:
-        raw = tomllib.loads(path.read_bytes().decode())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from None
-    except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
-        raise ConfigError(f"{path}: is not TOML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: is nested too deeply") from None
-    return _Draft(raw, path, path.parent, cwd, environ)
+    return _Draft(read_toml(path), path, path.parent, cwd, environ)
 
 
 def _check_shape(draft: _Draft) -> None:
@@ -179,8 +123,8 @@ def _check_shape(draft: _Draft) -> None:
             draft.raw[name] = []
 
 
-def _merge_server(draft: _Draft, given: Mapping[str, _Override]) -> None:
-    for key, ((table, *rest), _) in _OVERRIDES.items():
+def _merge_server(draft: _Draft, given: Mapping[str, Override]) -> None:
+    for key, ((table, *rest), _) in OVERRIDES.items():
         if table in _TABLES and key in given:
             draft.raw[table][rest[0]] = given[key].value
             draft.origins[table, rest[0]] = given[key].origin
@@ -206,7 +150,7 @@ def _base_of(draft: _Draft, *key: str) -> Path:
     return draft.cwd if key in draft.origins else draft.base
 
 
-def _merge_endpoint(draft: _Draft, given: Mapping[str, _Override]) -> None:
+def _merge_endpoint(draft: _Draft, given: Mapping[str, Override]) -> None:
     endpoints = draft.raw["endpoint"]
     wanted = {key: given[key] for key in ("path", "secret_file", "unsigned") if key in given}
     if wanted and len(endpoints) > 1:
@@ -235,7 +179,7 @@ def _merge_endpoint(draft: _Draft, given: Mapping[str, _Override]) -> None:
         endpoint["unsigned"] = unsigned.value
 
 
-def _merge_plugins(draft: _Draft, given: Mapping[str, _Override]) -> None:
+def _merge_plugins(draft: _Draft, given: Mapping[str, Override]) -> None:
     base = draft.base
     if "plugin" in given:
         base = draft.cwd
@@ -313,7 +257,7 @@ def _check_unique(draft: _Draft, table: str, key: str) -> None:
 
 
 def _read_secrets(draft: _Draft, index: int, endpoint: EndpointSettings) -> None:
-    secrets, exposed = [], []
+    found = FoundSecrets()
     files = [SecretSource(file=name) for name in endpoint.secret_file]
     for source in [*files, *endpoint.secret]:
         try:
@@ -321,10 +265,14 @@ def _read_secrets(draft: _Draft, index: int, endpoint: EndpointSettings) -> None
         except ConfigError as error:
             draft.problems.append(f"{heading('endpoint', index, draft)}: {error}")
             continue
-        secrets.append(secret)
-        if path is not None and is_readable_by_others(path):
-            exposed.append(path)
-    endpoint.hold(tuple(secrets), tuple(exposed))
+        found.add(secret, path, _called(source, path))
+    endpoint.hold(found)
+
+
+def _called(source: SecretSource, path: Path | None) -> str:
+    if path is not None:
+        return f"the secret file {path}"
+    return f"the secret in the variable {source.env}" if source.env else "the secret"
 
 
 def _read_secret(draft: _Draft, source: SecretSource) -> tuple[Secret, Path | None]:
@@ -341,7 +289,7 @@ def _read_secret(draft: _Draft, source: SecretSource) -> tuple[Secret, Path | No
 
 
 def _report(draft: _Draft) -> str:
-    problems = draft.problems
+    problems = [*draft.problems, *draft.unknown]
     if draft.source is None:
         return "\n  ".join(problems)
     if len(problems) == 1:

@@ -1,6 +1,7 @@
 """What a configuration does that works, but is hardly meant."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from incm_webhook import alert_types
 from incm_webhook.config_messages import nearest
@@ -8,6 +9,7 @@ from incm_webhook.settings import EndpointSettings, PluginSettings, Settings
 from incm_webhook.settings_server import is_loopback
 
 _WILD = frozenset("*?")
+_STATUS = ("active", "closed")
 
 
 def warnings_of(settings: Settings) -> list[str]:
@@ -64,11 +66,8 @@ def _of_endpoint(endpoint: EndpointSettings) -> Iterator[str]:
             f"endpoint {endpoint.path}: the secret is written in the configuration itself; "
             "secret_file keeps it apart"
         )
-    for path in endpoint.exposed_files:
-        yield (
-            f"endpoint {endpoint.path}: every user of this machine may read the secret file "
-            f"{path}; chmod o-r {path} ends that"
-        )
+    for sentence in endpoint.secret_warnings:
+        yield f"endpoint {endpoint.path}: {sentence}"
 
 
 def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
@@ -80,3 +79,14 @@ def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
     for path in plugin.endpoints:
         if path not in paths and not _WILD & set(path):
             yield f'plugin {plugin.name}: endpoints: there is no endpoint "{path}"'
+    for status in plugin.status:
+        if not any(fnmatchcase(one, status.lower()) for one in _STATUS):
+            guess = nearest(status, _STATUS)
+            yield f'plugin {plugin.name}: status: "{status}" is no known status{guess}'
+    for key in ("types", "endpoints", "orgs", "groups", "devices", "status"):
+        for pattern in getattr(plugin, key):
+            if pattern != pattern.strip():
+                yield (
+                    f'plugin {plugin.name}: {key}: "{pattern}" begins or ends with a blank, which '
+                    "counts: leave it out unless it is meant"
+                )

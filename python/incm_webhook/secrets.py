@@ -1,8 +1,10 @@
 """Secrets: where they come from, and a wrapper that nothing prints."""
 
+import codecs
 import hmac
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
@@ -130,3 +132,57 @@ def is_readable_by_others(path: Path) -> bool:
         return path.parent != MOUNTED_SECRETS and bool(path.stat().st_mode & stat.S_IROTH)
     except OSError:
         return False
+
+
+@dataclass(slots=True)
+class FoundSecrets:
+    """The secrets of one endpoint, and what is odd about them.
+
+    Attributes:
+        secrets: in the order in which they are tried.
+        warnings: a sentence each, with no secret in it.
+    """
+
+    secrets: list[Secret] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, secret: Secret, path: Path | None, called: str) -> None:
+        """Take one more.
+
+        Args:
+            secret: as it is used.
+            path: of its file; None when it has none.
+            called: begins a sentence about it, such as "the secret file /etc/incm/secret".
+        """
+        if secret in self.secrets:
+            self.warnings.append(f"{called} holds the same secret as one before it: leave it out")
+        self.secrets.append(secret)
+        oddities = list(_oddities(secret.reveal()))
+        if oddities:
+            self.warnings.append(
+                f"{called} {' and '.join(oddities)}: all of that is taken for the secret; if it is "
+                "not, write the secret token alone, as `printf %s 'TOKEN' > FILE` does"
+            )
+        if path is not None and is_readable_by_others(path):
+            self.warnings.append(
+                f"every user of this machine may read {called}; chmod o-r {path} ends that"
+            )
+
+
+def _oddities(value: bytes) -> Iterator[str]:
+    """What an editor or a shell adds to a secret, mostly by accident."""
+    if b"\0" in value:
+        yield "has zero bytes in it, as UTF-16 text has"
+        return
+    if value.startswith(codecs.BOM_UTF8):
+        yield "begins with a byte order mark"
+        value = value.removeprefix(codecs.BOM_UTF8)
+    if value[:1].isspace():
+        yield "begins with a blank or a line end"
+    if value[-1:].isspace():
+        yield "ends with a blank or a further line end"
+    bare = value.strip()
+    if b"\n" in bare or b"\r" in bare:
+        yield "holds several lines"
+    elif len(bare) > 1 and bare[:1] == bare[-1:] and bare[:1] in (b'"', b"'"):
+        yield "stands in quotes"

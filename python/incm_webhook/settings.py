@@ -18,7 +18,7 @@ from pydantic import (
 
 from incm_webhook.errors import ConfigError
 from incm_webhook.rate import Rate, parse_rate
-from incm_webhook.secrets import Secret
+from incm_webhook.secrets import FoundSecrets, Secret
 from incm_webhook.settings_server import ServerSettings
 from incm_webhook.settings_types import (
     Duration,
@@ -158,22 +158,21 @@ class EndpointSettings(Table):
     ack: Literal["stored", "processed"] = "stored"
     ack_timeout: Annotated[PositiveDuration, Field(le=3600)] = 8.0
     rate: RateSetting = None
-    _secrets: tuple[Secret, ...] = PrivateAttr(default=())
-    _exposed_files: tuple[Path, ...] = PrivateAttr(default=())
+    _found: FoundSecrets = PrivateAttr(default_factory=FoundSecrets)
 
-    def hold(self, secrets: tuple[Secret, ...], exposed_files: tuple[Path, ...]) -> None:
+    def hold(self, found: FoundSecrets) -> None:
         """Take the secrets that `secret` and `secret_file` lead to; for `load_settings` alone."""
-        self._secrets, self._exposed_files = secrets, exposed_files
-
-    @property
-    def exposed_files(self) -> tuple[Path, ...]:
-        """The secret files that every user of the machine may read."""
-        return self._exposed_files
+        self._found = found
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets themselves, in the order in which they are tried; empty when unsigned."""
-        return self._secrets
+        return tuple(self._found.secrets)
+
+    @property
+    def secret_warnings(self) -> list[str]:
+        """What is odd about the secrets and their files, a sentence each, with no secret in it."""
+        return self._found.warnings
 
     @model_validator(mode="after")
     def _has_one_of_both(self) -> "EndpointSettings":
@@ -262,10 +261,29 @@ class Settings(Table):
     _warnings: list[str] = PrivateAttr(default_factory=list)
     _source: Path | None = PrivateAttr(default=None)
     _base: Path = PrivateAttr(default_factory=Path)
+    _origins: dict[tuple[str, ...], str] = PrivateAttr(default_factory=dict)
 
-    def hold(self, source: Path | None, base: Path, warnings: list[str]) -> None:
+    def hold(
+        self,
+        source: Path | None,
+        base: Path,
+        warnings: list[str],
+        origins: dict[tuple[str, ...], str],
+    ) -> None:
         """Take what is known only after the whole is valid; for `load_settings` alone."""
         self._source, self._base, self._warnings = source, base, warnings
+        self._origins = origins
+
+    def place_of(self, table: str, key: str) -> str:
+        """Say where the value of a key stands: a flag, a variable, or a place of the file.
+
+        Returns:
+            Such as "--listen", "INCM_WEBHOOK_LISTEN" or "/etc/incm.toml: [server] listen"; the last
+            form also for a default, where one would write another.
+        """
+        if (table, key) in self._origins:
+            return self._origins[table, key]
+        return f"{self._source}: [{table}] {key}" if self._source else f"[{table}] {key}"
 
     @property
     def warnings(self) -> list[str]:

@@ -351,3 +351,24 @@ def test_settings_are_frozen_and_comparable(workdir: Path) -> None:
     assert first != load(workdir, secret_file="secret")
     with pytest.raises(ValueError, match="frozen"):
         first.server.listen = "x"  # type: ignore[misc]
+
+
+def test_a_byte_order_mark_in_front_of_the_file_is_left_out(workdir: Path) -> None:
+    (workdir / "bom.toml").write_bytes(b"\xef\xbb\xbf[server]\r\nlisten = '127.0.0.1:1'\r\n")
+    assert load(workdir, config="bom.toml", unsigned=True).server.listen == "127.0.0.1:1"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_gets_a_sentence(workdir: Path, encoding: str) -> None:
+    (workdir / "wide.toml").write_bytes("[server]\n".encode(encoding))
+    assert "wide.toml: is UTF-16 text, as Windows programs write it: save it as UTF-8" in error(
+        workdir, config="wide.toml"
+    )
+
+
+@pytest.mark.parametrize("key", ["Listen", "LISTEN"])
+def test_a_key_in_the_wrong_case_names_the_right_one(workdir: Path, write: Write, key: str) -> None:
+    write("incm-webhook.toml", f"[server]\n{key} = '127.0.0.1:1'\n" + SIGNED)
+    assert f'unknown key "{key}"; did you mean "listen"?' in error(workdir)
+    write("incm-webhook.toml", "[Server]\n" + SIGNED)
+    assert 'unknown key "Server"; did you mean "server"?' in error(workdir)

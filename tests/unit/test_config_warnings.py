@@ -1,15 +1,21 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import incm_webhook
+from incm_webhook import ConfigError
 from incm_webhook.config import load_settings
+from incm_webhook.config_overrides import unknown_variables
 
 Write = Callable[[str, str], Path]
 SIGNED = '[[endpoint]]\nsecret_file = "secret"\n'
 
 
-def load(workdir: Path, **overrides: Any) -> list[str]:
-    return load_settings(overrides, {}, workdir).warnings
+def load(workdir: Path, environ: dict[str, str] | None = None, **overrides: Any) -> list[str]:
+    return load_settings(overrides, environ or {}, workdir).warnings
 
 
 def test_warnings(workdir: Path, write: Write) -> None:
@@ -57,3 +63,134 @@ def test_settings_that_do_nothing_are_warned_about(workdir: Path, write: Write) 
     assert 'add isolation = "process"' in one
     write("incm-webhook.toml", SIGNED + "ack = 'processed'\n")
     assert any("waits for plugins, and there is none" in one for one in load(workdir))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("status = ['actve']", 'status: "actve" is no known status; did you mean "active"?'),
+        ("status = ['open']", 'status: "open" is no known status; known are active, closed'),
+        ("status = ['x*']", '"x*" is no known status'),
+        ("types = ['Disconnected']", 'did you mean "disconnected"?'),
+        ("orgs = [' Nordwind']", 'orgs: " Nordwind" begins or ends with a blank'),
+        ("groups = ['Halle 3 ']", 'groups: "Halle 3 " begins or ends with a blank'),
+    ],
+)
+def test_a_filter_that_is_misspelt_is_warned_about(
+    workdir: Path, write: Write, line: str, words: str
+) -> None:
+    write("incm-webhook.toml", SIGNED + f"[[plugin]]\nuse = 'log'\n{line}\n")
+    (one,) = load(workdir)
+    assert words in one
+
+
+def test_filters_that_match_what_there_is_are_not_warned_about(workdir: Path, write: Write) -> None:
+    write(
+        "incm-webhook.toml",
+        SIGNED + "[[plugin]]\nuse = 'log'\nstatus = ['Active', 'clos*', '*']\n"
+        "orgs = ['Nordwind Logistik']\n",
+    )
+    assert load(workdir) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xef\xbb\xbfs3cr3t", "begins with a byte order mark"),
+        (b'"s3cr3t"', "stands in quotes"),
+        (b"'s3cr3t'\n", "stands in quotes"),
+        (b"s3cr3t\n\n", "ends with a blank or a further line end"),
+        (b"s3cr3t ", "ends with a blank or a further line end"),
+        (b"\ts3cr3t", "begins with a blank or a line end"),
+        (b"s3cr3t\nother\n", "holds several lines"),
+        (b"s\0e\0c\0", "as UTF-16 text has"),
+        (
+            b"\xef\xbb\xbf 's3cr3t'",
+            "begins with a byte order mark and begins with a blank or a line ",
+        ),
+    ],
+)
+def test_a_secret_that_an_editor_or_shell_has_spoilt_is_warned_about(
+    workdir: Path, content: bytes, words: str
+) -> None:
+    (workdir / "secret").write_bytes(content)
+    settings = load_settings({"secret_file": "secret", "plugin": ("log",)}, {}, workdir)
+    (one,) = settings.warnings
+    assert f"endpoint /webhook: the secret file {workdir}/secret" in one
+    assert words in one
+    assert "all of that is taken for the secret" in one
+    assert "s3cr3t" not in one
+    assert settings.endpoint[0].secrets[0].reveal() == content.removesuffix(b"\n")
+
+
+def test_a_good_secret_is_not_warned_about(workdir: Path, write: Write) -> None:
+    for content in (
+        b"token",
+        b"token\n",
+        b"token\r\n",
+        b"to'ken",
+        b'"',
+        b"a b",
+        "t\u00f6ken".encode(),
+    ):
+        (workdir / "secret").write_bytes(content)
+        assert load(workdir, secret_file="secret", plugin=("log",)) == []
+
+
+def test_a_secret_of_a_variable_is_looked_at_too(workdir: Path, write: Write) -> None:
+    write("incm-webhook.toml", "[[endpoint]]\nsecret = {env = 'TOKEN'}\n[[plugin]]\nuse = 'log'\n")
+    (one,) = load(workdir, {"TOKEN": "'quoted'"})
+    assert "the secret in the variable TOKEN stands in quotes" in one
+    assert "quoted'" not in one
+
+
+def test_the_same_secret_twice_is_warned_about(workdir: Path, write: Write) -> None:
+    write(
+        "incm-webhook.toml",
+        "[[endpoint]]\nsecret_file = ['secret', './secret']\n[[plugin]]\nuse = 'log'\n",
+    )
+    (one,) = load(workdir)
+    assert "holds the same secret as one before it" in one
+
+
+def test_an_unknown_variable_names_the_nearest(workdir: Path) -> None:
+    known = {"secret_file": "secret", "plugin": ("log",)}
+    (one,) = load(workdir, {"INCM_WEBHOOK_LISTN": "127.0.0.1:1"}, **known)
+    assert one == (
+        "the environment variable INCM_WEBHOOK_LISTN is not known and does nothing; did you mean "
+        '"INCM_WEBHOOK_LISTEN"?'
+    )
+    (one,) = load(workdir, {"INCM_WEBHOOK_PORT": "8080"}, **known)
+    assert "INCM_WEBHOOK_PORT is not known" in one
+
+
+def test_an_unknown_variable_is_named_when_something_misses_it(workdir: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(workdir, {"INCM_WEBHOOK_SECRETFILE": "secret"})
+    assert 'did you mean "INCM_WEBHOOK_SECRET_FILE"?' in str(caught.value)
+
+
+def test_variables_that_are_not_meant_for_the_operator_are_not_warned_about(
+    workdir: Path, write: Write
+) -> None:
+    kubernetes = {
+        "INCM_WEBHOOK_SERVICE_HOST": "10.0.0.1",
+        "INCM_WEBHOOK_SERVICE_PORT": "8080",
+        "INCM_WEBHOOK_SERVICE_PORT_HTTP": "8080",
+        "INCM_WEBHOOK_PORT": "tcp://10.0.0.1:8080",
+        "INCM_WEBHOOK_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "INCM_WEBHOOK_PORT_8080_TCP_ADDR": "10.0.0.1",
+    }
+    ours = {"INCM_WEBHOOK_SUPERVISOR": "1", "INCM_WEBHOOK_TAKEOVER": "1", "INCM_WEBHOOK_DEBUG": "1"}
+    write(
+        "incm-webhook.toml",
+        "[[endpoint]]\nsecret = [{env = 'INCM_WEBHOOK_TOKEN'}]\n[[plugin]]\nuse = 'log'\n",
+    )
+    assert load(workdir, {**kubernetes, **ours, "INCM_WEBHOOK_TOKEN": "t"}) == []
+
+
+def test_each_variable_that_the_program_reads_is_known() -> None:
+    package = Path(incm_webhook.__file__).parent
+    sources = "".join(path.read_text() for path in package.rglob("*.py"))
+    for name in set(re.findall(r"INCM_WEBHOOK_[A-Z_]*[A-Z]", sources)):
+        assert unknown_variables({name: "x"}, {}) == [], name

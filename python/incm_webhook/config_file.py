@@ -1,0 +1,48 @@
+"""Reads the configuration file: TOML in UTF-8, as editors of all systems save it."""
+
+import codecs
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from incm_webhook.errors import ConfigError
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; a byte order mark before it is left out.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Its tables.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML in UTF-8; names the file and what to do.
+    """
+    try:
+        return tomllib.loads(_text(path, path.read_bytes()))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
+    except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply") from None
+
+
+def _text(path: Path, content: bytes) -> str:
+    if content.startswith(_UTF_16) or b"\0" in content[:4]:
+        raise ConfigError(
+            f"{path}: is UTF-16 text, as Windows programs write it: save it as UTF-8 (PowerShell: "
+            "Out-File -Encoding utf8)"
+        )
+    try:
+        return content.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}: is not UTF-8 text (line {line}, byte {error.start}): save it as UTF-8"
+        ) from None
