@@ -65,7 +65,13 @@ class Jsonl:
             raise PermissionError(f"{target} is not writable")
 
     def setup(self) -> None:
-        """Open the file."""
+        """Open the file; one that is missing is made for the first alert.
+
+        So a trial by another user leaves none behind that the server could not append to.
+        """
+        if not self._path.exists():
+            self.check()
+            return
         with self._lock:
             self._open_current()
 

@@ -7,6 +7,8 @@
 #include "bindings.h"
 #include <pybind11/stl.h>
 
+#include "incm/net/certificate.h"
+
 namespace incm::bindings {
 
 namespace {
@@ -66,12 +68,22 @@ void bind_clients(py::module_& module) {
         .def(py::init(&files_of), py::kw_only(), py::arg("certificate"), py::arg("private_key"),
              py::arg("client_ca") = py::none())
         .def(
-            "certificate_end",
+            "look",
             [](const net::TlsFiles& files) {
-                return value_or_throw(net::TlsContext::load(files, nullptr))->not_after();
+                value_or_throw(net::TlsContext::load(files, nullptr));
+                return value_or_throw(net::look_at_certificate(files.certificate));
             },
-            "Load them and tell when the certificate ends, in Unix seconds. Errors: ConfigError "
+            "Load them and tell what clients find out about the certificate. Errors: ConfigError "
             "that names the file and what is wrong with it.");
+    py::class_<net::CertificateFacts>(
+        module, "CertificateFacts",
+        "What clients find out about a certificate. not_before, not_after: Unix seconds. "
+        "missing_issuer: whose certificate is neither in the file nor trusted here, or \"\"; "
+        "issuer_is_published: the certificate says where that can be had.")
+        .def_readonly("not_before", &net::CertificateFacts::not_before)
+        .def_readonly("not_after", &net::CertificateFacts::not_after)
+        .def_readonly("missing_issuer", &net::CertificateFacts::missing_issuer)
+        .def_readonly("issuer_is_published", &net::CertificateFacts::issuer_is_published);
     py::class_<ClientRules>(
         module, "ClientRules",
         "What clients of the alerts' listener may do. Times in seconds; allow and proxies are "

@@ -14,6 +14,15 @@ from incm_webhook.passed import KEPT, take_passed
 _BACKLOG = 1024
 _GIVEN_UP_S = 5.0  # in which a service manager should have closed what is given up
 _LOOK_S = 0.01
+_WAYS_OUT = {
+    errno.EADDRINUSE: "stop the program that has it (`ss -ltnp` names it), or choose another port",
+    errno.EADDRNOTAVAIL: "no address of this machine (`ip address` lists them); 0.0.0.0 takes all",
+    errno.EACCES: "ports below 1024 want CAP_NET_BIND_SERVICE: choose a higher one, or let systemd "
+    "open it by a socket unit",
+    errno.EAFNOSUPPORT: "this machine has no such kind of addresses",
+}
+
+Place = tuple[socket.AddressFamily, tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ def _open(
         _give_up(role, passed, notifier)
     except OSError as error:
         if kept is None or not _is_in_the_way(kept, wanted, error):
-            raise _cannot_listen(wanted, error) from None
+            raise ListenError(cannot_listen(wanted, error)) from None
         _give_up(role, passed, notifier)
         bound = _bind_soon(wanted)
     notifier.say("FDSTORE=1", f"FDNAME={KEPT}{role}", descriptor=bound.fileno())
@@ -112,16 +121,29 @@ def _bind_soon(address: str) -> socket.socket:
         except OSError as error:
             if time.monotonic() >= until:
                 hint = " (perhaps by the server of before, at another address: stop it first)"
-                raise ListenError(f"{_cannot_listen(address, error)}{hint}") from None
+                raise ListenError(f"{cannot_listen(address, error)}{hint}") from None
             time.sleep(_LOOK_S)
 
 
-def _cannot_listen(address: str, error: OSError) -> ListenError:
+def cannot_listen(address: str, error: OSError) -> str:
+    """Say why an address cannot be listened on, and what to do."""
+    if isinstance(error, socket.gaierror):
+        host = address.rpartition(":")[0]
+        return (
+            f"cannot listen on {address}: the name {host} cannot be resolved ({error.strerror}): "
+            "write an address of this machine, or 0.0.0.0 for all of them"
+        )
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-    return ListenError(f"cannot listen on {address}: {reason}")
+    way_out = _WAYS_OUT.get(error.errno or 0)
+    return f"cannot listen on {address}: {reason}" + (f": {way_out}" if way_out else "")
 
 
-def _places(address: str) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+def places_of(address: str) -> list[Place]:
+    """Resolve HOST:PORT: what could be bound, the first of them is.
+
+    Raises:
+        OSError: the host cannot be resolved.
+    """
     host, _, port = address.rpartition(":")
     found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     places = [(family, (str(place[0]), int(place[1]))) for family, _, _, _, place in found]
@@ -131,13 +153,13 @@ def _places(address: str) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
 def _fits(kept: socket.socket, wanted: str) -> bool:
     host, port = kept.getsockname()[:2]
     try:
-        return any(place[0] == host and place[1] in (0, port) for _, place in _places(wanted))
+        return any(place[0] == host and place[1] in (0, port) for _, place in places_of(wanted))
     except OSError:
         return False
 
 
 def _bind(address: str) -> socket.socket:
-    family, place = _places(address)[0]
+    family, place = places_of(address)[0]
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

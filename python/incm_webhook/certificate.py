@@ -1,8 +1,10 @@
 """The certificate of the alerts' listener: its files for the core, and how long it is good."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from incm_webhook._core import TlsFiles
+from incm_webhook.log import printable
 from incm_webhook.settings_server import TlsSettings
 
 SOON_DAYS = 14  # a certificate that ends earlier is warned about
@@ -20,39 +22,67 @@ def tls_files_of(settings: TlsSettings) -> TlsFiles:
     )
 
 
-def certificate_warning(settings: TlsSettings, now: float) -> str | None:
-    """Say that the certificate is about to end, or has ended.
+@dataclass(frozen=True, slots=True)
+class CertificateView:
+    """What is to be said about the certificate.
+
+    Attributes:
+        good_until: its last day.
+        faults: for what every client refuses it, a sentence each.
+        warnings: what will become a fault, or may be one.
+    """
+
+    good_until: str
+    faults: list[str]
+    warnings: list[str]
+
+
+def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
+    """Look at the certificate with the eyes of a client.
 
     Args:
         settings: the PEM files.
         now: Unix seconds.
 
-    Returns:
-        A sentence; None when it is good for at least `SOON_DAYS`.
-
     Raises:
         ConfigError: a file cannot be used, or the key does not fit the certificate.
     """
-    left = tls_files_of(settings).certificate_end() - now
-    if left >= SOON_DAYS * _DAY_S:
-        return None
-    day = _day(now + left)
+    facts = tls_files_of(settings).look()
+    file = settings.certificate_file
+    view = CertificateView(_day(facts.not_after), [], [])
+    left = facts.not_after - now
+    if facts.not_before > now:
+        view.faults.append(
+            f"the certificate {file} counts from {_moment(facts.not_before)} on: set the clock of "
+            "this machine, or wait"
+        )
     if left < 0:
-        return f"the certificate {settings.certificate_file} ended on {day}: renew it, then reload"
-    return (
-        f"the certificate {settings.certificate_file} ends on {day}, in {int(left // _DAY_S)} "
-        "days: renew it, then reload"
-    )
-
-
-def certificate_sentence(settings: TlsSettings, now: float) -> str:
-    """Say until when the certificate is good, or what certificate_warning() says."""
-    warning = certificate_warning(settings, now)
-    if warning:
-        return f"warning: {warning}"
-    day = _day(tls_files_of(settings).certificate_end())
-    return f"{settings.certificate_file}, good until {day}"
+        view.faults.append(
+            f"the certificate {file} ended on {view.good_until}: renew it, then reload"
+        )
+    elif left < SOON_DAYS * _DAY_S:
+        view.warnings.append(
+            f"the certificate {file} ends on {view.good_until}, in {int(left // _DAY_S)} days: "
+            "renew it, then reload"
+        )
+    if facts.missing_issuer and facts.issuer_is_published:
+        view.faults.append(
+            f'the certificate {file} was issued by "{printable(facts.missing_issuer)}", whose '
+            "certificate is missing in the file, and most clients do not fetch it: append it "
+            "(certbot calls the whole fullchain.pem)"
+        )
+    elif facts.missing_issuer:
+        view.warnings.append(
+            f'the certificate {file} was issued by "{printable(facts.missing_issuer)}", which this '
+            "machine does not know: clients must know it, or its certificate be appended to the "
+            "file"
+        )
+    return view
 
 
 def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ").replace("+00:00", " UTC")

@@ -1,33 +1,29 @@
 """What `check` and `plugins` print."""
 
-import asyncio
-import inspect
+import contextlib
 import json
+import resource
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from incm_webhook.certificate import certificate_sentence
+from incm_webhook.certificate import look_at_certificate
+from incm_webhook.check_listeners import check_listeners
+from incm_webhook.check_plugins import check_plugins
+from incm_webhook.check_report import Report
+from incm_webhook.check_storage import check_storage
 from incm_webhook.config import PluginSettings, Settings, load_settings
-from incm_webhook.errors import (
-    EXIT_CANNOT_START,
-    EXIT_PLUGIN,
-    InboxError,
-    InboxInUseError,
-    PluginError,
-)
-from incm_webhook.inbox_file import check_inbox
-from incm_webhook.log import describe
+from incm_webhook.errors import EXIT_PLUGIN, EXIT_USAGE, ConfigError, PluginError
 from incm_webhook.registry import BUNDLED, installed, load, look_at
 
-_FILTERS = ("types", "endpoints", "orgs", "groups", "devices", "status", "priority")
+_KEPT_DESCRIPTORS = (64, 1024)  # for the inbox and the plugins: a quarter, within these bounds
 
 
 def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> int:
-    """Check all that `serve` would need, and print what it would serve.
+    """Try what `serve` would do, and print what it would serve; leaves nothing behind.
 
     Args:
         overrides: as for `load_settings`; likewise environ and cwd.
@@ -35,36 +31,90 @@ def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
         cwd: the working directory.
 
     Returns:
-        0 it could serve; 3 the inbox cannot be used; 4 a plugin cannot be loaded or its check
-        raised. Everything is looked at, and every finding is a line on standard error.
-
-    Raises:
-        ConfigError: the configuration or a secret is wrong.
+        0 it could serve; 2 the configuration, a secret or the certificate is wrong; 3 it could not
+        listen, or not use the inbox; 4 a plugin cannot be loaded or set up; of several the lowest.
+        Everything is looked at, and every finding is a line on standard error.
     """
-    settings = load_settings(overrides, environ, cwd)
-    click.echo(f"configuration: {settings.source or 'none, flags and environment only'}")
-    click.echo(
-        f"listens on {settings.server.listen}, admin on {settings.server.admin or 'nothing'}"
-    )
-    if settings.server.allow:
-        click.echo(f"takes alerts from {', '.join(map(str, settings.server.allow))} only")
-    if settings.server.tls is not None:
-        click.echo(f"certificate: {certificate_sentence(settings.server.tls, time.time())}")
-    click.echo(f"inbox: {settings.inbox.path}")
+    report = Report()
+    settings = _settings(overrides, environ, cwd, report)
+    if settings is None:
+        return EXIT_USAGE
+    report.tell(f"configuration: {settings.source or 'none, flags and environment only'}")
+    server = settings.server
+    report.tell(f"listens on {server.listen}, admin on {server.admin or 'nothing'}")
+    if server.allow:
+        report.tell(f"takes alerts from {', '.join(map(str, server.allow))} only")
+    _check_certificate(settings, report)
+    report.tell(f"inbox: {settings.inbox.path}")
     for endpoint in settings.endpoint:
         count = len(endpoint.secrets)
         how = "unsigned" if endpoint.unsigned else f"{count} secret{'s' if count > 1 else ''}"
-        click.echo(f"endpoint {endpoint.path}: {how}")
-    usable = _check_inbox(settings.inbox.path)
-    broken = [spec.name for spec in settings.plugin if not _check_plugin(spec, settings)]
+        report.tell(f"endpoint {endpoint.path}: {how}")
+    running = check_storage(settings, report)
+    check_listeners(settings, running, report)
+    _check_ready_file(settings, report)
+    check_plugins(settings, report, is_served=running is not None)
+    _check_descriptors(settings, report)
     for warning in settings.warnings:
-        click.echo(f"warning: {warning}")
-    if not usable:
-        return EXIT_CANNOT_START
-    if broken:
-        return EXIT_PLUGIN
-    click.echo("all is well")
-    return 0
+        report.warn(warning)
+    return report.close()
+
+
+def _settings(
+    overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, report: Report
+) -> Settings | None:
+    """Read them; when only an endpoint or its secret is wrong, the rest is there to be checked."""
+    try:
+        return load_settings(overrides, environ, cwd)
+    except ConfigError as error:
+        report.complain(str(error), EXIT_USAGE)
+    with contextlib.suppress(ConfigError):
+        settings = load_settings(overrides, environ, cwd, endpoints=False)
+        settings.warnings.clear()  # some would be about the endpoints
+        return settings.model_copy(update={"endpoint": ()})
+    return None
+
+
+def _check_certificate(settings: Settings, report: Report) -> None:
+    tls = settings.server.tls
+    if tls is None:
+        return
+    place = settings.place_of("server", "tls")
+    try:
+        view = look_at_certificate(tls, time.time())
+    except ConfigError as error:
+        report.complain(f"{place}: {error}", EXIT_USAGE)
+        return
+    report.tell(f"certificate: {tls.certificate_file}, good until {view.good_until}")
+    for fault in view.faults:
+        report.complain(f"{place}: {fault}", EXIT_USAGE)
+    for warning in view.warnings:
+        report.warn(f"{place}: {warning}")
+
+
+def _check_ready_file(settings: Settings, report: Report) -> None:
+    from incm_webhook.service import check_ready_file
+
+    try:
+        check_ready_file(settings.server.ready_file)
+    except ConfigError as error:
+        report.complain(str(error), EXIT_USAGE)
+
+
+def _check_descriptors(settings: Settings, report: Report) -> None:
+    """Warn when there cannot be as many connections as are allowed; the core takes fewer then."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if limit == resource.RLIM_INFINITY:
+        return
+    fewest, most = _KEPT_DESCRIPTORS
+    room = limit - min(max(limit // 4, fewest), most)
+    wanted = settings.server.max_connections
+    if room < wanted:
+        report.warn(
+            f"{settings.place_of('server', 'max_connections')}: {wanted:,} are wanted, and the "
+            f"limit of {limit:,} open descriptors leaves room for {max(room, 1):,}: raise it "
+            "(LimitNOFILE= in a unit, `ulimit -Hn` in a shell), or lower max_connections"
+        )
 
 
 def list_plugins(
@@ -114,44 +164,6 @@ def _row(kind: str, spec: PluginSettings, base: Path) -> dict[str, str | None]:
     }
 
 
-def _check_plugin(spec: PluginSettings, settings: Settings) -> bool:
-    try:
-        plugin = load(spec, settings.base)
-    except PluginError as error:
-        _complain(str(error))
-        return False
-    wants = "; ".join(
-        f"{key} {', '.join(str(one) for one in values)}"
-        for key in _FILTERS
-        if (values := getattr(plugin.settings, key))
-    )
-    version = f" {plugin.origin.version}" if plugin.origin.version else ""
-    click.echo(f"plugin {plugin.name}: {plugin.origin.text}{version}, {wants or 'every alert'}")
-    try:
-        result = plugin.check()
-        if inspect.isawaitable(result):
-            asyncio.run(_finish(result))
-    except (Exception, SystemExit) as error:
-        _complain(f'plugin "{spec.name}": its check failed: {describe(error, plugin.code)}')
-        return False
-    return True
-
-
-async def _finish(result: Awaitable[None]) -> None:
-    await result
-
-
-def _check_inbox(path: Path) -> bool:
-    try:
-        check_inbox(path)
-    except InboxInUseError as error:
-        click.echo(f"inbox: {error}, before another server starts")
-    except InboxError as error:
-        _complain(str(error))
-        return False
-    return True
-
-
 def _print_table(rows: list[dict[str, str | None]]) -> None:
     heads = ("kind", "name", "version", "origin", "summary")
     lines = [[head.upper() for head in heads]]
@@ -162,7 +174,3 @@ def _print_table(rows: list[dict[str, str | None]]) -> None:
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
-
-
-def _complain(sentence: str) -> None:
-    click.echo(f"incm-webhook: {sentence}", err=True)

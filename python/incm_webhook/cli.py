@@ -145,15 +145,16 @@ def _become_supervisor() -> None:
     os.execv(sys.executable, [sys.executable, "-I", "-S", str(supervise), *child])  # noqa: S606
 
 
-@commands.command(short_help="Check configuration, plugins and inbox.")
+@commands.command(short_help="Try what serve would do.")
 @_what_is_served
 def check(**overrides: Any) -> int:
-    """Check the configuration, its secrets, its plugins and the inbox, without serving.
+    """Try what `serve` would do, without serving, and say all that is wrong.
 
-    It takes the flags and variables that say to `serve` what is served.
+    It takes the flags and variables that say to `serve` what is served. Run it as the user that
+    serves: each plugin is set up and closed, in a process of its own.
 
-    Exit status: 0 it could serve; 2 the configuration is wrong; 3 the inbox cannot be used; 4 a
-    plugin cannot be loaded or says that it could not work.
+    Exit status: 0 it could serve; 2 configuration, secret or certificate; 3 it could not listen, or
+    not use the inbox; 4 a plugin cannot be loaded or set up. Of several the lowest.
     """
     from incm_webhook.check import run_check
 

@@ -54,12 +54,21 @@ def _check_lock(lock: Path, holder: int | None) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = file.read(32).decode(errors="replace").strip()
-            if pid != str(holder):
+            pid = process_in(lock)
+            if pid is None or pid != holder:
                 raise InboxInUseError(
                     f"another process has the inbox open (process {pid or 'unknown'}, lock file "
                     f"{lock}): stop it first"
                 ) from None
+
+
+def process_in(lock: Path) -> int | None:
+    """Read which process a lock file names; None when it names none."""
+    try:
+        with lock.open("rb") as file:
+            return int(file.read(32))
+    except (OSError, ValueError):
+        return None
 
 
 def _check_identity(path: Path) -> None:

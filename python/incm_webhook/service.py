@@ -13,7 +13,7 @@ from types import FrameType
 
 from incm_webhook import activation, registry
 from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
-from incm_webhook.certificate import certificate_warning, tls_files_of
+from incm_webhook.certificate import look_at_certificate, tls_files_of
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.ending import end_by, flushed
@@ -253,7 +253,7 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> int:
         signed = "unsigned" if one.unsigned else "signed"
         address = f"{scheme_of(settings)}://{receiver.address}{one.path}"
         _log.info("listening on %s (%s)", address, signed)
-    _warn_of_certificate(running=settings)
+    _tell_of_certificate(running=settings)
     if settings.server.ready_file is not None:
         write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
     status = f"serving {receiver.address}"
@@ -289,17 +289,21 @@ def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings])
         return
     for warning in settings.warnings:
         _log.warning(warning)
-    _warn_of_certificate(running)
+    _tell_of_certificate(running)
     _log.info("reloaded endpoints, secrets and certificates")
     for table in ("server", "inbox", "plugin"):
         if getattr(settings, table) != getattr(running, table):
             _log.warning("the new [%s] settings count from the next start on", table)
 
 
-def _warn_of_certificate(running: Settings) -> None:
+def _tell_of_certificate(running: Settings) -> None:
     tls = running.server.tls
-    warning = certificate_warning(tls, time.time()) if tls is not None else None
-    if warning is not None:
+    if tls is None:
+        return
+    view = look_at_certificate(tls, time.time())
+    for fault in view.faults:
+        _log.error(fault)
+    for warning in view.warnings:
         _log.warning(warning)
 
 

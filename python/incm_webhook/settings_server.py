@@ -67,6 +67,32 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
+def share_a_port(first: str, second: str) -> bool:
+    """Say whether two listeners would be in each other's way.
+
+    Args:
+        first: HOST:PORT. Names are compared as texts; 0.0.0.0 and [::] hold every address, and
+            port 0 is never the same.
+        second: the same.
+
+    Returns:
+        Whether only one of them can be opened.
+    """
+    (host, port), (other, other_port) = split_address(first), split_address(second)
+    if port != other_port or port == 0:
+        return False
+    return host == other or any(_holds_all(one, two) for one, two in ((host, other), (other, host)))
+
+
+def _holds_all(wildcard: str, host: str) -> bool:
+    try:
+        one = ipaddress.ip_address(wildcard)
+    except ValueError:
+        return False
+    # A socket on [::] takes IPv4 as well.
+    return one.is_unspecified and (one.version == 6 or ":" not in host)
+
+
 def _address(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError('wants a text such as "127.0.0.1:8080"')  # noqa: TRY004 - pydantic's way
@@ -125,6 +151,15 @@ class ServerSettings(Table):
     send_timeout: Annotated[PositiveDuration, Field(le=3600)] = 10.0
     keep_alive: Annotated[PositiveDuration, Field(le=3600)] = 15.0
     grace: Annotated[Duration, Field(le=3600)] = 10.0
+
+    @model_validator(mode="after")
+    def _listeners_are_apart(self) -> "ServerSettings":
+        if self.admin is not None and share_a_port(self.listen, self.admin):
+            raise ValueError(
+                f"listen ({self.listen}) and admin ({self.admin}) want the same port: give each "
+                "its own"
+            )
+        return self
 
     @model_validator(mode="after")
     def _proxy_protocol_names_proxies(self) -> "ServerSettings":

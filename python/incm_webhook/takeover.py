@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
-from incm_webhook.certificate import certificate_warning
+from incm_webhook.certificate import look_at_certificate
 from incm_webhook.config import Settings
 from incm_webhook.errors import EXIT_FAILED, InboxInUseError
 from incm_webhook.inbox_file import check_inbox
@@ -54,7 +54,7 @@ class Supervision:
         """
         if self.before is not None:
             if settings.server.tls is not None:
-                certificate_warning(settings.server.tls, time.time())
+                look_at_certificate(settings.server.tls, time.time())
             check_inbox(settings.inbox.path, self.before)
         notifier.say(f"{PREPARED}=1")
 

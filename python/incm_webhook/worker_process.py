@@ -251,7 +251,7 @@ class WorkerProcess:
                 self._kill_group()  # what it forked: the number is its own until it is waited for
                 status = process.wait()
                 if self._killed is None:
-                    self._ending = _ending_of(status)
+                    self._ending = ending_of(status)
             self._pid = None
             channels = list(self._channels)
         for channel in channels:
@@ -335,7 +335,8 @@ class WorkerProcess:
         return kind(self.ending)
 
 
-def _ending_of(status: int) -> str:
+def ending_of(status: int) -> str:
+    """Say how a process ended, from what `wait` says: "was killed by signal 9 (SIGKILL)"."""
     if status >= 0:
         return f"ended with exit status {status}"
     with contextlib.suppress(ValueError):

@@ -15,7 +15,9 @@ import pytest
 
 from conformance.corpus import CASES, GOOD, SECRET
 from conformance.test_corpus import statuses_of
+from incm_webhook.certificate import look_at_certificate
 from incm_webhook.cli import main
+from incm_webhook.settings_server import TlsSettings
 from incm_webhook.testing import Receiver
 
 from .test_front_door import PROXY_1, Serve, ask, connect
@@ -36,6 +38,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("again", "91", "subjectAltName=IP:127.0.0.1"),
         ("soon", "3", "subjectAltName=IP:127.0.0.1"),
         ("client", "90", "extendedKeyUsage=clientAuth"),
+        ("public", "90", "authorityInfoAccess=caIssuers;URI:http://authority.example/ca.der"),
     ]:
         run(
             *("req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", *key, f"{name}.key"),
@@ -232,7 +235,8 @@ def test_check_tells_about_certificates(
     certificates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def check(configuration: str) -> tuple[int, str]:
-        (tmp_path / "c.toml").write_text(configuration + "[[endpoint]]\nunsigned = true\n")
+        ports = 'listen = "127.0.0.1:0"\nadmin = "off"\n'
+        (tmp_path / "c.toml").write_text(f"{configuration}{ports}[[endpoint]]\nunsigned = true\n")
         status = main(["check", "--config", str(tmp_path / "c.toml")])
         return status, "".join(capsys.readouterr())
 
@@ -259,6 +263,46 @@ def test_check_tells_about_certificates(
     status, said = check(tls_of(certificates).replace(f"{certificates}/server.pem", "text.pem"))
     assert status == 2
     assert f"{tmp_path}/text.pem: no certificate in PEM form can be read from it" in said
+
+
+def views(certificates: Path, name: str, days: float = 0) -> tuple[list[str], list[str]]:
+    """What is said about a certificate in so many days from now: faults and warnings."""
+    tls = TlsSettings(
+        certificate_file=certificates / f"{name}.pem", private_key_file=certificates / f"{name}.key"
+    )
+    view = look_at_certificate(tls, time.time() + days * 86400)
+    return view.faults, view.warnings
+
+
+def test_a_certificate_that_clients_refuse_is_a_fault(certificates: Path) -> None:
+    assert views(certificates, "ca") == ([], [])
+    (fault,), _ = views(certificates, "ca", days=-2)
+    assert fault.startswith(f"the certificate {certificates}/ca.pem counts from 20")
+    assert fault.endswith(" UTC on: set the clock of this machine, or wait")
+    (fault,), _ = views(certificates, "ca", days=200)
+    assert "ended on 20" in fault
+    (fault,), _ = views(certificates, "public")
+    assert 'was issued by "authority", whose certificate is missing in the file' in fault
+    assert "append it (certbot calls the whole fullchain.pem)" in fault
+    faults, (warning,) = views(certificates, "server")  # perhaps of a small authority without more
+    assert faults == []
+    assert 'issued by "authority", which this machine does not know' in warning
+
+
+def test_a_certificate_with_that_of_its_issuer_is_whole(certificates: Path) -> None:
+    whole = (certificates / "public.pem").read_text() + (certificates / "ca.pem").read_text()
+    (certificates / "whole.pem").write_text(whole)
+    (certificates / "whole.key").write_text((certificates / "public.key").read_text())
+    assert views(certificates, "whole") == ([], [])
+
+
+def test_check_refuses_a_chain_without_its_intermediate(
+    certificates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configuration = tls_of(certificates, "public") + 'listen = "127.0.0.1:0"\nadmin = "off"\n'
+    (tmp_path / "c.toml").write_text(f"{configuration}[[endpoint]]\nunsigned = true\n")
+    assert main(["check", "--config", str(tmp_path / "c.toml")]) == 2
+    assert "[server] tls: the certificate " in capsys.readouterr().err
 
 
 def test_send_says_how_to_trust_a_certificate(

@@ -31,6 +31,13 @@ def run(workdir: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tupl
     return run_command
 
 
+@pytest.fixture(autouse=True)
+def _free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test depend on what listens on this machine."""
+    monkeypatch.setenv("INCM_WEBHOOK_LISTEN", "127.0.0.1:0")
+    monkeypatch.setenv("INCM_WEBHOOK_ADMIN", "127.0.0.1:0")
+
+
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Stand in for the service: keep what `serve` hands it; an exception put first is raised."""
@@ -201,7 +208,7 @@ def test_check_tells_what_would_be_served(run: Any, write: Write) -> None:
     assert (status, err) == (0, "")
     for part in (
         "incm-webhook.toml",
-        "listens on 127.0.0.1:8080, admin on 127.0.0.1:9464",
+        "listens on 127.0.0.1:0, admin on 127.0.0.1:0",
         "inbox.db",
         "endpoint /webhook: 1 secret\n",
         "endpoint /b: unsigned\n",
@@ -218,12 +225,12 @@ def test_check_tells_what_would_be_served(run: Any, write: Write) -> None:
 def test_check_takes_the_flags_of_serve(run: Any, write: Write) -> None:
     write("incm-webhook.toml", '[[plugin]]\nuse = "log"\n')
     status, out, err = run(
-        *("check", "--secret-file", "secret", "--listen", "127.0.0.1:1234", "--path", "/p"),
+        *("check", "--secret-file", "secret", "--listen", "localhost:0", "--path", "/p"),
         *("--admin", "off", "--inbox", "other.db", "--plugin", "jsonl"),
     )
     assert (status, err) == (0, "")
     for part in (
-        "listens on 127.0.0.1:1234, admin on nothing",
+        "listens on localhost:0, admin on nothing",
         "other.db",
         "endpoint /p: 1 secret\n",
         "plugin jsonl: bundled",
