@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersion = "5";
+const std::string kVersion = "6";
 
 class InboxFileTest : public InboxTest {
  protected:
@@ -235,6 +235,26 @@ TEST_F(InboxFileTest, Version4IsMigratedWithTheLaterOfTwoWithOneKey) {
             "UPDATE meta SET value = 3 WHERE key = 'last_alert_id'");
     open();
     EXPECT_EQ(append(alert(1)).id, 3);
+}
+
+TEST_F(InboxFileTest, Version5IsMigratedAndItsAlertsKeepTheirKeys) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v5.sql"));
+    open();
+    EXPECT_TRUE(append(alert(1)).duplicate);
+    EXPECT_TRUE(append(alert(2)).duplicate);
+    append(alert(3, {"a"}));
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 3U);
+    std::vector<std::string> keys;
+    for (const Delivery& delivery : taken) {
+        keys.push_back(delivery.key);
+    }
+    std::sort(keys.begin(), keys.end());
+    EXPECT_EQ(std::count(keys.begin(), keys.end(), "0123456789abcdef-1-a"), 1);
+    EXPECT_EQ(std::count(keys.begin(), keys.end(), "0123456789abcdef-2-a"), 1);
+    EXPECT_EQ(std::count(keys.begin(), keys.end(), "0123456789abcdef-3-a"), 0);
+    close();
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 
 TEST_F(InboxFileTest, KeysThatAreCutOffAreDamage) {

@@ -151,7 +151,8 @@ TEST(NoMemoryTest, AReceiptThatCannotBeToldIsGivenUp) {
     bool is_gone = false;
     incm::inbox::test::Lines log;
     incm::inbox::DiskReserve reserve(".", 0, log);
-    incm::inbox::Append append({}, {}, reserve);
+    const incm::inbox::FileWatch watch("inbox.db", log);
+    incm::inbox::Append append({}, {}, reserve, watch);
     append.tell(std::make_unique<Asked>(is_gone));
     const incm::base::Error error{incm::base::ErrorCode::kStoreFailed,
                                   "a text that does not fit into the string itself"};

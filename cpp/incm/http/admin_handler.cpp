@@ -56,6 +56,9 @@ struct Admin {
         if (inbox.failed()) {
             return response.send_problem({ErrorCode::kStoreFailed, "failed"});
         }
+        if (inbox.lost()) {
+            return response.send_problem({ErrorCode::kStoreFailed, "the file was moved"});
+        }
         if (inbox.disk().low) {
             return response.send_problem({ErrorCode::kDiskLow, "disk"});
         }

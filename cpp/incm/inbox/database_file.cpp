@@ -12,8 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "incm/base/bytes.h"
 #include "incm/base/result.h"
+#include "incm/inbox/file_place.h"
 #include "incm/inbox/schema.h"
+#include "incm/inbox/session.h"
 
 namespace incm::inbox {
 
@@ -157,7 +160,7 @@ void check_if_asked(Database& database, const std::string& path, base::LogSink& 
         return;
     }
     log.write(base::LogLevel::kWarning,
-              "the disk failed to write the inbox before: checking all of it");
+              "checking all of it: " + base::printable(marker) + " asks for it");
     const std::string found = database.text_of("PRAGMA integrity_check(1)");
     if (found != "ok") {
         fail(base::ErrorCode::kInboxUnusable,
@@ -199,7 +202,9 @@ void ask_for_check(const std::string& path) noexcept {
 
 std::unique_ptr<Database> open_writer(const std::string& path, base::LogSink& log) {
     if (access(path.c_str(), F_OK) == 0) {
+        check_place(path);
         check_identity(path);
+        check_log(path, log);
     } else if (errno == ENOENT) {
         create(path);
     } else {

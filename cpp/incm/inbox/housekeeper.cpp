@@ -18,11 +18,17 @@ constexpr int kPeriodsOfARound = 600;
 // faster than alerts can come.
 constexpr std::chrono::milliseconds kPauseBetweenSteps{20};
 
+/// Lets the writer look after its log.
+class Nothing final : public Operation {
+ public:
+    void execute(Tables& /*tables*/) override {}
+};
+
 }  // namespace
 
-Housekeeper::Housekeeper(Writer& writer, DiskReserve& reserve, base::LogSink& log,
+Housekeeper::Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, base::LogSink& log,
                          std::int64_t retention_ms)
-    : writer_(writer), reserve_(reserve), log_(log), retention_ms_(retention_ms) {
+    : writer_(writer), reserve_(reserve), watch_(watch), log_(log), retention_ms_(retention_ms) {
     thread_ = start_without_signals("incm-tidy", [this] { loop(); });
 }
 
@@ -56,6 +62,13 @@ bool Housekeeper::pause(std::chrono::milliseconds length) {
 std::int64_t Housekeeper::tidy(bool whole) {
     const std::lock_guard lock(tidying_);
     reserve_.refresh();
+    watch_.look_at_all();
+    if (watch_.lost()) {
+        // What is only in a log that has no name any more goes into the file.
+        Nothing operation;
+        static_cast<void>(writer_.run(operation));
+        return 0;
+    }
     if (retention_ms_ <= 0) {
         return 0;
     }

@@ -8,11 +8,13 @@
 
 #include "incm/base/log.h"
 #include "incm/inbox/disk_reserve.h"
+#include "incm/inbox/file_watch.h"
 #include "incm/inbox/writer.h"
 
 namespace incm::inbox {
 
-/// The thread that prunes old alerts in small steps and looks at the disk, each second.
+/// The thread that prunes old alerts in small steps and looks at the disk and at the place of the
+/// file, each second.
 ///
 /// A step is one operation of the writer among others, bounded in rows and in time, and followed by
 /// a pause: ingestion never waits for more than one step.
@@ -20,7 +22,7 @@ namespace incm::inbox {
 class Housekeeper {
  public:
     /// retention_ms: 0 keeps every alert for ever. The references must outlive this.
-    Housekeeper(Writer& writer, DiskReserve& reserve, base::LogSink& log,
+    Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, base::LogSink& log,
                 std::int64_t retention_ms);
     Housekeeper(const Housekeeper&) = delete;
     Housekeeper& operator=(const Housekeeper&) = delete;
@@ -39,6 +41,7 @@ class Housekeeper {
 
     Writer& writer_;
     DiskReserve& reserve_;
+    FileWatch& watch_;
     base::LogSink& log_;
     const std::int64_t retention_ms_;
     std::mutex tidying_;

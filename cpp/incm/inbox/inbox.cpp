@@ -14,33 +14,19 @@
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/errors.h"
 #include "incm/inbox/file_lock.h"
+#include "incm/inbox/file_watch.h"
 #include "incm/inbox/housekeeper.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/manual_change.h"
 #include "incm/inbox/operations.h"
 #include "incm/inbox/recovery.h"
 #include "incm/inbox/seen_keys.h"
+#include "incm/inbox/session.h"
 #include "incm/inbox/taker.h"
 #include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
 
 namespace incm::inbox {
-
-namespace {
-
-void check_names(const std::vector<PluginOptions>& plugins) {
-    for (auto plugin = plugins.begin(); plugin != plugins.end(); ++plugin) {
-        const std::string& name = plugin->name;
-        if (name.empty() || std::any_of(plugins.begin(), plugin, [&](const PluginOptions& other) {
-                return other.name == name;
-            })) {
-            throw base::Failure({base::ErrorCode::kBadConfig,
-                                 "plugin names must be unique and not empty: \"" + name + "\""});
-        }
-    }
-}
-
-}  // namespace
 
 /// Members in the order of their making; close() and the destructor go the other way.
 struct Inbox::Impl {
@@ -49,6 +35,7 @@ struct Inbox::Impl {
           path(std::move(resolved)),
           lock(std::make_unique<FileLock>(path + ".lock")),
           database(open_writer(path, log_sink)),
+          watch(path, log_sink),
           clock(options.clock, stored_clock_ms(*database)),
           reserve(std::filesystem::path(path).parent_path().string(), options.reserve_bytes,
                   log_sink),
@@ -61,13 +48,16 @@ struct Inbox::Impl {
                           " deliveries were under way when the receiver ended: they are due again");
         }
         index_left_over(*database);
-        writer = std::make_unique<Writer>(*database, clock, log, [this] { ask_for_check(path); });
-        quarantine = std::make_unique<Quarantine>(*writer, reserve);
-        taker = std::make_unique<Taker>(path, stored_inbox_id(*database), clock, *writer);
+        begin_session(*database, path);
+        writer =
+            std::make_unique<Writer>(*database, clock, watch, log, [this] { ask_for_check(path); });
+        quarantine = std::make_unique<Quarantine>(*writer, reserve, watch);
+        taker = std::make_unique<Taker>(path, DeliveryKeys(*database), clock, *writer);
         for (auto& [name, queue] : queues) {
             taker->prepare(queue);
         }
-        housekeeper = std::make_unique<Housekeeper>(*writer, reserve, log, options.retention_ms);
+        housekeeper =
+            std::make_unique<Housekeeper>(*writer, reserve, watch, log, options.retention_ms);
         lock->keep();
     }
 
@@ -97,6 +87,7 @@ struct Inbox::Impl {
     const std::string path;
     std::unique_ptr<FileLock> lock;
     std::unique_ptr<Database> database;
+    FileWatch watch;
     InboxClock clock;
     DiskReserve reserve;
     Watches watches;
@@ -128,8 +119,7 @@ void Inbox::Impl::close() {
             database->no_checkpoint_on_close();
         } else {
             index_left_over(*database);
-            store_clock(*database, clock.now_ms());
-            database->checkpoint(true);
+            end_session(*database, watch, clock.now_ms());
         }
     } catch (const SqlError& error) {
         if (error.sync_failed()) {
@@ -151,7 +141,7 @@ Inbox::~Inbox() {
 
 base::Result<std::unique_ptr<Inbox>> Inbox::open(const Options& options, base::LogSink& log) {
     try {
-        check_names(options.plugins);
+        check_plugin_names(options.plugins);
         const std::string path = resolve(options.path);
         return std::unique_ptr<Inbox>(new Inbox(std::make_unique<Impl>(options, path, log)));
     } catch (const base::Failure& failure) {
@@ -181,10 +171,10 @@ base::Result<std::unique_ptr<Append>> Inbox::Impl::prepare(NewAlert alert) {
             queues_of_it.push_back(queue);
         }
     }
-    if (reserve.low_now()) {
-        return low_disk_error();
+    if (reserve.low_now() || watch.lost_now()) {
+        return reserve.low() ? low_disk_error() : FileWatch::error();
     }
-    return std::make_unique<Append>(std::move(alert), std::move(queues_of_it), reserve);
+    return std::make_unique<Append>(std::move(alert), std::move(queues_of_it), reserve, watch);
 }
 
 base::Result<Stored> Inbox::append(NewAlert alert) {
@@ -195,6 +185,9 @@ base::Result<Stored> Inbox::append(NewAlert alert) {
     const base::Status done = impl_->writer->run(*operation.value());
     if (!done) {
         return done.error();
+    }
+    if (impl_->watch.lost()) {
+        return FileWatch::error();
     }
     return operation.value()->stored();
 }
@@ -293,6 +286,10 @@ std::int64_t Inbox::tidy() {
 
 Inbox::Disk Inbox::disk() const noexcept {
     return {impl_->reserve.free_bytes(), impl_->reserve.low()};
+}
+
+bool Inbox::lost() const noexcept {
+    return impl_->watch.lost();
 }
 
 base::Result<std::int64_t> Inbox::change(ByHand how, std::vector<DeliveryName> deliveries) {

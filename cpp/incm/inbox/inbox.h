@@ -102,6 +102,11 @@ class Inbox {
     };
     [[nodiscard]] Disk disk() const noexcept;
 
+    /// Whether the file was moved, removed or replaced while it is open. What comes is not stored
+    /// then (kStoreFailed); what is stored is still delivered, and it ends when the same file is
+    /// back. As of the last commit, or of a second ago.
+    [[nodiscard]] bool lost() const noexcept;
+
     /// Change at most kMostByHand deliveries in one transaction; returns how many were changed.
     /// Errors: kStoreFailed, kClosed; kBadConfig for kDropOpen of a plugin that open() was told.
     [[nodiscard]] base::Result<std::int64_t> change(ByHand how,

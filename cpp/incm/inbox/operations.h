@@ -8,6 +8,7 @@
 
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/disk_reserve.h"
+#include "incm/inbox/file_watch.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/receipt.h"
 #include "incm/inbox/tables.h"
@@ -18,8 +19,9 @@ namespace incm::inbox {
 
 class Append final : public Operation {
  public:
-    Append(NewAlert alert, std::vector<DeliveryQueue*> queues, DiskReserve& reserve)
-        : alert_(std::move(alert)), queues_(std::move(queues)), reserve_(reserve) {
+    Append(NewAlert alert, std::vector<DeliveryQueue*> queues, DiskReserve& reserve,
+           const FileWatch& watch)
+        : alert_(std::move(alert)), queues_(std::move(queues)), reserve_(reserve), watch_(watch) {
         plugin_ids_.reserve(queues_.size());
         for (const DeliveryQueue* queue : queues_) {
             plugin_ids_.push_back(queue->id());
@@ -40,8 +42,16 @@ class Append final : public Operation {
             }
             reserve_.wrote(static_cast<std::int64_t>(alert_.text.size()) + kRowBytes);
         }
-        if (receipt_) {
-            receipt_->told(stored_);
+        if (!receipt_) {
+            return;
+        }
+        if (!watch_.lost()) {
+            return receipt_->told(stored_);
+        }
+        try {
+            failed(FileWatch::error());
+        } catch (const std::bad_alloc&) {
+            receipt_.reset();
         }
     }
     void failed(const base::Error& error) noexcept override {
@@ -63,6 +73,7 @@ class Append final : public Operation {
     NewAlert alert_;
     std::vector<DeliveryQueue*> queues_;
     DiskReserve& reserve_;
+    const FileWatch& watch_;
     std::vector<std::int64_t> plugin_ids_;
     Stored stored_{};
     std::unique_ptr<Receipt> receipt_;

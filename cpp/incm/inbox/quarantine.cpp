@@ -5,6 +5,7 @@
 
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/errors.h"
+#include "incm/inbox/file_watch.h"
 #include "incm/inbox/tables.h"
 #include "incm/inbox/writer.h"
 
@@ -72,12 +73,17 @@ base::Status Quarantine::keep(Rejected rejected) {
     if (reserve_.low_now()) {
         return low_disk_error();
     }
+    if (watch_.lost_now()) {
+        return FileWatch::error();
+    }
     Keep operation(std::move(rejected));
-    return writer_.run(operation);
+    const base::Status done = writer_.run(operation);
+    return done.ok() && watch_.lost() ? FileWatch::error() : done;
 }
 
 bool Quarantine::keep_later(Rejected rejected) {
-    if (reserve_.low() || pending_.count >= kMostPending || pending_.bytes >= kMostPendingBytes) {
+    if (reserve_.low() || watch_.lost() || pending_.count >= kMostPending ||
+        pending_.bytes >= kMostPendingBytes) {
         return false;
     }
     writer_.post(std::make_unique<KeepLater>(std::move(rejected), pending_));

@@ -11,6 +11,7 @@
 namespace incm::inbox {
 
 class DiskReserve;
+class FileWatch;
 class Writer;
 
 /// Keeps requests that were refused, and lets go of them.
@@ -19,8 +20,9 @@ class Writer;
 /// Source:  contract section 4.
 class Quarantine {
  public:
-    /// Both must outlive this.
-    Quarantine(Writer& writer, DiskReserve& reserve) : writer_(writer), reserve_(reserve) {}
+    /// All must outlive this.
+    Quarantine(Writer& writer, DiskReserve& reserve, FileWatch& watch)
+        : writer_(writer), reserve_(reserve), watch_(watch) {}
     Quarantine(const Quarantine&) = delete;
     Quarantine& operator=(const Quarantine&) = delete;
 
@@ -49,6 +51,7 @@ class Quarantine {
     };
     Writer& writer_;
     DiskReserve& reserve_;
+    FileWatch& watch_;
     Pending pending_;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "incm/base/result.h"
 #include "incm/inbox/tables.h"
 
 namespace incm::inbox {
@@ -80,6 +81,18 @@ std::int64_t recover_leases(Database& database, std::int64_t now_ms, std::int64_
     database.execute("DELETE FROM lease");
     transaction.commit();
     return interrupted;
+}
+
+void check_plugin_names(const std::vector<PluginOptions>& plugins) {
+    for (auto plugin = plugins.begin(); plugin != plugins.end(); ++plugin) {
+        const std::string& name = plugin->name;
+        if (name.empty() || std::any_of(plugins.begin(), plugin, [&](const PluginOptions& other) {
+                return other.name == name;
+            })) {
+            throw base::Failure({base::ErrorCode::kBadConfig,
+                                 "plugin names must be unique and not empty: \"" + name + "\""});
+        }
+    }
 }
 
 std::int64_t enrol_plugin(Database& database, const std::string& name) {

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "incm/inbox/records.h"
 #include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
@@ -15,6 +17,9 @@ namespace incm::inbox {
 /// Shape:   returns how many deliveries were interrupted.
 /// Errors:  SqlError; nothing is changed then.
 std::int64_t recover_leases(Database& database, std::int64_t now_ms, std::int64_t wall_ms);
+
+/// Errors:  base::Failure kBadConfig: a name is empty, or there twice.
+void check_plugin_names(const std::vector<PluginOptions>& plugins);
 
 /// The number of a plugin, a new one for a name that the file does not know. Errors: SqlError.
 [[nodiscard]] std::int64_t enrol_plugin(Database& database, const std::string& name);

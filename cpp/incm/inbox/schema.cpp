@@ -135,10 +135,26 @@ CREATE TABLE fresh(
     keys BLOB NOT NULL
 ) STRICT;
 )";
+
+// incarnation: an open of the file, for the keys of the alerts that came while it was open. Alerts
+// before the first one have the keys of before.
+// session, session_before, folded_ms, file_id, layout: see session.h.
+constexpr const char* kVersion6 = R"(
+CREATE TABLE incarnation(
+    first_alert_id INTEGER PRIMARY KEY,
+    id TEXT NOT NULL
+) STRICT;
+INSERT INTO meta(key, value) VALUES
+    ('session', ''),
+    ('session_before', ''),
+    ('folded_ms', 0),
+    ('file_id', 0),
+    ('layout', 0);
+)";
 // clang-format on
 
 /// Step i brings version i to version i + 1. Steps are never edited once released.
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
 
 }  // namespace
 

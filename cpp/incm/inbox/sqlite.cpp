@@ -34,10 +34,31 @@ int flags_of(Access access) {
             return kCommon | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
         case Access::kReadWrite:
             return kCommon | SQLITE_OPEN_READWRITE;
+        case Access::kFileAlone:
+            return kCommon | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
         case Access::kReadOnly:
             break;
     }
     return kCommon | SQLITE_OPEN_READONLY;
+}
+
+/// The name under which SQLite opens a file.
+std::string name_of(const std::string& path, Access access) {
+    if (access != Access::kFileAlone) {
+        return path;
+    }
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string uri = "file:";
+    for (const char c : path) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = byte > ' ' && byte < 0x7F && byte != '%' && byte != '?' && byte != '#';
+        if (plain) {
+            uri += c;
+        } else {
+            uri += {'%', kDigits[byte >> 4], kDigits[byte & 0xF]};
+        }
+    }
+    return uri + "?immutable=1";
 }
 
 int remember_wal_pages(void* target, sqlite3*, const char*, int pages) {
@@ -61,7 +82,8 @@ bool SqlError::damaged() const noexcept {
 }
 
 Database::Database(const std::string& path, Access access) {
-    const int code = sqlite3_open_v2(path.c_str(), &handle_, flags_of(access), nullptr);
+    const int code =
+        sqlite3_open_v2(name_of(path, access).c_str(), &handle_, flags_of(access), nullptr);
     if (code != SQLITE_OK) {
         const SqlError error(code, handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code));
         sqlite3_close(handle_);

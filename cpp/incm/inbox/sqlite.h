@@ -33,8 +33,9 @@ class SqlError : public std::runtime_error {
     int code_;
 };
 
-/// How a Database is opened. None of them creates a file except kCreate.
-enum class Access { kCreate, kReadWrite, kReadOnly };
+/// How a Database is opened. None of them creates a file except kCreate. kFileAlone reads the file
+/// as it is, without its log and without locks: nobody may write to it meanwhile.
+enum class Access { kCreate, kReadWrite, kReadOnly, kFileAlone };
 
 /// One connection. After a failed sync it leaves the write-ahead log as it is on close.
 ///

@@ -104,6 +104,10 @@ void Tables::commit() {
     commit_.run();
     // From here on nothing may fail: what is on disk cannot be rolled back.
     totals_ = next_;
+    if (changed_) {
+        written_ms_ = now_ms_;
+        folded_ms_ = 0;
+    }
     for (auto& [id, change] : lease_changes_) {
         if (change.left.empty()) {
             leases_.erase(id);
@@ -292,6 +296,9 @@ void Tables::write_leases() {
 
 void Tables::write_meta() {
     set_meta_.run(std::string_view("clock_ms"), now_ms_);
+    if (folded_ms_ != 0) {
+        set_meta_.run(std::string_view("folded_ms"), folded_ms_);
+    }
     if (next_.last_alert_id != totals_.last_alert_id) {
         set_meta_.run(std::string_view("last_alert_id"), next_.last_alert_id);
     }

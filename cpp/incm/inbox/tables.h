@@ -46,6 +46,8 @@ class Tables {
     /// Without a change since begin() nothing is written. Returns when the log is on disk.
     void commit();
     void rollback() noexcept;
+    /// All that was committed is in the file itself now; the next commit says so (session.h).
+    void folded() noexcept { folded_ms_ = written_ms_; }
 
     Stored append(const NewAlert& alert, std::span<const std::int64_t> plugin_ids);
     void quarantine(const Rejected& rejected);
@@ -102,6 +104,8 @@ class Tables {
     Database& database_;
     std::int64_t now_ms_ = 0;
     bool changed_ = false;
+    std::int64_t written_ms_ = 0;  ///< of the last commit that wrote something
+    std::int64_t folded_ms_ = 0;   ///< to be said with the next one; 0: nothing new
     Totals totals_;
     Totals next_;
     std::unordered_map<std::int64_t, std::vector<std::int64_t>> leases_;

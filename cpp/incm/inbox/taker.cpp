@@ -52,8 +52,8 @@ std::vector<Delivery> mix(std::vector<Delivery> retries, std::vector<Delivery>& 
     return picked;
 }
 
-Taker::Taker(const std::string& path, std::string inbox_id, const InboxClock& clock, Writer& writer)
-    : inbox_id_(std::move(inbox_id)),
+Taker::Taker(const std::string& path, DeliveryKeys keys, const InboxClock& clock, Writer& writer)
+    : keys_(std::move(keys)),
       clock_(clock),
       writer_(writer),
       reader_(std::make_unique<Reader>(path)) {}
@@ -183,7 +183,7 @@ Reader::Fresh Taker::fresh(DeliveryQueue& queue, const DeliveryQueue::Start& sta
 void Taker::name(const DeliveryQueue& queue, std::vector<Delivery>& deliveries) const {
     for (Delivery& delivery : deliveries) {
         delivery.plugin = queue.name();
-        delivery.key = inbox_id_ + "-" + std::to_string(delivery.alert_id) + "-" + queue.name();
+        delivery.key = keys_.key(delivery, queue.name());
     }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
+#include "incm/inbox/delivery_keys.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/inbox_clock.h"
@@ -32,7 +33,7 @@ namespace incm::inbox {
 class Taker {
  public:
     /// The references must outlive the taker.
-    Taker(const std::string& path, std::string inbox_id, const InboxClock& clock, Writer& writer);
+    Taker(const std::string& path, DeliveryKeys keys, const InboxClock& clock, Writer& writer);
 
     /// Fill the lanes of a plugin that is by_device, before the first take() of it. Errors:
     /// SqlError.
@@ -63,7 +64,7 @@ class Taker {
     [[nodiscard]] base::Result<std::vector<Delivery>> lease(DeliveryQueue& queue,
                                                             Selection selection);
 
-    const std::string inbox_id_;
+    const DeliveryKeys keys_;
     const InboxClock& clock_;
     Writer& writer_;
     std::mutex selecting_;

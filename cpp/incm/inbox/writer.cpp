@@ -20,10 +20,11 @@ constexpr auto kRetryPause = std::chrono::seconds(1);
 
 }  // namespace
 
-Writer::Writer(Database& database, const InboxClock& clock, base::LogSink& log,
+Writer::Writer(Database& database, const InboxClock& clock, FileWatch& watch, base::LogSink& log,
                std::function<void()> on_failure)
     : database_(database),
       clock_(clock),
+      watch_(watch),
       log_(log),
       on_failure_(std::move(on_failure)),
       tables_(std::make_unique<Tables>(database)) {
@@ -98,6 +99,7 @@ void Writer::loop() {
         if (error) {
             repost(work);
         } else {
+            if (work.is_awaited()) watch_.look();
             work.each([](Operation& operation) { operation.committed(); });
         }
         for (const auto& operation : work.submitted) {
@@ -169,11 +171,14 @@ void Writer::repost(Work& work) {
 }
 
 void Writer::checkpoint_if_long() {
-    if (database_.wal_pages() < kCheckpointPages || failed()) {
+    // Of a file whose log was removed, each commit has to be in the file itself.
+    const int longest = watch_.lost() ? 1 : kCheckpointPages;
+    if (database_.wal_pages() < longest || failed()) {
         return;
     }
     try {
         database_.checkpoint(false);
+        if (database_.wal_pages() == 0) tables_->folded();
         checkpoint_failing_ = false;
     } catch (const SqlError& error) {
         // The log is as good as the file: nothing is lost, and the next commit tries again.

@@ -13,6 +13,7 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
+#include "incm/inbox/file_watch.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/one_shot.h"
 #include "incm/inbox/sqlite.h"
@@ -37,7 +38,8 @@ class Operation {
 };
 
 /// The thread that owns the writing connection: it makes everything that waits in one transaction,
-/// commits, and releases all who wait for it with one wake-up.
+/// commits, looks whether the file can still be found, and releases all who wait for it with one
+/// wake-up.
 ///
 /// After a failed fsync nothing is written any more: the kernel may have dropped pages that it
 /// calls clean, so that a second fsync would succeed without them (promise P8).
@@ -46,7 +48,7 @@ class Writer {
  public:
     /// The references must outlive the writer; the thread starts here. on_failure is called by it,
     /// once, when an fsync fails.
-    Writer(Database& database, const InboxClock& clock, base::LogSink& log,
+    Writer(Database& database, const InboxClock& clock, FileWatch& watch, base::LogSink& log,
            std::function<void()> on_failure);
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
@@ -103,6 +105,7 @@ class Writer {
 
     Database& database_;
     const InboxClock& clock_;
+    FileWatch& watch_;
     base::LogSink& log_;
     const std::function<void()> on_failure_;
     std::unique_ptr<Tables> tables_;  ///< empty after stop()

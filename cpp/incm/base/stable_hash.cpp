@@ -1,0 +1,38 @@
+#include "incm/base/stable_hash.h"
+
+#include <cstddef>
+
+namespace incm::base {
+
+namespace {
+
+constexpr std::uint64_t kFactor = 0xc6a4a7935bd1e995ULL;
+constexpr unsigned int kShift = 47;
+
+/// Up to eight bytes, little endian.
+std::uint64_t word(std::string_view bytes) noexcept {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+    }
+    return value;
+}
+
+}  // namespace
+
+std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed) noexcept {
+    std::uint64_t hash = seed ^ (bytes.size() * kFactor);
+    while (bytes.size() >= sizeof hash) {
+        std::uint64_t next = word(bytes.substr(0, sizeof hash)) * kFactor;
+        next ^= next >> kShift;
+        hash = (hash ^ (next * kFactor)) * kFactor;
+        bytes.remove_prefix(sizeof hash);
+    }
+    if (!bytes.empty()) {
+        hash = (hash ^ word(bytes)) * kFactor;
+    }
+    hash = (hash ^ (hash >> kShift)) * kFactor;
+    return hash ^ (hash >> kShift);
+}
+
+}  // namespace incm::base
