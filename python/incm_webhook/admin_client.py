@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import click
 
 from incm_webhook.config import Settings, load_settings
-from incm_webhook.errors import InboxError, InboxInUseError
+from incm_webhook.errors import ConfigError, InboxError, InboxInUseError
 from incm_webhook.log import printable
 from incm_webhook.settings_server import split_address
 
@@ -160,23 +160,59 @@ def connect(where: Where, *, filters: bool = False, secrets: bool = False) -> Ad
         A client to be closed.
 
     Raises:
-        ConfigError: the configuration is wrong.
+        ConfigError: the configuration is wrong, and needed: it is not when --admin names a server
+            that answers.
         InboxError: nothing answers, and the file cannot be opened.
         click.ClickException: the server cannot be reached, though something may listen; or the
             configuration names another inbox than the server has, and no flag names the server.
     """
-    settings = _settings(where)
+    named = _named_address(where)
+    online = _online(named) if named else None
+    if online is not None and not _names_an_inbox(where):
+        return online  # no file is needed, which may be broken or somebody else's
+    settings = _settings_for(where, named if online is None else None)
     address = settings.server.admin
-    online = None if address is None else _online(address)
+    if online is None and named is None and address is not None:
+        online = _online(address)
     if online is None:
         return _offline(settings, where, filters=filters, secrets=secrets, another=False)
-    if where.inbox or os.environ.get("INCM_WEBHOOK_INBOX"):
+    if _names_an_inbox(where):
         if _inbox_of(online) == settings.inbox.path.resolve():
             return online
         online.close()
         return _offline(settings, where, filters=filters, secrets=secrets, another=True)
-    _check_whose(online, settings, where)
+    _check_whose(online, settings)
     return online
+
+
+def _named_address(where: Where) -> str | None:
+    """The address that a flag or variable names; None when none does, or says off."""
+    flag, variable = where.admin, os.environ.get("INCM_WEBHOOK_ADMIN")
+    address = variable if flag is None else flag
+    if not address or address == "off":
+        return None
+    try:
+        split_address(address)
+    except ValueError as error:
+        origin = "INCM_WEBHOOK_ADMIN" if flag is None else "--admin"
+        raise ConfigError(f"{origin}: {error}") from None
+    return address
+
+
+def _names_an_inbox(where: Where) -> bool:
+    return bool(where.inbox or os.environ.get("INCM_WEBHOOK_INBOX"))
+
+
+def _settings_for(where: Where, tried: str | None) -> Settings:
+    """Read the settings; ConfigError says what would do without them."""
+    try:
+        return _settings(where)
+    except ConfigError as error:
+        if tried:
+            raise ConfigError(f"nothing answers at {tried}, and {error}") from None
+        raise ConfigError(
+            f"{error} (a running server can be asked without it: --admin HOST:PORT)"
+        ) from None
 
 
 def _settings(where: Where, *, secrets: bool = False) -> Settings:
@@ -201,10 +237,8 @@ def _inbox_of(online: AdminClient) -> Path:
     return Path(online.get("stats")["file"]["path"])
 
 
-def _check_whose(online: AdminClient, settings: Settings, where: Where) -> None:
+def _check_whose(online: AdminClient, settings: Settings) -> None:
     """See to it that a server found by its default address alone is the one that was meant."""
-    if where.admin or os.environ.get("INCM_WEBHOOK_ADMIN"):
-        return
     address, served = settings.server.admin, _inbox_of(online)
     if settings.source is None:
         click.echo(f"incm-webhook: the server at {address} has the inbox {served}", err=True)

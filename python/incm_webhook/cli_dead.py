@@ -1,11 +1,11 @@
 """The commands that change deliveries by hand: dead list, show, retry and drop; replay."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from incm_webhook.cli_confirm import confirm, confirm_many, deliveries, yes_option
 from incm_webhook.cli_inbox import (
     ALERT_NUMBER,
     PAGE,
@@ -107,13 +107,13 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
     if as_json:
         print_json(entry)
         return 0
-    from incm_webhook.alert_view import deliveries
+    from incm_webhook.alert_view import deliveries as told
     from incm_webhook.tables import screen_width
 
     if not any(one["state"] in _UNDELIVERED for one in entry["deliveries"]):
         click.echo(f"alert {id} has no dead letter; `incm-webhook inbox show {id}` tells its life")
         return EXIT_FAILED
-    for line in deliveries(entry, _UNDELIVERED, screen_width()):
+    for line in told(entry, _UNDELIVERED, screen_width()):
         click.echo(line)
     return 0
 
@@ -122,21 +122,27 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
 @_ids
 @_plugin
 @_all
+@yes_option
 @place_options
 def retry(
     *,
     ids: tuple[int, ...],
     plugin: str | None,
     everything: bool,
+    yes: bool,
     as_json: bool,
     **place: str | None,
 ) -> int:
     """Deliver dead letters again, now: those of these alerts, of a plugin, or --all.
 
-    The plugin gets each under the key that it had, and time to give up counts anew.
+    The plugin gets each under the key that it had, and time to give up counts anew. More than
+    1,000 are asked about first, or want --yes.
     """
     chosen = _chosen(ids, plugin, everything=everything)
     with open_client(place) as client:
+        if not ids and not yes:
+            plugins = client.get("stats")["plugins"]
+            confirm_many(sum(one["dead"] for one in plugins if plugin in (None, one["plugin"])))
         count = _change(client, "dead/retry", "retried", chosen)
     return _report(count, "retried", "will be made again", chosen, as_json=as_json)
 
@@ -145,7 +151,7 @@ def retry(
 @_ids
 @_plugin
 @_all
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @place_options
 def drop(
     *,
@@ -189,8 +195,6 @@ def _usage(text: str) -> click.UsageError:
 
 
 def _confirm(client: "AdminClient", plugin: str | None) -> None:
-    if not sys.stdin.isatty():
-        raise _usage("nobody can be asked here: say --yes to drop them")
     plugins = client.get("stats")["plugins"]
     count = sum(
         one["dead"] + (one["open"] if one["configured"] is False else 0)
@@ -198,7 +202,7 @@ def _confirm(client: "AdminClient", plugin: str | None) -> None:
         if plugin in (None, one["plugin"])
     )
     of = f" of plugin {plugin}" if plugin else ""
-    click.confirm(f"Drop {_deliveries(count)}{of} for good?", abort=True, err=True)
+    confirm(f"Drop {deliveries(count)}{of} for good?", "to drop them")
 
 
 def _change(client: "AdminClient", path: str, word: str, body: dict[str, Any]) -> int:
@@ -217,16 +221,12 @@ def _report(count: int, word: str, text: str, chosen: dict[str, Any], *, as_json
     if as_json:
         print_json({word: count})
     else:
-        click.echo(f"{_deliveries(count)} {text}")
+        click.echo(f"{deliveries(count)} {text}")
     if count == 0 and "ids" in chosen:
         numbers = ", ".join(map(str, chosen["ids"]))
         click.echo(f"incm-webhook: no dead letter of alert {numbers}", err=True)
         return EXIT_FAILED
     return 0
-
-
-def _deliveries(count: int) -> str:
-    return f"{count:,} {'delivery' if count == 1 else 'deliveries'}"
 
 
 @click.command(short_help="Deliver stored alerts again.")
@@ -235,6 +235,7 @@ def _deliveries(count: int) -> str:
 @pattern_options
 @_plugin
 @click.option("--dry-run", is_flag=True, help="Only say how many there would be.")
+@yes_option
 @place_options
 def replay(
     *,
@@ -245,17 +246,19 @@ def replay(
     devices: tuple[str, ...],
     plugin: str | None,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
     **place: str | None,
 ) -> int:
     """Deliver stored alerts again: those with these numbers, or received --since a time.
 
     Each plugin gets those that its filter wants, under the same key as before, unless the delivery
-    is still open. A plugin that was added later gets what came before it.
+    is still open. A plugin that was added later gets what came before it. More than 1,000
+    deliveries are asked about first, or want --yes.
     """
     if bool(ids) == bool(since):
         raise _usage("say which alerts: their numbers, or --since TIME")
-    body: dict[str, Any] = {"dry_run": dry_run}
+    body: dict[str, Any] = {}
     for name, value in filter_parameters(types, devices, since, until):
         body.setdefault(name, []).append(value)
     if plugin:
@@ -263,15 +266,25 @@ def replay(
     with open_client(place, filters=True) as client:
         # What comes in meanwhile is delivered anyway.
         spans = [(one - 1, one + 1) for one in ids] or [(0, newest_id(client) + 1)]
-        count = sum(
-            _change(client, "replay", "replayed", {**body, "after": after, "before": before})
-            for after, before in spans
-        )
+        count = 0
+        if dry_run or not yes:
+            count = _replay(client, {**body, "dry_run": True}, spans)
+        if not dry_run:
+            confirm_many(count)
+            count = _replay(client, {**body, "dry_run": False}, spans)
     if as_json:
         print_json({"replayed": count, "dry_run": dry_run})
     else:
-        click.echo(f"{_deliveries(count)} {'would' if dry_run else 'will'} be made again")
+        click.echo(f"{deliveries(count)} {'would' if dry_run else 'will'} be made again")
     if ids and count == 0:
         click.echo(f"incm-webhook: `incm-webhook inbox show {ids[0]}` tells why", err=True)
         return EXIT_FAILED
     return 0
+
+
+def _replay(client: "AdminClient", body: dict[str, Any], spans: Sequence[tuple[int, int]]) -> int:
+    """Make the deliveries of the alerts between these numbers again, or count them; how many."""
+    return sum(
+        _change(client, "replay", "replayed", {**body, "after": after, "before": before})
+        for after, before in spans
+    )

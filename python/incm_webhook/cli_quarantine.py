@@ -1,12 +1,12 @@
 """The commands about refused requests that were kept: quarantine list, show, retry and drop."""
 
 import base64
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from incm_webhook.cli_confirm import confirm, yes_option
 from incm_webhook.cli_inbox import (
     PAGE,
     Number,
@@ -259,7 +259,7 @@ def _outcome(result: Mapping[str, Any]) -> str:
 @_endpoint
 @_kind
 @_all
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @place_options
 def drop(
     *,
@@ -285,12 +285,10 @@ def drop(
 
 
 def _confirm(endpoint: str | None, kind: str | None) -> None:
-    if not sys.stdin.isatty():
-        raise _usage("nobody can be asked here: say --yes to drop them")
     which = "".join(
         f" of {name} {value}" for name, value in (("endpoint", endpoint), ("kind", kind)) if value
     )
-    click.confirm(f"Drop all requests{which} for good?", abort=True, err=True)
+    confirm(f"Drop all requests{which} for good?", "to drop them")
 
 
 def _chosen(

@@ -15,6 +15,7 @@ import pytest
 
 from conftest import Endpoint
 from e2e.conftest import DEADLINE_S, Command, Reports, admin
+from incm_webhook import cli_confirm
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
@@ -94,7 +95,10 @@ def test_list_prints_json_lines(command: Command, receiver: Receiver) -> None:
     status, out, _ = command("inbox", "list", "--json", "--oldest-first", *place)
     assert status == 0
     assert [one["id"] for one in rows(out)] == [1, 2]
-    assert set(rows(out)[0]) == {"id", "received_at", "endpoint", "form", "type", "device"}
+    assert set(rows(out)[0]) == {
+        *("id", "received_at", "endpoint", "form", "type", "device", "state")
+    }
+    assert [one["state"] for one in rows(out)] == ["dead", "delivered"]
     out = command("inbox", "list", "--json", "--body", "--limit", "1", *place)[1]
     (only,) = rows(out)
     assert json.loads(only["body"])["entityName"] == "cellar"
@@ -223,6 +227,64 @@ def test_replay_delivers_again_under_the_same_key(
     assert "`incm-webhook inbox show 2` tells why" in err
 
 
+MANY_AGAIN = [
+    (("replay", "--since", "1h"), "3 deliveries"),
+    (("replay", "1", "2"), "3 deliveries"),
+    (("dead", "retry", "--all"), "1 delivery"),
+    (("dead", "retry", "--plugin", "pager"), "1 delivery"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "count"), MANY_AGAIN)
+def test_making_many_deliveries_again_wants_a_yes(
+    command: Command,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    count: str,
+) -> None:
+    place = admin(receiver)
+    before = settled(command, *place)
+    monkeypatch.setattr(cli_confirm, "MANY", 0)
+    status, out, err = command(*arguments, *place)
+    assert (status, out) == (2, "")
+    assert f"nobody can be asked here: say --yes to make {count} again" in err
+    assert err.count("\n") == 1
+    assert settled(command, *place)["plugins"] == before["plugins"]
+    status, out, _ = command(*arguments, "--yes", *place)
+    assert (status, out) == (0, f"{count} will be made again\n")
+
+
+@pytest.mark.parametrize(("answer", "status"), [("n", 1), ("y", 0)])
+def test_making_many_deliveries_again_asks_on_a_terminal(
+    command: Command,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    status: int,
+) -> None:
+    place = admin(receiver)
+    settled(command, *place)
+    monkeypatch.setattr(cli_confirm, "MANY", 2)
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    with os.fdopen(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        got, out, err = command("replay", "--since", "1h", *place)
+    os.close(ours)
+    assert got == status
+    assert "Make 3 deliveries again? [y/N]:" in err
+    assert ("3 deliveries will be made again" in out) is (answer == "y")
+
+
+def test_a_few_deliveries_are_made_again_without_a_question(
+    command: Command, receiver: Receiver
+) -> None:
+    assert cli_confirm.MANY == 1000
+    settled(command, *admin(receiver))
+    assert command("replay", "--since", "1h", *admin(receiver))[0] == 0
+
+
 def test_a_plugin_that_came_later_gets_older_alerts_by_replay(
     command: Command, receiver: Receiver, serve: Serve, reports: Reports, tmp_path: Path
 ) -> None:
@@ -310,6 +372,51 @@ def test_a_locked_inbox_without_an_answer_is_explained(
     assert (status, out) == (3, "")
     assert "restart it with an admin listener, or stop it to read the file" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "content", ["[servr]\nlisten = 1\n", "not = [toml", "[server]\nadmin = 7\n"]
+)
+@pytest.mark.parametrize("named_by", ["flag", "variable"])
+def test_a_broken_configuration_is_not_needed_to_ask_a_server_by_its_address(
+    command: Command,
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    named_by: str,
+) -> None:
+    (tmp_path / "incm-webhook.toml").write_text(content)
+    flag, address = admin(receiver)
+    if named_by == "variable":
+        monkeypatch.setenv("INCM_WEBHOOK_ADMIN", address)
+    place = (flag, address) if named_by == "flag" else ()
+    for arguments in (
+        ("inbox", "list"),
+        ("inbox", "show", "1"),
+        ("inbox", "stats"),
+        ("dead", "list"),
+        ("dead", "show", "1"),
+        ("quarantine", "list"),
+        ("replay", "2", "--dry-run"),
+    ):
+        status, _, err = command(*arguments, *place)
+        assert status == 0, (arguments, err)
+        assert "incm-webhook.toml" not in err
+
+
+def test_a_broken_configuration_says_how_to_do_without_it(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "incm-webhook.toml").write_text("not = [toml")
+    status, _, err = command("inbox", "list")
+    assert status == 2
+    assert "incm-webhook.toml: is not TOML: " in err
+    assert "(a running server can be asked without it: --admin HOST:PORT)" in err
+    status, _, err = command("inbox", "list", *NOWHERE)
+    assert status == 2
+    assert err.startswith("incm-webhook: nothing answers at 127.0.0.1:1, and ")
+    status, _, err = command("inbox", "list", "--admin", "nowhere")
+    assert status == 2
+    assert err.startswith('incm-webhook: --admin: wants HOST:PORT such as "127.0.0.1:8080"')
 
 
 def test_the_server_of_another_configuration_is_not_touched(
