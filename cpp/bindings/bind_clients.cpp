@@ -90,8 +90,9 @@ void bind_clients(py::module_& module) {
         "addresses and networks (CIDR). Errors: ValueError for one that is neither.")
         .def(py::init(&make_rules), py::kw_only(), py::arg("max_body_bytes") = 1024 * 1024,
              py::arg("header_timeout") = 10.0, py::arg("body_timeout") = 30.0,
-             py::arg("send_timeout") = 10.0, py::arg("keep_alive") = 15.0, py::arg("workers") = 256,
-             py::arg("max_connections") = 16384, py::arg("max_connections_per_address") = 1000,
+             py::arg("send_timeout") = 10.0, py::arg("keep_alive") = 620.0,
+             py::arg("workers") = 256, py::arg("max_connections") = 16384,
+             py::arg("max_connections_per_address") = 1000,
              py::arg("allow") = std::vector<std::string>(),
              py::arg("proxies") = std::vector<std::string>(), py::arg("proxy_protocol") = false,
              py::arg("tls") = py::none());

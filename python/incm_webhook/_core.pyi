@@ -229,7 +229,7 @@ class ClientRules:
         header_timeout: float = 10.0,
         body_timeout: float = 30.0,
         send_timeout: float = 10.0,
-        keep_alive: float = 15.0,
+        keep_alive: float = 620.0,
         workers: int = 256,
         max_connections: int = 16384,
         max_connections_per_address: int = 1000,

@@ -149,7 +149,7 @@ class ServerSettings(Table):
     header_timeout: Annotated[PositiveDuration, Field(le=300)] = 10.0
     body_timeout: Annotated[PositiveDuration, Field(le=3600)] = 30.0
     send_timeout: Annotated[PositiveDuration, Field(le=3600)] = 10.0
-    keep_alive: Annotated[PositiveDuration, Field(le=3600)] = 15.0
+    keep_alive: Annotated[PositiveDuration, Field(le=3600)] = 620.0
     grace: Annotated[Duration, Field(le=3600)] = 10.0
 
     @model_validator(mode="after")

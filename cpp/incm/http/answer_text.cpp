@@ -1,6 +1,6 @@
 #include "incm/http/answer_text.h"
 
-#include <cstdint>
+#include <algorithm>
 #include <ctime>
 
 #include <Poco/DateTimeFormat.h>
@@ -13,11 +13,21 @@ namespace incm::http {
 namespace {
 
 constexpr std::size_t kStatusLine = 64;
+constexpr std::int64_t kClientEndsEarlierMs = 5000;
 
 }  // namespace
 
 void add_field(std::string& fields, std::string_view name, std::string_view value) {
     fields.append(name).append(": ").append(value).append("\r\n");
+}
+
+std::string keep_alive_fields(std::int64_t keep_alive_ms) {
+    std::string fields;
+    add_field(fields, "Connection", "Keep-Alive");
+    const std::int64_t earlier_ms = std::min(kClientEndsEarlierMs, keep_alive_ms / 4);
+    const std::int64_t seconds = (keep_alive_ms - earlier_ms) / 1000;
+    if (seconds > 0) add_field(fields, "Keep-Alive", "timeout=" + std::to_string(seconds));
+    return fields;
 }
 
 std::string answer_text(std::string_view version, int status, std::string_view fields,

@@ -107,7 +107,9 @@ class Connection {
     [[nodiscard]] std::int64_t in_vain_since_ms() const {
         return served_one_ && !is_known_ ? came_ms_ : since_ms_;
     }
-    /// The deadline has passed: tell a client whose request has begun.
+    /// The deadline has passed: tell a client whose request has begun. One that was silent between
+    /// two requests is listened to while it closes, so that the operator hears of a request that
+    /// came too late.
     void expire() noexcept;
 
     /// Begin to close without a reset that would eat the answer. Returns whether it is done.
@@ -136,6 +138,7 @@ class Connection {
     [[nodiscard]] net::Io flush();
     [[nodiscard]] bool account();
     [[nodiscard]] bool peer_may_send();
+    void note_crossing() noexcept;
     void next_request();
 
     const std::unique_ptr<net::Transport> transport_;
@@ -165,8 +168,9 @@ class Connection {
     bool is_waiting_ = false;
     bool wants_write_ = false;
     bool served_one_ = false;
-    bool is_known_ = false;  // a request did what the client wanted
-    bool last_ = false;      // its request was the last one
+    bool is_known_ = false;    // a request did what the client wanted
+    bool last_ = false;        // its request was the last one
+    bool was_silent_ = false;  // it ends because nothing came after the last answer
     bool refused_ = false;
     bool peer_ended_ = false;
     bool said_all_ = false;  // while closing

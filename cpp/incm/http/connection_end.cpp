@@ -97,6 +97,8 @@ void Connection::expire() noexcept {
         refuse(ErrorCode::kTimeout, "the request's head did not arrive in time");
     } else if (waiting_ == Waiting::kBody) {
         refuse(ErrorCode::kTimeout, "the body did not arrive in time");
+    } else if (waiting_ == Waiting::kNextRequest) {
+        was_silent_ = refused_ = true;
     } else {
         abandon();
     }
@@ -130,11 +132,25 @@ bool Connection::go_on_closing() noexcept {
         // Closing with unread bytes would reset the connection, and the peer lose the answer.
         const IoResult read = transport_->read_raw(part.data(), part.size(), /*peek=*/false);
         if (read.state != Io::kDone) return read.state == Io::kEnd;
+        if (std::exchange(was_silent_, false)) note_crossing();
         now += read.bytes;
         discarded_ += read.bytes;
         if (discarded_ > kMaxDiscarded) return true;
     }
     return false;
+}
+
+/// The client sent it before it heard of the end, and will not know whether it was taken.
+void Connection::note_crossing() noexcept {
+    try {
+        rules_.refused({ErrorCode::kTimeout,
+                        "it came as its connection ended after " +
+                            std::to_string(rules_.keep_alive_ms / 1000) +
+                            " s of silence, and has no answer: keep_alive must be longer than the "
+                            "proxy keeps its connections"},
+                       client_.text());
+    } catch (const std::exception&) {  // no memory to tell of it
+    }
 }
 
 }  // namespace incm::http

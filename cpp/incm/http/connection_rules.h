@@ -49,7 +49,7 @@ struct ConnectionRules {
     std::int64_t header_timeout_ms = 10'000;  ///< until a head is whole; also of a silent newcomer
     std::int64_t body_timeout_ms = 30'000;    ///< for a whole body, at 1 KiB/s or more after 10 s
     std::int64_t send_timeout_ms = 10'000;    ///< for a peer that takes nothing of an answer
-    std::int64_t keep_alive_ms = 15'000;      ///< longest silence between two requests
+    std::int64_t keep_alive_ms = 620'000;     ///< longest silence between two requests
     std::vector<net::Network> allow;          ///< who may send; empty: everybody
     std::vector<net::Network> uncounted = net::Network::loopback();  ///< may have any number of
                                                                      ///< connections, as proxies

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "incm/base/clock.h"
+#include "incm/http/answer_text.h"
 #include "incm/http/lobby_watch.h"
 
 namespace incm::http {
@@ -40,6 +41,7 @@ std::size_t processors() {
 
 Lobby::Lobby(ConnectionRules rules, const LobbyLimits& limits, TlsSource tls)
     : rules_(std::move(rules)),
+      kept_fields_(keep_alive_fields(rules_.keep_alive_ms)),
       limits_(limits),
       tls_(std::move(tls)),
       budget_(limits.request_bytes),
@@ -339,11 +341,6 @@ void Lobby::drain(std::int64_t grace_ms) {
 bool Lobby::is_quiet(const Lock& /*lock*/) const {
     return handed_ == 0 && ready_.empty() && parking_.size(Stage::kFresh) == 0 &&
            parking_.size(Stage::kBegun) == 0;
-}
-
-std::size_t Lobby::open_connections() const {
-    const Lock lock(mutex_);
-    return open_;
 }
 
 }  // namespace incm::http

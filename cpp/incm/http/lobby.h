@@ -9,6 +9,8 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -38,8 +40,9 @@ using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 /// One thread runs wait(): it accepts, watches all silent connections with epoll, and enforces
 /// their deadlines. Workers take() those with bytes, and give them back when the bytes do not make
 /// a whole request, or leave them to whoever answers later. When all places are taken, the idlest
-/// connection goes; when none is idle, the one whose request began longest ago and is not whole
-/// gets 503; when all are being answered, newcomers wait in the backlog.
+/// connection goes, as does that of an address that has all of its places; when none is idle, the
+/// one whose request began longest ago and is not whole gets 503; when all are being answered,
+/// newcomers wait in the backlog.
 ///
 /// Threads: wait() from one; everything else from any.
 /// Source:  promises P11, P12 and P14.
@@ -96,6 +99,8 @@ class Lobby {
     [[nodiscard]] std::size_t open_connections() const;
 
     [[nodiscard]] const ConnectionRules& rules() const { return rules_; }
+    /// The fields of an answer after which its connection is kept.
+    [[nodiscard]] std::string_view kept_fields() const { return kept_fields_; }
 
  private:
     using Lock = std::unique_lock<std::mutex>;
@@ -112,6 +117,7 @@ class Lobby {
     void admit(std::unique_ptr<Connection> connection);
     [[nodiscard]] bool has_place();
     [[nodiscard]] bool make_room();
+    [[nodiscard]] bool make_room_for(const net::IpAddress& holder, const Lock& lock);
     void resume(const Lock& lock);
     [[nodiscard]] bool end_one(const Lock& lock);
     [[nodiscard]] bool end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock);
@@ -134,6 +140,7 @@ class Lobby {
                    const Lock& lock) noexcept;
 
     const ConnectionRules rules_;
+    const std::string kept_fields_;
     const LobbyLimits limits_;
     const TlsSource tls_;
     ByteBudget budget_;

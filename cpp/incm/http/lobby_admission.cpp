@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -22,6 +23,7 @@ using base::ErrorCode;
 
 constexpr int kAcceptedAtOnce = 64;
 constexpr int kLowDescriptors = 256;
+constexpr std::size_t kPartOfAnAddress = 16;
 
 /// Plugins that use select(2) cannot have descriptors from 1024 on: leave most of the lower ones.
 int out_of_the_way(int descriptor) {
@@ -38,6 +40,11 @@ void Lobby::accept_all() {
     for (int i = 0; i < kAcceptedAtOnce; ++i) {
         if (is_draining() || !has_place() || !accept_one()) return;
     }
+}
+
+std::size_t Lobby::open_connections() const {
+    const Lock lock(mutex_);
+    return open_;
 }
 
 /// Whether another client may come in. If not, it waits in the backlog.
@@ -82,7 +89,8 @@ void Lobby::admit(std::unique_ptr<Connection> connection) {
     ++open_;
     if (!rules_.is_proxy(peer) && !rules_.admits(peer)) {
         connection->refuse(ErrorCode::kForbidden, "this address may not send");
-    } else if (limits_.per_address > 0 && held > limits_.per_address && rules_.counts(peer)) {
+    } else if (limits_.per_address > 0 && held > limits_.per_address && rules_.counts(peer) &&
+               !make_room_for(peer.holder(), lock)) {
         connection->refuse(ErrorCode::kBusy, "too many connections from this address");
     } else {
         park(std::move(connection), EPOLL_CTL_ADD, lock);
@@ -104,6 +112,18 @@ bool Lobby::make_room() {
     paused_ = true;
     watch(epoll_, EPOLL_CTL_MOD, listener_, 0, kListenerMark);
     return false;
+}
+
+/// End the longest silent ones of an address, between two requests: several at once, since looking
+/// for them among all takes time that a client can ask for. Returns whether one has gone.
+bool Lobby::make_room_for(const net::IpAddress& holder, const Lock& lock) {
+    const std::int64_t long_ago = now_ms() - kNewcomerMs;
+    const std::size_t most = std::max<std::size_t>(1, limits_.per_address / kPartOfAnAddress);
+    bool has_room = false;
+    for (auto& idle : parking_.take_idlest_of(holder, long_ago, most)) {
+        has_room = end_if_silent(std::move(idle), lock) || has_room;
+    }
+    return has_room;
 }
 
 bool Lobby::end_one(const Lock& lock) {

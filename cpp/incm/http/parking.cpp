@@ -43,6 +43,14 @@ std::unique_ptr<Connection> Parking::take_idlest(std::int64_t silent_ms) {
     return nullptr;
 }
 
+Connections Parking::take_idlest_of(const net::IpAddress& holder, std::int64_t silent_ms,
+                                    std::size_t most) {
+    const auto chosen = [&](const Connection& one) {
+        return one.since_ms() <= silent_ms && one.peer().holder() == holder;
+    };
+    return take_if(Stage::kKept, chosen, most);
+}
+
 std::unique_ptr<Connection> Parking::take_oldest() {
     const Row& fresh = row(Stage::kFresh);
     const Row& kept = row(Stage::kKept);
@@ -59,9 +67,10 @@ std::unique_ptr<Connection> Parking::take_slowest(std::int64_t begun_ms) {
     return remove(Stage::kBegun, begun.begin());
 }
 
-Connections Parking::take_if(Stage stage, const std::function<bool(const Connection&)>& chosen) {
+Connections Parking::take_if(Stage stage, const std::function<bool(const Connection&)>& chosen,
+                             std::size_t most) {
     Connections taken;
-    for (auto place = row(stage).begin(); place != row(stage).end();) {
+    for (auto place = row(stage).begin(); place != row(stage).end() && taken.size() < most;) {
         const auto next = std::next(place);
         if (chosen(*place->second)) {
             try {

@@ -33,6 +33,11 @@ class Parking {
     /// requests. Null when there is none.
     [[nodiscard]] std::unique_ptr<Connection> take_idlest(std::int64_t silent_ms);
 
+    /// Take out up to `most` of a holder that are between two requests, those that wait longest
+    /// first, and since `silent_ms` or before; without memory fewer.
+    [[nodiscard]] std::list<std::unique_ptr<Connection>> take_idlest_of(
+        const net::IpAddress& holder, std::int64_t silent_ms, std::size_t most);
+
     /// Take out the silent one, newcomer or not, that has waited longest. Null when there is none.
     [[nodiscard]] std::unique_ptr<Connection> take_oldest();
 
@@ -40,9 +45,11 @@ class Parking {
     /// is none.
     [[nodiscard]] std::unique_ptr<Connection> take_slowest(std::int64_t begun_ms);
 
-    /// Take out those of a stage for which `chosen` says so; without memory not all of them.
+    /// Take out those of a stage for which `chosen` says so, the first `most` of them; without
+    /// memory not all of them.
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_if(
-        Connection::Stage stage, const std::function<bool(const Connection&)>& chosen);
+        Connection::Stage stage, const std::function<bool(const Connection&)>& chosen,
+        std::size_t most = SIZE_MAX);
 
     /// Take out all whose deadline has passed.
     [[nodiscard]] std::list<std::unique_ptr<Connection>> take_expired(std::int64_t now_ms);

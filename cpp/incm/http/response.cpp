@@ -12,6 +12,7 @@ namespace incm::http {
 namespace {
 
 constexpr std::size_t kUsualFields = 192;
+constexpr std::string_view kLastFields = "Connection: Close\r\n";
 
 }  // namespace
 
@@ -45,7 +46,7 @@ void Response::send(int status, std::string_view content_type, std::string_view 
     Connection& connection = taken_ ? *taken_ : **place_;
     const std::size_t given = fields_.size();
     try {
-        add("Connection", keep_alive ? "Keep-Alive" : "Close");
+        fields_.append(keep_alive ? lobby_->kept_fields() : kLastFields);
         add("Content-Type", content_type);
         add("Content-Length", std::to_string(body.size()));
         if (connection.head().head_only) body = {};
