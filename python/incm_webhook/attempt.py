@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from incm_webhook.failures import Account, OwnCode, account_of
 from incm_webhook.plugin import Retry
+from incm_webhook.retry_after import seconds_until
 
 if TYPE_CHECKING:
     from incm_webhook._core import Delivery
@@ -65,7 +65,7 @@ def failure_of(error: BaseException, code: OwnCode) -> Failure:
     if isinstance(error, Retry):
         try:
             wish = error.after  # a subclass may have set it to anything
-            after = float(wish) if wish is not None and math.isfinite(wish) and wish >= 0 else None
+            after = None if wish is None else seconds_until(wish)
         except BaseException:  # or compute it
             after = None
     return Failure(error, account_of(error, code), after)

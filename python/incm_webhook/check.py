@@ -17,7 +17,7 @@ from incm_webhook.check_report import Report
 from incm_webhook.check_storage import check_storage
 from incm_webhook.config import PluginSettings, Settings, load_settings
 from incm_webhook.errors import EXIT_PLUGIN, EXIT_USAGE, ConfigError, PluginError
-from incm_webhook.registry import BUNDLED, installed, load, look_at
+from incm_webhook.registry import BUNDLED, hidden_by, installed, load, look_at
 
 _KEPT_DESCRIPTORS = (64, 1024)  # for the inbox and the plugins: a quarter, within these bounds
 
@@ -127,7 +127,8 @@ def list_plugins(
             the bundled and installed ones are listed alone.
         environ: the environment.
         cwd: the working directory.
-        as_json: print a JSON list of objects with kind, name, use, version, origin, summary, error.
+        as_json: print a JSON list of objects with kind, name, use, version, origin, summary, error,
+            warnings.
 
     Returns:
         0, or 4 when one of them cannot be loaded.
@@ -148,23 +149,30 @@ def list_plugins(
     return EXIT_PLUGIN if any(row["error"] for row in rows) else 0
 
 
-def _row(kind: str, spec: PluginSettings, base: Path) -> dict[str, str | None]:
-    row: dict[str, str | None] = {"kind": kind, "name": spec.name, "use": spec.use}
+def _row(kind: str, spec: PluginSettings, base: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"kind": kind, "name": spec.name, "use": spec.use}
+    warnings = tuple(hidden_by(spec.use))
     try:
         # An available plugin is listed without its configuration, which it may well require.
-        origin = load(spec, base).origin if kind == "configured" else look_at(spec.use)
+        if kind == "configured":
+            plugin = load(spec, base)
+            origin, warnings = plugin.origin, (*plugin.warnings, *warnings)
+        else:
+            origin = look_at(spec.use)
     except PluginError as error:
-        return {**row, "version": None, "origin": None, "summary": None, "error": str(error)}
+        nothing = {"version": None, "origin": None, "summary": None}
+        return {**row, **nothing, "error": str(error), "warnings": warnings}
     return {
         **row,
         "version": origin.version,
         "origin": origin.text,
         "summary": origin.summary or None,
         "error": None,
+        "warnings": warnings,
     }
 
 
-def _print_table(rows: list[dict[str, str | None]]) -> None:
+def _print_table(rows: list[dict[str, Any]]) -> None:
     heads = ("kind", "name", "version", "origin", "summary")
     lines = [[head.upper() for head in heads]]
     for row in rows:
@@ -174,3 +182,7 @@ def _print_table(rows: list[dict[str, str | None]]) -> None:
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
+    for warning in dict.fromkeys(
+        f"{row['name']}: {one}" for row in rows for one in row["warnings"]
+    ):
+        click.echo(f"warning: plugin {warning}")

@@ -31,6 +31,7 @@ _HARM = "; serve would try it again and again, and hand it no alert meanwhile"
 class _Outcome:
     told: str | None = None  # what the plugin is; None when it could not be loaded
     failure: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def check_plugins(settings: Settings, report: Report, *, is_served: bool) -> None:
@@ -48,6 +49,8 @@ def check_plugins(settings: Settings, report: Report, *, is_served: bool) -> Non
         for spec, outcome in zip(settings.plugin, outcomes, strict=True):
             if outcome.told is not None:
                 report.tell(f"plugin {spec.name}: {outcome.told}")
+            for warning in outcome.warnings:
+                report.warn(f"plugin {spec.name}: {warning}")
             if outcome.failure is not None:
                 hint = " (or the server that runs has it)" if is_served and outcome.told else ""
                 report.complain(f"{outcome.failure}{hint}", EXIT_PLUGIN)
@@ -72,6 +75,7 @@ class _Trial:
                     "settings": pack_settings(self._spec),
                     "base": str(self._base),
                     "path": sys.path,
+                    "place": self._spec.place,
                 }
             except PluginError as error:
                 return _Outcome(failure=str(error))
@@ -88,17 +92,20 @@ class _Trial:
         self, control: Channel, process: subprocess.Popen[bytes], order: dict[str, Any]
     ) -> _Outcome:
         told = None
+        warnings: tuple[str, ...] = ()
         for step, name in _STEPS.items():
             answer = self._ask(control, process, {**order, "step": step}, step)
             if "failed" in answer:
                 text = answer["failed"]
                 if told is not None and not answer.get("ended"):
                     text = f"{name} failed: {text}"
-                return _Outcome(told, self._named(text + (_HARM if step == "setup" else "")))
+                text = self._named(text + (_HARM if step == "setup" else ""))
+                return _Outcome(told, text, warnings)
             if told is None:
                 told = str(answer.get("plugin"))
+                warnings = tuple(map(str, answer.get("warnings", ())))
                 order = {}
-        return _Outcome(told)
+        return _Outcome(told, None, warnings)
 
     def _named(self, text: str) -> str:
         return text if text.startswith("plugin ") else f'plugin "{self._spec.name}": {text}'

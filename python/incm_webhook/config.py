@@ -98,6 +98,9 @@ def load_settings(
         draft.raw["endpoint"] = [{"unsigned": True}]
     _merge_plugins(draft, given)
     settings = _validate(draft)
+    in_file = draft.source is not None and ("plugin",) not in draft.origins
+    for index, plugin in enumerate(settings.plugin if in_file else ()):
+        plugin.hold(f"{heading('plugin', index, draft)} of {draft.source}")
     warnings = [*config_warnings.warnings_of(settings), *draft.unknown]
     settings.hold(draft.source, draft.base, warnings, draft.origins)
     return settings

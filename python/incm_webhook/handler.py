@@ -86,6 +86,7 @@ class LoadedPlugin:
         is_async: whether its handler is a coroutine function.
         origin: where it comes from.
         code: its own files, for the place of a failure.
+        warnings: what works but is hardly meant, a sentence each.
     """
 
     limits_itself = False  # whether handle() ends by itself when it exceeds the time-out
@@ -97,12 +98,14 @@ class LoadedPlugin:
         hooks: dict[str, Hook],
         origin: Origin,
         code: OwnCode = OwnCode(),  # noqa: B008 - immutable
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.name = settings.name
         self.settings = settings
         self.config = config
         self.origin = origin
         self.code = code
+        self.warnings = warnings
         self.batch = "handle_batch" in hooks
         self._hooks = hooks
         self._handle = hooks["handle_batch" if self.batch else "handle"]

@@ -76,7 +76,13 @@ class IsolatedPlugin(LoadedPlugin):
         _, description = self._load()
         handle = "handle_batch" if description.batch else "handle"
         hooks = {handle: Hook(self._deliver, wants_context=True)}
-        super().__init__(description.settings, None, hooks, description.origin)
+        super().__init__(
+            description.settings,
+            None,
+            hooks,
+            description.origin,
+            warnings=description.warnings,
+        )
 
     def setup(self) -> None:
         """Set the plugin up; when that failed before, in a new process.

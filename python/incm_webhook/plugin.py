@@ -1,11 +1,12 @@
 """What a plugin is written with: the decorator, the context, and the outcomes it may raise."""
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from incm_webhook.retry_after import seconds_until
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,19 +23,20 @@ class Retry(Exception):  # noqa: N818 - an outcome, not an error
     """Raised by a handler: try this delivery again later.
 
     Args:
-        after: seconds until the next attempt; None leaves it to the plugin's retry settings.
+        after: seconds until the next attempt, as a number or as text, or a date of HTTP: what an
+            answer's Retry-After says can be handed over as it is. None leaves it to the plugin's
+            retry settings.
 
     Raises:
-        ValueError: after is negative or no finite number.
+        ValueError: after is something else; the alert is then retried by those settings.
     """
 
     after: float | None = None  # also of a subclass that does not call __init__
 
-    def __init__(self, after: float | None = None) -> None:
-        if after is not None and not (math.isfinite(after) and after >= 0):
-            raise ValueError(f"Retry(after=...) wants seconds, 0 or more, not {after!r}")
-        super().__init__("try again" if after is None else f"try again after {after:g} s")
-        self.after = after
+    def __init__(self, after: float | str | None = None) -> None:
+        seconds = None if after is None else seconds_until(after)
+        super().__init__("try again" if seconds is None else f"try again after {seconds:g} s")
+        self.after = seconds
 
 
 class Reject(Exception):  # noqa: N818 - an outcome, not an error

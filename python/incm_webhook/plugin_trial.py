@@ -16,7 +16,7 @@ from incm_webhook.event_loop import EventLoop
 from incm_webhook.frames import Channel, GoneError, unpack_settings
 from incm_webhook.handler import LoadedPlugin
 from incm_webhook.log import describe, set_up_logging
-from incm_webhook.registry import load
+from incm_webhook.registry import hidden_by, load
 from incm_webhook.settings import PluginSettings
 
 _PR_SET_PDEATHSIG = 1
@@ -40,11 +40,14 @@ class Trial:
         order, _ = self._control.receive()
         sys.path[:] = order["path"]
         try:
-            plugin = load(unpack_settings(order["settings"]), Path(order["base"]))
+            settings = unpack_settings(order["settings"])
+            settings.hold(order["place"])
+            plugin = load(settings, Path(order["base"]))
         except PluginError as error:
             self._control.send({"failed": str(error)[:_TEXT_LIMIT]})
             return
-        self._control.send({"plugin": _told(plugin)})
+        hidden = hidden_by(settings.use)
+        self._control.send({"plugin": _told(plugin), "warnings": [*plugin.warnings, *hidden]})
         steps = {"check": plugin.check, "setup": plugin.setup, "close": plugin.close}
         while True:
             order, _ = self._control.receive()

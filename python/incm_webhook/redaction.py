@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 _HIDDEN = "***"
 _SHORTEST = 4  # characters of a secret: what is shorter stands in every other word
+_SHORTEST_OF_URL = 8  # characters of a part of its path
 _LONGEST_LISTED = 1000  # values that are known at once
 
 _END = r"""\s"'<>()`{}|\\"""  # what ends a URL in a text
@@ -20,6 +21,7 @@ _BARE_PATH = re.compile(rf"(\burl: |\b(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)
 _AUTHORIZATION = re.compile(
     r"\b(Bearer|Basic|Token|GenieKey|Splunk)(\s+)(?=\S*[\d=])[A-Za-z0-9._~+/=:-]{8,}", re.IGNORECASE
 )
+_INPUT = re.compile(r", input_value=.*?, input_type=")  # pydantic shows what it was given
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}[0-9]{0,2}")
 
 
@@ -48,6 +50,25 @@ def hide(value: str) -> None:
     _known.add(value)
 
 
+def hide_url(text: str) -> None:
+    """Hide what `redacted` would leave out of a text that is a URL, wherever it stands alone.
+
+    An error may tell a path without the host before it. What is short or a single word stays: it
+    stands in other texts too.
+    """
+    match = _URL.fullmatch(text)
+    if match is None:
+        return
+    rest = match[2]
+    authority = _up_to(rest, "/?#")
+    password = authority.rpartition("@")[0].partition(":")[2]
+    first, _, more = rest[len(authority) :].removeprefix("/").partition("/")
+    hide(password)
+    for part in (first, more, _up_to(more, "?#"), *re.split("[/?#&=]", f"{first}/{more}")):
+        if len(part) >= _SHORTEST_OF_URL and not _WORD.fullmatch(part):
+            hide(part)
+
+
 def without_secrets(text: str) -> str:
     """Put *** in the place of each value that was given to `hide`."""
     pattern = _known.pattern
@@ -65,7 +86,7 @@ def redacted(text: str) -> str:
 
     Threads: any. Source: docs/security.md says the rule.
     """
-    text = without_secrets(text)
+    text = _INPUT.sub(", input_type=", without_secrets(text))
     if "://" in text:
         text = _URL.sub(lambda match: _short_url(match[1], match[2]), text)
     text = _BARE_PATH.sub(lambda match: match[1] + _short_path(match[2]), text)

@@ -2,22 +2,28 @@
 
 import inspect
 import re
-import typing
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from incm_webhook import __version__
-from incm_webhook.config_messages import known_keys, nearest, sentences, unknown_key
+from incm_webhook.config_messages import nearest, sentences
 from incm_webhook.errors import PluginError
 from incm_webhook.failures import own_code_of, remember
-from incm_webhook.handler import Hook, LoadedPlugin, Origin, hook_of
-from incm_webhook.importing import failure, guarded, import_file, import_module
+from incm_webhook.handler import LoadedPlugin, Origin, hook_of
+from incm_webhook.importing import import_file, import_module
 from incm_webhook.log_levels import kept_records
 from incm_webhook.plugin import PluginMark, mark_of
+from incm_webhook.plugin_config import config_of, label
+from incm_webhook.plugin_hooks import (
+    class_hooks,
+    construct,
+    handlers_in,
+    misspelt_in_class,
+    uncalled_in_module,
+)
 from incm_webhook.printable import printable
 from incm_webhook.settings import PluginSettings
 
@@ -39,6 +45,23 @@ def installed() -> list[EntryPoint]:
 
     others = {point for point in entry_points(group=GROUP) if point.value not in BUNDLED.values()}
     return sorted(others, key=lambda point: point.name)
+
+
+def hidden_by(name: str) -> list[str]:
+    """Tell which installed plugins cannot be used by this name, since a bundled one has it."""
+    if name not in BUNDLED:
+        return []
+    return [
+        f'the installed plugin "{name}" of {point.dist.name if point.dist else point.module} is '
+        f'hidden by the bundled one: use = "{_written_out(point)}" is that one'
+        for point in installed()
+        if point.name == name
+    ]
+
+
+def _written_out(point: EntryPoint) -> str:
+    """What `use` says to name a plugin by its module, which wants an object behind it."""
+    return point.value if point.attr else f"{point.value}:OBJECT"
 
 
 def load(spec: PluginSettings, base: Path) -> LoadedPlugin:
@@ -65,18 +88,21 @@ def load(spec: PluginSettings, base: Path) -> LoadedPlugin:
     """
     try:
         found, origin = _find(spec.use, base)
-        return load_object(found, spec, origin)
+        return load_object(found, spec, origin, base)
     except PluginError as error:
         raise PluginError(f'plugin "{spec.name}": {error}') from None
 
 
-def load_object(found: object, spec: PluginSettings, origin: Origin | None = None) -> LoadedPlugin:
+def load_object(
+    found: object, spec: PluginSettings, origin: Origin | None = None, base: Path = Path()
+) -> LoadedPlugin:
     """Make a plugin of a module, a function or a class that is at hand.
 
     Args:
         found: what to take the handler from.
         spec: name, filters and config; `use` is not looked at.
         origin: where it comes from; None looks at the object itself.
+        base: the folder that a relative file of a secret is relative to.
 
     Returns:
         The plugin.
@@ -88,14 +114,15 @@ def load_object(found: object, spec: PluginSettings, origin: Origin | None = Non
     mark = mark_of(handler)
     settings = _with_defaults(spec, mark)
     module = found if isinstance(found, ModuleType) else inspect.getmodule(found)
-    model = (mark.config if mark else None) or _declared_model(handler, module)
-    config = _validated(model, spec.config) if model else dict(spec.config)
+    config, warnings = config_of(handler, module, mark, spec, base)
     if isinstance(handler, type):
-        hooks = _class_hooks(handler, _construct(handler, config))
+        hooks = class_hooks(handler, construct(handler, config))
+        warnings += misspelt_in_class(handler)
     elif callable(handler):
-        hooks = {"handle": hook_of(handler, "alert", _label(handler))}
+        hooks = {"handle": hook_of(handler, "alert", label(handler))}
+        warnings += uncalled_in_module(found) if isinstance(found, ModuleType) else []
     else:
-        raise PluginError(f"{_label(handler)} is neither a function nor a class")
+        raise PluginError(f"{label(handler)} is neither a function nor a class")
     if origin is None:
         origin = _origin_of(str(getattr(module, "__name__", "this program")), module)
     if module is not None:
@@ -103,7 +130,7 @@ def load_object(found: object, spec: PluginSettings, origin: Origin | None = Non
     origin = _with_summary(origin, handler, module)
     code = own_code_of(module)
     remember(code)
-    return LoadedPlugin(settings, config, hooks, origin, code)
+    return LoadedPlugin(settings, config, hooks, origin, code, tuple(warnings))
 
 
 def look_at(name: str) -> Origin:
@@ -213,7 +240,7 @@ def _pick(module: ModuleType) -> object:
         candidates = {
             key: value
             for key, value in vars(module).items()
-            if isinstance(value, type) and _is_own(value, module) and _handlers(value)
+            if isinstance(value, type) and _is_own(value, module) and handlers_in(value)
         }
     if not candidates:
         raise PluginError(
@@ -230,66 +257,6 @@ def _pick(module: ModuleType) -> object:
     return next(iter(candidates.values()))
 
 
-def _handlers(handler: type) -> list[str]:
-    return [name for name in ("handle", "handle_batch") if callable(getattr(handler, name, None))]
-
-
-def _class_hooks(handler: type, instance: object) -> dict[str, Hook]:
-    names = _handlers(handler)
-    if len(names) != 1:
-        has = "both handle and handle_batch" if names else "neither handle nor handle_batch"
-        raise PluginError(f"{_label(handler)} has {has}: it wants one of them")
-    taken = {"handle": "alert", "handle_batch": "alerts", "setup": "", "check": "", "close": ""}
-    return {
-        name: hook_of(getattr(instance, name), arguments, f"{_label(handler)}.{name}")
-        for name, arguments in taken.items()
-        if callable(getattr(instance, name, None))
-    }
-
-
-def _construct(handler: type, config: Any) -> object:
-    takes_config = bool(_parameters(handler))
-    return guarded(lambda: handler(config) if takes_config else handler(), _label(handler))
-
-
-def _parameters(handler: type) -> list[inspect.Parameter]:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    try:
-        return [one for one in inspect.signature(handler).parameters.values() if one.kind in kinds]
-    except (TypeError, ValueError):
-        return []
-
-
-def _declared_model(handler: object, module: object) -> type[BaseModel] | None:
-    """The model in a class's __init__, otherwise the module's own `Config`."""
-    if isinstance(handler, type):
-        parameters = _parameters(handler)
-        if not parameters:
-            return None
-        hints = guarded(lambda: typing.get_type_hints(handler.__init__), _label(handler))  # type: ignore[misc]
-        declared = hints.get(parameters[0].name)
-    else:
-        declared = getattr(module, "Config", None)
-    return declared if isinstance(declared, type) and issubclass(declared, BaseModel) else None
-
-
-def _validated(model: type[BaseModel], config: dict[str, Any]) -> BaseModel:
-    """Validate a config; an unknown key is an error unless the model itself says `extra`."""
-    keys = known_keys(model, ())
-    problems = []
-    if "extra" not in model.model_config:
-        problems = [f"config: {unknown_key(key, keys)}" for key in config if key not in keys]
-    try:
-        made = model.model_validate(config)
-    except ValidationError as error:
-        problems += sentences(error, model, lambda location: ("config", location))
-    except Exception as error:
-        problems.append(failure(error, "config"))
-    if problems:
-        raise PluginError("; ".join(problems))
-    return made
-
-
 def _with_defaults(spec: PluginSettings, mark: PluginMark | None) -> PluginSettings:
     if mark is None:
         return spec
@@ -303,7 +270,3 @@ def _with_defaults(spec: PluginSettings, mark: PluginMark | None) -> PluginSetti
             error, PluginSettings, lambda location: (f'@plugin("{mark.name}")', location)
         )
         raise PluginError("; ".join(problems)) from None
-
-
-def _label(handler: object) -> str:
-    return str(getattr(handler, "__qualname__", None) or repr(handler))

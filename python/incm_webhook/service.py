@@ -130,7 +130,7 @@ def filter_of(settings: PluginSettings) -> Filter:
 
 
 def load_plugin(spec: PluginSettings, base: Path) -> LoadedPlugin:
-    """Load a plugin into this process, or into one of its own.
+    """Load a plugin into this process, or into one of its own, and log what is odd about it.
 
     Raises:
         PluginError: it cannot be loaded.
@@ -138,8 +138,12 @@ def load_plugin(spec: PluginSettings, base: Path) -> LoadedPlugin:
     if spec.isolation == "process":
         from incm_webhook.isolation import IsolatedPlugin
 
-        return IsolatedPlugin(spec, base, spec.memory)
-    return registry.load(spec, base)
+        plugin: LoadedPlugin = IsolatedPlugin(spec, base, spec.memory)
+    else:
+        plugin = registry.load(spec, base)
+    for warning in (*plugin.warnings, *registry.hidden_by(spec.use)):
+        _log.warning("plugin %s: %s", spec.name, warning)
+    return plugin
 
 
 def scheme_of(settings: Settings) -> str:

@@ -235,6 +235,16 @@ class PluginSettings(Table):
     order: Literal["none", "device"] = "none"
     isolation: Literal["thread", "process"] = "thread"
     memory: Annotated[Size, Field(ge=16 * 1024**2)] = 512 * 1024**2
+    _place: str = PrivateAttr(default="")
+
+    def hold(self, place: str) -> None:
+        """Take where this table stands; for `load_settings` alone."""
+        self._place = place
+
+    @property
+    def place(self) -> str:
+        """Where this table stands, "[[plugin]] 2 of incm-webhook.toml"; "" when in no file."""
+        return self._place
 
     @model_validator(mode="before")
     @classmethod

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from incm_webhook import Alert, Reject, Retry, samples
 from incm_webhook.sender import Sender, signature_of
+from incm_webhook.toml_text import toml_tables
 
 if TYPE_CHECKING:
     from incm_webhook.handler import LoadedPlugin
@@ -90,7 +91,12 @@ class _Delivery:
 
 
 def run_plugin(
-    plugin: object, *alerts: Alert, config: Mapping[str, Any] | None = None
+    plugin: object,
+    *alerts: Alert,
+    config: Mapping[str, Any] | None = None,
+    attempt: int = 1,
+    key: str = "test",
+    endpoint: str = "/webhook",
 ) -> list[Outcome]:
     """Run a plugin as the service does, without a server.
 
@@ -99,6 +105,10 @@ def run_plugin(
             "package.module:object".
         alerts: what to hand over, each once; a batch plugin gets all of them in one batch.
         config: what `config = { ... }` would say; it is validated by the plugin's model.
+        attempt: `ctx.attempt`: 2 is the first repetition.
+        key: the delivery keys are `key-1`, `key-2` and so on, one for each alert, in each run the
+            same: run it twice with one key to see what a repetition does.
+        endpoint: `ctx.endpoint`, the path on which the alerts came.
 
     Returns:
         For each alert "delivered", or the exception that the handler raised (`Retry`, `Reject`,
@@ -114,7 +124,7 @@ def run_plugin(
     loaded = _load(plugin, dict(config or {}))
     now = datetime.now(UTC)
     deliveries = [
-        _Delivery(f"test-{number}", 1, number, "/webhook", now)
+        _Delivery(f"{key}-{number}", attempt, number, endpoint, now)
         for number in range(1, len(alerts) + 1)
     ]
     return asyncio.run(_run(loaded, alerts, deliveries))
@@ -181,7 +191,7 @@ class Receiver:
         self,
         folder: Path,
         *,
-        plugins: Sequence[str] = ("log",),
+        plugins: Sequence[str | Mapping[str, Any]] = ("log",),
         arguments: Sequence[str] = (),
         wrapper: Sequence[str] = (),
     ) -> None:
@@ -189,7 +199,8 @@ class Receiver:
 
         Args:
             folder: an empty folder, such as pytest's tmp_path.
-            plugins: SPECs for --plugin.
+            plugins: what `use` says, or a whole `[[plugin]]` table such as
+                {"use": "./noc.py", "config": {"url": "..."}, "retry": {"first": "10ms"}}.
             arguments: further arguments for `serve`.
             wrapper: a command that runs the server and becomes it, such as `nice`.
         """
@@ -203,8 +214,7 @@ class Receiver:
         command += ["--listen", "127.0.0.1:0"]
         command += ["--admin", "127.0.0.1:0", "--secret-file", "./secret", "--inbox", "./inbox.db"]
         command += ["--ready-file", str(self._ready), *arguments]
-        for plugin in plugins:
-            command += ["--plugin", plugin]
+        command += self._plugin_arguments(plugins)
         environ = {
             key: one for key, one in os.environ.items() if not key.startswith("INCM_WEBHOOK_")
         }
@@ -265,6 +275,14 @@ class Receiver:
     def output(self) -> str:
         """Return what the process has written to standard output and error."""
         return self._output.read_text(errors="replace")
+
+    def _plugin_arguments(self, plugins: Sequence[str | Mapping[str, Any]]) -> list[str]:
+        if all(isinstance(one, str) for one in plugins):
+            return [part for one in plugins for part in ("--plugin", str(one))]
+        tables = [{"use": one} if isinstance(one, str) else one for one in plugins]
+        path = self.folder / "plugins.toml"
+        path.write_text(toml_tables("plugin", tables), encoding="utf-8")
+        return ["--config", str(path)]
 
     def _wait_until_ready(self) -> dict[str, Any]:
         deadline = time.monotonic() + READY_TIMEOUT_S

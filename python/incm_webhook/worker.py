@@ -93,6 +93,7 @@ class Worker:
         set_up_logging(levels=parse_log_levels(order["log_levels"]))
         sys.path[:] = order["path"]
         settings = unpack_settings(order["settings"])
+        settings.hold(order["place"])
         self._loop = EventLoop(settings.name)
         self._plugin = load(settings, Path(order["base"]))
 
@@ -102,6 +103,7 @@ class Worker:
             "batch": self._plugin.batch,
             "settings": self._plugin.settings.model_dump(exclude_unset=True, exclude={"config"}),
             "origin": [origin.text, origin.version, origin.summary],
+            "warnings": list(self._plugin.warnings),
         }
 
     def _close(self) -> dict[str, Any]:

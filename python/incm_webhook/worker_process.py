@@ -129,6 +129,7 @@ class WorkerProcess:
             "path": sys.path,
             "memory": self._memory,
             "log_levels": current_log_levels(),
+            "place": self._spec.place,
         }
         try:
             return read_description(self._ask(order, _DESCRIPTION_LIMIT, limit), self._spec)

@@ -67,11 +67,13 @@ class Description:
         settings: what the table says over what the decorator says.
         batch: whether it handles lists of alerts.
         origin: where it comes from.
+        warnings: what works but is hardly meant, a sentence each.
     """
 
     settings: PluginSettings
     batch: bool
     origin: Origin
+    warnings: tuple[str, ...]
 
 
 def call_order(number: int, alerts: Sequence[bytes], contexts: Sequence[Context]) -> dict[str, Any]:
@@ -156,9 +158,11 @@ def read_description(answer: dict[str, Any], spec: PluginSettings) -> Descriptio
             "settings": dict() as table,
             "batch": bool() as batch,
             "origin": [str() as text, None | str() as version, str() as summary],
+            "warnings": list() as warnings,
         }:
             with contextlib.suppress(ValidationError):
                 settings = PluginSettings.model_validate({**table, **said})
                 origin = Origin(printable(text), version and printable(version), printable(summary))
-                return Description(settings, batch, origin)
+                told = tuple(printable(one) for one in warnings if isinstance(one, str))
+                return Description(settings, batch, origin, told)
     raise BrokenFrameError("no description of a plugin")

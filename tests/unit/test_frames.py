@@ -196,10 +196,11 @@ def test_an_outcome_is_raised(answer: dict[str, Any], outcome: Exception) -> Non
     [
         None,
         {},
-        {"settings": {}, "batch": 1, "origin": ["x", None, ""]},
-        {"settings": {"timeout": -1}, "batch": True, "origin": ["x", None, ""]},
-        {"settings": {"nonsense": 1}, "batch": True, "origin": ["x", None, ""]},
-        {"settings": {}, "batch": True, "origin": ["x", None]},
+        {"settings": {}, "batch": 1, "origin": ["x", None, ""], "warnings": []},
+        {"settings": {"timeout": -1}, "batch": True, "origin": ["x", None, ""], "warnings": []},
+        {"settings": {"nonsense": 1}, "batch": True, "origin": ["x", None, ""], "warnings": []},
+        {"settings": {}, "batch": True, "origin": ["x", None], "warnings": []},
+        {"settings": {}, "batch": True, "origin": ["x", None, ""], "warnings": "w"},
     ],
 )
 def test_nonsense_is_no_description(loaded: object) -> None:
@@ -211,9 +212,18 @@ def test_a_process_cannot_say_who_its_plugin_is() -> None:
     spec = PluginSettings(use="./mine.py", config={"a": 1})
     said = {"use": "other", "name": "other", "config": {"b": 2}, "timeout": 5.0}
     description = read_description(
-        {"loaded": {"settings": said, "batch": True, "origin": ["a\x1b", "1", "b\n"]}}, spec
+        {
+            "loaded": {
+                "settings": said,
+                "batch": True,
+                "origin": ["a\x1b", "1", "b\n"],
+                "warnings": ["c\x1b", 7],
+            }
+        },
+        spec,
     )
     settings = description.settings
     assert (settings.use, settings.name, settings.config) == ("./mine.py", "mine", {"a": 1})
     assert settings.timeout == 5.0
+    assert description.warnings == (r"c\x1b",)
     assert (description.origin.text, description.origin.summary) == (r"a\x1b", r"b\n")

@@ -1,12 +1,13 @@
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from incm_webhook import Alert, Context, PluginError, Reject, Retry, plugin
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import Receiver, make_alert, run_plugin
 
 
 def test_make_alert_takes_both_names_of_a_field() -> None:
@@ -97,3 +98,31 @@ def test_importing_needs_no_pytest() -> None:
         "import sys; sys.modules['pytest'] = None; import incm_webhook.testing as t; t.make_alert()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_run_sets_what_the_context_tells() -> None:
+    told: list[tuple[int, str, str]] = []
+
+    def keeps(alert: Alert, ctx: Context) -> None:
+        told.append((ctx.attempt, ctx.delivery_key, ctx.endpoint))
+
+    two = [make_alert("reboot"), make_alert("reboot")]
+    run_plugin(keeps, *two, attempt=3, key="k", endpoint="/noc")
+    assert told == [(3, "k-1", "/noc"), (3, "k-2", "/noc")]
+
+
+def test_a_receiver_takes_whole_tables(tmp_path: Path) -> None:
+    code = (
+        "from pydantic import BaseModel\n"
+        "class Config(BaseModel):\n path: str\n"
+        "def on_alert(alert, ctx):\n open(ctx.config.path, 'w').write('done')\n"
+    )
+    (tmp_path / "noc.py").write_text(code)
+    odd = 'a "quoted"\\ n\u00e4me.txt'
+    table = {"use": "./noc.py", "config": {"path": odd}, "types": ["reboot"], "timeout": 2.5}
+    with Receiver(tmp_path, plugins=[table, "log"]) as receiver:
+        assert receiver.send(make_alert("reboot"))[0] == 200
+        deadline = time.monotonic() + 30
+        while not (tmp_path / odd).exists() and time.monotonic() < deadline:
+            receiver.output()
+    assert (tmp_path / odd).read_text() == "done"

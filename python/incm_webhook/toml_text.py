@@ -1,0 +1,43 @@
+"""Writes the tables of a configuration as TOML."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from datetime import time as time_of_day
+from pathlib import Path
+from typing import Any
+
+
+def toml_of(value: Any) -> str:
+    """Write a value as it stands behind a key; what is None in a table is left out.
+
+    Raises:
+        TypeError: TOML has no such value.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | Path):
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, datetime | date | time_of_day):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        pairs = [
+            f"{toml_of(str(key))} = {toml_of(one)}" for key, one in value.items() if one is not None
+        ]
+        return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return f"[{', '.join(map(toml_of, value))}]"
+    raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def toml_tables(name: str, tables: Sequence[Mapping[str, Any]]) -> str:
+    """Write a list of tables, each under its `[[name]]`."""
+    lines = []
+    for table in tables:
+        lines.append(f"[[{name}]]")
+        lines += [
+            f"{toml_of(key)} = {toml_of(one)}" for key, one in table.items() if one is not None
+        ]
+    return "\n".join([*lines, ""])
