@@ -8,6 +8,7 @@
 #include <pybind11/stl.h>
 
 #include "incm/base/log.h"
+#include "incm/inbox/lock_holder.h"
 #include "incm/inbox/schema.h"
 #include "incm/receiver/offline_inbox.h"
 
@@ -37,12 +38,25 @@ class OfflineInboxView {
     std::unique_ptr<receiver::OfflineInbox> inbox_;
 };
 
+std::optional<std::pair<int, std::string>> find_inbox_holder(const std::string& lock) {
+    auto holder = inbox::find_holder(lock);
+    if (!holder) return std::nullopt;
+    return std::pair{holder->pid, std::move(holder->text)};
+}
+
 }  // namespace
 
 void bind_offline(py::module_& module) {
     module.attr("inbox_application_id") = inbox::kApplicationId;
     module.attr("inbox_schema_version") = inbox::schema_version();
     using WithoutGil = py::call_guard<py::gil_scoped_release>;
+    module.def("find_inbox_holder", &find_inbox_holder, WithoutGil(), py::arg("lock"),
+               R"(Say which process has the inbox open whose lock file this is.
+
+Shape:   the process id (0: not known) and a sentence; None when nobody has it open.
+Errors:  InboxError when it cannot be told.
+Threads: any.
+Source:  cpp/incm/inbox/lock_holder.h.)");
     py::class_<OfflineInboxView>(module, "OfflineInbox",
                                  R"(The admin API over an inbox that no server has open.
 

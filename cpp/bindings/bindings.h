@@ -12,6 +12,7 @@ namespace py = pybind11;
 /// Threads: with the GIL, while the module is imported.
 void bind_errors(py::module_& module);
 void bind_log(py::module_& module);
+void bind_process(py::module_& module);
 void bind_alert(py::module_& module);
 void bind_signature(py::module_& module);
 void bind_clients(py::module_& module);

@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, module) {
     // The errors come first: the other parts name them in their docstrings.
     incm::bindings::bind_errors(module);
     incm::bindings::bind_log(module);
+    incm::bindings::bind_process(module);
     incm::bindings::bind_alert(module);
     incm::bindings::bind_signature(module);
     incm::bindings::bind_clients(module);

@@ -19,6 +19,18 @@ class ListenError(Error): ...
 class ClosedError(Error): ...
 
 @final
+class KeptFromChildren:
+    """A descriptor that no forked child of this process holds."""
+
+    def __init__(self, descriptor: int) -> None: ...
+
+def restore_signal_in_children(number: int) -> None:
+    """Let a signal do in forked children what it does by default."""
+
+def find_inbox_holder(lock: str) -> tuple[int, str] | None:
+    """Say which process has the inbox open whose lock file this is."""
+
+@final
 class Party:
     """An organisation or a device group."""
 

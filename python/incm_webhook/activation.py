@@ -8,6 +8,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 
 from incm_webhook.errors import ListenError
+from incm_webhook.forked import keep_from_children
 from incm_webhook.notify import Notifier
 from incm_webhook.passed import KEPT, take_passed
 
@@ -45,9 +46,11 @@ def take_over(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
         ListenError: one of the sockets is no listening TCP socket.
     """
     try:
-        return take_passed(environ)
+        passed = take_passed(environ)
     except ValueError as error:
         raise ListenError(str(error)) from None
+    keep_from_children(*passed.values())
+    return passed
 
 
 def open_listeners(
@@ -95,6 +98,7 @@ def _open(
             raise ListenError(cannot_listen(wanted, error)) from None
         _give_up(role, passed, notifier)
         bound = _bind_soon(wanted)
+    keep_from_children(bound)
     notifier.say("FDSTORE=1", f"FDNAME={KEPT}{role}", descriptor=bound.fileno())
     return Listener(wanted, bound)
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+
+from incm_webhook.forked import end_in_child
 
 
 class EventLoop:
@@ -34,7 +37,9 @@ class EventLoop:
             TimeoutError: it took too long. Otherwise whatever the awaitable raises.
         """
         loop = self._started()
-        future: Future[object] = asyncio.run_coroutine_threadsafe(_wait(awaitable), loop)
+        future: Future[object] = asyncio.run_coroutine_threadsafe(
+            _wait(awaitable, os.getpid(), self._name), loop
+        )
         try:
             future.result(timeout)
         except FutureTimeoutError:
@@ -81,5 +86,8 @@ class EventLoop:
         loop.close()
 
 
-async def _wait(awaitable: Awaitable[object]) -> object:
-    return await awaitable
+async def _wait(awaitable: Awaitable[object], process: int, name: str) -> object:
+    try:
+        return await awaitable
+    finally:
+        end_in_child(process, name)

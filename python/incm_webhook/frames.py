@@ -12,6 +12,7 @@ from datetime import time as time_of_day
 from typing import Any
 
 from incm_webhook.errors import PluginError
+from incm_webhook.forked import KeptFromChildren
 from incm_webhook.settings import PluginSettings
 
 _HEAD = struct.Struct("!II")  # bytes of JSON, bytes behind it
@@ -47,6 +48,7 @@ class Channel:
 
     def __init__(self, own: socket.socket) -> None:
         self._socket = own
+        self._kept: KeptFromChildren | None = KeptFromChildren(own.fileno())
         self._in_use = threading.Lock()
 
     def send(
@@ -127,6 +129,7 @@ class Channel:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         with self._in_use:  # a descriptor that is closed under a reader may be another's by then
+            self._kept = None
             self._socket.close()
 
     def send_socket(self, one: socket.socket) -> None:

@@ -1,13 +1,15 @@
 """A loaded plugin: one shape for functions, classes and modules, sync and async."""
 
 import inspect
+import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from incm_webhook.errors import PluginError
 from incm_webhook.failures import OwnCode
+from incm_webhook.forked import end_in_child
 from incm_webhook.log import plugin_logger
 from incm_webhook.plugin import Context
 from incm_webhook.settings import PluginSettings
@@ -41,14 +43,23 @@ class DeliveryFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A function of a plugin, and whether it wants the context as its last argument."""
+    """A function of a plugin, and whether it wants the context as its last argument.
+
+    It is called in the process that made this; a child that the function forks ends when it
+    returns.
+    """
 
     function: Callable[..., Any]
     wants_context: bool
+    process: int = field(default_factory=os.getpid)
 
     def call(self, *arguments: Any) -> Any:
         """Call the function, without the last argument, the context, if it wants none."""
-        return self.function(*(arguments if self.wants_context else arguments[:-1]))
+        try:
+            return self.function(*(arguments if self.wants_context else arguments[:-1]))
+        finally:
+            if os.getpid() != self.process:
+                end_in_child(self.process, label_of(self.function))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +229,13 @@ def hook_of(function: Callable[..., Any], arguments: str, label: str) -> Hook:
         return Hook(function, wants_context=bool(extra))
     either = f"({arguments}) or ({arguments}, ctx)" if arguments else "() or (ctx)"
     raise PluginError(f"{label} must take {either}, not {signature}")
+
+
+def label_of(function: Callable[..., Any]) -> str:
+    """Name a function for a message: module and name."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    code = getattr(function, "__code__", None)
+    return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from incm_webhook.errors import PluginError
 from incm_webhook.failures import OwnCode, fit
+from incm_webhook.forked import run_here
 from incm_webhook.printable import printable, said_by
 
 _serial = itertools.count(1)
@@ -76,7 +77,7 @@ def guarded(action: Callable[[], Any], what: Path | str) -> Any:
         PluginError: the action raised any exception, or SystemExit; KeyboardInterrupt passes.
     """
     try:
-        return action()
+        return run_here(action, f"loading {what}")
     except PluginError:
         raise
     except SyntaxError as error:

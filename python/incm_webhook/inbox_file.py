@@ -1,12 +1,11 @@
 """Looks at an inbox file from outside: could a server that starts now use it?"""
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from pathlib import Path
 
-from incm_webhook._core import inbox_application_id, inbox_schema_version
+from incm_webhook._core import find_inbox_holder, inbox_application_id, inbox_schema_version
 from incm_webhook.errors import InboxError, InboxInUseError
 
 _MAGIC = b"SQLite format 3\0"
@@ -50,23 +49,16 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
 
 
 def _check_lock(lock: Path, holder: int | None) -> None:
-    with contextlib.suppress(FileNotFoundError), lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = process_in(lock)
-            if pid is None or pid != holder:
-                raise InboxInUseError(
-                    f"another process has the inbox open (process {pid or 'unknown'}, lock file "
-                    f"{lock}): stop it first"
-                ) from None
+    found = find_inbox_holder(str(lock))
+    if found is not None and found[0] != holder:
+        raise InboxInUseError(found[1])
 
 
 def process_in(lock: Path) -> int | None:
     """Read which process a lock file names; None when it names none."""
     try:
         with lock.open("rb") as file:
-            return int(file.read(32))
+            return int(file.readline(32))
     except (OSError, ValueError):
         return None
 

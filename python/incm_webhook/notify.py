@@ -31,6 +31,11 @@ class Notifier:
         self._next_beat = 0.0
 
     @property
+    def channel(self) -> socket.socket | None:
+        """The way, None without a service manager."""
+        return self._socket
+
+    @property
     def is_heard(self) -> bool:
         """Whether there is a service manager."""
         return self._socket is not None

@@ -12,12 +12,20 @@ from pathlib import Path
 from types import FrameType
 
 from incm_webhook import activation, registry
-from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
+from incm_webhook._core import (
+    ClientRules,
+    Endpoint,
+    Filter,
+    Receiver,
+    Route,
+    restore_signal_in_children,
+)
 from incm_webhook.certificate import look_at_certificate, tls_files_of
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.ending import end_by, flushed
 from incm_webhook.errors import EXIT_FAILED, ConfigError
+from incm_webhook.forked import keep_from_children
 from incm_webhook.handler import LoadedPlugin
 from incm_webhook.log import describe, printable
 from incm_webhook.notify import Notifier
@@ -45,8 +53,10 @@ class _Signals:
         self._reload = False
         self._loading = True
         self._stops = 0
+        keep_from_children(self._read, self._written)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._note)
+            restore_signal_in_children(number)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -227,6 +237,7 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> int:
     supervision = Supervision(os.environ)
     notifier = Notifier(os.environ)
     passed = activation.take_over(os.environ)
+    keep_from_children(*([notifier.channel] if notifier.channel else []))
     plugins = [load_plugin(one, settings.base) for one in settings.plugin]
     signals.loaded()
     alerts, admin = activation.open_listeners(

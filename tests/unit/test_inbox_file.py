@@ -1,8 +1,9 @@
 """Whether an inbox could be used, as far as one can tell without opening it."""
 
-import fcntl
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,13 +73,28 @@ def test_what_is_write_protected_cannot_be_used(
         check_inbox(path)
 
 
+HOLDS = """
+import fcntl, os, sys
+lock = open(sys.argv[1], "w")
+lock.write(f"{os.getpid()}\\n")
+lock.flush()
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_only_the_known_holder_may_have_it_open(tmp_path: Path) -> None:
     path = inbox_of(tmp_path, inbox_schema_version)
-    with (tmp_path / "inbox.db.lock").open("w") as lock:
-        lock.write("1234\n")
-        lock.flush()
-        check_inbox(path)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        check_inbox(path, 1234)
-        with pytest.raises(InboxInUseError, match="process 1234, lock file"):
-            check_inbox(path, 4321)
+    lock = tmp_path / "inbox.db.lock"
+    command = [sys.executable, "-c", HOLDS, str(lock)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        check_inbox(path, other.pid)
+        with pytest.raises(InboxInUseError, match=f"process {other.pid}, lock file"):
+            check_inbox(path, other.pid + 1)
+        other.communicate()
+    check_inbox(path)

@@ -49,6 +49,7 @@ Lobby::Lobby(ConnectionRules rules, const LobbyLimits& limits, TlsSource tls)
       waker_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Lobby::~Lobby() {
+    for (auto* const kept : {&epoll_kept_, &waker_kept_}) *kept = {};
     ::close(waker_);
     ::close(epoll_);
 }

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "incm/base/kept_from_children.h"
 #include "incm/http/connection.h"
 #include "incm/http/connection_rules.h"
 #include "incm/http/parking.h"
@@ -147,6 +148,8 @@ class Lobby {
     int epoll_ = -1;
     int waker_ = -1;
     int listener_ = -1;
+    base::KeptFromChildren epoll_kept_ = base::KeptFromChildren::descriptor(epoll_);
+    base::KeptFromChildren waker_kept_ = base::KeptFromChildren::descriptor(waker_);
     std::int64_t looked_ms_ = 0;  // of wait() alone
     bool is_busy_ = false;        // of wait() alone: looks again soon
 

@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "incm/base/kept_from_children.h"
+
 namespace incm::http {
 
 namespace {
@@ -30,10 +32,13 @@ constexpr int kPauseMs = 50;
 class Listener {
  public:
     Listener() = default;
-    explicit Listener(int descriptor) : descriptor_(descriptor) {}
-    Listener(Listener&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    explicit Listener(int descriptor)
+        : descriptor_(descriptor), kept_(base::KeptFromChildren::listener(descriptor)) {}
+    Listener(Listener&& other) noexcept
+        : descriptor_(std::exchange(other.descriptor_, -1)), kept_(std::move(other.kept_)) {}
     Listener& operator=(Listener&& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
+        std::swap(kept_, other.kept_);
         return *this;
     }
     ~Listener() {
@@ -43,6 +48,7 @@ class Listener {
 
  private:
     int descriptor_ = -1;
+    base::KeptFromChildren kept_;  // with the connections that it brings
 };
 
 /// Errors: Poco::Exception.

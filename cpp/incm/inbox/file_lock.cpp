@@ -3,6 +3,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <set>
+#include <tuple>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,21 +13,30 @@
 #include <unistd.h>
 
 #include "incm/base/result.h"
+#include "incm/inbox/file_system.h"
+#include "incm/inbox/lock_holder.h"
 
 namespace incm::inbox {
 
 namespace {
 
-std::string holder_of(int descriptor) {
-    std::array<char, 32> text{};
-    const ssize_t size = pread(descriptor, text.data(), text.size() - 1, 0);
-    std::string digits;
-    for (ssize_t i = 0; i < size && text[static_cast<std::size_t>(i)] >= '0' &&
-                        text[static_cast<std::size_t>(i)] <= '9';
-         ++i) {
-        digits += text[static_cast<std::size_t>(i)];
-    }
-    return digits.empty() ? "unknown" : digits;
+constexpr std::size_t kLongestFile = 4096;
+
+/// The lock files of this process: the fcntl(2) lock does not keep it from itself, and is lost when
+/// a second descriptor is closed. With the process, since a child has a copy of the set.
+struct Own {
+    std::mutex opening;  // one at a time
+    std::mutex mutex;    // guards the set
+    std::set<std::tuple<pid_t, dev_t, ino_t>> files;
+};
+
+Own& own() {
+    static Own only;
+    return only;
+}
+
+std::tuple<pid_t, dev_t, ino_t> key_of(const struct stat& facts) {
+    return {getpid(), facts.st_dev, facts.st_ino};
 }
 
 bool same_file(int descriptor, const std::string& path) {
@@ -34,27 +46,78 @@ bool same_file(int descriptor, const std::string& path) {
            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-[[noreturn]] void unusable(const std::string& path) {
-    throw base::Failure({base::ErrorCode::kInboxUnusable,
-                         "cannot write the lock file " + path + " (" + std::strerror(errno) +
-                             "): give this user write access to its folder"});
+[[noreturn]] void unusable(const std::string& text) {
+    throw base::Failure({base::ErrorCode::kInboxUnusable, text});
+}
+
+[[noreturn]] void not_writable(const std::string& path, int reason) {
+    const bool is_disk = reason == ENOSPC || reason == EDQUOT || reason == EIO;
+    const char* const advice =
+        is_disk ? ": see to the disk" : ": give this user write access to its folder";
+    unusable("cannot write the lock file " + path + " (" + std::strerror(reason) + ")" + advice);
+}
+
+/// False when somebody else has it.
+bool lock_by_process(int descriptor) {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    return fcntl(descriptor, F_SETLK, &whole) == 0;
+}
+
+/// On a network file system flock(2) is made of the other lock, and would be refused because of it.
+bool lock_by_file(int descriptor, const std::string& path) {
+    return !network_file_system(path).empty() || flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+}
+
+bool is_somebody_elses(int reason) {
+    return reason == EACCES || reason == EAGAIN || reason == EWOULDBLOCK;
+}
+
+/// False when somebody else has it.
+bool lock_both(int descriptor, const std::string& path) {
+    if (lock_by_process(descriptor) && lock_by_file(descriptor, path)) {
+        return true;
+    }
+    const int reason = errno;
+    if (is_somebody_elses(reason)) {
+        return false;
+    }
+    unusable("cannot lock " + path + " (" + std::strerror(reason) + ")" + local_disk_advice(path));
+}
+
+/// Put the process id into the first line; what stands behind it stays.
+bool name_holder(int descriptor) {
+    std::array<char, kLongestFile> before{};
+    const ssize_t size = pread(descriptor, before.data(), before.size(), 0);
+    if (size < 0) {
+        return false;
+    }
+    const std::string old(before.data(), static_cast<std::size_t>(size));
+    const std::size_t line = old.find('\n');
+    const std::string text =
+        std::to_string(getpid()) + "\n" + (line == std::string::npos ? "" : old.substr(line + 1));
+    return pwrite(descriptor, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+           ftruncate(descriptor, static_cast<off_t>(text.size())) == 0;
 }
 
 }  // namespace
 
-FileLock::FileLock(const std::string& path) : path_(path) {
-    while (!try_lock(path)) {
+bool is_locked_here(const std::string& path) {
+    struct stat facts {};
+    if (stat(path.c_str(), &facts) != 0) {
+        return false;
     }
-    const std::string pid = std::to_string(getpid()) + "\n";
-    if (ftruncate(descriptor_, 0) != 0 ||
-        pwrite(descriptor_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-        const int reason = errno;
-        if (created_) {
-            unlink(path.c_str());
-        }
-        close(descriptor_);
-        errno = reason;
-        unusable(path);
+    const std::lock_guard lock(own().mutex);
+    return own().files.contains(key_of(facts));
+}
+
+FileLock::FileLock(const std::string& path) : path_(path) {
+    const std::lock_guard one_at_a_time(own().opening);
+    if (is_locked_here(path)) {
+        throw base::Failure({base::ErrorCode::kInboxInUse, find_holder(path)->text});
+    }
+    while (!try_lock(path)) {
     }
 }
 
@@ -70,27 +133,47 @@ bool FileLock::try_lock(const std::string& path) {
         }
     }
     if (descriptor_ < 0) {
-        unusable(path);
+        not_writable(path, errno);
     }
-    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-        const std::string holder = holder_of(descriptor_);
-        close(descriptor_);
-        throw base::Failure(
-            {base::ErrorCode::kInboxInUse, "another process has the inbox open (process " + holder +
-                                               ", lock file " + path + "): stop it first"});
-    }
-    if (!same_file(descriptor_, path)) {
-        close(descriptor_);
-        return false;
+    try {
+        kept_ = base::KeptFromChildren::descriptor(descriptor_);
+        if (!lock_both(descriptor_, path)) {
+            created_ = false;
+            throw base::Failure({base::ErrorCode::kInboxInUse, holder_of(descriptor_, path).text});
+        }
+        if (!same_file(descriptor_, path)) {
+            created_ = false;
+            give_up();
+            return false;
+        }
+        if (!name_holder(descriptor_)) {
+            not_writable(path, errno);
+        }
+        struct stat facts {};
+        fstat(descriptor_, &facts);
+        const std::lock_guard lock(own().mutex);
+        own().files.insert(key_of(facts));
+    } catch (...) {
+        give_up();
+        throw;
     }
     return true;
 }
 
-FileLock::~FileLock() {
+void FileLock::give_up() noexcept {
     if (created_) {
         unlink(path_.c_str());
     }
     close(descriptor_);
+}
+
+FileLock::~FileLock() {
+    struct stat facts {};
+    if (fstat(descriptor_, &facts) == 0) {
+        const std::lock_guard lock(own().mutex);
+        own().files.erase(key_of(facts));
+    }
+    give_up();
 }
 
 }  // namespace incm::inbox

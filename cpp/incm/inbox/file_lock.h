@@ -2,17 +2,28 @@
 
 #include <string>
 
+#include <sys/types.h>
+
+#include "incm/base/kept_from_children.h"
+
 namespace incm::inbox {
 
-/// The right to be the only process with an inbox open: flock(2) on a file beside it.
+/// The right to be the only process with an inbox open: two locks on a file beside it.
+///
+/// - fcntl(2): belongs to this process alone, no child inherits it, and the kernel knows who it is.
+///   It is lost when this process closes any descriptor of the file, as a copying plugin may do.
+/// - flock(2): is not lost by that, holds against a second inbox of this process, and against
+///   programs before this one, which took no other. A child would inherit it, so it is kept from
+///   children.
 ///
 /// Not a lock on the database itself, because closing any other descriptor of that file would drop
 /// the POSIX locks that SQLite holds on it.
+/// Shape:   the file begins with a line that is the process id; what follows it is not touched.
 /// Threads: owned by one.
 class FileLock {
  public:
-    /// Errors:  throws base::Failure: kInboxInUse with the process id of the holder,
-    ///          kInboxUnusable when the lock file cannot be made.
+    /// Errors:  throws base::Failure: kInboxInUse with the process that holds it, kInboxUnusable
+    ///          when the lock file cannot be made, or the file system cannot lock.
     explicit FileLock(const std::string& path);
     FileLock(const FileLock&) = delete;
     FileLock& operator=(const FileLock&) = delete;
@@ -24,10 +35,16 @@ class FileLock {
 
  private:
     [[nodiscard]] bool try_lock(const std::string& path);
+    void give_up() noexcept;
 
     std::string path_;
     int descriptor_ = -1;
     bool created_ = false;
+    base::KeptFromChildren kept_;
 };
+
+/// Whether this process holds the lock of the file: its descriptors must not be opened and closed
+/// then.
+[[nodiscard]] bool is_locked_here(const std::string& path);
 
 }  // namespace incm::inbox

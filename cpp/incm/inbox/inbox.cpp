@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "incm/base/kept_from_children.h"
 #include "incm/inbox/catalog.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
@@ -58,6 +59,9 @@ struct Inbox::Impl {
         }
         housekeeper =
             std::make_unique<Housekeeper>(*writer, reserve, watch, log, options.retention_ms);
+        for (const char* suffix : {"", "-wal", "-shm"}) {
+            kept.push_back(base::KeptFromChildren::file(path + suffix));
+        }
         lock->keep();
     }
 
@@ -86,6 +90,7 @@ struct Inbox::Impl {
     base::LogSink& log;
     const std::string path;
     std::unique_ptr<FileLock> lock;
+    std::vector<base::KeptFromChildren> kept;  ///< what SQLite has open
     std::unique_ptr<Database> database;
     FileWatch watch;
     InboxClock clock;
@@ -130,6 +135,7 @@ void Inbox::Impl::close() {
                                                 base::printable(error.what()));
     }
     database.reset();
+    kept.clear();
     lock.reset();
 }
 
