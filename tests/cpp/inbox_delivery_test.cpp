@@ -4,7 +4,7 @@
 
 #include "inbox_support.h"
 
-#include "incm/inbox/taker.h"
+#include "incm/inbox/selection.h"
 
 namespace incm::inbox::test {
 namespace {
@@ -184,20 +184,19 @@ TEST_F(InboxDeliveryTest, InterruptionsPauseLongerEachTime) {
 }
 
 TEST_F(InboxDeliveryTest, MixIsFair) {
-    const auto picks = [](std::int64_t first, std::size_t count, std::int64_t attempts) {
-        std::vector<Delivery> made(count);
+    const auto candidates = [](std::int64_t first, std::size_t count) {
+        std::vector<DeviceLanes::Candidate> made(count);
         for (std::size_t i = 0; i < count; ++i) {
             made[i].alert_id = first + static_cast<std::int64_t>(i);
-            made[i].attempt = attempts;
         }
         return made;
     };
     const auto ids = [&](std::size_t retries, std::size_t fresh, std::size_t limit,
                          bool retry_first = true) {
         Ids mixed;
-        std::vector<Delivery> unused = picks(101, fresh, 1);
-        for (const Delivery& pick : mix(picks(1, retries, 2), unused, limit, retry_first)) {
-            mixed.push_back(pick.alert_id);
+        for (const auto& one :
+             mix(candidates(1, retries), candidates(101, fresh), limit, retry_first)) {
+            mixed.push_back(one.alert_id);
         }
         return mixed;
     };

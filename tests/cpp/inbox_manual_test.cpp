@@ -159,45 +159,6 @@ TEST_F(InboxManualTest, WhatIsMadeAgainSurvivesACrashOfTheProcess) {
     EXPECT_EQ(take_ids(), Ids{1});
 }
 
-// A selection reads the rows, then a row is inserted below its cursor, then it moves the cursor.
-TEST_F(InboxManualTest, ARewindDuringASelectionIsNotLost) {
-    DeliveryQueue queue({"a"}, 1);
-    ASSERT_EQ(queue.begin_selection(10).cursor, 0);
-    queue.mark({}, {}, 100, 1);
-    ASSERT_EQ(queue.begin_selection(10).cursor, 100);
-    queue.rewind(5);
-    queue.mark({}, {}, 105, 2);
-    EXPECT_EQ(queue.begin_selection(10).cursor, 4);
-    queue.mark({}, {}, 105, 3);
-    EXPECT_EQ(queue.begin_selection(10).cursor, 105);
-    queue.cancel({100, true, {}});
-    queue.rewind(200);
-    EXPECT_EQ(queue.begin_selection(10).cursor, 100) << "what is above it is found anyway";
-}
-
-TEST_F(InboxManualTest, ARewindDuringASelectionOffersHeldOnesOnce) {
-    DeliveryQueue queue({"a", true}, 1);
-    (void)queue.begin_selection(10);
-    queue.mark({}, {}, 100, 1);
-    (void)queue.begin_selection(10);
-    EXPECT_TRUE(queue.admit(101, 0, "d"));
-    queue.rewind(5);
-    EXPECT_FALSE(queue.admit(102, 0, "d"));
-    Delivery taken{};
-    taken.alert_id = 101;
-    taken.attempt = 1;
-    taken.device = "d";
-    queue.mark({&taken, 1}, {}, 102, 2);
-    EXPECT_EQ(queue.begin_selection(10).cursor, 4);
-    EXPECT_FALSE(queue.admit(5, 0, "d"));
-    EXPECT_FALSE(queue.admit(101, 0, "d"));
-    EXPECT_FALSE(queue.admit(102, 0, "d"));
-    queue.mark({}, {}, 102, 3);
-    ASSERT_TRUE(queue.claim(101));
-    queue.release(101, true);
-    EXPECT_EQ(queue.begin_selection(10).next, Ids{5});
-}
-
 TEST_F(InboxManualTest, OneDevicesAlertsAreMadeAgainInOrder) {
     open_by_device();
     append_range(1, 3);

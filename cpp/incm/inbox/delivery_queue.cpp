@@ -1,80 +1,49 @@
 #include "incm/inbox/delivery_queue.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace incm::inbox {
 
-DeliveryQueue::Start DeliveryQueue::begin_selection(std::size_t limit) {
+void DeliveryQueue::begin_selection() {
     const std::lock_guard lock(mutex_);
-    for (const std::int64_t alert_id : released_) {
+    while (ended_) {
+        const Flight& flight = *ended_;
+        if (flight.end == End::kOver) {
+            lanes_.over(flight.lane);
+        } else if (by_device_ || flight.turn.attempts == 0) {
+            lanes_.back(flight.lane, flight.turn);
+        }
+        const std::int64_t alert_id = flight.turn.alert_id;
+        ended_ = flight.next_ended;
         flights_.erase(alert_id);
     }
-    released_.clear();
-    selected_ = lanes_.next(limit);
-    selecting_ = true;
-    return {cursor_, retry_first_, selected_};
+    if (looking_at_.empty() && !offered_.empty()) {
+        looking_at_ = std::move(offered_.front());
+        offered_.pop_front();
+    }
 }
 
-bool DeliveryQueue::admit(std::int64_t alert_id, std::int64_t attempts, const std::string& device) {
+bool DeliveryQueue::is_taken(std::int64_t alert_id) const {
     const std::lock_guard lock(mutex_);
-    if (flights_.contains(alert_id)) {
-        return false;
-    }
-    if (!by_device_ || device.empty()) {
-        return true;
-    }
-    if (attempts > 0) {
-        if (!lanes_.admit_retry(device, alert_id)) {
-            return false;
+    return flights_.contains(alert_id);
+}
+
+void DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [from, delivery] : picks) {
+        flights_.try_emplace(
+            delivery.alert_id,
+            Flight{.taken = {lease_id, delivery.attempt - 1},
+                   .lane = from ? from->lane : nullptr,
+                   .turn = {delivery.alert_id, delivery.attempt - 1, from ? from->due_at_ms : 0}});
+        if (from) {
+            lanes_.go(*from);
         }
-        retried_.push_back(alert_id);
-        return true;
     }
-    if (!lanes_.admit_fresh(device, alert_id)) {
-        return false;
+    if (!picks.empty()) {
+        retry_first_ = picks.back().delivery.attempt == 1;
     }
-    selected_.push_back(alert_id);
-    return true;
-}
-
-void DeliveryQueue::note_waiting(std::int64_t alert_id, const std::string& device) {
-    const std::lock_guard lock(mutex_);
-    if (by_device_ && !device.empty() && lanes_.admit_retry(device, alert_id)) {
-        lanes_.rest(alert_id);
-    }
-}
-
-void DeliveryQueue::mark(std::span<const Delivery> picked, std::span<const Delivery> left,
-                         std::int64_t cursor, std::int64_t lease_id) {
-    const std::lock_guard lock(mutex_);
-    cursor_ = std::max(cursor_, cursor);
-    for (const Delivery& delivery : picked) {
-        flights_.insert_or_assign(delivery.alert_id,
-                                  Flight{{lease_id, delivery.attempt - 1}, false});
-    }
-    if (!picked.empty()) {
-        retry_first_ = picked.back().attempt == 1;
-    }
-    for (const Delivery& delivery : left) {
-        lanes_.withdraw(delivery.alert_id);
-    }
-    // What has no lane is found again behind the cursor only.
-    const auto unheld = std::ranges::find_if(
-        left, [this](const Delivery& delivery) { return !by_device_ || delivery.device.empty(); });
-    if (unheld != left.end()) {
-        rewind_locked(unheld->alert_id);
-    }
-    end_selection();
-}
-
-void DeliveryQueue::cancel(const Start& start) {
-    const std::lock_guard lock(mutex_);
-    for (const std::int64_t alert_id : selected_) {
-        lanes_.withdraw(alert_id);
-    }
-    // What this selection held is above the old cursor and will be offered again.
-    rewind_locked(start.cursor + 1);
-    end_selection();
+    lanes_hold_ = lanes_.holds_any();
 }
 
 std::optional<DeliveryQueue::Taken> DeliveryQueue::claim(std::int64_t alert_id) {
@@ -87,73 +56,47 @@ std::optional<DeliveryQueue::Taken> DeliveryQueue::claim(std::int64_t alert_id) 
     return found->second.taken;
 }
 
-void DeliveryQueue::release(std::int64_t alert_id, bool over) {
+void DeliveryQueue::over(std::int64_t alert_id) noexcept {
     bool another = false;
     {
         const std::lock_guard lock(mutex_);
-        released_.push_back(alert_id);
-        if (over) {
-            another = lanes_.leave(alert_id);
-        } else {
-            lanes_.rest(alert_id);
-        }
+        end(alert_id, End::kOver, {alert_id, 0, 0});
+        another = lanes_hold_;
     }
     if (another) {
         arrived(false);
     }
 }
 
-void DeliveryQueue::put_back(std::int64_t alert_id) {
+void DeliveryQueue::again(std::int64_t alert_id, std::int64_t due_at_ms) noexcept {
+    const std::lock_guard lock(mutex_);
+    end(alert_id, End::kAgain, {alert_id, 1, due_at_ms});
+}
+
+void DeliveryQueue::put_back(std::int64_t alert_id) noexcept {
     const std::lock_guard lock(mutex_);
     const auto found = flights_.find(alert_id);
-    if (found == flights_.end()) {
+    if (found != flights_.end()) {
+        end(alert_id, End::kAgain, Turn(found->second.turn));
+    }
+}
+
+/// The caller holds mutex_.
+void DeliveryQueue::end(std::int64_t alert_id, End how, const Turn& turn) noexcept {
+    const auto found = flights_.find(alert_id);
+    if (found == flights_.end() || found->second.end != End::kNone) {
         return;
     }
-    const bool fresh = found->second.taken.attempts == 0;
-    flights_.erase(found);
-    if (fresh) {
-        lanes_.withdraw(alert_id);
-        offer_again(alert_id);
-    } else {
-        lanes_.rest(alert_id);
-    }
+    Flight& flight = found->second;
+    flight.claimed = true;
+    flight.end = how;
+    flight.turn = turn;
+    flight.next_ended = std::exchange(ended_, &flight);
 }
 
-void DeliveryQueue::rewind(std::int64_t alert_id) {
+void DeliveryQueue::offer(std::list<std::vector<std::int64_t>>& alert_ids) noexcept {
     const std::lock_guard lock(mutex_);
-    if (selecting_ || alert_id <= cursor_) {
-        offer_again(alert_id);
-    }
-}
-
-void DeliveryQueue::offer_again(std::int64_t alert_id) {
-    if (selecting_) {
-        rewound_ = std::min(rewound_.value_or(alert_id), alert_id);
-    } else {
-        rewind_locked(alert_id);
-    }
-}
-
-/// What was offered again meanwhile may be missing in the snapshot of the selection, which has
-/// moved the cursor past it.
-void DeliveryQueue::end_selection() {
-    selecting_ = false;
-    for (const std::int64_t alert_id : retried_) {
-        if (!flights_.contains(alert_id)) {
-            lanes_.rest(alert_id);
-        }
-    }
-    retried_.clear();
-    if (rewound_) {
-        rewind_locked(*rewound_);
-        rewound_.reset();
-    }
-}
-
-/// Everything above the cursor is offered again, so what the lanes hold must be below nothing.
-void DeliveryQueue::rewind_locked(std::int64_t alert_id) {
-    const std::int64_t lowest = std::min(alert_id, lanes_.forget_held().value_or(alert_id));
-    cursor_ = std::min(cursor_, lowest - 1);
+    offered_.splice(offered_.end(), alert_ids);
 }
 
 void DeliveryQueue::arrived(bool all) {

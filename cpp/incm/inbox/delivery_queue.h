@@ -3,12 +3,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "incm/inbox/device_lanes.h"
@@ -16,12 +16,13 @@
 
 namespace incm::inbox {
 
-/// What memory knows of one plugin's deliveries: which are taken, and who waits for more.
+/// What memory knows of one plugin's deliveries: which are taken, which come next, and who waits
+/// for more.
 ///
-/// A retry is found by its row, which stays until its settlement is committed; so the ids in
-/// flight are what keeps it from being taken twice. A fresh one is found behind a cursor, or among
-/// those that its device's lane held back.
-/// Threads: any; methods of a selection only under the one lock of all selections.
+/// Rows below the cursor are known: a number of each is in the lanes, or it is under way. Only the
+/// retries of a plugin that is not by_device are found by their rows instead, in the order in which
+/// they are due; what is under way is passed over.
+/// Threads: any; the methods of a selection only by the holder of selecting().
 class DeliveryQueue {
  public:
     DeliveryQueue(const PluginOptions& plugin, std::int64_t id)
@@ -33,29 +34,28 @@ class DeliveryQueue {
     [[nodiscard]] std::int64_t id() const noexcept { return id_; }
     [[nodiscard]] bool by_device() const noexcept { return by_device_; }
 
-    // -- A selection: begin, admit rows, mark what was picked or cancel.
+    // -- A selection.
 
-    /// Where it starts.
-    struct Start {
-        std::int64_t cursor;             ///< fresh ones that were not looked at are above it
-        bool retry_first;                ///< whose turn it is when only one can be taken
-        std::vector<std::int64_t> next;  ///< fresh ones below it whose lane has become free
+    [[nodiscard]] std::mutex& selecting() noexcept { return selecting_; }
+    /// Learn what has ended, before the snapshot of the rows is taken: what ends later may still be
+    /// open in that snapshot.
+    void begin_selection();
+    /// Rows that were offered and are to be looked at: taken off the end as they are.
+    [[nodiscard]] std::vector<std::int64_t>& offered() noexcept { return looking_at_; }
+    [[nodiscard]] DeviceLanes& lanes() noexcept { return lanes_; }
+    /// Fresh ones that were not looked at are above it.
+    [[nodiscard]] std::int64_t cursor() const noexcept { return cursor_; }
+    void move_cursor(std::int64_t alert_id) noexcept { cursor_ = alert_id; }
+    /// Whose turn it is when only one can be taken.
+    [[nodiscard]] bool retry_first() const noexcept { return retry_first_; }
+    [[nodiscard]] bool is_taken(std::int64_t alert_id) const;
+
+    /// A delivery that was picked, and where it waited; empty when it was found by its row.
+    struct Pick {
+        std::optional<DeviceLanes::Candidate> from;
+        Delivery delivery;
     };
-    /// Forget what was settled and committed, before the snapshot of the rows is taken: an id that
-    /// is dropped later might still be a retry in that snapshot.
-    [[nodiscard]] Start begin_selection(std::size_t limit);
-    /// Whether the delivery of a row may be taken: nobody has it, and its device's lane is free.
-    [[nodiscard]] bool admit(std::int64_t alert_id, std::int64_t attempts,
-                             const std::string& device);
-    /// Picked are taken; left are fresh ones that were admitted and are not taken now; every fresh
-    /// row up to cursor was looked at.
-    void mark(std::span<const Delivery> picked, std::span<const Delivery> left, std::int64_t cursor,
-              std::int64_t lease_id);
-    /// A row found at the start, which nobody takes yet, that may hold back its device's later
-    /// ones.
-    void note_waiting(std::int64_t alert_id, const std::string& device);
-    /// The selection failed: nothing of it counts.
-    void cancel(const Start& start);
+    void mark(std::span<const Pick> picks, std::int64_t lease_id);
 
     // -- The end of a delivery that was taken.
 
@@ -65,12 +65,15 @@ class DeliveryQueue {
     };
     /// Claim the right to settle a taken delivery; empty when it is not taken or claimed already.
     [[nodiscard]] std::optional<Taken> claim(std::int64_t alert_id);
-    /// Its settlement is committed. over: there will be no further attempt.
-    void release(std::int64_t alert_id, bool over);
+    /// Its settlement is committed: there will be no further attempt.
+    void over(std::int64_t alert_id) noexcept;
+    /// Its settlement is committed: it is due again then, by the inbox clock.
+    void again(std::int64_t alert_id, std::int64_t due_at_ms) noexcept;
     /// It can be taken again as if it had not been.
-    void put_back(std::int64_t alert_id);
-    /// Rows never attempted were inserted, from this number on, below the cursor perhaps.
-    void rewind(std::int64_t alert_id);
+    void put_back(std::int64_t alert_id) noexcept;
+    /// Rows that are open again, or anew, of which the cursor may know nothing. Leaves the list
+    /// empty.
+    void offer(std::list<std::vector<std::int64_t>>& alert_ids) noexcept;
 
     // -- Waiting.
 
@@ -85,30 +88,37 @@ class DeliveryQueue {
     void wait(std::uint64_t version, std::chrono::steady_clock::time_point deadline);
 
  private:
+    enum class End { kNone, kOver, kAgain };
+    /// A delivery that is taken. Those that ended are a list, which takes no memory: an end may not
+    /// fail.
     struct Flight {
         Taken taken;
-        bool claimed;
+        DeviceLanes::Lane* lane;
+        Turn turn;  ///< when it was taken; after its end the next one
+        bool claimed = false;
+        End end = End::kNone;
+        Flight* next_ended = nullptr;
     };
 
-    void rewind_locked(std::int64_t alert_id);
-    void offer_again(std::int64_t alert_id);
-    void end_selection();
+    void end(std::int64_t alert_id, End how, const Turn& turn) noexcept;
 
     const std::string name_;
     const std::int64_t id_;
     const bool by_device_;
 
+    std::mutex selecting_;
+    // Guarded by selecting_:
+    DeviceLanes lanes_;
+    std::vector<std::int64_t> looking_at_;
+    std::int64_t cursor_ = 0;
+    bool retry_first_ = true;
+
     mutable std::mutex mutex_;
     std::condition_variable arrival_;
     std::unordered_map<std::int64_t, Flight> flights_;
-    std::vector<std::int64_t> released_;
-    DeviceLanes lanes_;                   ///< empty unless by_device_
-    std::vector<std::int64_t> selected_;  ///< fresh ones that the selection under way admitted
-    std::vector<std::int64_t> retried_;   ///< others that it admitted
-    std::int64_t cursor_ = 0;
-    bool selecting_ = false;
-    std::optional<std::int64_t> rewound_;  ///< to be offered again after the selection under way
-    bool retry_first_ = true;
+    Flight* ended_ = nullptr;
+    std::list<std::vector<std::int64_t>> offered_;
+    bool lanes_hold_ = false;  ///< when the last selection ended
     std::uint64_t version_ = 0;
     int waiting_ = 0;
     bool hurried_ = false;

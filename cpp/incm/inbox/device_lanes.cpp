@@ -1,115 +1,200 @@
 #include "incm/inbox/device_lanes.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace incm::inbox {
 
-bool DeviceLanes::admit_retry(const std::string& device, std::int64_t alert_id) {
-    Entry& entry = *lanes_.try_emplace(device).first;
-    Lane& lane = entry.second;
-    if (lane.open.insert(alert_id).second) {
-        open_[alert_id] = &entry;
-        if (!lane.held.empty()) {
-            ready_.erase(lane.held.front());
-        }
+namespace {
+
+/// What has gone is cut off when it is so much, and half of all.
+constexpr std::size_t kMostGone = 64;
+
+std::optional<std::int64_t> lowest(const DeviceLanes::Lane& lane) {
+    std::optional<std::int64_t> alert_id;
+    if (lane.first < lane.held.size()) {
+        alert_id = lane.held[lane.first];
     }
-    if (lane.going || *lane.open.begin() != alert_id) {
-        return false;
+    if (!lane.others.empty()) {
+        alert_id = std::min(alert_id.value_or(lane.others.front()), lane.others.front());
     }
-    lane.going = alert_id;
-    return true;
+    return alert_id;
 }
 
-bool DeviceLanes::admit_fresh(const std::string& device, std::int64_t alert_id) {
-    Entry& entry = *lanes_.try_emplace(device).first;
-    Lane& lane = entry.second;
-    if (!lane.open.empty() || !lane.held.empty()) {
-        lane.held.push_back(alert_id);
-        return false;
-    }
-    lane.open.insert(alert_id);
-    lane.going = alert_id;
-    open_[alert_id] = &entry;
-    return true;
+DeviceLanes::Place place_of(const Turn& turn) {
+    return turn.attempts == 0 ? DeviceLanes::Place::kFresh : DeviceLanes::Place::kTimed;
 }
 
-std::vector<std::int64_t> DeviceLanes::next(std::size_t limit) {
-    std::vector<std::int64_t> alert_ids;
-    while (alert_ids.size() < limit && !ready_.empty()) {
-        const auto [alert_id, entry] = *ready_.begin();
-        ready_.erase(ready_.begin());
-        entry->second.held.pop_front();
-        entry->second.open.insert(alert_id);
-        entry->second.going = alert_id;
-        open_[alert_id] = entry;
-        alert_ids.push_back(alert_id);
-    }
-    return alert_ids;
+std::pair<std::int64_t, std::int64_t> key_of(const Turn& turn) {
+    return {turn.attempts == 0 ? 0 : turn.due_at_ms, turn.alert_id};
 }
 
-void DeviceLanes::rest(std::int64_t alert_id) {
-    const auto found = open_.find(alert_id);
-    if (found != open_.end()) {
-        rest(found->second->second, alert_id);
-    }
-}
+}  // namespace
 
-void DeviceLanes::rest(Lane& lane, std::int64_t alert_id) {
-    if (lane.going == alert_id) {
-        lane.going.reset();
-    }
-}
-
-void DeviceLanes::withdraw(std::int64_t alert_id) {
-    const auto found = open_.find(alert_id);
-    if (found == open_.end()) {
+void DeviceLanes::found(const std::string& device, const Turn& turn) {
+    if (device.empty()) {
+        queue(place_of(turn)).try_emplace(key_of(turn), nullptr);
         return;
     }
-    Entry& entry = *found->second;
-    open_.erase(found);
-    entry.second.open.erase(alert_id);
-    rest(entry.second, alert_id);
-    entry.second.held.push_front(alert_id);
-    settle(entry);
+    Lane& lane = lane_of(device);
+    put(lane, turn);
+    arrange(lane, turn);
 }
 
-bool DeviceLanes::leave(std::int64_t alert_id) {
-    const auto found = open_.find(alert_id);
-    if (found == open_.end()) {
-        return false;
-    }
-    Entry& entry = *found->second;
-    open_.erase(found);
-    entry.second.open.erase(alert_id);
-    rest(entry.second, alert_id);
-    const bool waited = !entry.second.held.empty() || !entry.second.open.empty();
-    settle(entry);
-    return waited;
+std::vector<DeviceLanes::Candidate> DeviceLanes::unknown(std::size_t limit) const {
+    return first_of(Place::kUnknown, limit);
 }
 
-std::optional<std::int64_t> DeviceLanes::forget_held() {
-    std::optional<std::int64_t> lowest;
-    ready_.clear();
-    for (auto& [device, lane] : lanes_) {
-        if (!lane.held.empty()) {
-            lowest = std::min(lowest.value_or(lane.held.front()), lane.held.front());
-            lane.held.clear();
+std::vector<DeviceLanes::Candidate> DeviceLanes::due(std::int64_t now_ms, std::size_t limit) const {
+    std::vector<Candidate> due = first_of(Place::kTimed, limit);
+    std::erase_if(due, [&](const Candidate& candidate) { return candidate.due_at_ms > now_ms; });
+    return due;
+}
+
+std::int64_t DeviceLanes::next_due_ms() const {
+    const Queue& timed = queues_[static_cast<std::size_t>(Place::kTimed)];
+    return timed.empty() ? kNever : timed.begin()->first.first;
+}
+
+std::vector<DeviceLanes::Candidate> DeviceLanes::fresh(std::size_t limit) const {
+    return first_of(Place::kFresh, limit);
+}
+
+std::size_t DeviceLanes::fresh_count() const noexcept {
+    return queues_[static_cast<std::size_t>(Place::kFresh)].size();
+}
+
+void DeviceLanes::correct(const Candidate& candidate, const std::optional<Turn>& turn) {
+    Lane* const lane = candidate.lane;
+    if (lane) {
+        if (!turn) {
+            drop_first(*lane, candidate.alert_id);
         }
-    }
-    std::erase_if(lanes_, [](const Entry& entry) { return entry.second.open.empty(); });
-    return lowest;
-}
-
-/// After a delivery left: the next one may go, or the lane is of no use any more.
-void DeviceLanes::settle(Entry& entry) {
-    const Lane& lane = entry.second;
-    if (!lane.open.empty()) {
+        lift(*lane);
+        arrange(*lane, turn);
         return;
     }
-    if (lane.held.empty()) {
-        lanes_.erase(entry.first);
+    if (turn) {
+        found({}, *turn);
+    }
+    const Key key{candidate.due_at_ms, candidate.alert_id};
+    if (!turn || place_of(*turn) != candidate.place || key_of(*turn) != key) {
+        queue(candidate.place).erase(key);
+    }
+}
+
+void DeviceLanes::go(const Candidate& candidate) noexcept {
+    Lane* const lane = candidate.lane;
+    if (!lane) {
+        queue(candidate.place).erase({candidate.due_at_ms, candidate.alert_id});
+        return;
+    }
+    lift(*lane);
+    drop_first(*lane, candidate.alert_id);
+    lane->busy = true;
+}
+
+void DeviceLanes::over(Lane* lane) noexcept {
+    if (lane) {
+        lane->busy = false;
+        arrange(*lane, std::nullopt);
+    }
+}
+
+void DeviceLanes::back(Lane* lane, const Turn& turn) {
+    if (!lane) {
+        return found({}, turn);
+    }
+    put(*lane, {turn.alert_id, 1, 0});  // not behind those that were held: it was before them
+    lane->busy = false;
+    arrange(*lane, turn);
+}
+
+DeviceLanes::Queue& DeviceLanes::queue(Place place) noexcept {
+    return queues_[static_cast<std::size_t>(place)];
+}
+
+std::vector<DeviceLanes::Candidate> DeviceLanes::first_of(Place place, std::size_t limit) const {
+    const Queue& queue = queues_[static_cast<std::size_t>(place)];
+    std::vector<Candidate> first;
+    for (auto it = queue.begin(); it != queue.end() && first.size() < limit; ++it) {
+        first.push_back({place, it->first.first, it->first.second, it->second});
+    }
+    return first;
+}
+
+DeviceLanes::Lane& DeviceLanes::lane_of(const std::string& device) {
+    const auto known = lanes_.find(device);
+    if (known != lanes_.end()) {
+        return known->second;
+    }
+    Queue mould;  // where a place in a queue comes from
+    mould.try_emplace({}, nullptr);
+    const auto made = lanes_.try_emplace(device).first;
+    Lane& lane = made->second;
+    lane.device = &made->first;
+    lane.node = mould.extract(mould.begin());
+    lane.node.mapped() = &lane;
+    return lane;
+}
+
+void DeviceLanes::put(Lane& lane, const Turn& turn) {
+    if (turn.attempts == 0 && (lane.held.empty() || turn.alert_id > lane.held.back())) {
+        lane.held.push_back(turn.alert_id);
     } else {
-        ready_[lane.held.front()] = &entry;
+        lane.others.push_back(turn.alert_id);
+        std::push_heap(lane.others.begin(), lane.others.end(), std::greater<>());
+    }
+    ++held_;
+}
+
+void DeviceLanes::drop_first(Lane& lane, std::int64_t alert_id) noexcept {
+    while (lane.first < lane.held.size() && lane.held[lane.first] == alert_id) {
+        ++lane.first;
+        --held_;
+    }
+    while (!lane.others.empty() && lane.others.front() == alert_id) {
+        std::pop_heap(lane.others.begin(), lane.others.end(), std::greater<>());
+        lane.others.pop_back();
+        --held_;
+    }
+    if (lane.first > kMostGone && 2 * lane.first > lane.held.size()) {
+        lane.held.erase(lane.held.begin(),
+                        lane.held.begin() + static_cast<std::ptrdiff_t>(lane.first));
+        lane.first = 0;
+    }
+}
+
+/// Bring a lane to where its first delivery belongs; without any it is of no use.
+void DeviceLanes::arrange(Lane& lane, const std::optional<Turn>& known) noexcept {
+    const std::optional<std::int64_t> first = lowest(lane);
+    const bool is_known = known && known->alert_id == first;
+    if (lane.busy || (lane.placed && lane.key.second == first && !is_known)) {
+        return;
+    }
+    lift(lane);
+    if (!first) {
+        lanes_.erase(*lane.device);
+    } else if (is_known) {
+        place(lane, place_of(*known), key_of(*known));
+    } else if (lane.others.empty() || lane.others.front() > *first) {
+        place(lane, Place::kFresh, {0, *first});
+    } else {
+        place(lane, Place::kUnknown, {0, *first});
+    }
+}
+
+void DeviceLanes::place(Lane& lane, Place place, Key key) noexcept {
+    lane.node.key() = key;
+    queue(place).insert(std::move(lane.node));
+    lane.placed = place;
+    lane.key = key;
+}
+
+void DeviceLanes::lift(Lane& lane) noexcept {
+    if (lane.placed) {
+        lane.node = queue(*lane.placed).extract(lane.key);
+        lane.placed.reset();
     }
 }
 

@@ -1,58 +1,102 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <limits>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace incm::inbox {
 
+/// What a delivery's row says of its turn.
+struct Turn {
+    std::int64_t alert_id;
+    std::int64_t attempts;   ///< made before
+    std::int64_t due_at_ms;  ///< inbox clock; means nothing before the first attempt
+};
+
 /// Keeps one device's alerts in order and lets different devices pass each other.
 ///
-/// A device's lane is busy while one of its alerts is under way or waits for a retry; its later
-/// alerts are held behind it, by their numbers only (8 bytes each). Alerts of no device never meet
-/// a lane.
+/// A device's lane is busy while one of its alerts is under way; the others wait behind its first
+/// one, by their numbers only (8 bytes each). Only the first one of a lane is looked at: it is to
+/// go (never attempted), is due at a time, or its row is to be read again. Alerts of no device have
+/// no lane. Numbers are hints: a row may have gone meanwhile, and a number may be there twice.
 /// Threads: one at a time.
 /// Source:  contract section 3, `order = "device"`.
 class DeviceLanes {
  public:
-    /// A delivery that was attempted before wants to go: true for the oldest one of its lane, when
-    /// no other one of it is under way.
-    [[nodiscard]] bool admit_retry(const std::string& device, std::int64_t alert_id);
-    /// A delivery never attempted wants to go: true occupies the lane, false holds it behind those
-    /// that came first. Called with rising numbers for each device.
-    [[nodiscard]] bool admit_fresh(const std::string& device, std::int64_t alert_id);
-    /// Up to `limit` held deliveries whose turn has come, oldest first; they occupy their lanes.
-    [[nodiscard]] std::vector<std::int64_t> next(std::size_t limit);
-    /// An admitted delivery that was attempted before does not go now, or waits for a retry.
-    void rest(std::int64_t alert_id);
-    /// An admitted delivery does not go after all: it is the next one of its lane again.
-    void withdraw(std::int64_t alert_id);
-    /// An admitted delivery is over. True when another one of its lane can go now.
-    bool leave(std::int64_t alert_id);
-    /// Forget what is held, to be offered again. Returns the lowest number among it.
-    std::optional<std::int64_t> forget_held();
+    static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+    struct Lane;
+    /// Where the first one of a lane waits.
+    enum class Place { kFresh, kTimed, kUnknown };
+    struct Candidate {
+        Place place;
+        std::int64_t due_at_ms;  ///< of kTimed, else 0
+        std::int64_t alert_id;
+        Lane* lane;  ///< null: of no device
+    };
+
+    /// An open delivery that is not under way. device: empty for none. Errors: bad_alloc; nothing
+    /// has changed then, as with all methods here.
+    void found(const std::string& device, const Turn& turn);
+
+    /// Up to `limit` of those whose rows are to be read again, for correct().
+    [[nodiscard]] std::vector<Candidate> unknown(std::size_t limit) const;
+    /// Up to `limit` that are due at now_ms, longest due first.
+    [[nodiscard]] std::vector<Candidate> due(std::int64_t now_ms, std::size_t limit) const;
+    /// When the first one is due that waits for a time, or was due; kNever: none.
+    [[nodiscard]] std::int64_t next_due_ms() const;
+    /// Up to `limit` never attempted, oldest first.
+    [[nodiscard]] std::vector<Candidate> fresh(std::size_t limit) const;
+    [[nodiscard]] std::size_t fresh_count() const noexcept;
+
+    /// What the row of a candidate says; turn is empty when there is none, or it is not open.
+    void correct(const Candidate& candidate, const std::optional<Turn>& turn);
+    /// A candidate is under way now.
+    void go(const Candidate& candidate) noexcept;
+    /// What was under way is over.
+    void over(Lane* lane) noexcept;
+    /// What was under way is open again. Its lane or null.
+    void back(Lane* lane, const Turn& turn);
+
+    /// Whether any delivery waits in a lane.
+    [[nodiscard]] bool holds_any() const noexcept { return held_ > 0; }
 
  private:
-    struct Lane {
-        std::set<std::int64_t> open;    ///< under way or waiting for a retry
-        std::deque<std::int64_t> held;  ///< rising
-        /// The one of `open` under way; a person may ask for an older one again meanwhile.
-        std::optional<std::int64_t> going;
-    };
-    using Entry = std::pair<const std::string, Lane>;
+    using Key = std::pair<std::int64_t, std::int64_t>;  ///< due time or 0, alert
+    using Queue = std::map<Key, Lane*>;
 
-    void rest(Lane& lane, std::int64_t alert_id);
-    void settle(Entry& entry);
+    [[nodiscard]] Queue& queue(Place place) noexcept;
+    [[nodiscard]] std::vector<Candidate> first_of(Place place, std::size_t limit) const;
+    [[nodiscard]] Lane& lane_of(const std::string& device);
+    void put(Lane& lane, const Turn& turn);
+    void drop_first(Lane& lane, std::int64_t alert_id) noexcept;
+    void arrange(Lane& lane, const std::optional<Turn>& known) noexcept;
+    void place(Lane& lane, Place place, Key key) noexcept;
+    void lift(Lane& lane) noexcept;
 
     std::unordered_map<std::string, Lane> lanes_;
-    std::unordered_map<std::int64_t, Entry*> open_;  ///< lane of each admitted delivery
-    std::map<std::int64_t, Entry*> ready_;           ///< first held one of each free lane
+    std::array<Queue, 3> queues_;
+    std::size_t held_ = 0;
+};
+
+/// One device's deliveries. Its place in a queue takes no memory of its own, so that a delivery
+/// that ends can move its lane without any.
+struct DeviceLanes::Lane {
+    const std::string* device = nullptr;
+    bool busy = false;
+    std::vector<std::int64_t> held;    ///< never attempted, rising, from `first` on
+    std::size_t first = 0;             ///< in held
+    std::vector<std::int64_t> others;  ///< a heap, lowest first
+    std::optional<Place> placed;
+    Key key;                ///< when placed
+    Queue::node_type node;  ///< when not placed
 };
 
 }  // namespace incm::inbox

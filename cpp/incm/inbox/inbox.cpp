@@ -54,9 +54,6 @@ struct Inbox::Impl {
             std::make_unique<Writer>(*database, clock, watch, log, [this] { ask_for_check(path); });
         quarantine = std::make_unique<Quarantine>(*writer, reserve, watch);
         taker = std::make_unique<Taker>(path, DeliveryKeys(*database), clock, *writer);
-        for (auto& [name, queue] : queues) {
-            taker->prepare(queue);
-        }
         housekeeper =
             std::make_unique<Housekeeper>(*writer, reserve, watch, log, options.retention_ms);
         for (const char* suffix : {"", "-wal", "-shm"}) {

@@ -20,7 +20,7 @@ class Catalog;
 ///
 /// One SQLite file in WAL mode with synchronous=FULL. One thread owns the only writing connection
 /// and commits everything that waits as one transaction: the batch closes when the writer is free.
-/// One read-only connection serves take(). A second process is refused by a lock file beside the
+/// Read-only connections serve take(). A second process is refused by a lock file beside the
 /// database.
 ///
 /// Threads: every method may be called from any thread.

@@ -1,6 +1,6 @@
 #include "incm/inbox/manual_change.h"
 
-#include <algorithm>
+#include <optional>
 #include <string_view>
 
 namespace incm::inbox {
@@ -107,19 +107,18 @@ void ManualChange::execute(Tables& tables) {
         }
         ++changed_;
         if (queue) {
-            std::optional<std::int64_t>& lowest = offered_[queue];
-            if (attempts == 0) {
-                lowest = std::min(lowest.value_or(alert_id), alert_id);
+            std::list<std::vector<std::int64_t>>& offered = offered_[queue];
+            if (queue->by_device() || attempts == 0) {
+                offered.resize(1);
+                offered.front().push_back(alert_id);
             }
         }
     }
 }
 
 void ManualChange::committed() noexcept {
-    for (const auto& [queue, lowest] : offered_) {
-        if (lowest) {
-            queue->rewind(*lowest);
-        }
+    for (auto& [queue, offered] : offered_) {
+        queue->offer(offered);
         queue->arrived(true);
     }
 }

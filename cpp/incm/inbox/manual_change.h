@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,8 +36,9 @@ class ManualChange final : public Operation {
     const std::int64_t wall_ms_;
     const std::vector<Item> items_;
     std::int64_t changed_ = 0;
-    /// Queues with something new, and the lowest number among what was never attempted.
-    std::map<DeliveryQueue*, std::optional<std::int64_t>> offered_;
+    /// Queues with something new, and the numbers of what they cannot find by themselves: made here
+    /// because committed() may not fail.
+    std::map<DeliveryQueue*, std::list<std::vector<std::int64_t>>> offered_;
 };
 
 }  // namespace incm::inbox

@@ -108,10 +108,11 @@ class Settle final : public Operation {
     void committed() noexcept override {
         for (const auto& [queue, settled] : items_) {
             const bool again = settled.settlement.outcome == Outcome::kRetry;
-            queue->release(settled.settlement.alert_id, !again);
             if (again) {
+                queue->again(settled.settlement.alert_id, settled.due_at_ms);
                 queue->arrived(true);
             } else {
+                queue->over(settled.settlement.alert_id);
                 watches_.changed(settled.settlement.alert_id);
             }
         }

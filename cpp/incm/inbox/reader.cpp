@@ -11,7 +11,8 @@ namespace {
 // The text comes last: SQLite reads the pages behind a row's first one only when asked for it.
 const std::string kSelect =
     "SELECT d.alert_id, d.attempts, a.device, d.due_at_ms, d.base, d.created_at_ms,"
-    " a.received_at_ms, a.endpoint, a.text FROM delivery d ";
+    " a.received_at_ms, a.endpoint, length(a.text), a.text FROM delivery d "
+    "CROSS JOIN alert a ON a.id = d.alert_id WHERE d.plugin_id = ?1 AND d.dead = 0 AND ";
 
 enum Column {
     kAlertId,
@@ -22,80 +23,88 @@ enum Column {
     kCreatedAt,
     kReceivedAt,
     kEndpoint,
+    kTextBytes,
     kText
 };
 
-Delivery read(const Rows& rows, std::int64_t now_ms) {
+}  // namespace
+
+Turn Reader::Row::turn() const {
+    return {rows_.integer(kAlertId), rows_.integer(kAttempts), rows_.integer(kDueAt)};
+}
+
+std::string Reader::Row::device() const {
+    return std::string(rows_.bytes(kDevice));
+}
+
+std::int64_t Reader::Row::text_bytes() const {
+    return rows_.integer(kTextBytes);
+}
+
+Delivery Reader::Row::delivery() const {
     Delivery delivery{};
-    delivery.alert_id = rows.integer(kAlertId);
-    delivery.attempt = rows.integer(kAttempts) + 1;
-    delivery.tries = delivery.attempt - rows.integer(kBase);
-    delivery.device = rows.bytes(kDevice);
-    delivery.age_ms = std::max<std::int64_t>(0, now_ms - rows.integer(kCreatedAt));
-    delivery.received_at_ms = rows.integer(kReceivedAt);
-    delivery.endpoint = rows.bytes(kEndpoint);
-    delivery.text = rows.bytes(kText);
+    delivery.alert_id = rows_.integer(kAlertId);
+    delivery.attempt = rows_.integer(kAttempts) + 1;
+    delivery.tries = delivery.attempt - rows_.integer(kBase);
+    delivery.device = rows_.bytes(kDevice);
+    delivery.age_ms = std::max<std::int64_t>(0, now_ms_ - rows_.integer(kCreatedAt));
+    delivery.received_at_ms = rows_.integer(kReceivedAt);
+    delivery.endpoint = rows_.bytes(kEndpoint);
+    delivery.text = rows_.bytes(kText);
     return delivery;
 }
 
-bool admitted(const Rows& rows, const Reader::Admit& admit) {
-    return admit(rows.integer(kAlertId), rows.integer(kAttempts), std::string(rows.bytes(kDevice)));
-}
-
-}  // namespace
-
 Reader::Reader(const std::string& path)
     : database_(open_reader(path)),
-      retries_(*database_, kSelect +
-                               "INDEXED BY delivery_retry CROSS JOIN alert a ON a.id = d.alert_id"
-                               " WHERE d.plugin_id = ?1 AND d.attempts > 0 AND d.dead = 0"
-                               " ORDER BY d.due_at_ms"),
-      fresh_(*database_,
-             kSelect +
-                 "CROSS JOIN alert a ON a.id = d.alert_id"
-                 " WHERE d.plugin_id = ?1 AND d.alert_id > ?2 AND d.attempts = 0 AND d.dead = 0"
-                 " ORDER BY d.alert_id"),
-      one_(*database_, kSelect +
-                           "CROSS JOIN alert a ON a.id = d.alert_id"
-                           " WHERE d.plugin_id = ?1 AND d.alert_id = ?2 AND d.dead = 0"),
+      due_(*database_,
+           "SELECT alert_id, due_at_ms FROM delivery INDEXED BY delivery_retry"
+           " WHERE plugin_id = ?1 AND attempts > 0 AND dead = 0 ORDER BY due_at_ms"),
+      fresh_(*database_, kSelect + "d.alert_id > ?2 AND d.attempts = 0 ORDER BY d.alert_id"),
+      open_(*database_, kSelect + "d.alert_id > ?2 ORDER BY d.alert_id"),
+      last_(*database_, "SELECT max(id) FROM alert"),
+      one_(*database_, kSelect + "d.alert_id = ?2"),
       dead_(*database_, "SELECT dead FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2") {}
 
-Reader::Retries Reader::retries(std::int64_t plugin_id, std::int64_t now_ms, std::size_t limit,
-                                const Admit& admit) {
-    Retries found;
-    Rows rows = retries_.query(plugin_id);
-    while (found.due.size() < limit && rows.next()) {
-        if (rows.integer(kDueAt) > now_ms) {
-            found.next_due_ms = rows.integer(kDueAt);
+bool Reader::scan(std::int64_t plugin_id, std::int64_t cursor, std::int64_t now_ms, bool fresh_only,
+                  const Visit& visit) {
+    Rows rows = (fresh_only ? fresh_ : open_).query(plugin_id, cursor);
+    const Row row(rows, now_ms);
+    while (rows.next()) {
+        if (!visit(row)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::int64_t Reader::last_alert_id() {
+    Rows rows = last_.query();
+    return rows.next() ? rows.integer(0) : 0;
+}
+
+void Reader::find(std::int64_t plugin_id, std::int64_t alert_id, std::int64_t now_ms,
+                  const Visit& visit) {
+    Rows rows = one_.query(plugin_id, alert_id);
+    if (rows.next()) {
+        (void)visit(Row(rows, now_ms));
+    }
+}
+
+Reader::Due Reader::due(std::int64_t plugin_id, std::int64_t now_ms, std::size_t limit,
+                        const std::function<bool(std::int64_t)>& skipped) {
+    Due due;
+    Rows rows = due_.query(plugin_id);
+    while (due.turns.size() < limit && rows.next()) {
+        const Turn turn{rows.integer(0), 1, rows.integer(1)};
+        if (turn.due_at_ms > now_ms) {
+            due.next_due_ms = turn.due_at_ms;
             break;
         }
-        if (admitted(rows, admit)) {
-            found.due.push_back(read(rows, now_ms));
+        if (!skipped(turn.alert_id)) {
+            due.turns.push_back(turn);
         }
     }
-    return found;
-}
-
-Reader::Fresh Reader::fresh(std::int64_t plugin_id, std::int64_t cursor, std::int64_t now_ms,
-                            std::size_t limit, const Admit& admit) {
-    Fresh fresh{{}, cursor};
-    Rows rows = fresh_.query(plugin_id, cursor);
-    while (fresh.found.size() < limit && rows.next()) {
-        fresh.cursor = rows.integer(kAlertId);
-        if (admitted(rows, admit)) {
-            fresh.found.push_back(read(rows, now_ms));
-        }
-    }
-    return fresh;
-}
-
-std::optional<Delivery> Reader::find(std::int64_t plugin_id, std::int64_t alert_id,
-                                     std::int64_t now_ms) {
-    Rows rows = one_.query(plugin_id, alert_id);
-    if (!rows.next()) {
-        return std::nullopt;
-    }
-    return read(rows, now_ms);
+    return due;
 }
 
 Progress Reader::progress(std::int64_t alert_id, std::span<const std::int64_t> plugin_ids) {
@@ -111,13 +120,6 @@ Progress Reader::progress(std::int64_t alert_id, std::span<const std::int64_t> p
         progress = Progress::kOpen;
     }
     return progress;
-}
-
-void Reader::offer_waiting(std::int64_t plugin_id, const Admit& admit) {
-    Rows rows = retries_.query(plugin_id);
-    while (rows.next()) {
-        (void)admitted(rows, admit);
-    }
 }
 
 }  // namespace incm::inbox
