@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+import traceback
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,9 +12,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from incm_webhook.failures import Account, OwnCode, account_of
 from incm_webhook.plugin import Retry
 from incm_webhook.retry_after import seconds_until
+from incm_webhook.tracebacks import trace_of_thread
 
 if TYPE_CHECKING:
     from incm_webhook._core import Delivery
+    from incm_webhook.event_loop import EventLoop
 
 Burst: TypeAlias = "deque[list[Delivery]]"  # what a worker does in one go, call by call
 
@@ -24,14 +28,16 @@ class Attempt:
         deliveries: what the handler was called with.
         rest: what its worker is to do after it.
         started: when, in monotonic seconds.
+        thread: the worker that calls it.
     """
 
-    __slots__ = ("deliveries", "rest", "started")
+    __slots__ = ("deliveries", "rest", "started", "thread")
 
     def __init__(self, deliveries: list[Delivery], rest: Burst) -> None:
         self.deliveries = deliveries
         self.rest = rest
         self.started = time.monotonic()
+        self.thread = threading.get_ident()
 
     @property
     def duration(self) -> float:
@@ -69,3 +75,12 @@ def failure_of(error: BaseException, code: OwnCode) -> Failure:
         except BaseException:  # or compute it
             after = None
     return Failure(error, account_of(error, code), after)
+
+
+def time_out(attempt: Attempt, limit: float, code: OwnCode, loop: EventLoop) -> Failure:
+    """Tell that an attempt lasts longer than limit (seconds), and where in the plugin it is."""
+    error = TimeoutError(f"no result within {limit:g} s")
+    where = loop.where(attempt.thread) or trace_of_thread(attempt.thread)
+    if any(code.name_of(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(where)):
+        error.__traceback__ = where  # otherwise it has just returned, or is another's code
+    return failure_of(error, code)

@@ -7,8 +7,10 @@ import threading
 from collections.abc import Awaitable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from types import TracebackType
 
 from incm_webhook.forked import end_in_child
+from incm_webhook.tracebacks import trace_of_awaitable
 
 
 class EventLoop:
@@ -22,6 +24,7 @@ class EventLoop:
     def __init__(self, name: str) -> None:
         self._name = name
         self._ended = False  # set within the loop
+        self._awaited: dict[int, object] = {}  # by the thread that waits; each step is one
         self._lock = threading.Lock()  # guards the two below
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -34,9 +37,11 @@ class EventLoop:
             timeout: seconds; after them it is cancelled.
 
         Raises:
-            TimeoutError: it took too long. Otherwise whatever the awaitable raises.
+            TimeoutError: it took too long; its traceback ends where it waits. Otherwise whatever
+                the awaitable raises.
         """
         loop = self._started()
+        self._awaited[threading.get_ident()] = awaitable
         future: Future[object] = asyncio.run_coroutine_threadsafe(
             _wait(awaitable, os.getpid(), self._name), loop
         )
@@ -45,8 +50,15 @@ class EventLoop:
         except FutureTimeoutError:
             if future.done():
                 raise  # the plugin's own
+            where = trace_of_awaitable(awaitable)
             future.cancel()
-            raise TimeoutError(f"no result within {timeout:g} s") from None
+            raise TimeoutError(f"no result within {timeout:g} s").with_traceback(where) from None
+        finally:
+            self._awaited.pop(threading.get_ident(), None)
+
+    def where(self, thread: int) -> TracebackType | None:
+        """Where the awaitable waits that a thread runs here, as a traceback."""
+        return trace_of_awaitable(self._awaited.get(thread))
 
     def stop(self) -> None:
         """End the loop and cancel what still runs in it; does nothing when it never started."""

@@ -9,11 +9,12 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
 from incm_webhook.plugin import Reject
 from incm_webhook.printable import printable, said_by, shortened
 from incm_webhook.redaction import redacted
+from incm_webhook.tracebacks import traceback_of
 
 __all__ = [
     "Account",
@@ -24,18 +25,14 @@ __all__ = [
     "fit",
     "own_code_of",
     "remember",
-    "traceback_of",
 ]
 
 LINE_BYTES = 1900  # of a line: the ledger keeps 2,000, and a log line has words before it
-TRACEBACK_BYTES = 4096
 _READ_CHARS = 8000  # of a text: what is behind is never shown
 _TEXT_BYTES = 1400
 _PLACE_BYTES = 300
-_TRACEBACK_LINE_BYTES = 400
 _TOLD_LEAVES = 3  # of an exception group
-_LOOKED_AT = 1000  # exceptions of a group, frames of a traceback
-_HERE = str(Path(__file__).parent)
+_LOOKED_AT = 1000  # exceptions of a group
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +66,8 @@ class OwnCode:
     def name_of(self, file: str) -> str | None:
         """Name a file of its own as people do: "pager.py", "my_package/pager.py"; None: another."""
         for place in self.places:
-            if file == place or file.startswith(f"{place}/"):
-                return file.removeprefix(str(Path(place).parent)).lstrip("/")
+            if file.startswith(place) and (len(file) == len(place) or file[len(place)] == "/"):
+                return file[place.rfind("/") + 1 :]
         return None
 
 
@@ -117,8 +114,12 @@ def account_of(error: BaseException, code: OwnCode = _NOTHING_OWN) -> Account:
     if type(told) is Account:
         return told  # it was read in the plugin's own process
     try:
-        line = fit(said_by(error.reason)) if isinstance(error, Reject) else _told(error, code)
-        kind = shortened(printable(f"{_name(error)}{_place(error, code)}"), _PLACE_BYTES)
+        place = _place(error, code)
+        if isinstance(error, Reject):
+            line = fit(said_by(error.reason))
+        else:
+            line = _told(error, code, place)
+        kind = shortened(printable(f"{_name(error)}{place}"), _PLACE_BYTES)
         return Account(shortened(printable(line), LINE_BYTES), kind, traceback_of(error))
     except BaseException as other:  # no memory, or an exception whose attributes fail
         return Account(f"{_name(error)}: cannot be told ({_name(other)})", _name(error))
@@ -129,67 +130,24 @@ def describe(error: BaseException, code: OwnCode = _NOTHING_OWN) -> str:
     return account_of(error, code).line
 
 
-def traceback_of(error: BaseException) -> str:
-    """Print an exception with what it comes from as Python does, within TRACEBACK_BYTES."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None and _is_ours(trace):
-        trace = trace.tb_next
-    if trace is None and error.__cause__ is None and error.__context__ is None:
-        return ""
-    told = traceback.TracebackException(
-        type(error), error, trace, limit=-_LOOKED_AT, compact=True, max_group_width=5
-    )
-    lines = [
-        shortened(printable(redacted(line[:_READ_CHARS])), _TRACEBACK_LINE_BYTES)
-        for block in told.format()
-        for line in block[: _READ_CHARS * 4].rstrip("\n").split("\n")
-    ]
-    return _without_middle(lines, TRACEBACK_BYTES)
-
-
 def fit(said: str) -> str:
     """Make the text of an exception fit for a line: short, escaped, without secrets."""
     text = printable(redacted(said[:_READ_CHARS]))
     return shortened(text, _TEXT_BYTES, len(said) if len(said) > _READ_CHARS else None)
 
 
-def _is_ours(trace: TracebackType) -> bool:
-    file = trace.tb_frame.f_code.co_filename
-    return file.startswith(f"{_HERE}/") and not file.startswith(f"{_HERE}/plugins/")
-
-
-def _without_middle(lines: list[str], most: int) -> str:
-    """Join lines; of too many keep a quarter of the room for the first, and most for the last."""
-    text = "\n".join(lines)
-    if len(text.encode()) <= most:
-        return text
-    first = _that_fit(iter(lines), most // 4)
-    last = _that_fit(reversed(lines[len(first) :]), most - most // 4 - 60)[::-1]
-    left = len(lines) - len(first) - len(last)
-    return "\n".join([*first, f"  [{left} lines left out]", *last])
-
-
-def _that_fit(lines: Iterator[str], room: int) -> list[str]:
-    kept = []
-    for line in lines:
-        room -= len(line.encode()) + 1
-        if room < 0:
-            break
-        kept.append(line)
-    return kept
-
-
 def _name(error: BaseException) -> str:
     return type(error).__name__[:100]
 
 
-def _told(error: BaseException, code: OwnCode) -> str:
+def _told(error: BaseException, code: OwnCode, place: str) -> str:
     text = fit(said_by(error)) or "no text"
     if not isinstance(error, BaseExceptionGroup):
-        return f"{_name(error)}: {text}{_place(error, code)}"
+        return f"{_name(error)}: {text}{place}"
     leaves = list(_leaves(error))
     told = [
-        shortened(_told(leaf, code), _TEXT_BYTES // _TOLD_LEAVES) for leaf in leaves[:_TOLD_LEAVES]
+        shortened(_told(leaf, code, _place(leaf, code)), _TEXT_BYTES // _TOLD_LEAVES)
+        for leaf in leaves[:_TOLD_LEAVES]
     ]
     if len(leaves) > _TOLD_LEAVES:
         told.append(f"and {len(leaves) - _TOLD_LEAVES} more")

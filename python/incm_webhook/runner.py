@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from incm_webhook.attempt import Attempt, Burst, Failure, failure_of
+from incm_webhook.attempt import Attempt, Burst, Failure, failure_of, time_out
 from incm_webhook.breaker import Breaker
 from incm_webhook.errors import ClosedError, InboxError
 from incm_webhook.event_loop import EventLoop
@@ -104,8 +104,7 @@ class PluginRunner:
             self._spawn(min(spare, len(late)))
             hanging, active = self._hanging, self._active
         for attempt in late:
-            error = TimeoutError(f"no result within {limit:g} s")
-            self._fail(attempt, failure_of(error, self._plugin.code))
+            self._fail(attempt, time_out(attempt, limit, self._plugin.code, self._loop))
             self._return(attempt.rest)
         if late and active == 0:
             _log.error(

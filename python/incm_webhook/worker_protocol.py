@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from incm_webhook.failures import LINE_BYTES, TRACEBACK_BYTES, Account
+from incm_webhook.failures import LINE_BYTES, Account
 from incm_webhook.frames import BrokenFrameError
 from incm_webhook.handler import Origin
 from incm_webhook.plugin import Context, Reject, Retry
 from incm_webhook.printable import printable, shortened
 from incm_webhook.settings import PluginSettings
+from incm_webhook.tracebacks import TRACEBACK_BYTES
 
 
 class WorkerError(Exception):

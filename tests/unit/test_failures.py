@@ -4,8 +4,10 @@ import asyncio
 import functools
 import importlib
 import json
+import re
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,16 +15,18 @@ from typing import Any
 import pytest
 
 from incm_webhook import Reject, Retry, registry
+from incm_webhook.attempt import Attempt, time_out
+from incm_webhook.event_loop import EventLoop
 from incm_webhook.failures import (
     LINE_BYTES,
-    TRACEBACK_BYTES,
     OwnCode,
     account_of,
     own_code_of,
-    traceback_of,
 )
 from incm_webhook.settings import PluginSettings
+from incm_webhook.tracebacks import TRACEBACK_BYTES, traceback_of
 
+DEADLINE_S = 30.0  # only a test that fails waits so long
 HERE = OwnCode((__file__,))
 
 
@@ -153,7 +157,7 @@ def test_a_long_traceback_keeps_its_beginning_and_its_end() -> None:
     trace = traceback_of(raised(lambda: down(200)))
     assert len(trace.encode()) <= TRACEBACK_BYTES
     assert trace.startswith("Traceback (most recent call last):")
-    assert " lines left out]\n" in trace
+    assert re.search(r"\n  \[3\d\d frames left out\]\n", trace)
     assert trace.endswith("RuntimeError: deep")
 
 
@@ -198,3 +202,43 @@ def test_the_place_of_a_thread_that_the_plugin_started_is_its_own() -> None:
     thread.start()
     thread.join()
     assert " (test_failures.py:" in account_of(caught[0], HERE).line
+
+
+def timed_out(run: Callable[[EventLoop], None], entered: threading.Event) -> str:
+    """What is told of an attempt that has entered its handler."""
+    attempts: list[Attempt] = []
+    loop = EventLoop("x")
+
+    def work() -> None:
+        attempts.append(Attempt([], deque()))
+        run(loop)
+
+    threading.Thread(target=work, daemon=True).start()
+    assert entered.wait(DEADLINE_S)
+    return time_out(attempts[0], 3, HERE, loop).account.line
+
+
+def test_a_time_out_names_the_line_where_the_handler_is() -> None:
+    entered, left = threading.Event(), threading.Event()
+
+    def hangs() -> None:
+        entered.set() or left.wait(DEADLINE_S)  # type: ignore[func-returns-value]
+
+    line = timed_out(lambda _: hangs(), entered)
+    left.set()
+    place = hangs.__code__.co_firstlineno + 1
+    assert line == f"TimeoutError: no result within 3 s (test_failures.py:{place})"
+
+
+def test_a_time_out_names_the_line_where_an_asynchronous_handler_waits() -> None:
+    entered = threading.Event()
+
+    async def inner() -> None:
+        await (entered.set() or asyncio.sleep(DEADLINE_S))  # type: ignore[func-returns-value]
+
+    async def waits() -> None:
+        await inner()
+
+    line = timed_out(lambda loop: loop.run(waits(), DEADLINE_S), entered)
+    place = inner.__code__.co_firstlineno + 1
+    assert line == f"TimeoutError: no result within 3 s (test_failures.py:{place})"

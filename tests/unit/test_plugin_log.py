@@ -31,3 +31,10 @@ def test_p16_an_alert_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     assert "a\\nb\\x1b[2J\\u202e仓" in out
+
+
+def test_a_line_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    run_plugin("log", make_alert("reboot", entity_name="x" * 1_000_000))
+    assert capsys.readouterr().out.endswith("xxx…\n")
+    run_plugin("log", make_alert("reboot", entity_name="\x00" * 1_000_000))
+    assert len(capsys.readouterr().out) < 10_000
