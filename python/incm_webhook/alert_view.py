@@ -13,7 +13,7 @@ from incm_webhook import Alert, alert_types
 from incm_webhook.errors import AlertError
 from incm_webhook.log import printable
 from incm_webhook.moments import local_time, roughly
-from incm_webhook.tables import columns_of, wrap
+from incm_webhook.tables import columns_of, is_dumb_terminal, wrap
 
 _Line = Mapping[str, Any]
 _FORMS = {
@@ -32,8 +32,11 @@ _OUTCOMES = {"delivered": "green", "dead": "red", "dropped": "bright_black"}
 
 
 def paint(text: str, color: str | None, *, bold: bool = False) -> str:
-    """Color a text, unless NO_COLOR is set; click takes the color out where no terminal is."""
-    if os.environ.get("NO_COLOR"):
+    """Color a text, unless NO_COLOR is set or the terminal has no colors.
+
+    Click takes the color out where no terminal is.
+    """
+    if os.environ.get("NO_COLOR") or is_dumb_terminal():
         return text
     return click.style(text, fg=color, bold=bold or None)
 
@@ -54,7 +57,7 @@ def device_name(entry: Mapping[str, Any]) -> str:
 
 
 def list_row(entry: Mapping[str, Any]) -> list[str]:
-    """Make the cells ID, RECEIVED, TYPE, DEVICE, CONTENT of an entry with its body."""
+    """Make the cells ID, TYPE, DEVICE, CONTENT of an entry with its body."""
     alert = alert_of(entry)
     content = (alert.content or alert.title if alert else None) or ""
     if alert:  # the platform's texts begin with the device, which has a cell of its own
@@ -62,7 +65,6 @@ def list_row(entry: Mapping[str, Any]) -> list[str]:
             content = content.removeprefix(f"{name} ")
     return [
         str(entry["id"]),
-        local_time(entry["received_at"]),
         entry["type"] or "-",
         device_name(entry),
         content,

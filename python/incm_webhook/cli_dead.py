@@ -54,15 +54,17 @@ def list_dead(*, plugin: str | None, limit: int, as_json: bool, **place: str | N
     if not found:
         click.echo("no dead letters", err=True)
         return 0
+    from incm_webhook.moments import time_column
     from incm_webhook.tables import layout, screen_width
 
-    rows = [_row(entry) for entry in found]
+    failed, times = time_column("FAILED", [entry["failed_at"] for entry in found])
+    rows = [_row(entry, moment) for entry, moment in zip(found, times, strict=True)]
     for line in layout(
-        _HEADS,
+        [failed if head == "FAILED" else head for head in _HEADS],
         rows,
         width=screen_width(),
         right={"ID", "ATTEMPTS"},
-        whole={"ID", "PLUGIN", "FAILED", "ATTEMPTS"},
+        whole={"ID", "PLUGIN", failed, "ATTEMPTS"},
     ):
         click.echo(line)
     return 0
@@ -81,16 +83,14 @@ def _dead_of(client: "AdminClient", plugin: str | None, limit: int) -> Iterator[
         left -= len(page["dead"])
 
 
-def _row(entry: dict[str, Any]) -> list[str]:
-    from incm_webhook.moments import local_time
-
+def _row(entry: dict[str, Any], failed: str) -> list[str]:
     error = entry["error"] or ""
     if entry["state"] == "orphaned":
         error = "the plugin is not configured any more"
     return [
         str(entry["id"]),
         entry["plugin"],
-        local_time(entry["failed_at"]) if entry["failed_at"] else "-",
+        failed,
         str(entry["attempts"]),
         entry["type"] or "-",
         error,

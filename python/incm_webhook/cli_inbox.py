@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 PAGE = 500
 POLL_S = 0.5
-_HEADS = ("ID", "RECEIVED", "TYPE", "DEVICE", "CONTENT")
+_HEADS = ("ID", "RECEIVED", "STATE", "TYPE", "DEVICE", "CONTENT")
 # `tail` cannot know how wide the cells to come will be: number, time, type, device.
 _TAIL_WIDTHS = (6, 8, 18, 20)
 
@@ -205,13 +205,21 @@ def alerts_of(
 
 def _print_alerts(found: Sequence[dict[str, Any]]) -> None:
     from incm_webhook.alert_view import list_row
+    from incm_webhook.moments import time_column
     from incm_webhook.tables import layout, screen_width
 
     if not found:
         click.echo("no alerts", err=True)
         return
-    rows = [list_row(entry) for entry in found]
-    for line in layout(_HEADS, rows, width=screen_width(), right={"ID"}, whole={"ID", "RECEIVED"}):
+    received, times = time_column("RECEIVED", [entry["received_at"] for entry in found])
+    heads = [received if head == "RECEIVED" else head for head in _HEADS]
+    rows = []
+    for entry, moment in zip(found, times, strict=True):
+        number, *others = list_row(entry)
+        rows.append([number, moment, entry.get("state") or "-", *others])
+    for line in layout(
+        heads, rows, width=screen_width(), right={"ID"}, whole={"ID", received, "STATE"}
+    ):
         click.echo(line)
 
 
@@ -267,11 +275,15 @@ def tail(
     **place: str | None,
 ) -> int:
     """Follow the alerts that come in, until Ctrl-C."""
+    from incm_webhook.moments import zone_now
+
     parameters = [*filter_parameters(types, devices), ("body", "1")]
     with open_client(place) as client:
         if client.offline:
             raise click.ClickException("no server runs, so no alert will come in")
         try:
+            if not as_json:
+                click.echo(f"incm-webhook: times are {zone_now()}", err=True)
             for entry in _followed(client, parameters, lines):
                 if as_json:
                     print_json(entry)
@@ -307,10 +319,13 @@ def newest_id(client: "AdminClient") -> int:
 def _tail_line(entry: dict[str, Any]) -> str:
     from incm_webhook.alert_view import list_row
     from incm_webhook.log import printable
+    from incm_webhook.moments import local_time
     from incm_webhook.tables import columns_of, cut, screen_width
 
-    *cells, content = [printable(cell) for cell in list_row(entry)]
-    cells[1] = cells[1][-8:]  # the day is today
+    number, *others = list_row(entry)
+    received = entry["received_at"]
+    row = [number, local_time(received, beside=received), *others]  # the day is today
+    *cells, content = [printable(cell) for cell in row]
     line = ""
     for cell, width in zip(cells, _TAIL_WIDTHS, strict=True):
         line += cell + " " * max(width - columns_of(cell), 0) + "  "

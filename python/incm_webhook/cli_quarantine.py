@@ -69,22 +69,24 @@ def list_quarantine(
     if not found:
         click.echo("nothing is in the quarantine", err=True)
         return 0
-    from incm_webhook.moments import local_time
+    from incm_webhook.moments import time_column
     from incm_webhook.tables import layout, screen_width
 
+    received, times = time_column("RECEIVED", [entry["received_at"] for entry in found])
     rows = [
         [
             str(entry["id"]),
-            local_time(entry["received_at"]),
+            moment,
             entry["kind"],
             entry["endpoint"],
             entry["peer"] or "-",
             str(entry["bytes"]),
         ]
-        for entry in found
+        for entry, moment in zip(found, times, strict=True)
     ]
+    heads = [received if head == "RECEIVED" else head for head in _HEADS]
     for line in layout(
-        _HEADS, rows, width=screen_width(), right={"ID", "BYTES"}, whole={"ID", "RECEIVED", "KIND"}
+        heads, rows, width=screen_width(), right={"ID", "BYTES"}, whole={"ID", received, "KIND"}
     ):
         click.echo(line)
     return 0

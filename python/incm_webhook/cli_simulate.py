@@ -190,9 +190,11 @@ def simulate(
 
 
 def _run(simulation: "Simulation", duration_s: float | None, count: int | None) -> None:
+    from incm_webhook.tables import is_dumb_terminal
+
     try:
         simulation.start()
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not is_dumb_terminal():
             _watch(simulation, duration_s, count)
         while not simulation.wait(_TICK_S):
             pass

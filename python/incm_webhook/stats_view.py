@@ -27,7 +27,7 @@ def statistics(answer: Mapping[str, Any]) -> Iterator[str]:
     if answer["first_received_at"] is not None:
         first, last = (
             local_time(answer["first_received_at"]),
-            local_time(answer["last_received_at"]),
+            local_time(answer["last_received_at"], beside=answer["first_received_at"]),
         )
         span = f", received {first} to {last}"
     yield f"alerts      {answer['alerts']:,} kept{span}"

@@ -1,5 +1,6 @@
 """Tables for a terminal: aligned, cut to its width, with nothing in them that it obeys."""
 
+import os
 import re
 import shutil
 import sys
@@ -15,6 +16,11 @@ _NARROWEST = 6
 def screen_width() -> int | None:
     """Return the width of the terminal on standard output; None when it is none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def is_dumb_terminal() -> bool:
+    """Say whether escape codes would be shown instead of obeyed: TERM is dumb, or not set."""
+    return os.environ.get("TERM", "") in ("", "dumb")
 
 
 def columns_of(text: str) -> int:

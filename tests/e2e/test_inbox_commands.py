@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import pytest
 from conftest import Endpoint
 from e2e.conftest import DEADLINE_S, Command, Reports, admin
 from incm_webhook import cli_confirm
+from incm_webhook.moments import zone_now
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
@@ -79,10 +81,21 @@ def rows(out: str) -> list[dict[str, Any]]:
 
 
 def test_list_shows_the_newest_first(command: Command, receiver: Receiver) -> None:
+    settled(command, *admin(receiver))
     status, out, err = command("inbox", "list", *admin(receiver))
     assert (status, err) == (0, "")
     head, newest, oldest = out.splitlines()
-    assert head.split() == ["ID", "RECEIVED", "TYPE", "DEVICE", "CONTENT"]
+    assert head.split() == [
+        "ID",
+        "RECEIVED",
+        f"({zone_now()})",
+        "STATE",
+        "TYPE",
+        "DEVICE",
+        "CONTENT",
+    ]
+    assert newest.split()[3] == "delivered"
+    assert oldest.split()[3] == "dead"
     assert newest.split()[0] == "2"
     assert "reboot" in newest
     assert "cellar" in newest
@@ -298,6 +311,60 @@ def test_a_plugin_that_came_later_gets_older_alerts_by_replay(
     assert command("replay", "1", "--plugin", "late", *place)[0] == 0
     assert reports.next()["key"].endswith("-1-late")
     assert "store  not" not in command("inbox", "stats", *place)[1]
+
+
+@pytest.mark.parametrize(
+    ("variables", "colored"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": ""}, False),
+        ({"TERM": None}, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colors_are_for_terminals_that_know_them(
+    command: Command,
+    receiver: Receiver,
+    variables: dict[str, str | None],
+    colored: bool,
+) -> None:
+    settled(command, *admin(receiver))
+    environ = {key: value for key, value in os.environ.items() if key not in ("TERM", "NO_COLOR")}
+    environ |= {key: value for key, value in variables.items() if value is not None}
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "incm_webhook", "dead", "show", "1", *admin(receiver)],
+        stdout=theirs,
+        env=environ,
+        check=True,
+        timeout=DEADLINE_S,
+    )
+    os.close(theirs)
+    said = os.read(ours, 65536)
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"dead letter after 1 attempt" in said
+    assert (b"\x1b[" in said) is colored
+
+
+@pytest.mark.parametrize("zone", ["CET-1", "UTC0"])
+def test_the_log_and_the_tables_have_the_same_times(
+    serve: Serve, program: Command, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    started = serve("log")
+    assert started.send(make_alert("reboot"))[0] == 200
+    out = program("inbox", "list", *admin(started))[1]
+    head, row = out.splitlines()
+    started.stop()
+    lines = [line for line in started.output().splitlines() if "listening on" in line]
+    stamp = lines[0].split()[0]
+    offset = "UTC" if stamp.endswith("Z") else f"UTC{stamp[-6:]}"
+    assert f"RECEIVED ({offset})" in head
+    received = datetime.fromisoformat(f"{row.split()[1]}T{row.split()[2]}")
+    logged = datetime.fromisoformat(stamp).replace(tzinfo=None)
+    assert abs(logged - received) < timedelta(minutes=10)
 
 
 def test_without_a_server_the_file_itself_is_used(
