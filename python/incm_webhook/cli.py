@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from incm_webhook import __version__
+from incm_webhook import __version__, early
 from incm_webhook.cli_bench import bench
 from incm_webhook.cli_dead import dead, replay
 from incm_webhook.cli_doctor import doctor
@@ -104,12 +104,17 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
     parent holds the sockets, and SIGHUP starts a whole new server that takes over.
     """
     import logging
-    import signal
 
-    # It would end the process until there is a handler, which then gets one that came meanwhile.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     if supervise and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
         _become_supervisor()
+
+    from incm_webhook.orphans import stand_in_front
+    from incm_webhook.signals import Signals
+
+    signals = None
+    if early.serves:  # else the process is of a program that calls main()
+        stand_in_front()
+        signals = Signals()
 
     from incm_webhook.config import Settings, load_settings
     from incm_webhook.stray_errors import catch_stray_errors
@@ -128,16 +133,14 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
 
     from incm_webhook import service
 
-    return service.run(settings, load)
+    return service.run(settings, load, signals)
 
 
 def _become_supervisor() -> None:
     """Go on as the supervisor of this very command, in a Python that has loaded little."""
     import signal
 
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}
-    )  # till it handles them
+    signal.pthread_sigmask(signal.SIG_BLOCK, early.HELD)  # till it handles them
     # Run as `python -m`, the folder is on the path, for plugins too; as a script it is not.
     path_rule = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
     child = [sys.executable, *path_rule, "-m", __package__ or "", *sys.argv[1:]]

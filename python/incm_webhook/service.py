@@ -4,22 +4,12 @@ import contextlib
 import json
 import logging
 import os
-import signal
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from incm_webhook import activation, registry
-from incm_webhook._core import (
-    ClientRules,
-    Endpoint,
-    Filter,
-    Receiver,
-    Route,
-    restore_signal_in_children,
-)
+from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
 from incm_webhook.certificate import look_at_certificate, tls_files_of
 from incm_webhook.config import Settings
 from incm_webhook.dispatcher import Dispatcher
@@ -31,68 +21,14 @@ from incm_webhook.log import describe, printable
 from incm_webhook.notify import Notifier
 from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
 from incm_webhook.settings_server import ServerSettings
+from incm_webhook.signals import Signals
 from incm_webhook.takeover import Supervision
 
 _CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
 _ANSWERS_S = 2.0  # of the grace: for answers under way, once no handler runs
-_LOOK_S = 0.5  # how soon a failed disk is noticed
 _STALLED_S = 5.0  # a front door that was not seen for so long does not work
 
 _log = logging.getLogger("incm_webhook.service")
-
-
-class _Signals:
-    """Turns SIGTERM and SIGINT into stop, SIGHUP into reload. Threads: the main thread."""
-
-    def __init__(self) -> None:
-        # The interpreter's own handler writes into it: neither a lock nor a race, as an Event has.
-        self._read, self._written = socket.socketpair()
-        self._written.setblocking(False)  # noqa: FBT003 - the only way to say it
-        self._read.settimeout(_LOOK_S)
-        signal.set_wakeup_fd(self._written.fileno(), warn_on_full_buffer=False)
-        self._reload = False
-        self._loading = True
-        self._stops = 0
-        keep_from_children(self._read, self._written)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._note)
-            restore_signal_in_children(number)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        if number == signal.SIGHUP:
-            self._reload = True
-        else:
-            self._stops += 1
-            if self._loading:
-                os._exit(0)  # there is nothing to end with grace, and what is loaded may hang
-            if self._stops > 1:
-                os._exit(1)  # asked twice: at once, without grace
-
-    def loaded(self) -> None:
-        """From now on a stop has its grace; before, the process ends at once."""
-        self._loading = False
-
-    @property
-    def stop_is_asked(self) -> bool:
-        """Whether it was told to stop."""
-        return self._stops > 0
-
-    def wait(
-        self,
-        on_reload: Callable[[], None],
-        failed: Callable[[], bool],
-        on_look: Callable[[], None],
-    ) -> None:
-        """Return when a stop is asked for or failed() says so; run on_reload for each reload."""
-        while not self._stops and not failed():
-            on_look()
-            with contextlib.suppress(TimeoutError):
-                self._read.recv(64)
-            if self._reload:
-                self._reload = False
-                on_reload()
 
 
 def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
@@ -205,12 +141,13 @@ def beat(receiver: Receiver, notifier: Notifier) -> None:
         notifier.beat()
 
 
-def run(settings: Settings, load: Callable[[], Settings]) -> int:
+def run(settings: Settings, load: Callable[[], Settings], signals: Signals | None = None) -> int:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         settings: what to serve.
         load: reads the settings anew, for SIGHUP.
+        signals: those of this process, if they are handled already.
 
     Returns:
         The exit status: 0 after a graceful stop, 1 when a plugin had to be left behind or the disk
@@ -225,15 +162,14 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     Source: contract section 2.
     """
     try:
-        return _run(settings, load)
+        return _run(settings, load, signals or Signals())
     except Exception:
         end_by(time.monotonic() + settings.server.grace)
         raise
 
 
-def _run(settings: Settings, load: Callable[[], Settings]) -> int:
+def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> int:
     check_ready_file(settings.server.ready_file)
-    signals = _Signals()
     supervision = Supervision(os.environ)
     notifier = Notifier(os.environ)
     passed = activation.take_over(os.environ)

@@ -1,5 +1,6 @@
 """One child of the supervisor: started with the kept sockets, and what it has said since."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -7,13 +8,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from incm_webhook.early import HELD
 from incm_webhook.log import write_line
 
 WATCHDOG_S = 30.0  # a child that says nothing for so long is ended
 STOP_S = 30.0  # to end, when it does not say how long it needs
 ABORT_S = 5.0  # for what SIGABRT makes, a core file
 PREPARE_S = 60.0  # to load all plugins
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)  # the parent handles
+SIGNALS = (*HELD, signal.SIGCHLD)  # the parent handles
 _FIRST = 3  # SD_LISTEN_FDS_START
 
 
@@ -77,6 +79,15 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
             return f"did not load its plugins within {PREPARE_S:g} s: killed"
         return None
+
+
+def ending_of(status: int) -> str:
+    """Say how a process ended: status as subprocess has it, a signal negative."""
+    if status >= 0:
+        return f"ended with status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by signal {-status} ({signal.Signals(-status).name})"
+    return f"was killed by signal {-status}"
 
 
 def start(

@@ -167,19 +167,20 @@ class Supervisor:
             return
         if child.stopping and status == -signal.SIGTERM:
             status = 0  # asked to stop before it could catch that
+        ending = supervised.ending_of(status)
         if child.stopping or not self._stops:
             self._status = status if status >= 0 else 128 - status
         if child is self._next:
             self._next = None
             if self._serving is not None:
                 left = "another follows" if self._serving.stopping else "nothing is changed"
-                _log.error("the new server ended with status %d: %s", status, left)
+                _log.error("the new server %s: %s", ending, left)
                 return
         else:
             self._serving = None
             if self._next is not None:
                 if not self._next.prepared:
-                    _log.error("server %d ended with status %d", child.pid, status)
+                    _log.error("server %d %s", child.pid, ending)
                 return  # the next one has the inbox now
         if self._serving is not None or self._stops:
             return
@@ -192,7 +193,7 @@ class Supervisor:
         pause = _FIRST_PAUSE_S * 2.0 ** min(self._young_deaths - 2, 16)
         pause = min(pause, _LONGEST_PAUSE_S) if self._young_deaths > 1 else 0.0
         self._restart_at = now + pause
-        _log.error("server %d ended with status %d: another in %g s", child.pid, status, pause)
+        _log.error("server %d %s: another in %g s", child.pid, ending, pause)
 
     def _hear(self) -> None:
         """Take all that children have said."""

@@ -35,7 +35,7 @@ from incm_webhook.worker_protocol import tell_account
 
 _PR_SET_PDEATHSIG = 1
 _log = logging.getLogger("incm_webhook.worker")
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @dataclass(frozen=True, slots=True)

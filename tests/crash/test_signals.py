@@ -7,7 +7,7 @@ import sys
 # first request that was not obeyed ends in the second one, by force, with status 1.
 _PROGRAM = """
 import os, signal, sys
-from incm_webhook import service
+from incm_webhook.signals import Signals
 
 def wait(step):
     left = step
@@ -24,7 +24,7 @@ def wait(step):
         left = 0
         signal.raise_signal(signal.SIGTERM)
     signal.signal(signal.SIGALRM, alarm)
-    signals = service._Signals()
+    signals = Signals()
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     sys.settrace(trace)
     signals.wait(lambda: None, lambda: False, lambda: None)
