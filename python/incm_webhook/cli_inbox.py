@@ -168,7 +168,7 @@ def list_alerts(
             for entry in found:
                 print_json(entry)
         else:
-            _print_alerts(list(found))
+            _print_alerts(list(found), types)
     return 0
 
 
@@ -203,13 +203,16 @@ def alerts_of(
         left = None if left is None else left - len(page["alerts"])
 
 
-def _print_alerts(found: Sequence[dict[str, Any]]) -> None:
+def _print_alerts(found: Sequence[dict[str, Any]], types: Sequence[str]) -> None:
     from incm_webhook.alert_view import list_row
+    from incm_webhook.config_warnings import unknown_types
     from incm_webhook.moments import time_column
     from incm_webhook.tables import layout, screen_width
 
     if not found:
         click.echo("no alerts", err=True)
+        for hint in unknown_types(types):
+            click.echo(f"incm-webhook: {hint}", err=True)
         return
     received, times = time_column("RECEIVED", [entry["received_at"] for entry in found])
     heads = [received if head == "RECEIVED" else head for head in _HEADS]

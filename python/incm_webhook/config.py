@@ -123,7 +123,12 @@ def _check_shape(draft: _Draft) -> None:
         tables = draft.raw.setdefault(name, [])
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
             draft.problems.append(f"{name}: is a list of tables: write [[{name}]] above each")
-            draft.raw[name] = []
+            draft.raw[name] = [{"unsigned": True}] if name == "endpoint" else []
+    if "endpoint" not in draft.raw or not draft.raw["endpoint"]:
+        for key in draft.raw:  # which is an error of its own: a missing secret is none, too
+            if key != "endpoint" and key.lower().removesuffix("s") == "endpoint":
+                draft.raw["endpoint"] = [{"unsigned": True}]
+                break
 
 
 def _merge_server(draft: _Draft, given: Mapping[str, Override]) -> None:

@@ -93,17 +93,34 @@ def _sentences(
         context = detail.get("ctx", {})
         if kind == "extra_forbidden":
             table, inner = place(location[:-1])
-            what = unknown_key(str(location[-1]), known_keys(model, location[:-1]))
+            key = str(location[-1])
+            what = unknown_key(key, known_keys(model, location[:-1])) + _belongs(
+                key, model, location[:-1]
+            )
         else:
             table, inner = place(location)
             if kind == "value_error":
                 what = str(context["error"])
+            elif kind == "string_too_short" and context["min_length"] == 1:
+                what = "must not be empty"
             elif kind in _WANTS:
                 what = _WANTS[kind].format(**context)
             else:
                 what = detail["msg"][:1].lower() + detail["msg"][1:]
         where = " ".join(part for part in (table, dotted(inner)) if part)
         yield f"{where}: {what}" if where else what
+
+
+def _belongs(key: str, model: type[BaseModel], location: Location) -> str:
+    """Say where a key would be known: in a table that has it, or among a plugin's own."""
+    if not location:
+        for table in known_keys(model, ()):
+            if key in known_keys(model, (table,)):
+                return f'; "{key}" stands below [{table}], or [[{table}]] where there are several'
+    keys = known_keys(model, location)
+    if "config" in keys and "did you mean" not in nearest(key, keys):
+        return "; the plugin's own keys stand in config = { ... }"
+    return ""
 
 
 def dotted(location: Location) -> str:

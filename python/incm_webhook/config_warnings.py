@@ -1,15 +1,17 @@
 """What a configuration does that works, but is hardly meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from incm_webhook import alert_types
 from incm_webhook.config_messages import nearest
+from incm_webhook.durations import format_duration
 from incm_webhook.settings import EndpointSettings, PluginSettings, Settings
 from incm_webhook.settings_server import is_loopback
 
 _WILD = frozenset("*?")
 _STATUS = ("active", "closed")
+_SHORT_RETENTION_S = 3600.0
 
 
 def warnings_of(settings: Settings) -> list[str]:
@@ -38,6 +40,13 @@ def _warnings(settings: Settings) -> Iterator[str]:
             f"the admin listener on {server.admin} asks nobody for a password: "
             'keep it on loopback, or turn it off with admin = "off"'
         )
+    retention = settings.inbox.retention
+    if retention is not None and retention < _SHORT_RETENTION_S:
+        yield (
+            f"{settings.place_of('inbox', 'retention')}: alerts are gone "
+            f"{format_duration(retention)} after they were delivered; a number without a unit "
+            'counts seconds, days are written "90d"'
+        )
     for endpoint in settings.endpoint:
         yield from _of_endpoint(endpoint)
         if endpoint.ack == "processed" and not settings.plugin:
@@ -53,6 +62,11 @@ def _warnings(settings: Settings) -> Iterator[str]:
     paths = {endpoint.path for endpoint in settings.endpoint}
     for plugin in settings.plugin:
         yield from _of_filters(plugin, paths)
+        if plugin.retry.first > plugin.retry.max:
+            yield (
+                f"plugin {plugin.name}: retry: first ({format_duration(plugin.retry.first)}) is "
+                f"longer than max ({format_duration(plugin.retry.max)}), which counts"
+            )
         if "memory" in plugin.model_fields_set and plugin.isolation != "process":
             yield (
                 f"plugin {plugin.name}: memory limits a process, and this plugin has none: add "
@@ -71,11 +85,8 @@ def _of_endpoint(endpoint: EndpointSettings) -> Iterator[str]:
 
 
 def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
-    known = {one.name for one in alert_types()}
-    for name in plugin.types:
-        guess = nearest(name, known)
-        if name not in known and not _WILD & set(name) and "did you mean" in guess:
-            yield f'plugin {plugin.name}: "{name}" is no known alert type{guess}'
+    for sentence in unknown_types(plugin.types):
+        yield f"plugin {plugin.name}: {sentence}"
     for path in plugin.endpoints:
         if path not in paths and not _WILD & set(path):
             yield f'plugin {plugin.name}: endpoints: there is no endpoint "{path}"'
@@ -90,3 +101,15 @@ def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
                     f'plugin {plugin.name}: {key}: "{pattern}" begins or ends with a blank, which '
                     "counts: leave it out unless it is meant"
                 )
+
+
+def unknown_types(patterns: Iterable[str]) -> Iterator[str]:
+    """Name the types that are hardly meant, each with the known one that probably is.
+
+    A type that resembles none is not named: the platform may know more of them.
+    """
+    known = {one.name for one in alert_types()}
+    for name in patterns:
+        guess = nearest(name, known)
+        if name not in known and not _WILD & set(name) and "did you mean" in guess:
+            yield f'"{name}" is no known alert type{guess}'

@@ -249,9 +249,8 @@ class PluginSettings(Table):
     @model_validator(mode="before")
     @classmethod
     def _name_of_use(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "name" not in data and isinstance(data.get("use"), str):
-            return {**data, "name": default_plugin_name(data["use"])}
-        return data
+        use = data.get("use") if isinstance(data, dict) and "name" not in data else None
+        return {**data, "name": default_plugin_name(use)} if use and isinstance(use, str) else data
 
 
 class Settings(Table):

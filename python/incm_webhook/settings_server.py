@@ -29,6 +29,8 @@ def split_address(text: str) -> tuple[str, int]:
     Raises:
         ValueError: anything else; the text says what is wanted.
     """
+    if "://" in text:
+        raise ValueError(f'wants HOST:PORT alone, such as "127.0.0.1:8080", not {text!r}')
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]

@@ -102,6 +102,16 @@ def test_list_shows_the_newest_first(command: Command, receiver: Receiver) -> No
     assert "roof \\x1b[31m仓库" in oldest
 
 
+def test_a_list_without_alerts_names_the_type_that_was_meant(
+    command: Command, receiver: Receiver
+) -> None:
+    status, out, err = command("inbox", "list", "--type", "rebot", *admin(receiver))
+    assert (status, out) == (0, "")
+    assert err == (
+        'no alerts\nincm-webhook: "rebot" is no known alert type; did you mean "reboot"?\n'
+    )
+
+
 def test_list_prints_json_lines(command: Command, receiver: Receiver) -> None:
     place = admin(receiver)
     settled(command, *place)

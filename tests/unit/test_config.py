@@ -372,3 +372,43 @@ def test_a_key_in_the_wrong_case_names_the_right_one(workdir: Path, write: Write
     assert f'unknown key "{key}"; did you mean "listen"?' in error(workdir)
     write("incm-webhook.toml", "[Server]\n" + SIGNED)
     assert 'unknown key "Server"; did you mean "server"?' in error(workdir)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[endpoint]\nsecret_file = 'secret'\n", ["write [[endpoint]] above each"]),
+        ("[[endpoints]]\nsecret_file = 'secret'\n", ['unknown key "endpoints"; did you mean']),
+        ("[Endpoint]\nsecret_file = 'secret'\n", ['unknown key "Endpoint"; did you mean']),
+    ],
+)
+def test_a_misspelt_table_of_endpoints_is_the_only_error(
+    workdir: Path, write: Write, text: str, words: list[str]
+) -> None:
+    write("incm-webhook.toml", text)
+    said = error(workdir)
+    for word in words:
+        assert word in said
+    assert "has no secret" not in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("listen = 'x'\n", '"listen" stands below [server]'),
+        ("[[plugin]]\nuse = 'jsonl'\npath = 'x'\n", "own keys stand in config = { ... }"),
+        ("[[plugin]]\nuse = ''\n", "[[plugin]] 1 use: must not be empty"),
+        ("[[plugin]]\nuse = 'log'\ntypes = ['']\n", "types[1]: must not be empty"),
+    ],
+)
+def test_what_is_wrong_has_a_way_out(workdir: Path, write: Write, text: str, words: str) -> None:
+    write("incm-webhook.toml", text)
+    said = error(workdir, secret_file="secret")
+    assert words in said
+    assert "\n" not in said
+
+
+def test_an_address_written_as_a_url_is_told_what_to_leave_out(workdir: Path) -> None:
+    said = error(workdir, unsigned=True, listen="http://0.0.0.0:8080")
+    assert said.startswith('--listen: wants HOST:PORT alone, such as "127.0.0.1:8080", not ')

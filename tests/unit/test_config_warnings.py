@@ -194,3 +194,14 @@ def test_each_variable_that_the_program_reads_is_known() -> None:
     sources = "".join(path.read_text() for path in package.rglob("*.py"))
     for name in set(re.findall(r"INCM_WEBHOOK_[A-Z_]*[A-Z]", sources)):
         assert unknown_variables({name: "x"}, {}) == [], name
+
+
+def test_numbers_that_are_hardly_meant_are_warned_about(workdir: Path, write: Write) -> None:
+    plugin = "[[plugin]]\nuse = 'log'\n"
+    write("incm-webhook.toml", f"[inbox]\nretention = 90\n{SIGNED}{plugin}")
+    (one,) = load(workdir)
+    assert "[inbox] retention: alerts are gone 90s after they were delivered" in one
+    assert 'days are written "90d"' in one
+    write("incm-webhook.toml", f"{SIGNED}{plugin}retry = {{ first = '10m', max = '1s' }}\n")
+    (one,) = load(workdir)
+    assert one == "plugin log: retry: first (10m) is longer than max (1s), which counts"
