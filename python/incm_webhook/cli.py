@@ -274,7 +274,9 @@ def _tell(failure: _Failure, *, waits: bool) -> None:
     if failure.error is not None and is_debug():
         import traceback
 
-        text = "".join(traceback.format_exception(failure.error)) + text
+        from incm_webhook.redaction import without_secrets
+
+        text = without_secrets("".join(traceback.format_exception(failure.error))) + text
     if waits:
         click.echo(text, err=True)
     else:

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from incm_webhook.plugin import Reject
 from incm_webhook.printable import printable, said_by, shortened
-from incm_webhook.redaction import redacted
+from incm_webhook.redaction import beginning, redacted
 from incm_webhook.tracebacks import traceback_of
 
 __all__ = [
@@ -132,7 +132,7 @@ def describe(error: BaseException, code: OwnCode = _NOTHING_OWN) -> str:
 
 def fit(said: str) -> str:
     """Make the text of an exception fit for a line: short, escaped, without secrets."""
-    text = printable(redacted(said[:_READ_CHARS]))
+    text = printable(redacted(beginning(said, _READ_CHARS)))
     return shortened(text, _TEXT_BYTES, len(said) if len(said) > _READ_CHARS else None)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
@@ -11,7 +12,7 @@ from incm_webhook._core import write_to_stderr
 from incm_webhook.failures import OwnCode, account_of, code_of_all, describe
 from incm_webhook.log_levels import LOGGER_NAME, LogLevels, kept_records
 from incm_webhook.printable import printable, printable_json, said_by, shortened
-from incm_webhook.redaction import redacted, without_secrets
+from incm_webhook.redaction import beginning, redacted, without_secrets
 
 __all__ = [
     "LOGGER_NAME",
@@ -28,9 +29,10 @@ __all__ = [
 ]
 
 LINE_BYTES = 4096  # of what a record says
-_READ_CHARS = 4 * LINE_BYTES  # a secret that is cut here is cut off below
+_READ_CHARS = 4 * LINE_BYTES  # what is behind is never shown
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}  # five letters, as the core writes them
 _PLUGINS = f"{LOGGER_NAME}.plugin."
+_FILE = re.compile(rf"^{LOGGER_NAME}_file_[0-9]+_")  # of the module of a plugin file
 
 
 def is_debug(environ: Mapping[str, str] = os.environ) -> bool:
@@ -56,11 +58,11 @@ class LineFormatter(logging.Formatter):
         """Format one record."""
         moment = datetime.fromtimestamp(record.created, UTC).astimezone()
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        name = printable(record.name.removeprefix(f"{LOGGER_NAME}."))
+        name = printable(_FILE.sub("", record.name).removeprefix(f"{LOGGER_NAME}."))
         level = _LEVELS.get(record.levelname, record.levelname)
         said = _message_of(record)
         cleaned = without_secrets if _is_ours(record.name) else redacted
-        text = printable(cleaned(said[:_READ_CHARS]))
+        text = printable(cleaned(beginning(said, _READ_CHARS)))
         text = shortened(text, LINE_BYTES, len(said) if len(said) > _READ_CHARS else None)
         line = f"{stamp} {level:<5} {name}: {text}"
         trace = getattr(record, "traceback", "")

@@ -106,10 +106,8 @@ def _is_model(declared: object) -> typing.TypeGuard[type[BaseModel]]:
 
 def _declared(handler: object, module: object) -> tuple[Any, str]:
     """The annotation in a class's __init__, otherwise the module's own `Config`; and its name."""
-    if isinstance(handler, type):
-        parameters = constructor_parameters(handler)
-        if not parameters:
-            return None, ""
+    parameters = constructor_parameters(handler) if isinstance(handler, type) else []
+    if isinstance(handler, type) and parameters:
         hints = guarded(lambda: typing.get_type_hints(handler.__init__), label(handler))  # type: ignore[misc]
         declared = hints.get(parameters[0].name)
         where = f"{label(declared)}, which {label(handler)}.__init__ wants,"

@@ -5,6 +5,7 @@ password, its query and its path go, but for a first part that is a plain word w
 the path of a webhook is as good as a password.
 """
 
+import json
 import re
 import threading
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from urllib.parse import quote
 _HIDDEN = "***"
 _SHORTEST = 4  # characters of a secret: what is shorter stands in every other word
 _SHORTEST_OF_URL = 8  # characters of a part of its path
-_LONGEST_LISTED = 1000  # values that are known at once
+_LONGEST_LISTED = 5000  # spellings that are known at once
 
 _END = r"""\s"'<>()`{}|\\"""  # what ends a URL in a text
 _URL = re.compile(rf"\b([A-Za-z][A-Za-z0-9+.-]{{1,20}})://((?:[^{_END}]|\\(?![nrtx]))+)")
@@ -31,15 +32,15 @@ class _Known:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards _values
         self._values: set[str] = set()
-        self.pattern: re.Pattern[str] | None = None
+        self.longest_first: tuple[str, ...] = ()
 
     def add(self, value: str) -> None:
         with self._lock:
             if len(value) < _SHORTEST or len(self._values) >= _LONGEST_LISTED:
                 return
-            self._values |= {value, quote(value, safe=""), quote(value), repr(value)[1:-1]}
-            longest_first = sorted(self._values, key=lambda one: (-len(one), one))
-            self.pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._values |= {value, quote(value, safe=""), quote(value)}
+            self._values |= {repr(value)[1:-1], json.dumps(value)[1:-1]}
+            self.longest_first = tuple(sorted(self._values, key=lambda one: (-len(one), one)))
 
 
 _known = _Known()
@@ -71,8 +72,22 @@ def hide_url(text: str) -> None:
 
 def without_secrets(text: str) -> str:
     """Put *** in the place of each value that was given to `hide`."""
-    pattern = _known.pattern
-    return text if pattern is None else pattern.sub(_HIDDEN, text)
+    for value in _known.longest_first:  # a pattern of them all would be slower by far
+        if value in text:
+            text = text.replace(value, _HIDDEN)
+    return text
+
+
+def beginning(text: str, most: int) -> str:
+    """Take the first characters of a text, without the half of a known secret at their end."""
+    if len(text) <= most:
+        return text
+    text = text[:most]
+    for value in _known.longest_first:
+        for size in range(len(value) - 1, 0, -1):
+            if text.endswith(value[:size]):
+                return text[:-size]
+    return text
 
 
 def redacted(text: str) -> str:

@@ -1,5 +1,6 @@
 """Finds a plugin by name, file or module, and makes a LoadedPlugin of it."""
 
+import difflib
 import inspect
 import re
 from importlib.metadata import EntryPoint
@@ -243,8 +244,11 @@ def _pick(module: ModuleType) -> object:
             if isinstance(value, type) and _is_own(value, module) and handlers_in(value)
         }
     if not candidates:
+        own = [key for key, value in vars(module).items() if _is_own(value, module)]
+        near = difflib.get_close_matches("on_alert", own, n=1, cutoff=0.7)
+        hint = f" ({near[0]} is near, but is none)" if near else ""
         raise PluginError(
-            f"{module.__file__} has no handler: write `def on_alert(alert, ctx)`, or mark a "
+            f"{module.__file__} has no handler{hint}: write `def on_alert(alert, ctx)`, or mark a "
             "function or class with @plugin"
         )
     if len(candidates) > 1:

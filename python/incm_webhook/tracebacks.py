@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from incm_webhook.printable import printable, said_by, shortened
-from incm_webhook.redaction import redacted
+from incm_webhook.redaction import beginning, redacted
 
 __all__ = ["TRACEBACK_BYTES", "trace_of_awaitable", "trace_of_thread", "traceback_of"]
 
@@ -78,11 +78,11 @@ def _one(error: BaseException, trace: TracebackType | None) -> Iterator[str]:
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):
         name = f"{kind.__module__}.{name}"
-    first, *more = said_by(error)[:_READ_CHARS].split("\n")
+    first, *more = beginning(said_by(error), _READ_CHARS).split("\n")
     yield f"{name}: {first}" if first else name
     yield from more
     for note in tuple(getattr(error, "__notes__", ()))[:_LEAVES]:
-        yield from said_by(note)[:_READ_CHARS].split("\n")
+        yield from beginning(said_by(note), _READ_CHARS).split("\n")
     if isinstance(error, BaseExceptionGroup):
         for leaf in error.exceptions[:_LEAVES]:
             yield from (f"  | {line}" for line in _one(leaf, leaf.__traceback__))
@@ -100,7 +100,7 @@ def _frames(trace: TracebackType) -> Iterator[str]:
         yield f'  File "{code.co_filename}", line {line}, in {code.co_name}'
         source = linecache.getline(code.co_filename, line, frame.f_globals).strip()
         if source:
-            yield f"    {source[:_READ_CHARS]}"
+            yield f"    {beginning(source, _READ_CHARS)}"
 
 
 def _without_middle(lines: list[str], most: int) -> str:

@@ -1,6 +1,7 @@
 """What an exception says is one short line with the plugin's own place, and a bounded traceback."""
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import json
@@ -9,6 +10,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -204,18 +206,26 @@ def test_the_place_of_a_thread_that_the_plugin_started_is_its_own() -> None:
     assert " (test_failures.py:" in account_of(caught[0], HERE).line
 
 
-def timed_out(run: Callable[[EventLoop], None], entered: threading.Event) -> str:
+def timed_out(
+    run: Callable[[EventLoop], None], entered: threading.Event, leave: Callable[[], None]
+) -> str:
     """What is told of an attempt that has entered its handler."""
     attempts: list[Attempt] = []
     loop = EventLoop("x")
 
     def work() -> None:
         attempts.append(Attempt([], deque()))
-        run(loop)
+        with contextlib.suppress(CancelledError):
+            run(loop)
 
-    threading.Thread(target=work, daemon=True).start()
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
     assert entered.wait(DEADLINE_S)
-    return time_out(attempts[0], 3, HERE, loop).account.line
+    line = time_out(attempts[0], 3, HERE, loop).account.line
+    leave()
+    loop.stop()
+    thread.join()
+    return line
 
 
 def test_a_time_out_names_the_line_where_the_handler_is() -> None:
@@ -224,8 +234,7 @@ def test_a_time_out_names_the_line_where_the_handler_is() -> None:
     def hangs() -> None:
         entered.set() or left.wait(DEADLINE_S)  # type: ignore[func-returns-value]
 
-    line = timed_out(lambda _: hangs(), entered)
-    left.set()
+    line = timed_out(lambda _: hangs(), entered, left.set)
     place = hangs.__code__.co_firstlineno + 1
     assert line == f"TimeoutError: no result within 3 s (test_failures.py:{place})"
 
@@ -239,6 +248,6 @@ def test_a_time_out_names_the_line_where_an_asynchronous_handler_waits() -> None
     async def waits() -> None:
         await inner()
 
-    line = timed_out(lambda loop: loop.run(waits(), DEADLINE_S), entered)
+    line = timed_out(lambda loop: loop.run(waits(), DEADLINE_S), entered, lambda: None)
     place = inner.__code__.co_firstlineno + 1
     assert line == f"TimeoutError: no result within 3 s (test_failures.py:{place})"

@@ -21,7 +21,7 @@ from incm_webhook.log import (
     printable_json,
     set_up_logging,
 )
-from incm_webhook.log_levels import parse_log_levels
+from incm_webhook.log_levels import kept_records, parse_log_levels
 
 
 @pytest.fixture
@@ -301,3 +301,10 @@ def test_what_reaches_nobody_is_a_line_each() -> None:
     assert "ERROR stray: thread t0 ended: ValueError: xxx" in lines[0]
     assert "KeyError: 'late'" in lines[1]
     assert lines[2].endswith("WARN  py.warnings: <string>:18: UserWarning: this is old")
+
+
+def test_the_logger_of_a_plugin_file_is_named_after_the_file(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=False)
+    kept_records.add_own("incm_webhook_file_7_noc")
+    logging.getLogger("incm_webhook_file_7_noc").info("sent")
+    assert stream.getvalue().endswith(" INFO  noc: sent\n")

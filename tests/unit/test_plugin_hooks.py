@@ -105,3 +105,20 @@ def test_an_installed_plugin_that_a_bundled_name_hides_is_told(
 @pytest.mark.parametrize("name", sorted(registry.BUNDLED))
 def test_of_a_bundled_plugin_there_is_nothing_to_tell(name: str, tmp_path: Path) -> None:
     assert registry.load(PluginSettings(use=name), tmp_path).warnings == ()
+
+
+def test_a_class_without_a_constructor_has_the_config_of_its_module(tmp_path: Path) -> None:
+    code = (
+        "from pydantic import BaseModel\nclass Config(BaseModel):\n url: str\n"
+        "class P:\n def handle(self, alert, ctx): pass\n"
+    )
+    (tmp_path / "p.py").write_text(code)
+    spec = PluginSettings(use="./p.py", config={"url": "u"})
+    assert registry.load(spec, tmp_path).config.url == "u"
+    with pytest.raises(PluginError, match="config url: is required"):
+        registry.load(PluginSettings(use="./p.py"), tmp_path)
+
+
+def test_a_misspelt_handler_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=r"has no handler \(on_alerts is near, but is none\): "):
+        warnings_of(tmp_path, "def on_alerts(alert): pass\n")

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incm_webhook import redaction
+from incm_webhook.failures import account_of
 from incm_webhook.redaction import hide, redacted, without_secrets
 
 
@@ -68,3 +69,12 @@ def test_what_is_too_short_is_no_secret() -> None:
     hide("a")
     hide("")
     assert without_secrets("a cat") == "a cat"
+
+
+@pytest.mark.usefixtures("_nothing_known")
+def test_no_half_of_a_secret_is_left_where_a_text_is_cut() -> None:
+    hide("s3cr3t-of-the-pager")
+    for blank in (" ", ""):
+        for shift in range(20):
+            text = "x" * shift + f"s3cr3t-of-the-pager{blank}" * 3000
+            assert "s3c" not in account_of(RuntimeError(text)).line
