@@ -26,7 +26,8 @@ class JsonlConfig(BaseModel):
     """Where the lines go.
 
     Attributes:
-        path: the file, made with mode 0640 when it is missing; relative to the working directory.
+        path: the file, made with mode 0640 when it is missing; relative to the working directory
+            of when the plugin was loaded.
         fsync: whether an alert counts as delivered only once its line is on the disk.
     """
 
@@ -48,7 +49,7 @@ class Jsonl:
     """
 
     def __init__(self, config: JsonlConfig) -> None:
-        self._path = config.path
+        self._path = config.path.absolute()  # another plugin may change the working directory
         self._fsync = config.fsync
         self._lock = threading.Lock()
         self._descriptor = -1

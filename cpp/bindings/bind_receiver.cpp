@@ -6,6 +6,7 @@
 #include "bind_alert.h"
 #include "bind_clients.h"
 #include "bind_signature.h"
+#include "bind_watch.h"
 #include "bindings.h"
 #include <pybind11/stl.h>
 
@@ -94,7 +95,7 @@ std::unique_ptr<ReceiverView> make_receiver(
     const std::string& listen, const std::optional<std::string>& admin, std::string inbox_path,
     std::vector<ingest::Endpoint> endpoints, std::vector<ingest::Route> routes, ClientRules clients,
     double retention, std::int64_t reserve_bytes, std::optional<int> listen_fd,
-    std::optional<int> admin_fd) {
+    std::optional<int> admin_fd, const std::shared_ptr<WatchView>& watch) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .listen_fd = listen_fd,
                             .admin_fd = admin_fd,
@@ -106,7 +107,8 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .limits = clients.limits,
                             .tls = std::move(clients.tls),
                             .retention_ms = milliseconds(retention),
-                            .reserve_bytes = reserve_bytes};
+                            .reserve_bytes = reserve_bytes,
+                            .plugins = board_of(watch)};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
     return std::make_unique<ReceiverView>(std::move(config));
 }
@@ -223,11 +225,12 @@ Source:  architecture section 1.)")
              py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
              py::arg("clients") = ClientRules(), py::arg("retention") = 0.0,
              py::arg("reserve_bytes") = 0, py::arg("listen_fd") = py::none(),
-             py::arg("admin_fd") = py::none(),
+             py::arg("admin_fd") = py::none(), py::arg("watch") = py::none(),
              "listen and admin are HOST:PORT, inbox is a file's path; clients is about the alerts' "
              "listener; retention in seconds, 0 for ever; listen_fd and admin_fd are listening "
              "sockets "
-             "to serve instead of binding, which stay the caller's. Errors: ConfigError for an "
+             "to serve instead of binding, which stay the caller's; watch knows how the plugins "
+             "do, for the admin listener. Errors: ConfigError for an "
              "address.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "

@@ -13,6 +13,7 @@ from incm_webhook import Alert, alert_types
 from incm_webhook.errors import AlertError
 from incm_webhook.log import printable
 from incm_webhook.moments import local_time, roughly
+from incm_webhook.status_view import status_sentence
 from incm_webhook.tables import columns_of, is_dumb_terminal, wrap
 
 _Line = Mapping[str, Any]
@@ -144,6 +145,10 @@ def _deliveries(
     for one in plugins:
         mark, color = _MARKS[one["state"]]
         yield f"  {paint(mark, color)} {one['plugin']:<{names}}  {_sentence(entry, one)}"
+        if one["state"] == "open" and one["configured"] is not False:
+            doing = status_sentence(one["status"], entry["received_at"])
+            if doing:
+                yield from _hanging("      ", printable(doing), width)
         # A delivery that went well at once has nothing more to tell.
         if one["state"] != "delivered" or len(one["ledger"]) > 1:
             lines = [[line] for line in one["ledger"]] if each else _alike(one["ledger"])
@@ -181,7 +186,9 @@ def _open_sentence(entry: Mapping[str, Any], one: Mapping[str, Any], attempts: s
         since = local_time(one["taken_at"], entry["received_at"])
         return f"under way since {since}, attempt {one['attempts'] + 1}"
     if not one["attempts"]:
-        return "waits for its turn"
+        status = one["status"]
+        waits = status is None or status["state"] == "ready"
+        return "waits for its turn" if waits else "waits for its plugin"
     due = one["due_in_ms"] / 1000
     return f"again {'in ' + roughly(due) if due > 0 else 'now'}, after {attempts}"
 

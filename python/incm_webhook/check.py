@@ -18,6 +18,7 @@ from incm_webhook.check_storage import check_storage
 from incm_webhook.config import PluginSettings, Settings, load_settings
 from incm_webhook.errors import EXIT_PLUGIN, EXIT_USAGE, ConfigError, PluginError
 from incm_webhook.registry import BUNDLED, hidden_by, installed, load, look_at
+from incm_webhook.status_view import served_statuses, status_sentence
 
 _KEPT_DESCRIPTORS = (64, 1024)  # for the inbox and the plugins: a quarter, within these bounds
 
@@ -128,7 +129,7 @@ def list_plugins(
         environ: the environment.
         cwd: the working directory.
         as_json: print a JSON list of objects with kind, name, use, version, origin, summary, error,
-            warnings.
+            warnings and status, which is null where no server runs the plugin.
 
     Returns:
         0, or 4 when one of them cannot be loaded.
@@ -141,7 +142,10 @@ def list_plugins(
     config = overrides.get("config") or environ.get("INCM_WEBHOOK_CONFIG")
     if config or (cwd / "incm-webhook.toml").exists():
         settings = load_settings(overrides, environ, cwd)
-        rows += [_row("configured", spec, settings.base) for spec in settings.plugin]
+        statuses = served_statuses(settings)
+        for spec in settings.plugin:
+            row = _row("configured", spec, settings.base)
+            rows.append({**row, "status": statuses.get(spec.name)})
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
@@ -150,7 +154,7 @@ def list_plugins(
 
 
 def _row(kind: str, spec: PluginSettings, base: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"kind": kind, "name": spec.name, "use": spec.use}
+    row: dict[str, Any] = {"kind": kind, "name": spec.name, "use": spec.use, "status": None}
     warnings = tuple(hidden_by(spec.use))
     try:
         # An available plugin is listed without its configuration, which it may well require.
@@ -176,7 +180,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     heads = ("kind", "name", "version", "origin", "summary")
     lines = [[head.upper() for head in heads]]
     for row in rows:
-        cells = {**row, "summary": row["error"] or row["summary"]}
+        doing = status_sentence(row["status"])
+        cells = {**row, "summary": row["error"] or doing or row["summary"]}
         lines.append([cells[head] or "-" for head in heads])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:

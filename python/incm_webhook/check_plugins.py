@@ -16,6 +16,7 @@ from typing import Any
 from incm_webhook.check_report import Report
 from incm_webhook.errors import EXIT_PLUGIN, PluginError
 from incm_webhook.frames import BrokenFrameError, Channel, GoneError, pack_settings
+from incm_webhook.registry import BUNDLED
 from incm_webhook.settings import PluginSettings, Settings
 from incm_webhook.worker_process import ending_of
 
@@ -54,6 +55,22 @@ def check_plugins(settings: Settings, report: Report, *, is_served: bool) -> Non
             if outcome.failure is not None:
                 hint = " (or the server that runs has it)" if is_served and outcome.told else ""
                 report.complain(f"{outcome.failure}{hint}", EXIT_PLUGIN)
+    _note_threads(settings, report)
+
+
+def _note_threads(settings: Settings, report: Report) -> None:
+    """Say which plugins of others could stop all."""
+    names = ", ".join(
+        spec.name
+        for spec in settings.plugin
+        if spec.isolation == "thread" and spec.use not in BUNDLED
+    )
+    if names:
+        report.tell(
+            f"note: threads of the server itself: {names}; what keeps Python's lock there, such "
+            'as a regular expression without end, stops all plugins; isolation = "process" keeps '
+            "them apart"
+        )
 
 
 class _Trial:

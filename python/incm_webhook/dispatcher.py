@@ -5,11 +5,15 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from incm_webhook.deliveries import Deliveries
 from incm_webhook.handler import LoadedPlugin
 from incm_webhook.log import describe
 from incm_webhook.runner import PluginRunner
+
+if TYPE_CHECKING:
+    from incm_webhook._core import PythonWatch
 
 __all__ = ["Dispatcher"]
 
@@ -25,9 +29,11 @@ class Dispatcher:
     Source: architecture section 1.
     """
 
-    def __init__(self, receiver: Deliveries, plugins: Sequence[LoadedPlugin]) -> None:
+    def __init__(
+        self, receiver: Deliveries, plugins: Sequence[LoadedPlugin], watch: "PythonWatch"
+    ) -> None:
         rng = random.Random()  # noqa: S311 - jitter, no secret
-        self._runners = [PluginRunner(receiver, plugin, rng) for plugin in plugins]
+        self._runners = [PluginRunner(receiver, plugin, rng, watch) for plugin in plugins]
         self._period_s = min((plugin.settings.timeout for plugin in plugins), default=1.0) / 4
         self._stopping = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)

@@ -1,5 +1,7 @@
 """An event loop in a thread of its own, for one plugin's asynchronous functions."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import os
@@ -8,6 +10,10 @@ from collections.abc import Awaitable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from incm_webhook._core import PluginThread, PythonWatch
 
 from incm_webhook.forked import end_in_child
 from incm_webhook.tracebacks import trace_of_awaitable
@@ -21,8 +27,16 @@ class EventLoop:
     Source: own choice.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, watch: PythonWatch | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            name: the plugin's.
+            watch: is told of the thread.
+        """
         self._name = name
+        self._watch = watch
+        self._place: PluginThread | None = None
         self._ended = False  # set within the loop
         self._awaited: dict[int, object] = {}  # by the thread that waits; each step is one
         self._lock = threading.Lock()  # guards the two below
@@ -42,6 +56,7 @@ class EventLoop:
         """
         loop = self._started()
         self._awaited[threading.get_ident()] = awaitable
+        self._tell()
         future: Future[object] = asyncio.run_coroutine_threadsafe(
             _wait(awaitable, os.getpid(), self._name), loop
         )
@@ -55,6 +70,7 @@ class EventLoop:
             raise TimeoutError(f"no result within {timeout:g} s").with_traceback(where) from None
         finally:
             self._awaited.pop(threading.get_ident(), None)
+            self._tell()
 
     def where(self, thread: int) -> TracebackType | None:
         """Where the awaitable waits that a thread runs here, as a traceback."""
@@ -79,12 +95,22 @@ class EventLoop:
                 self._thread.start()
             return self._loop
 
+    def _tell(self) -> None:
+        """Let the watch know whether the plugin's code may run on the loop."""
+        with self._lock:
+            if self._place is not None:
+                self._place.enter() if self._awaited else self._place.leave()
+
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         self._ended = True
         loop.stop()
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
+        if self._watch is not None:
+            with self._lock:
+                self._place = self._watch.join(self._name, "a coroutine")
+            self._tell()
         while not self._ended:
             # A task that asks the process to end is told so like any other that failed; but asyncio
             # lets these two through the loop as well.

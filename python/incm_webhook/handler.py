@@ -95,6 +95,7 @@ class LoadedPlugin:
         config: the validated model, or the plain dict.
         batch: whether the plugin handles lists of alerts.
         is_async: whether its handler is a coroutine function.
+        step: the name of its handler, such as "on_alert".
         origin: where it comes from.
         code: its own files, for the place of a failure.
         warnings: what works but is hardly meant, a sentence each.
@@ -122,6 +123,7 @@ class LoadedPlugin:
         self._handle = hooks["handle_batch" if self.batch else "handle"]
         self._log = plugin_logger(self.name, code)
         self.is_async = _is_async(self._handle.function)
+        self.step = getattr(self._handle.function, "__qualname__", "its handler")
 
     def setup(self) -> Outcome:
         """Let the plugin open what it needs."""
@@ -140,6 +142,10 @@ class LoadedPlugin:
         """Let the plugin close what it opened, until deadline (monotonic) if that can be forced."""
         del deadline
         return self._call("close")
+
+    def trouble(self) -> str:
+        """Say why it cannot be called now; "" when it can."""
+        return ""
 
     def check(self) -> Outcome:
         """Let the plugin look whether it could work; it raises when not."""

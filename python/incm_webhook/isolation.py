@@ -51,13 +51,16 @@ class IsolatedPlugin(LoadedPlugin):
 
     limits_itself = True
 
-    def __init__(self, spec: PluginSettings, base: Path, memory: int) -> None:
+    def __init__(
+        self, spec: PluginSettings, base: Path, memory: int, folder: Path | None = None
+    ) -> None:
         """Start a process and load the plugin in it, without setting it up.
 
         Args:
             spec: its `[[plugin]]` table.
             base: the folder that a relative file is relative to.
             memory: bytes that it may use beyond what it uses once it is set up.
+            folder: its working directory, also of a replacement; None: that of now.
 
         Raises:
             PluginError: as `registry.load`; also when loading it ends or hangs the process.
@@ -65,6 +68,7 @@ class IsolatedPlugin(LoadedPlugin):
         self._spec = spec
         self._base = base
         self._memory = memory
+        self._folder = Path.cwd() if folder is None else folder
         self._changed = threading.Condition()  # guards all below
         self._latest: WorkerProcess | None = None
         self._ready: WorkerProcess | None = None  # that is set up; perhaps it has ended
@@ -73,6 +77,7 @@ class IsolatedPlugin(LoadedPlugin):
         self._not_before = 0.0  # when the next replacement may be started
         self._calls = 0
         self._closed = False
+        self._failure = ""  # of the last replacement, "" when it succeeded
         _, description = self._load()
         handle = "handle_batch" if description.batch else "handle"
         hooks = {handle: Hook(self._deliver, wants_context=True)}
@@ -109,6 +114,14 @@ class IsolatedPlugin(LoadedPlugin):
             return False
         self._leave()
         return True
+
+    def trouble(self) -> str:
+        """Say how its process came to its end, while there is no other; "" when there is."""
+        worker = self._ready
+        if worker is None or worker.alive or self._closed:
+            return ""
+        again = f"; it cannot be started again: {self._failure}" if self._failure else ""
+        return f"{worker.ending}{again}"
 
     def close(self, deadline: float | None = None) -> None:
         """Let running calls and then the plugin's own close finish, and end the process.
@@ -147,6 +160,7 @@ class IsolatedPlugin(LoadedPlugin):
             try:
                 self._replace()
             except (PluginError, WorkerError) as error:
+                self._failure = str(error)
                 if not self._closed:
                     _log.error("plugin %s: cannot be started again: %s", self.name, error)
             finally:
@@ -187,7 +201,9 @@ class IsolatedPlugin(LoadedPlugin):
 
     def _load(self) -> tuple[WorkerProcess, Description]:
         try:
-            worker = WorkerProcess(self._spec, self._base, self._memory, self._note_end)
+            worker = WorkerProcess(
+                self._spec, self._base, self._memory, self._note_end, self._folder
+            )
         except OSError as error:
             raise PluginError(
                 f'plugin "{self._spec.name}": its process cannot be started: {error.strerror}'
@@ -210,6 +226,7 @@ class IsolatedPlugin(LoadedPlugin):
             worker.kill(WorkerLost, "could not set the plugin up")
             raise
         with self._changed:
+            self._failure = ""
             self._ready = worker
             self._changed.notify_all()
 

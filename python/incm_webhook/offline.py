@@ -5,8 +5,8 @@ from collections.abc import Callable
 from incm_webhook import registry
 from incm_webhook._core import OfflineInbox, Route
 from incm_webhook.config import Settings
+from incm_webhook.core_settings import endpoints_of, filter_of
 from incm_webhook.errors import PluginError
-from incm_webhook.service import endpoints_of, filter_of
 from incm_webhook.settings import EndpointSettings
 
 

@@ -45,7 +45,7 @@ class RateLimit:
     """A token bucket: holds the count of one period, and fills evenly over it.
 
     After a quiet period all of the count may go at once; in the long run the rate is kept.
-    Threads: give_back() from any, the others from one at a time. Source: own choice.
+    Threads: wait() and give_back() from any, the others from one at a time. Source: own choice.
     """
 
     def __init__(self, rate: Rate | None, clock: Callable[[], float]) -> None:

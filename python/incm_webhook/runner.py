@@ -15,16 +15,17 @@ from incm_webhook.breaker import Breaker
 from incm_webhook.errors import ClosedError, InboxError
 from incm_webhook.event_loop import EventLoop
 from incm_webhook.log import describe
+from incm_webhook.plugin_state import PluginState
+from incm_webhook.plugin_steps import PluginSteps
 from incm_webhook.rate import RateLimit
-from incm_webhook.retry import delay
 from incm_webhook.settlements import Settlements
 from incm_webhook.worker_protocol import WorkerLost
+from incm_webhook.worker_threads import WorkerThreads
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable
 
-    from incm_webhook._core import Delivery
+    from incm_webhook._core import Delivery, PluginThread, PythonWatch
     from incm_webhook.deliveries import Deliveries
     from incm_webhook.handler import LoadedPlugin
 
@@ -48,12 +49,15 @@ class PluginRunner:
     own.
     """
 
-    def __init__(self, receiver: Deliveries, plugin: LoadedPlugin, rng: random.Random) -> None:
+    def __init__(
+        self, receiver: Deliveries, plugin: LoadedPlugin, rng: random.Random, watch: PythonWatch
+    ) -> None:
         self._receiver = receiver
         self._plugin = plugin
         self._settings = plugin.settings
-        self._rng = rng
-        self._loop = EventLoop(plugin.name)
+        self._watch = watch
+        self._loop = EventLoop(plugin.name, watch)
+        self._steps = PluginSteps(plugin, self._loop, watch, rng)
         self._stopping = threading.Event()
         self._fetching = threading.Lock()  # its holder alone waits, for deliveries or for the pace
         self._ready: deque[Delivery] = deque()  # taken, not attempted; guarded by _fetching
@@ -63,12 +67,15 @@ class PluginRunner:
         self._nudge = threading.Event()  # an attempt ended, or a stop is asked for
         self._attempts: set[Attempt] = set()  # under way; see _claim
         self._mean_s = 0.0  # how long a call takes; a worker may overwrite what another one noted
-        self._state = threading.Lock()  # guards the three below
-        self._workers: set[threading.Thread] = set()
-        self._active = 0  # workers that do not hang
-        self._hanging = 0
-        self._launcher = threading.Thread(
-            target=self._launch, name=f"{plugin.name}-setup", daemon=True
+        self._threads = WorkerThreads(plugin.name, self._settings.concurrency, self._work)
+        self._state = PluginState(
+            watch,
+            plugin,
+            self._steps,
+            self._threads,
+            self._breaker,
+            self._rate,
+            self._settlements,
         )
 
     @property
@@ -78,16 +85,19 @@ class PluginRunner:
 
     def start(self) -> None:
         """Set the plugin up and start its workers, in a thread of their own."""
-        self._launcher.start()
+        self._state.look()
+        self._steps.start(self._stopping, self._threads.fill)
 
     def expire(self) -> None:
         """Settle what waits for it, and attempts that outlived the plugin's time-out.
 
-        What stands behind a call that lasts is given back, for another worker to do.
-        A thread cannot be killed: the hanging handler keeps its thread until it returns, and its
-        result is ignored then. At most `concurrency` threads are replaced at a time; when they all
-        hang, the plugin waits for one to come back, and its deliveries wait in the inbox.
+        What stands behind a call that lasts is given back, for another worker to do. A handler that
+        hangs keeps its thread, and its result is ignored when it returns. When too many hang, the
+        plugin waits for one to come back, and its deliveries wait in the inbox.
         """
+        self._state.look()
+        if self._steps.done:
+            self._threads.fill()
         self._settlements.flush()
         for attempt in self._attempts.copy():
             if attempt.duration > _AHEAD_S:
@@ -95,22 +105,20 @@ class PluginRunner:
         limit = self._settings.timeout
         if self._plugin.limits_itself:
             return
-        with self._state:
-            under_way = self._attempts.copy()
-            late = [one for one in under_way if one.duration > limit and self._claim(one)]
-            spare = max(0, self._settings.concurrency - self._hanging)
-            self._hanging += len(late)
-            self._active -= len(late)
-            self._spawn(min(spare, len(late)))
-            hanging, active = self._hanging, self._active
+        under_way = self._attempts.copy()
+        if not any(one.duration > limit for one in under_way):
+            return
+        late = self._threads.give_up(
+            lambda: [one for one in under_way if one.duration > limit and self._claim(one)]
+        )
         for attempt in late:
             self._fail(attempt, time_out(attempt, limit, self._plugin.code, self._loop))
             self._return(attempt.rest)
-        if late and active == 0:
+        if late and self._threads.active == 0:
             _log.error(
                 "plugin %s: %d handlers hang; it gets no more alerts until one returns",
                 self._plugin.name,
-                hanging,
+                self._threads.hanging,
             )
 
     def ask_to_stop(self) -> None:
@@ -127,72 +135,32 @@ class PluginRunner:
         """
         self.ask_to_stop()
         if self._plugin.limits_itself:
-            self._close(deadline)  # what runs ends with it
-        if self._launcher.ident is not None:
-            self._launcher.join(max(0.0, deadline - time.monotonic()))
-        for thread in self._threads():  # only now: the launcher may have started some meanwhile
-            thread.join(max(0.0, deadline - time.monotonic()))
-        if self._launcher.is_alive() or any(thread.is_alive() for thread in self._threads()):
+            self._steps.close(deadline)  # what runs ends with it
+        ended = self._steps.join(max(0.0, deadline - time.monotonic()))
+        # Only now: the set-up may have started some meanwhile.
+        if not self._threads.join(deadline) or not ended:
             self._settlements.flush()  # what its worker did before
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
         self._return_ready()
         self._settlements.close()
         if not self._plugin.limits_itself:
-            self._close(deadline)
+            self._steps.close(deadline)
         self._loop.stop()
         return True
 
-    def _close(self, deadline: float) -> None:
-        self._guarded("close", lambda: self._finish(self._plugin.close(deadline)))
-
-    def _threads(self) -> list[threading.Thread]:
-        with self._state:
-            return list(self._workers)
-
-    def _launch(self) -> None:
-        attempt = 1
-        while not self._guarded("setup", lambda: self._finish(self._plugin.setup())):
-            if self._stopping.wait(delay(self._settings.retry, attempt, self._rng)):
-                return
-            attempt += 1
-        with self._state:
-            self._spawn(self._settings.concurrency)
-
-    def _guarded(self, step: str, action: Callable[[], object]) -> bool:
-        try:
-            action()
-        except BaseException as error:  # whatever a plugin raises stays with it
-            text = f"{step} failed: {describe(error, self._plugin.code)}"
-            _log.error("plugin %s: %s", self._plugin.name, text)
-            return False
-        return True
-
-    def _spawn(self, count: int) -> None:
-        """Start workers, or as many as the system allows; the caller holds _state."""
-        for _ in range(count):
-            thread = threading.Thread(target=self._work, name=self._plugin.name, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:  # it has no room for a further thread
-                _log.error("plugin %s: a worker is missing: %s", self._plugin.name, error)
-                return
-            self._workers.add(thread)
-            self._active += 1
-
     def _work(self) -> None:
-        try:
-            while self._goes_on():
-                pass
-        finally:
-            with self._state:
-                self._workers.discard(threading.current_thread())
+        place = None  # of a plugin in a process of its own no code runs here
+        if not self._plugin.limits_itself:
+            place = self._watch.join(self._plugin.name, self._plugin.step)
+        while self._goes_on(place):
+            pass
 
-    def _goes_on(self) -> bool:
+    def _goes_on(self, place: PluginThread | None) -> bool:
         """Wait for deliveries and handle them; False when this worker is to end."""
         try:
             burst = self._next()
-            return bool(burst) and self._run_all(burst)
+            return bool(burst) and self._run_all(burst, place)
         except ClosedError:
             _log.debug("plugin %s: the inbox is closed", self._plugin.name)
             return False
@@ -270,7 +238,7 @@ class PluginRunner:
             wanted = max(wanted, min(_MAX_TAKEN, int(wanted * _AHEAD_S / self._mean_s)))
         return max(1, self._rate.room(wanted))
 
-    def _run_all(self, burst: Burst) -> bool:
+    def _run_all(self, burst: Burst, place: PluginThread | None = None) -> bool:
         """Handle and settle; False when this worker was given up and is not needed any more."""
         try:
             while burst:
@@ -278,29 +246,25 @@ class PluginRunner:
                     call = burst.popleft()
                 except IndexError:  # the watchdog was faster
                     break
-                if not self._run(call, burst):
-                    return self._come_back()
+                if not self._run(call, burst, place):
+                    return self._threads.come_back()
                 if self._stopping.is_set() or self._breaker.is_open:
                     self._return(burst)
         finally:
+            if place is not None:
+                place.leave()
             self._settlements.flush()
         return True
 
-    def _come_back(self) -> bool:
-        """Say whether a worker whose handler hung, and returned, has a place to fill."""
-        with self._state:
-            self._hanging -= 1
-            needed = self._active < self._settings.concurrency
-            self._active += needed
-            return needed
-
-    def _run(self, deliveries: list[Delivery], rest: Burst) -> bool:
+    def _run(
+        self, deliveries: list[Delivery], rest: Burst, place: PluginThread | None = None
+    ) -> bool:
         """Handle and settle one call; False when the watchdog has settled it."""
         attempt = Attempt(deliveries, rest)
         self._attempts.add(attempt)
         failure: Failure | None = None
         try:
-            self._handle(deliveries)
+            self._handle(deliveries, place)
         except BaseException as error:  # whatever a plugin raises stays with it
             failure = failure_of(error, self._plugin.code)
         if not self._claim(attempt):
@@ -336,14 +300,13 @@ class PluginRunner:
             self._settlements.failed(attempt.deliveries, failure, attempt.duration)
         self._nudge.set()
 
-    def _handle(self, deliveries: list[Delivery]) -> None:
+    def _handle(self, deliveries: list[Delivery], place: PluginThread | None) -> None:
         plugin = self._plugin
+        if place is not None:
+            place.enter(deliveries[0].alert_id)
         work = [one.alert for one in deliveries] if plugin.batch else deliveries[0].alert
         result = plugin.handle(work, plugin.context(deliveries))
-        if result is not None:
-            self._finish(result)
-
-    def _finish(self, result: Awaitable[None] | None) -> None:
-        """Let an asynchronous function run to its end, on the plugin's own loop."""
-        if inspect.isawaitable(result):
+        if result is not None and inspect.isawaitable(result):
+            if place is not None:
+                place.leave()  # the loop, on which it goes on, has a place of its own
             self._loop.run(result, self._settings.timeout)

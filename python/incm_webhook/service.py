@@ -5,22 +5,24 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from incm_webhook import activation, registry
-from incm_webhook._core import ClientRules, Endpoint, Filter, Receiver, Route
-from incm_webhook.certificate import look_at_certificate, tls_files_of
+from incm_webhook._core import PythonWatch, Receiver, Route, StopGuard
+from incm_webhook.certificate import look_at_certificate
 from incm_webhook.config import Settings
+from incm_webhook.core_settings import clients_of, endpoints_of, filter_of
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.ending import end_by, flushed
 from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.forked import keep_from_children
 from incm_webhook.handler import LoadedPlugin
+from incm_webhook.heartbeat import Heartbeat
 from incm_webhook.log import describe, printable
 from incm_webhook.notify import Notifier
-from incm_webhook.settings import EndpointSettings, PluginSettings, inbox_path
-from incm_webhook.settings_server import ServerSettings
+from incm_webhook.settings import PluginSettings, inbox_path
+from incm_webhook.shared_state import SharedState
 from incm_webhook.signals import Signals
 from incm_webhook.takeover import Supervision
 
@@ -31,52 +33,13 @@ _STALLED_S = 5.0  # a front door that was not seen for so long does not work
 _log = logging.getLogger("incm_webhook.service")
 
 
-def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
-    """Give the core its endpoints with their secrets."""
-    return [
-        Endpoint(
-            one.path,
-            [secret.reveal() for secret in one.secrets],
-            one.ack_timeout if one.ack == "processed" else 0.0,
-            (0.0, 1.0) if one.rate is None else (one.rate.count, one.rate.period),
-        )
-        for one in settings
-    ]
-
-
-def clients_of(settings: ServerSettings) -> ClientRules:
-    """Give the core what it must know of clients."""
-    return ClientRules(
-        max_body_bytes=settings.max_body,
-        header_timeout=settings.header_timeout,
-        body_timeout=settings.body_timeout,
-        send_timeout=settings.send_timeout,
-        keep_alive=settings.keep_alive,
-        workers=settings.workers,
-        max_connections=settings.max_connections,
-        max_connections_per_address=settings.max_connections_per_address,
-        allow=settings.allow,
-        proxies=settings.trusted_proxies,
-        proxy_protocol=settings.proxy_protocol,
-        tls=None if settings.tls is None else tls_files_of(settings.tls),
-    )
-
-
-def filter_of(settings: PluginSettings) -> Filter:
-    """Give the core the filter of a plugin."""
-    return Filter(
-        types=settings.types,
-        endpoints=settings.endpoints,
-        orgs=settings.orgs,
-        groups=settings.groups,
-        devices=settings.devices,
-        status=settings.status,
-        priority=settings.priority,
-    )
-
-
-def load_plugin(spec: PluginSettings, base: Path) -> LoadedPlugin:
+def load_plugin(spec: PluginSettings, base: Path, folder: Path | None = None) -> LoadedPlugin:
     """Load a plugin into this process, or into one of its own, and log what is odd about it.
+
+    Args:
+        spec: its `[[plugin]]` table.
+        base: the folder that a relative file is relative to.
+        folder: the working directory of a process of its own; None: that of now.
 
     Raises:
         PluginError: it cannot be loaded.
@@ -84,7 +47,7 @@ def load_plugin(spec: PluginSettings, base: Path) -> LoadedPlugin:
     if spec.isolation == "process":
         from incm_webhook.isolation import IsolatedPlugin
 
-        plugin: LoadedPlugin = IsolatedPlugin(spec, base, spec.memory)
+        plugin: LoadedPlugin = IsolatedPlugin(spec, base, spec.memory, folder)
     else:
         plugin = registry.load(spec, base)
     for warning in (*plugin.warnings, *registry.hidden_by(spec.use)):
@@ -170,35 +133,26 @@ def run(settings: Settings, load: Callable[[], Settings], signals: Signals | Non
 
 def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> int:
     check_ready_file(settings.server.ready_file)
+    watch = PythonWatch()
+    guard = StopGuard(settings.server.grace, watch)
+    signals.hand_to(guard)
+    shared = SharedState()
     supervision = Supervision(os.environ)
     notifier = Notifier(os.environ)
     passed = activation.take_over(os.environ)
     keep_from_children(*([notifier.channel] if notifier.channel else []))
-    plugins = [load_plugin(one, settings.base) for one in settings.plugin]
-    signals.loaded()
+    plugins = _load_plugins(settings, signals)
+    guard.loaded()
     alerts, admin = activation.open_listeners(
         passed, settings.server.listen, settings.server.admin, notifier
     )
-    receiver = Receiver(
-        listen=alerts.address,
-        admin=admin.address if admin else None,
-        listen_fd=alerts.descriptor,
-        admin_fd=admin.descriptor if admin else None,
-        inbox=str(inbox_path(settings.inbox.url)),
-        endpoints=endpoints_of(settings.endpoint),
-        routes=[
-            Route(plugin.name, filter_of(plugin.settings), plugin.settings.order == "device")
-            for plugin in plugins
-        ],
-        clients=clients_of(settings.server),
-        retention=settings.inbox.retention or 0.0,
-        reserve_bytes=settings.inbox.reserve,
-    )
-    dispatcher = Dispatcher(receiver, plugins)
+    receiver = _receiver(settings, plugins, alerts, admin, watch)
+    dispatcher = Dispatcher(receiver, plugins, watch)
     supervision.prepare(settings, notifier)
-    if not supervision.start(receiver, notifier, lambda: signals.stop_is_asked):
+    if not supervision.start(receiver, notifier, lambda: guard.stop_is_asked):
         end_by(time.monotonic() + settings.server.grace)
         return 0
+    heartbeat = Heartbeat(watch)
     dispatcher.start()
     for one in settings.endpoint:
         signed = "unsigned" if one.unsigned else "signed"
@@ -218,7 +172,12 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
             _log.error("reload failed: %s", describe(error))
         notifier.ready(status)
 
-    signals.wait(reload, lambda: receiver.failed, lambda: beat(receiver, notifier))
+    def look() -> None:
+        beat(receiver, notifier)
+        shared.look()
+
+    signals.wait(guard, reload, lambda: receiver.failed, look)
+    guard.stopping()
     failed = receiver.failed
     if failed:
         _log.critical("the disk failed to write the inbox: ending; the next start checks it")
@@ -226,7 +185,64 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
     end_by(time.monotonic() + settings.server.grace)
     waited_for = any(one.ack == "processed" for one in settings.endpoint)
     status_of_stop = _stop(receiver, dispatcher, settings.server.grace, handlers_last=waited_for)
+    heartbeat.end()
     return status_of_stop or (EXIT_FAILED if failed else 0)
+
+
+def _load_plugins(settings: Settings, signals: Signals) -> list[LoadedPlugin]:
+    """Load them all; what the import of one changes for the others is taken back."""
+    folder = Path.cwd()
+    plugins = []
+    for spec in settings.plugin:
+        plugins.append(load_plugin(spec, settings.base, folder))
+        for name in signals.take_back():
+            _log.warning(
+                "plugin %s took %s for itself when it was imported: taken back, since it stops or "
+                "reloads the server",
+                spec.name,
+                name,
+            )
+        if not _is_in(folder):
+            os.chdir(folder)
+            _log.warning(
+                "plugin %s moved the working directory of all plugins when it was imported: moved "
+                'back to %s; isolation = "process" gives a plugin its own',
+                spec.name,
+                folder,
+            )
+    return plugins
+
+
+def _is_in(folder: Path) -> bool:
+    try:
+        return Path.cwd() == folder
+    except OSError:  # it is gone
+        return False
+
+
+def _receiver(
+    settings: Settings,
+    plugins: Sequence[LoadedPlugin],
+    alerts: activation.Listener,
+    admin: activation.Listener | None,
+    watch: PythonWatch,
+) -> Receiver:
+    return Receiver(
+        listen=alerts.address,
+        admin=admin.address if admin else None,
+        listen_fd=alerts.descriptor,
+        admin_fd=admin.descriptor if admin else None,
+        inbox=str(inbox_path(settings.inbox.url)),
+        endpoints=endpoints_of(settings.endpoint),
+        routes=[
+            Route(plugin.name, filter_of(plugin.settings), plugin.settings.order == "device")
+            for plugin in plugins
+        ],
+        clients=clients_of(settings.server),
+        retention=settings.inbox.retention or 0.0,
+        reserve_bytes=settings.inbox.reserve,
+        watch=watch,
+    )
 
 
 def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:

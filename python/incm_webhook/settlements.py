@@ -48,6 +48,7 @@ class Settlements:
         self._failures = FailureLog(f"plugin {plugin.name}", _log, time.monotonic)
         self._standing = Standing(plugin.name, time.monotonic)
         self._kept: deque[tuple[Sequence[Delivery], float]] = deque()  # a deque needs no lock
+        self.last_failure = ""  # what there was to say about it
 
     def delivered(self, deliveries: Sequence[Delivery], duration: float) -> bool:
         """Keep a success for flush(); duration in seconds, of each. True: it closed the breaker."""
@@ -83,6 +84,7 @@ class Settlements:
             self._note_success()  # it works, and says so
             return
         self._standing.failed()
+        self.last_failure = failure.account.line
         pause = self._breaker.failed(deliveries[0].alert_id)
         if pause:
             self._standing.opened(self._plugin.settings.breaker, pause)

@@ -5,6 +5,7 @@ from typing import Any
 
 from incm_webhook.log import printable
 from incm_webhook.moments import local_time, roughly
+from incm_webhook.status_view import status_sentence
 from incm_webhook.tables import layout, screen_width
 
 _HEADS = ("PLUGIN", "OPEN", "WAITING", "DEAD", "OLDEST OPEN", "")
@@ -50,7 +51,7 @@ def _row(one: Mapping[str, Any]) -> list[str]:
         one["plugin"],
         *(f"{one[key]:,}{more}" for key in ("open", "waiting", "dead")),
         "-" if oldest is None else roughly(oldest / 1000),
-        "not configured" if one["configured"] is False else "",
+        "not configured" if one["configured"] is False else status_sentence(one["status"]),
     ]
 
 

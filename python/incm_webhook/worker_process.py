@@ -23,6 +23,7 @@ from incm_webhook.errors import PluginError
 from incm_webhook.frames import BrokenFrameError, Channel, GoneError, pack_settings
 from incm_webhook.log_levels import current_log_levels
 from incm_webhook.plugin import Context
+from incm_webhook.resident import resident_bytes
 from incm_webhook.settings import PluginSettings
 from incm_webhook.worker_protocol import (
     Description,
@@ -41,7 +42,6 @@ _ANSWER_LIMIT = 128 * 1024  # bytes: 8,000 characters, each written as an escape
 _DESCRIPTION_LIMIT = 1024 * 1024  # bytes: a plugin's settings
 _WATCH_MS = 200
 _EXIT_S = 5.0  # how long a process may be seen alive after its sockets closed, or after SIGKILL
-_RESIDENT = ("RssAnon:", "RssShmem:")  # not RssFile, which the kernel drops when it needs to
 
 
 class WorkerProcess:
@@ -56,7 +56,12 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, spec: PluginSettings, base: Path, memory: int, on_end: Callable[[WorkerProcess], None]
+        self,
+        spec: PluginSettings,
+        base: Path,
+        memory: int,
+        on_end: Callable[[WorkerProcess], None],
+        folder: Path | None = None,
     ) -> None:
         """Start the process.
 
@@ -65,6 +70,7 @@ class WorkerProcess:
             base: the folder that a relative file is relative to.
             memory: bytes that it may use beyond what it uses once it is set up.
             on_end: called once with this, in the watching thread, after the process has ended.
+            folder: its working directory; None: that of now.
 
         Raises:
             OSError: no descriptor or thread is left for it.
@@ -73,6 +79,7 @@ class WorkerProcess:
         self._base = base
         self._memory = memory
         self._on_end = on_end
+        self._folder = folder
         own, theirs = socket.socketpair()
         self._control = Channel(own)
         self._channels = [self._control]
@@ -154,7 +161,7 @@ class WorkerProcess:
         """
         if self._ask({"channels": channels}, _ANSWER_LIMIT, limit) != {"ready": True}:
             raise self._broken()
-        self._resident_at_ready = self._resident()
+        self._resident_at_ready = resident_bytes(self._pid)
         pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
             for _ in range(channels):
@@ -268,6 +275,7 @@ class WorkerProcess:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*command, str(os.getpid())],
             stdin=subprocess.DEVNULL,
+            cwd=self._folder,
             pass_fds=[descriptor],
             start_new_session=True,
         )
@@ -282,19 +290,10 @@ class WorkerProcess:
             poll.register(descriptor, select.POLLIN)
             while not poll.poll(_WATCH_MS):
                 at_ready = self._resident_at_ready
-                if at_ready is not None and self._resident() - at_ready > self._memory:
+                if at_ready is not None and resident_bytes(self._pid) - at_ready > self._memory:
                     self._exhausted()
         finally:
             os.close(descriptor)
-
-    def _resident(self) -> int:
-        """Say how much memory of its own it uses, in bytes; 0 after its end."""
-        try:
-            status = Path(f"/proc/{self._pid}/status").read_text("ascii", "replace")
-        except OSError:
-            return 0
-        lines = (line.split() for line in status.splitlines() if line.startswith(_RESIDENT))
-        return sum(int(line[1]) * 1024 for line in lines)
 
     def _kill_group(self) -> None:
         if self._pid is not None:

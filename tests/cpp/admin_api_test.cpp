@@ -78,12 +78,13 @@ TEST_F(AdminApiTest, ListsAlertsInExactlyThisShape) {
     open_both();
     put(1, "reboot");
     put(2, "sim_switch");
-    EXPECT_EQ(call("GET", "/api/v1/alerts?limit=1&body=1").body,
-              R"({"alerts":[{"id":1,"received_at":"2025-11-24T16:00:01.000Z",)"
-              R"("endpoint":"/alerts","form":"raw","type":"reboot","device":"device-1",)"
-              R"("body":"{\"type\": \"reboot\", \"entityName\": \"router-1\", )"
-              R"(\"note\": \"\\u00fc\\n\"}"}],"next":1})"
-              "\n");
+    EXPECT_EQ(
+        call("GET", "/api/v1/alerts?limit=1&body=1").body,
+        R"({"alerts":[{"id":1,"received_at":"2025-11-24T16:00:01.000Z",)"
+        R"("endpoint":"/alerts","form":"raw","type":"reboot","device":"device-1","state":"open",)"
+        R"("body":"{\"type\": \"reboot\", \"entityName\": \"router-1\", )"
+        R"(\"note\": \"\\u00fc\\n\"}"}],"next":1})"
+        "\n");
     EXPECT_EQ(call("GET", "/api/v1/alerts?after=2").body, "{\"alerts\":[],\"next\":null}\n");
     EXPECT_EQ(ids(""), "1,2");
     EXPECT_EQ(ids("order=desc"), "2,1");

@@ -7,6 +7,7 @@ import sys
 # first request that was not obeyed ends in the second one, by force, with status 1.
 _PROGRAM = """
 import os, signal, sys
+from incm_webhook._core import PythonWatch, StopGuard
 from incm_webhook.signals import Signals
 
 def wait(step):
@@ -24,10 +25,13 @@ def wait(step):
         left = 0
         signal.raise_signal(signal.SIGTERM)
     signal.signal(signal.SIGALRM, alarm)
+    guard = StopGuard(3600, PythonWatch())
+    guard.loaded()
     signals = Signals()
+    signals.hand_to(guard)
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     sys.settrace(trace)
-    signals.wait(lambda: None, lambda: False, lambda: None)
+    signals.wait(guard, lambda: None, lambda: False, lambda: None)
     os._exit(0)
 
 for step in range(1, 21):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, Context, Reject, Retry, registry
-from incm_webhook._core import ClosedError
+from incm_webhook._core import ClosedError, PythonWatch
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.runner import PluginRunner
 from incm_webhook.settings import PluginSettings
@@ -114,7 +114,7 @@ def start() -> Iterator[Start]:
             )
             for handler in handlers
         ]
-        dispatcher = Dispatcher(receiver, plugins)  # type: ignore[arg-type]
+        dispatcher = Dispatcher(receiver, plugins, PythonWatch())  # type: ignore[arg-type]
         dispatcher.start()
         running.append(dispatcher)
         return receiver
@@ -129,7 +129,7 @@ def runner_of(handler: Any, **settings: Any) -> tuple[PluginRunner, FakeReceiver
     receiver = FakeReceiver()
     name = handler.__name__
     plugin = registry.load_object(handler, PluginSettings(use="x", name=name, **settings))
-    return PluginRunner(receiver, plugin, random.Random(1)), receiver  # type: ignore[arg-type]
+    return PluginRunner(receiver, plugin, random.Random(1), PythonWatch()), receiver  # type: ignore[arg-type]
 
 
 def test_a_return_is_a_delivery(start: Start) -> None:
@@ -395,7 +395,7 @@ def test_a_stop_gives_back_what_was_taken_but_not_begun() -> None:
     receiver = FakeReceiver()
     plugin = registry.load_object(slow, PluginSettings(use="x", name="slow", concurrency=1))
     receiver.take = lambda *_: [FakeDelivery(number, "slow") for number in (1, 2, 3)]  # type: ignore[method-assign]
-    dispatcher = Dispatcher(receiver, [plugin])  # type: ignore[arg-type]
+    dispatcher = Dispatcher(receiver, [plugin], PythonWatch())  # type: ignore[arg-type]
     dispatcher.start()
     assert begun.wait(DEADLINE_S)
     stopper = threading.Thread(target=dispatcher.stop, args=(time.monotonic() + DEADLINE_S,))
@@ -421,7 +421,7 @@ def test_a_closed_inbox_ends_the_workers_quietly(start: Start) -> None:
         raise ClosedError("the inbox is closed")
 
     receiver.take = closed  # type: ignore[method-assign, assignment]
-    dispatcher = Dispatcher(receiver, [plugin])  # type: ignore[arg-type]
+    dispatcher = Dispatcher(receiver, [plugin], PythonWatch())  # type: ignore[arg-type]
     dispatcher.start()
     assert dispatcher.stop(time.monotonic() + DEADLINE_S)
 
@@ -445,7 +445,7 @@ def test_a_failure_of_ours_costs_neither_a_worker_nor_a_settlement(
     monkeypatch.setattr("incm_webhook.runner._PAUSE_S", 0.0)
     plugin = registry.load_object(ok, PluginSettings(use="x", name="ok", concurrency=1))
     receiver.offer(FakeDelivery(1, "ok"))
-    dispatcher = Dispatcher(receiver, [plugin])  # type: ignore[arg-type]
+    dispatcher = Dispatcher(receiver, [plugin], PythonWatch())  # type: ignore[arg-type]
     dispatcher.start()
     receiver.wait_settled(1)
     receiver.offer(FakeDelivery(2, "ok"))
@@ -779,7 +779,7 @@ def test_a_stop_that_leaves_a_hanging_call_behind_settles_what_went_before(
 
     runner, receiver = runner_of(second_hangs)
     worker = threading.Thread(target=runner._run_all, args=(burst_of("second_hangs", 1, 2),))
-    runner._workers.add(worker)
+    runner._threads._threads.add(worker)
     worker.start()
     assert begun.wait(DEADLINE_S)
     assert not runner.stop(time.monotonic())
@@ -793,7 +793,7 @@ def dispatcher_of(receiver: FakeReceiver, *plugins: Any, **settings: Any) -> Dis
         registry.load_object(one, PluginSettings(use="x", name=one.__name__, **settings))
         for one in plugins
     ]
-    dispatcher = Dispatcher(receiver, loaded)  # type: ignore[arg-type]
+    dispatcher = Dispatcher(receiver, loaded, PythonWatch())  # type: ignore[arg-type]
     dispatcher.start()
     return dispatcher
 

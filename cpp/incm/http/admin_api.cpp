@@ -191,7 +191,8 @@ AdminApi::Text AdminApi::show_alert(Parameters& given) const {
         [&](const inbox::PluginHistory& plugin) -> std::optional<Reason> {
             if (!routes_) return std::nullopt;
             return reason_for(route(plugin.plugin), plugin, stored);
-        });
+        },
+        [this](const std::string& plugin) { return status(plugin); });
 }
 
 AdminApi::Text AdminApi::show_statistics(Parameters& given) const {
@@ -200,8 +201,10 @@ AdminApi::Text AdminApi::show_statistics(Parameters& given) const {
     if (!statistics.ok()) return statistics.error();
     const auto counts = inbox_.counts();
     if (!counts.ok()) return counts.error();
-    return statistics_json(statistics.value(), counts.value(),
-                           [this](const std::string& plugin) { return configured(plugin); });
+    return statistics_json(
+        statistics.value(), counts.value(),
+        [this](const std::string& plugin) { return configured(plugin); },
+        [this](const std::string& plugin) { return status(plugin); });
 }
 
 AdminApi::Text AdminApi::list_dead(Parameters& given) const {
@@ -319,6 +322,10 @@ const ingest::Route* AdminApi::route(const std::string& plugin) const {
 std::optional<bool> AdminApi::configured(const std::string& plugin) const {
     if (!routes_) return std::nullopt;
     return route(plugin) != nullptr;
+}
+
+std::optional<PluginStatus> AdminApi::status(const std::string& plugin) const {
+    return plugins_ == nullptr ? std::nullopt : plugins_->status(plugin);
 }
 
 }  // namespace incm::http

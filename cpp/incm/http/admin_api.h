@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "incm/http/parameters.h"
+#include "incm/http/plugin_board.h"
 #include "incm/http/quarantine_api.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/ingest.h"
@@ -41,12 +42,17 @@ inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
 class AdminApi {
  public:
     /// routes: the configured plugins; empty when no configuration is at hand. ingest: see
-    /// QuarantineApi. Inbox and ingest must outlive this.
+    /// QuarantineApi. plugins: how they do; null when none run. All three must outlive this.
     AdminApi(inbox::Inbox& inbox, std::optional<std::vector<ingest::Route>> routes,
-             ingest::Ingest* ingest = nullptr)
-        : inbox_(inbox), routes_(std::move(routes)), quarantine_(inbox, ingest) {}
+             ingest::Ingest* ingest = nullptr, const PluginBoard* plugins = nullptr)
+        : inbox_(inbox),
+          routes_(std::move(routes)),
+          plugins_(plugins),
+          quarantine_(inbox, ingest) {}
 
     [[nodiscard]] ApiReply call(const ApiRequest& request) const;
+    /// How the plugins do; null when none run.
+    [[nodiscard]] const PluginBoard* plugins() const { return plugins_; }
 
  private:
     using Text = base::Result<std::string>;
@@ -74,9 +80,11 @@ class AdminApi {
         const std::optional<std::string>& name) const;
     [[nodiscard]] const ingest::Route* route(const std::string& plugin) const;
     [[nodiscard]] std::optional<bool> configured(const std::string& plugin) const;
+    [[nodiscard]] std::optional<PluginStatus> status(const std::string& plugin) const;
 
     inbox::Inbox& inbox_;
     const std::optional<std::vector<ingest::Route>> routes_;
+    const PluginBoard* const plugins_;
     const QuarantineApi quarantine_;
 };
 

@@ -5,9 +5,12 @@
 #include <utility>
 
 #include "incm/base/bytes.h"
+#include "incm/base/clock.h"
 #include "incm/http/browser_guard.h"
 #include "incm/http/metrics_page.h"
 #include "incm/http/parameters.h"
+#include "incm/http/plugin_pages.h"
+#include "incm/http/problem.h"
 
 namespace incm::http {
 
@@ -17,6 +20,9 @@ using base::ErrorCode;
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+// As long as the watchdogs wait: a process that will not run Python again wants to be replaced.
+constexpr std::int64_t kNeverAgainMs = 30'000;
 
 bool is_dry_run(const std::string& body) {
     auto given = Parameters::of_json(body);
@@ -43,12 +49,13 @@ struct Admin {
             return response.send_problem(
                 {ErrorCode::kMethodNotAllowed, "this page is read with GET"});
         }
-        if (path == "/healthz") return response.send(200, kText, "ok\n");
+        if (path == "/healthz") return answer_alive(response);
         const base::Result<inbox::Counts> counts = inbox.counts();
         if (!counts.ok()) return response.send_problem(counts.error());
         if (path == "/metrics") {
-            return response.send(200, kMetricsType,
-                                 metrics_page(counters, counts.value(), inbox.disk(), door()));
+            std::string page = metrics_page(counters, counts.value(), inbox.disk(), door());
+            if (api.plugins() != nullptr) page += plugin_metrics(*api.plugins());
+            return response.send(200, kMetricsType, page);
         }
         if (!ready.load()) {
             return response.send_problem({ErrorCode::kClosed, "stopping"});
@@ -62,7 +69,26 @@ struct Admin {
         if (inbox.disk().low) {
             return response.send_problem({ErrorCode::kDiskLow, "disk"});
         }
-        response.send(200, kText, "ready\n");
+        if (const auto stall = stalled()) return answer_stalled(*stall, response);
+        response.send(200, kText,
+                      api.plugins() == nullptr ? "ready\n" : ready_text(*api.plugins()));
+    }
+
+    [[nodiscard]] std::optional<Stall> stalled() const {
+        return api.plugins() == nullptr ? std::nullopt : api.plugins()->stall();
+    }
+
+    void answer_alive(Response& response) const {
+        const auto stall = stalled();
+        if (stall && base::steady_ms() - stall->since_steady_ms >= kNeverAgainMs) {
+            return answer_stalled(*stall, response);
+        }
+        response.send(200, kText, "ok\n");
+    }
+
+    static void answer_stalled(const Stall& stall, Response& response) {
+        response.add("Retry-After", "10");
+        response.send(503, kProblemType, stall_problem(stall, base::steady_ms()));
     }
 
     void answer_call(Request& request, Response& response) const {

@@ -13,9 +13,10 @@
 
 namespace incm::http {
 
-/// The answer of the admin listener: GET or HEAD of /healthz (the process answers), /readyz (alerts
-/// are taken; 503 while stopping or when the inbox cannot be read) and /metrics; and the AdminApi,
-/// for whoever is no web page (browser_guard.h).
+/// The answer of the admin listener: GET or HEAD of /healthz (the process answers; 503 when
+/// Python has not run for half a minute), /readyz (alerts are taken and reach the plugins; 503
+/// while stopping, when the inbox cannot be read, or when Python does not run) and /metrics; and
+/// the AdminApi, for whoever is no web page (browser_guard.h).
 ///
 /// bound_host: the host that the listener was told.
 /// door: tells of the alerts' listener; from any thread.

@@ -83,11 +83,22 @@ Array ledger(const inbox::PluginHistory& plugin) {
     return lines;
 }
 
+Var status_of(const std::string& plugin, const Doing& doing) {
+    const std::optional<PluginStatus> status = doing(plugin);
+    if (!status) return Var();
+    Object object = ordered();
+    object.set("state", status->state);
+    object.set("since", rfc3339(status->since_ms));
+    object.set("reason", nullable_text(status->reason));
+    return object;
+}
+
 Object delivery(const inbox::PluginHistory& plugin, const Configured& configured,
-                const Explain& explain) {
+                const Explain& explain, const Doing& doing) {
     Object object = ordered();
     object.set("plugin", plugin.plugin);
     object.set("configured", nullable_flag(configured(plugin.plugin)));
+    object.set("status", status_of(plugin.plugin, doing));
     object.set("state", state_name(plugin.state));
     object.set("attempts", plugin.attempts);
     const bool open = plugin.state == State::kOpen;
@@ -138,20 +149,20 @@ std::string alerts_json(const inbox::AlertPage& page, bool with_body) {
 }
 
 std::string history_json(const inbox::AlertHistory& history, const Configured& configured,
-                         const Explain& explain) {
+                         const Explain& explain, const Doing& doing) {
     Object document = ordered();
     add_alert(document, history.alert);
     document.set("body", history.alert.text);
     Array deliveries;
     for (const inbox::PluginHistory& plugin : history.plugins) {
-        deliveries.add(delivery(plugin, configured, explain));
+        deliveries.add(delivery(plugin, configured, explain, doing));
     }
     document.set("deliveries", deliveries);
     return text_of(document);
 }
 
 std::string statistics_json(const inbox::Statistics& statistics, const inbox::Counts& counts,
-                            const Configured& configured) {
+                            const Configured& configured, const Doing& doing) {
     Object document = ordered();
     document.set("alerts", counts.alerts);
     document.set("open", counts.open);
@@ -169,6 +180,7 @@ std::string statistics_json(const inbox::Statistics& statistics, const inbox::Co
         Object plugin = ordered();
         plugin.set("plugin", totals.plugin);
         plugin.set("configured", nullable_flag(configured(totals.plugin)));
+        plugin.set("status", status_of(totals.plugin, doing));
         plugin.set("open", totals.open);
         plugin.set("waiting", totals.waiting);
         plugin.set("dead", totals.dead);

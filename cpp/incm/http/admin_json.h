@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "incm/http/plugin_board.h"
 #include "incm/inbox/catalog.h"
 #include "incm/inbox/inbox.h"
 
@@ -20,6 +21,9 @@ struct Reason {
 /// Asked for a plugin that never got the alert; empty when nobody knows.
 using Explain = std::function<std::optional<Reason>(const inbox::PluginHistory& plugin)>;
 
+/// How a plugin does; empty when nobody knows, because none run.
+using Doing = std::function<std::optional<PluginStatus>(const std::string& plugin)>;
+
 /// The answers of the admin API, as JSON texts.
 ///
 /// Shape:   see docs/inbox.md. Units: times are RFC 3339 in UTC with milliseconds, of the wall
@@ -27,10 +31,11 @@ using Explain = std::function<std::optional<Reason>(const inbox::PluginHistory& 
 /// Threads: any.
 [[nodiscard]] std::string alerts_json(const inbox::AlertPage& page, bool with_body);
 [[nodiscard]] std::string history_json(const inbox::AlertHistory& history,
-                                       const Configured& configured, const Explain& explain);
+                                       const Configured& configured, const Explain& explain,
+                                       const Doing& doing);
 [[nodiscard]] std::string statistics_json(const inbox::Statistics& statistics,
-                                          const inbox::Counts& counts,
-                                          const Configured& configured);
+                                          const inbox::Counts& counts, const Configured& configured,
+                                          const Doing& doing);
 [[nodiscard]] std::string undelivered_json(const inbox::UndeliveredPage& page);
 
 /// `2026-11-24T10:00:00.123Z`

@@ -112,7 +112,8 @@ base::Status Receiver::listen() {
     if (base::Status started = server_->start(); !started.ok()) return started;
     ready_ = true;
     if (!config_.admin) return base::success();
-    api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get());
+    api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get(),
+                                            config_.plugins.get());
     admin_ = std::make_unique<http::Server>(
         admin_listener(), http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host,
                                              log_, [this] { return front_door(); }));

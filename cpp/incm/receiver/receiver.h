@@ -12,6 +12,7 @@
 #include "incm/base/result.h"
 #include "incm/http/admin_api.h"
 #include "incm/http/metrics_page.h"
+#include "incm/http/plugin_board.h"
 #include "incm/http/refusal_log.h"
 #include "incm/http/server.h"
 #include "incm/inbox/inbox.h"
@@ -46,6 +47,7 @@ struct Config {
     std::optional<net::TlsFiles> tls;  ///< its; none: plain TCP
     std::int64_t retention_ms = 0;     ///< see inbox::Options
     std::int64_t reserve_bytes = 0;    ///< see inbox::Options
+    std::shared_ptr<const http::PluginBoard> plugins;  ///< how they do; null when none run
 };
 
 /// The composition root: inbox, ingest and listeners, with one life cycle.

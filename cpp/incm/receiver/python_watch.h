@@ -1,0 +1,82 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "incm/base/log.h"
+#include "incm/http/plugin_board.h"
+#include "incm/receiver/plugin_threads.h"
+
+namespace incm::receiver {
+
+/// How soon the watch notices what, in milliseconds.
+struct WatchPace {
+    std::int64_t look_ms = 250;      ///< between two looks; Python beats about as often
+    std::int64_t long_ms = 1000;     ///< without a beat, and it is told once it is over
+    std::int64_t stalled_ms = 5000;  ///< without a beat, and it is told at once: not ready
+    std::int64_t told_ms = 60'000;   ///< between two lines about what is over
+};
+
+/// The thread that notices that Python does not run, because a plugin keeps the global interpreter
+/// lock (GIL): a regular expression without end, a C call that does not let go of it.
+///
+/// It never takes the GIL. What it finds is in the log, and on the board for the admin listener.
+/// A time in which this process did not run either (a stopped process, a suspended machine) does
+/// not count.
+/// Threads: any.
+class PythonWatch {
+ public:
+    explicit PythonWatch(base::LogSink& log, WatchPace pace = {});
+    PythonWatch(const PythonWatch&) = delete;
+    PythonWatch& operator=(const PythonWatch&) = delete;
+    /// Ends the thread.
+    ~PythonWatch();
+
+    /// Python runs; the first call begins the watch. Does not block.
+    void beat() noexcept;
+    /// Python ends, or does something else for a while: there are no beats until the next one.
+    void rest() noexcept;
+
+    /// Milliseconds since the last beat; 0 before the first, and after rest().
+    [[nodiscard]] std::int64_t silent_ms() const noexcept;
+
+    [[nodiscard]] PluginThreads& threads() noexcept { return threads_; }
+    [[nodiscard]] http::PluginBoard& board() noexcept { return board_; }
+    [[nodiscard]] const http::PluginBoard& board() const noexcept { return board_; }
+
+ private:
+    void loop();
+    void look(std::int64_t now_ms);
+    void note_beat(std::int64_t seen_ms);
+    void tell_stalled(std::int64_t now_ms);
+    void tell_over(std::int64_t held_ms);
+    [[nodiscard]] std::string who() const;
+
+    base::LogSink& log_;
+    const WatchPace pace_;
+    std::atomic<std::int64_t> seen_ms_{0};  ///< steady; 0: not watched
+    PluginThreads threads_;
+    http::PluginBoard board_;
+
+    // Of the thread alone:
+    std::int64_t looked_ms_ = 0;
+    std::int64_t last_seen_ms_ = 0;
+    std::int64_t silent_since_ms_ = 0;  ///< last_seen_ms_, and what does not count
+    std::int64_t before_at_ms_ = 0;     ///< when before_ was read
+    std::vector<ThreadUse> before_;     ///< at the beginning of a silence
+    std::vector<ThreadUse> holders_;    ///< found since
+    bool stalled_ = false;
+    std::int64_t told_at_ms_ = 0;
+    std::int64_t untold_ = 0;
+
+    std::mutex mutex_;
+    std::condition_variable stop_asked_;
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace incm::receiver

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+
+#include "incm/base/kept_from_children.h"
+#include "incm/base/log.h"
+#include "incm/receiver/python_watch.h"
+
+namespace incm::receiver {
+
+/// Turns signals into wishes, and sees to it that a stop ends, whether Python runs or not.
+///
+/// The interpreter's own handlers (in C, on any thread, without the GIL) write the number of each
+/// signal into wakeup_descriptor(); a thread reads them. SIGTERM and SIGINT ask for a stop, SIGHUP
+/// for a reload. Before loaded() a stop ends the process at once, with status 0: there is nothing
+/// to end with grace. After it, a second one ends it at once with status 1, and so does the end of
+/// the grace: when it is over while Python does not run, else kLastChanceMs later. What was
+/// acknowledged is on the disk then. A signal that a fork of this process got does not count.
+/// Threads: any. It lives as long as the process.
+class StopGuard {
+ public:
+    /// What Python's own end of the process may take beyond the grace, when it runs.
+    static constexpr std::int64_t kLastChanceMs = 5000;
+
+    /// Errors: std::system_error when there is no descriptor.
+    StopGuard(std::int64_t grace_ms, const PythonWatch& python, base::LogSink& log);
+    StopGuard(const StopGuard&) = delete;
+    StopGuard& operator=(const StopGuard&) = delete;
+    ~StopGuard() = delete;
+
+    /// For signal.set_wakeup_fd(); does not block, and is closed in what is executed.
+    [[nodiscard]] int wakeup_descriptor() const noexcept { return written_; }
+
+    /// From now on a stop has its grace.
+    void loaded() noexcept { loading_ = false; }
+    /// A stop begins that no signal asked for: its grace counts from now.
+    void stopping();
+
+    /// Wait until something is asked for, at most so long; true once a stop is.
+    bool wait(std::int64_t timeout_ms);
+    [[nodiscard]] bool stop_is_asked() const noexcept { return stops_ > 0; }
+    /// Whether a reload was asked for since the last call.
+    [[nodiscard]] bool take_reload() noexcept { return reload_.exchange(false); }
+
+ private:
+    void loop();
+    void take_signals();
+    void note(int number);
+    [[nodiscard]] std::int64_t wait_ms() const;
+    void end_if_due();
+
+    const std::int64_t grace_ms_;
+    const PythonWatch& python_;
+    base::LogSink& log_;
+    int read_ = -1;
+    int written_ = -1;
+    base::KeptFromChildren read_kept_;
+    base::KeptFromChildren written_kept_;
+    std::atomic<bool> loading_{true};
+    std::atomic<int> stops_{0};
+    std::atomic<bool> reload_{false};
+    std::atomic<std::int64_t> grace_ends_ms_{0};  ///< steady; 0: no stop has begun
+
+    std::mutex mutex_;
+    std::condition_variable asked_;
+    std::thread thread_;
+};
+
+}  // namespace incm::receiver

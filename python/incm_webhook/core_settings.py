@@ -1,0 +1,50 @@
+"""Gives the core its settings in its own types."""
+
+from incm_webhook._core import ClientRules, Endpoint, Filter
+from incm_webhook.certificate import tls_files_of
+from incm_webhook.settings import EndpointSettings, PluginSettings
+from incm_webhook.settings_server import ServerSettings
+
+
+def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
+    """Give the core its endpoints with their secrets."""
+    return [
+        Endpoint(
+            one.path,
+            [secret.reveal() for secret in one.secrets],
+            one.ack_timeout if one.ack == "processed" else 0.0,
+            (0.0, 1.0) if one.rate is None else (one.rate.count, one.rate.period),
+        )
+        for one in settings
+    ]
+
+
+def clients_of(settings: ServerSettings) -> ClientRules:
+    """Give the core what it must know of clients."""
+    return ClientRules(
+        max_body_bytes=settings.max_body,
+        header_timeout=settings.header_timeout,
+        body_timeout=settings.body_timeout,
+        send_timeout=settings.send_timeout,
+        keep_alive=settings.keep_alive,
+        workers=settings.workers,
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        allow=settings.allow,
+        proxies=settings.trusted_proxies,
+        proxy_protocol=settings.proxy_protocol,
+        tls=None if settings.tls is None else tls_files_of(settings.tls),
+    )
+
+
+def filter_of(settings: PluginSettings) -> Filter:
+    """Give the core the filter of a plugin."""
+    return Filter(
+        types=settings.types,
+        endpoints=settings.endpoints,
+        orgs=settings.orgs,
+        groups=settings.groups,
+        devices=settings.devices,
+        status=settings.status,
+        priority=settings.priority,
+    )
