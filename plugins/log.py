@@ -26,9 +26,9 @@ def line_of(alert: Alert, ctx: Context) -> str:
         ctx: for the time it was received, when the alert has none of its own.
 
     Returns:
-        Time in UTC, type, device, (group, organisation), state when it is not active, id; two
-        blanks between them; what the alert lacks is left out. No control characters, and at most
-        2,000 characters and the escapes in them.
+        Time of this machine with its zone, type, device, (group, organisation), state when it is
+        not active, id; two blanks between them; what the alert lacks is left out. No control
+        characters, and at most 2,000 characters and the escapes in them.
     """
     moment = alert.timestamp or alert.created_at or ctx.received_at
     group = alert.device_group.name if alert.device_group else None
@@ -36,7 +36,7 @@ def line_of(alert: Alert, ctx: Context) -> str:
     where = [f"group {group}" if group else "", f"org {org}" if org else ""]
     place = ", ".join(part for part in where if part)
     parts = [
-        f"{moment:%Y-%m-%d %H:%M:%SZ}",
+        moment.astimezone().isoformat(" ", "seconds").replace("+00:00", "Z"),
         alert.label or alert.type or "alert without type",
         alert.entity_name or alert.serial_number or alert.device_id,
         f"({place})" if place else "",

@@ -463,8 +463,9 @@ def test_a_broken_configuration_is_not_needed_to_ask_a_server_by_its_address(
     content: str,
     named_by: str,
 ) -> None:
-    (tmp_path / "incm-webhook.toml").write_text(content)
     flag, address = admin(receiver)
+    settled(command, flag, address)
+    (tmp_path / "incm-webhook.toml").write_text(content)
     if named_by == "variable":
         monkeypatch.setenv("INCM_WEBHOOK_ADMIN", address)
     place = (flag, address) if named_by == "flag" else ()

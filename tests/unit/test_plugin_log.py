@@ -1,3 +1,5 @@
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,28 @@ from incm_webhook import Alert
 from incm_webhook.testing import make_alert, run_plugin
 
 REBOOT = (Path(__file__).parents[1] / "golden" / "reboot.json").read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Puts the machine into a time zone, at first UTC."""
+
+    def move(name: str) -> None:
+        patch.setenv("TZ", name)
+        time.tzset()
+
+    with monkeypatch.context() as patch:
+        move("UTC0")
+        yield move
+    time.tzset()
+
+
+def test_times_are_those_of_the_machine(
+    zone: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    zone("CET-1")
+    run_plugin("log", Alert.from_json(REBOOT))
+    assert capsys.readouterr().out.startswith("2025-01-06 11:01:38+01:00  Reboot  ")
 
 
 def test_the_example_of_the_guide(capsys: pytest.CaptureFixture[str]) -> None:
