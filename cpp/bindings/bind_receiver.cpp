@@ -35,6 +35,10 @@ class ReceiverView {
     void stop() { receiver_.stop(); }
     void wake_takers() { receiver_.inbox().wake_takers(); }
     receiver::Receiver& native() { return receiver_; }
+    std::optional<std::string> admin_address() const { return text_of(receiver_.admin_address()); }
+    std::optional<std::string> metrics_address() const {
+        return text_of(receiver_.metrics_address());
+    }
 
     std::vector<DeliveryView> take(const std::string& plugin, std::size_t max_items,
                                    double timeout_s) {
@@ -87,6 +91,10 @@ class ReceiverView {
     }
 
  private:
+    static std::optional<std::string> text_of(const std::optional<receiver::Address>& address) {
+        return address ? std::optional(address->text()) : std::nullopt;
+    }
+
     base::StderrSink log_;
     receiver::Receiver receiver_;
 };
@@ -95,11 +103,16 @@ std::unique_ptr<ReceiverView> make_receiver(
     const std::string& listen, const std::optional<std::string>& admin, std::string inbox_path,
     std::vector<ingest::Endpoint> endpoints, std::vector<ingest::Route> routes, ClientRules clients,
     double retention, std::int64_t reserve_bytes, std::optional<int> listen_fd,
-    std::optional<int> admin_fd, const std::shared_ptr<WatchView>& watch) {
+    std::optional<int> admin_fd, const std::shared_ptr<WatchView>& watch,
+    const std::optional<std::string>& metrics, std::optional<int> metrics_fd,
+    std::vector<std::string> admin_hosts) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .listen_fd = listen_fd,
                             .admin_fd = admin_fd,
                             .admin = std::nullopt,
+                            .metrics = std::nullopt,
+                            .metrics_fd = metrics_fd,
+                            .admin_hosts = std::move(admin_hosts),
                             .inbox_path = std::move(inbox_path),
                             .endpoints = std::move(endpoints),
                             .routes = std::move(routes),
@@ -110,6 +123,7 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .reserve_bytes = reserve_bytes,
                             .plugins = board_of(watch)};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
+    if (metrics) config.metrics = value_or_throw(receiver::parse_address(*metrics));
     return std::make_unique<ReceiverView>(std::move(config));
 }
 
@@ -221,28 +235,29 @@ void bind_receiver(py::module_& module) {
 Constructed (opens nothing) -> start() -> stop_listening() -> stop(). Not started twice.
 Threads: any; every call that can block releases the GIL, and no thread of the core ever takes it.
 Source:  architecture section 1.)")
-        .def(py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
-             py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
-             py::arg("clients") = ClientRules(), py::arg("retention") = 0.0,
-             py::arg("reserve_bytes") = 0, py::arg("listen_fd") = py::none(),
-             py::arg("admin_fd") = py::none(), py::arg("watch") = py::none(),
-             "listen and admin are HOST:PORT, inbox is a file's path; clients is about the alerts' "
-             "listener; retention in seconds, 0 for ever; listen_fd and admin_fd are listening "
-             "sockets "
-             "to serve instead of binding, which stay the caller's; watch knows how the plugins "
-             "do, for the admin listener. Errors: ConfigError for an "
-             "address.")
+        .def(
+            py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
+            py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),
+            py::arg("clients") = ClientRules(), py::arg("retention") = 0.0,
+            py::arg("reserve_bytes") = 0, py::arg("listen_fd") = py::none(),
+            py::arg("admin_fd") = py::none(), py::arg("watch") = py::none(),
+            py::arg("metrics") = py::none(), py::arg("metrics_fd") = py::none(),
+            py::arg("admin_hosts") = std::vector<std::string>{},
+            "listen, admin and metrics are HOST:PORT, inbox is a file's path; clients is about the "
+            "alerts' listener; retention in seconds, 0 for ever; listen_fd, admin_fd and "
+            "metrics_fd "
+            "are listening sockets to serve instead of binding, which stay the caller's; watch "
+            "knows how "
+            "the plugins do, for the admin listener; "
+            "admin_hosts are names that admin and metrics may be asked by. Errors: ConfigError for "
+            "an address.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "
              "stays open.")
         .def_property_readonly(
             "address", [](ReceiverView& self) { return self.native().listen_address().text(); })
-        .def_property_readonly("admin_address",
-                               [](ReceiverView& self) -> std::optional<std::string> {
-                                   const auto address = self.native().admin_address();
-                                   if (!address) return std::nullopt;
-                                   return address->text();
-                               })
+        .def_property_readonly("admin_address", &ReceiverView::admin_address)
+        .def_property_readonly("metrics_address", &ReceiverView::metrics_address)
         .def("take", &ReceiverView::take, WithoutGil(), py::arg("plugin"), py::arg("max_items"),
              py::arg("timeout"),
              "Up to max_items due deliveries of a plugin; waits up to timeout seconds for the "

@@ -138,7 +138,7 @@ void bind_signature(py::module_& module) {
         },
         py::arg("body"), R"(Write a JSON text the way CPython 3.11 writes it.
 
-Shape:   bytes -> the bytes of json.dumps(json.loads(body), ensure_ascii=False), at most 200 levels deep.
+Shape:   bytes -> the bytes of json.dumps(json.loads(body), ensure_ascii=False), at most 995 levels deep.
 Errors:  CanonicalError (a ValueError) when the body has no such text.
 Source:  specification section 2.1.)");
     module.def(

@@ -6,11 +6,13 @@ import socket
 import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
 from incm_webhook.errors import ListenError
 from incm_webhook.forked import keep_from_children
 from incm_webhook.notify import Notifier
 from incm_webhook.passed import KEPT, take_passed
+from incm_webhook.settings_server import ServerSettings
 
 _BACKLOG = 1024
 _GIVEN_UP_S = 5.0  # in which a service manager should have closed what is given up
@@ -53,30 +55,58 @@ def take_over(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
     return passed
 
 
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """What a server listens on; None where the settings want no such listener."""
+
+    alerts: Listener
+    admin: Listener | None
+    metrics: Listener | None
+
+    def for_core(self) -> dict[str, Any]:
+        """Give the arguments of `_core.Receiver` that tell of them."""
+        return {
+            "listen": self.alerts.address,
+            "listen_fd": self.alerts.descriptor,
+            "admin": self.admin.address if self.admin else None,
+            "admin_fd": self.admin.descriptor if self.admin else None,
+            "metrics": self.metrics.address if self.metrics else None,
+            "metrics_fd": self.metrics.descriptor if self.metrics else None,
+        }
+
+
 def open_listeners(
-    passed: Mapping[str, socket.socket], listen: str, admin: str | None, notifier: Notifier
-) -> tuple[Listener, Listener | None]:
-    """Choose or bind the sockets for alerts and admin, and have those bound here kept.
+    passed: Mapping[str, socket.socket], server: ServerSettings, notifier: Notifier
+) -> Listeners:
+    """Choose or bind the sockets, and have those bound here kept.
 
     Args:
         passed: what take_over() found. A unit's socket counts more than the settings; a kept one
             is used while it fits them, and given up otherwise, as well as when none is wanted.
-        listen: HOST:PORT of the settings.
-        admin: the same, None for no admin listener.
+        server: their addresses.
         notifier: whose store keeps the sockets over restarts.
 
     Raises:
         ListenError: an address cannot be bound.
     """
-    alerts = _open("alerts", listen, passed, notifier)
-    if admin is None:
-        _give_up("admin", passed, notifier)
-        return alerts, None
+    return Listeners(
+        alerts=_open("alerts", server.listen, passed, notifier),
+        admin=_open_if_wanted("admin", server.admin, passed, notifier),
+        metrics=_open_if_wanted("metrics", server.metrics, passed, notifier),
+    )
+
+
+def _open_if_wanted(
+    role: str, wanted: str | None, passed: Mapping[str, socket.socket], notifier: Notifier
+) -> Listener | None:
+    if wanted is None:
+        _give_up(role, passed, notifier)
+        return None
     try:
-        return alerts, _open("admin", admin, passed, notifier)
+        return _open(role, wanted, passed, notifier)
     except ListenError as error:
         raise ListenError(
-            f"{error} (the admin listener: --admin names another address, --admin off leaves it "
+            f"{error} (the {role} listener: --{role} names another address, --{role} off leaves it "
             "out)"
         ) from None
 

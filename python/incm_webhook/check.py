@@ -43,6 +43,8 @@ def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
     report.tell(f"configuration: {settings.source or 'none, flags and environment only'}")
     server = settings.server
     report.tell(f"listens on {server.listen}, admin on {server.admin or 'nothing'}")
+    if server.metrics is not None:
+        report.tell(f"health and metrics alone on {server.metrics}")
     if server.allow:
         report.tell(f"takes alerts from {', '.join(map(str, server.allow))} only")
     _check_certificate(settings, report)

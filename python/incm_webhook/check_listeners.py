@@ -13,7 +13,7 @@ from incm_webhook.settings import Settings
 from incm_webhook.settings_server import share_a_port
 
 _SYSTEMD = 1  # of a machine or a container: what holds a socket there passes it on
-_KEYS = ("listen", "admin")
+_KEYS = ("listen", "admin", "metrics")
 
 
 def check_listeners(settings: Settings, server: int | None, report: Report) -> None:

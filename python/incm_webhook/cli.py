@@ -64,7 +64,14 @@ def _what_is_served(command: _Command) -> _Command:
                 multiple=True,
             ),
             _option(
-                "--admin", "Address for health and metrics; off for none.", metavar="HOST:PORT"
+                "--admin",
+                "Address for health, metrics and the API; off for none.",
+                metavar="HOST:PORT",
+            ),
+            _option(
+                "--metrics",
+                "One more address for health and metrics, without the API.",
+                metavar="HOST:PORT",
             ),
             _option("--unsigned", "Take alerts without a signature.", is_flag=True),
         )

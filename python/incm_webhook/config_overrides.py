@@ -15,6 +15,7 @@ PREFIX = "INCM_WEBHOOK_"
 OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
     "listen": (("server", "listen"), "--listen"),
     "admin": (("server", "admin"), "--admin"),
+    "metrics": (("server", "metrics"), "--metrics"),
     "ready_file": (("server", "ready_file"), "--ready-file"),
     "log_level": (("server", "log_level"), "--log-level"),
     "inbox": (("inbox", "url"), "--inbox"),

@@ -37,8 +37,9 @@ def _warnings(settings: Settings) -> Iterator[str]:
         )
     if server.admin is not None and not is_loopback(server.admin):
         yield (
-            f"the admin listener on {server.admin} asks nobody for a password: "
-            'keep it on loopback, or turn it off with admin = "off"'
+            f"the admin listener on {server.admin} asks nobody for a password: who reaches it "
+            "reads all alerts, and can replay or drop them; keep it on loopback, and give scrapers "
+            'and health checks an address of their own, such as metrics = "0.0.0.0:9465"'
         )
     retention = settings.inbox.retention
     if retention is not None and retention < _SHORT_RETENTION_S:

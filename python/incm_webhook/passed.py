@@ -8,15 +8,16 @@ from collections.abc import MutableMapping
 KEPT = "kept-"  # the name in the store: a socket that was bound by the server, not by a unit
 
 _FIRST = 3  # SD_LISTEN_FDS_START
-_ROLES = ("alerts", "admin")
+_UNNAMED = ("alerts", "admin")
+_ROLES = (*_UNNAMED, "metrics")
 
 
 def take_passed(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
     """Take the sockets that a service manager passed, and the variables that tell of them.
 
     Returns:
-        By role: "alerts" and "admin" from a .socket unit, "kept-alerts" and "kept-admin" from the
-        descriptor store. Of unnamed ones the first is alerts, the second admin.
+        By role: "alerts", "admin" and "metrics" from a .socket unit, "kept-alerts" and so on from
+        the descriptor store. Of unnamed ones the first is alerts, the second admin.
 
     Raises:
         ValueError: one of them is no listening TCP socket; the text is a sentence.
@@ -32,7 +33,7 @@ def take_passed(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
     for index in range(int(count)):
         name = names[index] if index < len(names) else ""
         if name not in known:
-            name = next((role for role in _ROLES if role not in found), "")
+            name = next((role for role in _UNNAMED if role not in found), "")
         if name and name not in found:
             found[name] = _checked(_FIRST + index, name)
         else:

@@ -88,6 +88,8 @@ def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: in
         "admin_url": None if admin is None else f"http://{admin}",
         "pid": pid,
     }
+    if receiver.metrics_address is not None:
+        ready["metrics_url"] = f"http://{receiver.metrics_address}"
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
@@ -143,10 +145,8 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
     keep_from_children(*([notifier.channel] if notifier.channel else []))
     plugins = _load_plugins(settings, signals)
     guard.loaded()
-    alerts, admin = activation.open_listeners(
-        passed, settings.server.listen, settings.server.admin, notifier
-    )
-    receiver = _receiver(settings, plugins, alerts, admin, watch)
+    on = activation.open_listeners(passed, settings.server, notifier)
+    receiver = _receiver(settings, plugins, on, watch)
     dispatcher = Dispatcher(receiver, plugins, watch)
     supervision.prepare(settings, notifier)
     if not supervision.start(receiver, notifier, lambda: guard.stop_is_asked):
@@ -158,6 +158,8 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
         signed = "unsigned" if one.unsigned else "signed"
         address = f"{scheme_of(settings)}://{receiver.address}{one.path}"
         _log.info("listening on %s (%s)", address, signed)
+    if on.metrics is not None:
+        _log.info("health and metrics on http://%s", receiver.metrics_address)
     _tell_of_certificate(running=settings)
     if settings.server.ready_file is not None:
         write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
@@ -223,15 +225,12 @@ def _is_in(folder: Path) -> bool:
 def _receiver(
     settings: Settings,
     plugins: Sequence[LoadedPlugin],
-    alerts: activation.Listener,
-    admin: activation.Listener | None,
+    on: activation.Listeners,
     watch: PythonWatch,
 ) -> Receiver:
     return Receiver(
-        listen=alerts.address,
-        admin=admin.address if admin else None,
-        listen_fd=alerts.descriptor,
-        admin_fd=admin.descriptor if admin else None,
+        **on.for_core(),
+        admin_hosts=settings.server.admin_hosts,
         inbox=str(inbox_path(settings.inbox.url)),
         endpoints=endpoints_of(settings.endpoint),
         routes=[

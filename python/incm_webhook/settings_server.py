@@ -106,6 +106,14 @@ def _optional_address(value: object) -> str | None:
     return None if value is None or value in ("", "off") else _address(value)
 
 
+def _host(value: object) -> str:
+    if not isinstance(value, str) or not is_host(value) or ":" in value:
+        raise ValueError(
+            f'wants names of hosts, without a port, such as "metrics.example.com", not {value!r}'
+        )
+    return value
+
+
 def _network(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError('wants texts such as "192.0.2.0/24"')  # noqa: TRY004 - pydantic's way
@@ -138,6 +146,10 @@ class ServerSettings(Table):
 
     listen: Annotated[str, BeforeValidator(_address)] = "127.0.0.1:8080"
     admin: Annotated[str | None, BeforeValidator(_optional_address)] = "127.0.0.1:9464"
+    metrics: Annotated[str | None, BeforeValidator(_optional_address)] = None
+    admin_hosts: Annotated[
+        tuple[Annotated[str, BeforeValidator(_host)], ...], BeforeValidator(as_list)
+    ] = ()
     ready_file: Path | None = None
     log_level: Annotated[LogLevels, BeforeValidator(parse_log_levels)] = LogLevels()
     tls: TlsSettings | None = None

@@ -91,6 +91,15 @@ TEST_F(AdminApiTest, ListsAlertsInExactlyThisShape) {
     EXPECT_FALSE(get("alerts")->getArray("alerts")->getObject(0)->has("body"));
 }
 
+TEST_F(AdminApiTest, ABodyComesBackWhateverIsInIt) {
+    open_both();
+    NewAlert made = incm::inbox::test::alert(1, {});
+    made.text = "{\"a\\\"b\": \"\xc3\xbc \\u0001\xf0\x9f\x93\xa1\x7f/\",\n\t\"c\": \"\\\\\"}";
+    const std::string text = made.text;
+    append(std::move(made));
+    EXPECT_EQ(get("alerts?body=1")->getArray("alerts")->getObject(0)->get("body").toString(), text);
+}
+
 TEST_F(AdminApiTest, FiltersAlerts) {
     open_both();
     put(1, "reboot", {"all", "reboots"});

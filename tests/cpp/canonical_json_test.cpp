@@ -9,6 +9,7 @@
 namespace {
 
 using incm::base::canonical_json;
+using incm::base::comparable_json;
 using incm::base::ErrorCode;
 using incm::base::kMaxCanonicalDepth;
 
@@ -295,9 +296,37 @@ TEST(CanonicalJson, Depth) {
     EXPECT_EQ(canon("[" + nested(kMaxCanonicalDepth, "[", "]") + ",1]"), "<no form>");
 }
 
+TEST(ComparableJson, IsOneTextForAllSpellingsOfWhatHasNoCanonicalForm) {
+    const std::string deep = nested(5000, "[", "]");
+    const std::string long_number(5000, '7');
+    const std::pair<std::string, std::string> same[] = {
+        {"\xEF\xBB\xBF{\"a\":1}", R"({"a": 1})"},
+        {R"({"a":"\ud800"})", R"({ "\u0061" : "\uD800" })"},
+        {"[" + deep + "]", "[ " + deep + "]"},
+        {"[" + long_number + "]", "[" + long_number + " ]"},
+        {R"({"b":"\udfff","b":"\ud801"})", R"({"b": "\ud801"})"},
+    };
+    for (const auto& [one, other] : same) {
+        ASSERT_TRUE(comparable_json(one).ok()) << one.substr(0, 40);
+        EXPECT_EQ(comparable_json(one).value(), comparable_json(other).value());
+    }
+    EXPECT_NE(comparable_json(R"("\ud800")").value(), comparable_json(R"("\ud801")").value());
+    EXPECT_NE(comparable_json("[" + long_number + "]").value(),
+              comparable_json("[" + long_number + "0]").value());
+}
+
+TEST(ComparableJson, IsTheCanonicalTextWhereThereIsOne) {
+    for (const char* text : {R"({"a":[1.50,"\u00e9"],"a":{}})", "1e400", "[NaN, -0]"}) {
+        EXPECT_EQ(comparable_json(text).value(), canon(text));
+    }
+    for (const char* text : {"", "[1,]", "\xEF\xBB\xBF", "\xEF\xBB\xBF\xEF\xBB\xBF{}"}) {
+        EXPECT_FALSE(comparable_json(text).ok()) << text;
+    }
+}
+
 TEST(CanonicalJson, BrokenSyntaxIsSaidBeforeAnyOtherRefusal) {
     for (const std::string& refused :
-         {nested(300, "[", "]"), std::string(5000, '1'), std::string(R"("\ud800")")}) {
+         {nested(1000, "[", "]"), std::string(5000, '1'), std::string(R"("\ud800")")}) {
         EXPECT_EQ(canon("[" + refused + "]"), "<no form>");
         EXPECT_EQ(canon("[" + refused + ",]"), "<no JSON>");
         EXPECT_EQ(canon(refused + "\xff"), "<no JSON>");

@@ -185,10 +185,32 @@ TEST_F(InboxCatalogTest, APageEndsAfterSoManyBytes) {
         large.text = "\"" + std::string(kMostScannedBytes / 2, 'x') + "\"";
         append(std::move(large));
     }
-    const AlertPage page = list({.with_text = true});
-    EXPECT_EQ(page.alerts.size(), 2U);
+    const auto last = [](const StoredAlert& one) { return one.id == 4; };
+    const AlertPage page = list({.wanted = last, .wanted_reads_text = true});
+    EXPECT_EQ(page.alerts.size(), 0U);
     EXPECT_EQ(page.next, 2);
     EXPECT_EQ(list({}).alerts.size(), 4U);
+}
+
+TEST_F(InboxCatalogTest, APageHasSoManyBytesOfTextsAndAtLeastOneAlert) {
+    open({});
+    const std::size_t sizes[] = {kMostPageBytes / 2, kMostPageBytes / 2, 3 * kMostPageBytes, 10};
+    for (std::uint64_t number = 1; number <= 4; ++number) {
+        NewAlert large = alert(number);
+        large.text = "\"" + std::string(sizes[number - 1], 'x') + "\"";
+        append(std::move(large));
+    }
+    const auto page_after = [&](std::int64_t id) { return list({.after = id, .with_text = true}); };
+    EXPECT_EQ(page_after(0).alerts.size(), 2U);
+    EXPECT_EQ(page_after(0).next, 2);
+    EXPECT_EQ(page_after(2).alerts.size(), 1U);
+    EXPECT_EQ(page_after(2).next, 3);
+    EXPECT_EQ(page_after(3).alerts.size(), 1U);
+    EXPECT_EQ(page_after(3).next, std::nullopt);
+    const auto all = [](const StoredAlert& one) { return !one.text.empty(); };
+    const AlertPage read = list({.wanted = all, .wanted_reads_text = true});
+    EXPECT_EQ(read.alerts.size(), 4U);
+    EXPECT_EQ(read.alerts[2].text, "") << "who did not ask for texts is not given them";
 }
 
 TEST_F(InboxCatalogTest, TellsTheWholeLifeOfAnAlert) {

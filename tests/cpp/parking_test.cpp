@@ -56,7 +56,7 @@ class ParkingTest : public testing::Test {
         say(guest, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
         ASSERT_EQ(guest.connection->advance(0), Connection::Step::kRequest);
         guest.connection->take_up();
-        guest.connection->answer("HTTP/1.1 200 OK\r\n\r\n", /*keep_alive=*/true, well);
+        EXPECT_TRUE(guest.connection->answer("HTTP/1.1 200 OK\r\n\r\n", /*keep_alive=*/true, well));
         ASSERT_EQ(guest.connection->advance(0), Connection::Step::kWait);
     }
 

@@ -45,6 +45,8 @@ class ReceiverTest : public ::testing::Test {
         incm::receiver::Config config;
         config.listen = {"127.0.0.1", 0};
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
+        config.metrics = incm::receiver::Address{"127.0.0.1", 0};
+        config.admin_hosts = hosts_;
         config.inbox_path = folder_ / "inbox.db";
         config.endpoints = {{"/webhook", {kSecret}}, {"/open", {}}, {"/processed", {}, 20'000}};
         config.routes = {{"all", {}}, {"reboots", {.types = {"reboot"}}}};
@@ -68,6 +70,12 @@ class ReceiverTest : public ::testing::Test {
     }
     static std::string signed_post(const std::string& body) { return post(body, signature(body)); }
 
+    /// Ask an admin listener for `METHOD PATH`.
+    static RawAnswer ask(std::uint16_t port, const std::string& what, const std::string& host) {
+        RawClient client(port);
+        client.send(what + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+        return client.receive();
+    }
     [[nodiscard]] RawAnswer exchange(const std::string& request) const {
         RawClient client(port());
         client.send(request);
@@ -88,6 +96,7 @@ class ReceiverTest : public ::testing::Test {
 
     const incm::inbox::test::Folder folder_;
     MemorySink log_;
+    std::vector<std::string> hosts_;
     std::unique_ptr<incm::receiver::Receiver> receiver_;
 };
 
@@ -145,6 +154,23 @@ TEST_F(ReceiverTest, RefusesMissingGarbledAndWrongSignatures) {
     EXPECT_EQ(counts().alerts, 0);
     EXPECT_EQ(log_.lines().find(good), std::string::npos);
     EXPECT_EQ(log_.lines().find("topsecret"), std::string::npos);
+}
+
+TEST_F(ReceiverTest, TwoSpellingsOfWhatHasNoCanonicalFormAreOneAlert) {
+    start();
+    const std::string deep = std::string(2000, '[') + std::string(2000, ']');
+    const std::string digits(5000, '7');
+    const std::pair<std::string, std::string> same[] = {
+        {"\xEF\xBB\xBF{\"_id\":\"1\"}", R"({"_id": "1"})"},
+        {R"({"_id":"2","x":"\ud800"})", R"({"_id": "2", "x": "\uD800"})"},
+        {R"({"_id":"3","x":)" + deep + "}", R"({"_id": "3", "x": )" + deep + "}"},
+        {R"({"_id":"4","x":)" + digits + "}", R"({"_id": "4", "x": )" + digits + "}"},
+    };
+    for (const auto& [one, other] : same) {
+        EXPECT_NE(exchange(signed_post(one)).body.find("accepted"), std::string::npos);
+        EXPECT_NE(exchange(signed_post(other)).body.find("duplicate"), std::string::npos);
+    }
+    EXPECT_EQ(counts().alerts, 4);
 }
 
 TEST_F(ReceiverTest, AnAuthenticBodyIsNeverDropped) {
@@ -350,9 +376,7 @@ TEST_F(ReceiverTest, TheAdminListenerShowsHealthAndMetrics) {
     EXPECT_EQ(exchange(signed_post(kBody)).status, 200);
     EXPECT_EQ(exchange(post(kBody, "")).status, 401);
     const auto get = [this](const std::string& path, const std::string& method = "GET") {
-        RawClient client(admin_port());
-        client.send(method + " " + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
-        return client.receive();
+        return ask(admin_port(), method + " " + path, "localhost");
     };
     EXPECT_EQ(get("/healthz").status, 200);
     EXPECT_EQ(get("/readyz").status, 200);
@@ -368,6 +392,50 @@ TEST_F(ReceiverTest, TheAdminListenerShowsHealthAndMetrics) {
     receiver_->stop_listening(0);
     expect_problem(get("/readyz"), 503, "stopping");
     EXPECT_EQ(get("/healthz").status, 200);
+}
+
+TEST_F(ReceiverTest, AWebPageReadsNoHealthAndNoMetricsUnlessItsNameIsAllowed) {
+    hosts_ = {"metrics.example.com"};
+    start();
+    for (const std::uint16_t port : {admin_port(), receiver_->metrics_address()->port}) {
+        for (const std::string page : {"/healthz", "/readyz", "/metrics"}) {
+            const RawAnswer refused = ask(port, "GET " + page, "evil.example");
+            expect_problem(refused, 403, "forbidden");
+            EXPECT_NE(refused.body.find("evil.example: ask by IP address or as localhost, or name "
+                                        "it in admin_hosts of the configuration's [server]"),
+                      std::string::npos)
+                << refused.body;
+            for (const std::string host : {"127.0.0.1:9464", "[::1]", "LocalHost:1",
+                                           "metrics.example.com:9465", "METRICS.example.com"}) {
+                EXPECT_EQ(ask(port, "GET " + page, host).status, 200) << host;
+            }
+        }
+    }
+}
+
+TEST_F(ReceiverTest, TheMetricsListenerHasNoApi) {
+    start();
+    const std::uint16_t port = receiver_->metrics_address()->port;
+    expect_problem(ask(port, "GET /api/v1/alerts", "127.0.0.1"), 404, "not-found");
+    EXPECT_NE(ask(port, "GET /metrics", "127.0.0.1").body.find("incm_webhook_inbox_alerts 0"),
+              std::string::npos);
+    EXPECT_EQ(ask(admin_port(), "GET /api/v1/alerts", "127.0.0.1").status, 200);
+}
+
+TEST_F(ReceiverTest, LongAnswersThatNobodyTakesAreBoundedTogether) {
+    start(8 * 1024 * 1024);
+    const std::string body = "\"" + std::string(7'000'000, 'x') + "\"";  // more than a kernel takes
+    ASSERT_EQ(exchange(signed_post(body)).status, 200);
+    std::vector<std::unique_ptr<RawClient>> lazy;
+    for (std::size_t i = 0; i < 20; ++i) {
+        lazy.push_back(std::make_unique<RawClient>(admin_port()));
+        lazy.back()->send(
+            "GET /api/v1/alerts?body=1&limit=1000 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    }
+    std::size_t refused = 0;
+    for (const auto& client : lazy) refused += client->receive().status == 503 ? 1 : 0;
+    EXPECT_GT(refused, 0U);
+    EXPECT_EQ(ask(admin_port(), "GET /api/v1/alerts?body=1", "127.0.0.1").status, 200);
 }
 
 TEST_F(ReceiverTest, APortInUseIsAClearError) {

@@ -62,7 +62,7 @@ class StartStopTest : public ::testing::Test {
 
     void scrape() {
         exchange_until_the_end(receiver_->admin_address()->port, [](int) {
-            return std::string("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+            return std::string("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
         });
     }
 

@@ -33,6 +33,12 @@ def injecting(call: str, fault: str, when: int, log: Path) -> list[str]:
     return [*_STRACE, "-y", "-o", str(log), *trace]
 
 
+def delaying(call: str, seconds: float, log: Path) -> list[str]:
+    """Return the command that runs a server in which each call of a kind begins later."""
+    fault = f"inject={call}:delay_enter={int(seconds * 1e6)}"
+    return [*_STRACE, "-y", "-o", str(log), "-e", f"trace={call}", "-e", fault]
+
+
 def watching(calls: str, log: Path) -> list[str]:
     """Return the command that runs a server and writes these calls, with file names."""
     return [*_STRACE, "-y", "--seccomp-bpf", "-o", str(log), "-e", f"trace={calls}"]

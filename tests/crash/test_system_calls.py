@@ -9,9 +9,9 @@ import pytest
 
 from crash.audit import Audit, audit
 from crash.conftest import Figures
-from crash.senders import Acknowledged, Answer, body_of, post
+from crash.senders import Acknowledged, Answer, Connection, body_of, post
 from crash.server import Server, recording
-from crash.strace import calls_at_start, calls_of, injecting, watching
+from crash.strace import calls_at_start, calls_of, delaying, injecting, watching
 
 ALERTS = 12
 
@@ -180,6 +180,19 @@ def test_a_full_disk_while_deliveries_are_settled_delivers_all(
 def cannot_store(answer: Answer) -> bool:
     """Whether an answer says that the alert is to be sent again later."""
     return answer.status == 503 and int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_slow_disk_loses_no_wrongly_signed_request(deaf: Server) -> None:
+    with deaf:
+        deaf.start(wrapper=delaying("fdatasync", 0.3, deaf.folder / "strace.log"))
+        with Connection(deaf.url) as connection:
+            for number in range(100):
+                answer = connection.post(b'{"number": %d}' % number, "wrong")
+                assert answer is not None
+                assert answer.status == 401
+        assert deaf.until(lambda: deaf.metric('quarantined{reason="wrong-signature"}') == 100)
+        assert deaf.metric('quarantine_dropped_total{reason="busy"}') == 0
+        deaf.kill()
 
 
 def test_every_200_comes_after_the_sync_of_its_commit(deaf: Server) -> None:

@@ -9,6 +9,7 @@
 #include "incm/model/alert.h"
 
 using incm::base::canonical_json;
+using incm::base::comparable_json;
 using incm::base::readable_json;
 using incm::fuzz::require;
 
@@ -17,6 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     std::vector<std::string> problems;
     const auto readable = readable_json(text, problems);
     require(readable.ok() || problems.empty(), "a text that is no JSON changes no problems");
+    const auto comparable = comparable_json(text);
+    require(comparable.ok() == readable.ok(), "what is readable can be compared");
     const auto canonical = canonical_json(text);
     if (!canonical.ok()) {
         require((canonical.error().code == incm::base::ErrorCode::kNotJson) || readable.ok(),
@@ -24,6 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         return 0;
     }
     require(readable.ok(), "what has a canonical form is readable");
+    require(comparable.value() == canonical.value(), "it is compared by its canonical text");
     const auto again = canonical_json(canonical.value());
     require(again.ok() && again.value() == canonical.value(), "canonical twice is canonical once");
     require(incm::model::parse_alert(canonical.value()).ok(), "the parser takes a canonical text");

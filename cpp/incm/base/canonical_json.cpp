@@ -8,6 +8,7 @@ namespace incm::base {
 namespace {
 
 constexpr std::size_t kMaxIntegerDigits = 4300;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 // "1e15," becomes 20 characters: up to here the offsets of JsonMembers hold what is written.
 constexpr std::size_t kMaxTextBytes = std::size_t{512} << 20;
 
@@ -47,7 +48,7 @@ class CanonicalWriter {
 
     void number(std::string_view token, bool integral) {
         if (!integral) {
-            append_double(read_double(token), out_);
+            append_float(token, out_);
             return;
         }
         if (token.size() - (token.front() == '-' ? 1 : 0) > kMaxIntegerDigits) {
@@ -56,18 +57,18 @@ class CanonicalWriter {
         append_integer(token, out_);
     }
 
-    Result<std::string> finish() {
+    /// The text, without its duplicates.
+    std::string finish() {
         std::string text = members_.has_duplicates() ? members_.apply(out_) : std::move(out_);
         // One in a value that a later duplicate replaced does no harm.
         if (lone_surrogates_ && find_surrogate(text) != std::string::npos) {
             refuse("a string has half a surrogate pair");
         }
-        if (refusal_ != nullptr) {
-            return Error{ErrorCode::kNoCanonicalForm,
-                         std::string("the text has no canonical form: ") + refusal_};
-        }
         return text;
     }
+
+    /// Why the text is not CPython's, after finish(); null when it is.
+    [[nodiscard]] const char* refusal() const { return refusal_; }
 
  private:
     void refuse(const char* why) { refusal_ = refusal_ == nullptr ? why : refusal_; }
@@ -79,9 +80,8 @@ class CanonicalWriter {
     const char* refusal_ = nullptr;
 };
 
-}  // namespace
-
-Result<std::string> canonical_json(std::string_view text) {
+/// Limited: only what CPython can print, too.
+Result<std::string> write(std::string_view text, bool limited) {
     if (text.size() > kMaxTextBytes) {
         return Error{ErrorCode::kNoCanonicalForm, "the text has no canonical form: it is too long"};
     }
@@ -91,7 +91,23 @@ Result<std::string> canonical_json(std::string_view text) {
         return Error{ErrorCode::kNotJson,
                      "the text is no JSON near byte " + std::to_string(scanner.position())};
     }
-    return writer.finish();
+    std::string written = writer.finish();
+    if (limited && writer.refusal() != nullptr) {
+        return Error{ErrorCode::kNoCanonicalForm,
+                     std::string("the text has no canonical form: ") + writer.refusal()};
+    }
+    return written;
+}
+
+}  // namespace
+
+Result<std::string> canonical_json(std::string_view text) {
+    return write(text, true);
+}
+
+Result<std::string> comparable_json(std::string_view text) {
+    text.remove_prefix(text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
+    return write(text, false);
 }
 
 }  // namespace incm::base

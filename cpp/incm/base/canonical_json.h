@@ -9,8 +9,9 @@
 
 namespace incm::base {
 
-/// Nesting levels up to which a text has a canonical form.
-inline constexpr std::size_t kMaxCanonicalDepth = 200;
+/// Nesting levels up to which a text has a canonical form: what CPython 3.11 reads and prints in a
+/// script without a function, with its recursion limit of 1000.
+inline constexpr std::size_t kMaxCanonicalDepth = 995;
 
 /// Write a JSON text the way CPython 3.11 writes it.
 ///
@@ -28,6 +29,17 @@ inline constexpr std::size_t kMaxCanonicalDepth = 200;
 /// Threads: any; no state, no locale.
 /// Source:  specification section 2.1; reliability.md section 2.2, rules 1-16.
 [[nodiscard]] Result<std::string> canonical_json(std::string_view text);
+
+/// The text by which repetitions are known: one for all spellings of a content.
+///
+/// Shape:   canonical_json(text) where there is one. Beyond it, what readable_json() accepts is
+///          written the same way: any depth, integers of any length, half a surrogate pair as the
+///          three bytes that UTF-8 would have for it, and no leading byte order mark.
+/// Units:   as canonical_json(), at any depth.
+/// Errors:  kNotJson; kNoCanonicalForm for more than 512 MiB.
+/// Threads: any.
+/// Source:  own choice (promise P4). It is compared, never signed and never read.
+[[nodiscard]] Result<std::string> comparable_json(std::string_view text);
 
 /// Say whether a text is JSON, and rewrite what strict parsers refuse.
 ///

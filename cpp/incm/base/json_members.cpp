@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 namespace incm::base {
 namespace {
@@ -9,6 +10,11 @@ namespace {
 // Comparing each key with each other one is faster than sorting up to about here (measured).
 constexpr std::size_t kFewMembers = 16;
 constexpr std::uint32_t kSeparatorSize = 2;  // ", " and ": "
+constexpr std::uint64_t kMemberBits = 0xFFFFFFFF;
+
+std::size_t member_of(std::uint64_t ranked) {
+    return static_cast<std::size_t>(ranked & kMemberBits);
+}
 
 }  // namespace
 
@@ -31,23 +37,30 @@ bool JsonMembers::few_and_different(std::size_t first, std::string_view text) co
     return true;
 }
 
-/// The members in an order that puts equal keys side by side, in the order of the text. The hash
-/// only makes most comparisons cheap: keys made to collide cost a comparison of bytes.
-std::vector<JsonMembers::Ranked> JsonMembers::rank(std::size_t first, std::string_view text) const {
-    std::vector<Ranked> ranked;
-    ranked.reserve(members_.size() - first);
+/// Bring the members into an order that puts equal keys side by side, in the order of the text.
+/// Numbers are sorted, half a hash and the member: only keys whose hashes collide cost comparisons
+/// of bytes, also those that were made to.
+void JsonMembers::rank(std::size_t first, std::string_view text) {
+    ranked_.clear();
     for (std::size_t i = first; i < members_.size(); ++i) {
-        ranked.push_back(
-            {std::hash<std::string_view>{}(key_of(i, text)), static_cast<std::uint32_t>(i)});
+        ranked_.push_back((std::hash<std::string_view>{}(key_of(i, text)) & ~kMemberBits) | i);
     }
-    std::sort(ranked.begin(), ranked.end(), [&](const Ranked& a, const Ranked& b) {
-        if (a.hash != b.hash) {
-            return a.hash < b.hash;
+    std::sort(ranked_.begin(), ranked_.end());
+    for (auto begin = ranked_.begin(); begin != ranked_.end();) {
+        const std::string_view key = key_of(member_of(*begin), text);
+        bool collides = false;
+        auto end = begin + 1;
+        for (; end != ranked_.end() && ((*end ^ *begin) & ~kMemberBits) == 0; ++end) {
+            collides = collides || key_of(member_of(*end), text) != key;
         }
-        const int order = key_of(a.member, text).compare(key_of(b.member, text));
-        return order != 0 ? order < 0 : a.member < b.member;
-    });
-    return ranked;
+        if (collides) {
+            std::sort(begin, end, [&](std::uint64_t a, std::uint64_t b) {
+                const int order = key_of(member_of(a), text).compare(key_of(member_of(b), text));
+                return order != 0 ? order < 0 : a < b;
+            });
+        }
+        begin = end;
+    }
 }
 
 JsonMembers::Span JsonMembers::value_of(std::size_t member, std::size_t text_size) const {
@@ -58,15 +71,14 @@ JsonMembers::Span JsonMembers::value_of(std::size_t member, std::size_t text_siz
                                                        : members_[member + 1].key - kSeparatorSize};
 }
 
-/// Note the edits for the members [begin, end) of ranked, which share one key.
-void JsonMembers::merge(const std::vector<Ranked>& ranked, std::size_t begin, std::size_t end,
-                        std::size_t text_size) {
-    edits_.push_back(
-        {value_of(ranked[begin].member, text_size), value_of(ranked[end - 1].member, text_size)});
+/// Note the edits for the members [begin, end) of ranked_, which share one key.
+void JsonMembers::merge(std::size_t begin, std::size_t end, std::size_t text_size) {
+    edits_.push_back({value_of(member_of(ranked_[begin]), text_size),
+                      value_of(member_of(ranked_[end - 1]), text_size)});
     for (std::size_t i = begin + 1; i < end; ++i) {
-        const std::uint32_t key = members_[ranked[i].member].key;
+        const std::uint32_t key = members_[member_of(ranked_[i])].key;
         edits_.push_back(
-            {{key - kSeparatorSize, value_of(ranked[i].member, text_size).end}, {0, 0}});
+            {{key - kSeparatorSize, value_of(member_of(ranked_[i]), text_size).end}, {0, 0}});
     }
 }
 
@@ -74,22 +86,40 @@ void JsonMembers::close(const std::string& text) {
     const std::size_t first = objects_.back();
     objects_.pop_back();
     if (!few_and_different(first, text)) {
-        const std::vector<Ranked> ranked = rank(first, text);
+        rank(first, text);
         std::size_t begin = 0;
-        for (std::size_t end = 1; end <= ranked.size(); ++end) {
-            const bool same =
-                end < ranked.size() && ranked[end].hash == ranked[begin].hash &&
-                key_of(ranked[end].member, text) == key_of(ranked[begin].member, text);
+        for (std::size_t end = 1; end <= ranked_.size(); ++end) {
+            const bool same = end < ranked_.size() && key_of(member_of(ranked_[end]), text) ==
+                                                          key_of(member_of(ranked_[begin]), text);
             if (same) {
                 continue;
             }
             if (end - begin > 1) {
-                merge(ranked, begin, end, text.size());
+                merge(begin, end, text.size());
             }
             begin = end;
         }
     }
     members_.resize(first);
+}
+
+/// The first edit that begins at this offset or later. Most often it is the one asked for, or the
+/// next one.
+std::vector<JsonMembers::Edit>::const_iterator JsonMembers::edit_from(
+    std::vector<Edit>::const_iterator near, std::uint32_t at) const {
+    const auto fits = [&](auto edit) {
+        return (edit == edits_.cend() || edit->old_text.begin >= at) &&
+               (edit == edits_.cbegin() || std::prev(edit)->old_text.begin < at);
+    };
+    if (fits(near)) {
+        return near;
+    }
+    if (near != edits_.cend() && fits(std::next(near))) {
+        return std::next(near);
+    }
+    return std::lower_bound(
+        edits_.cbegin(), edits_.cend(), at,
+        [](const Edit& it, std::uint32_t to) { return it.old_text.begin < to; });
 }
 
 std::string JsonMembers::apply(const std::string& text) {
@@ -100,11 +130,10 @@ std::string JsonMembers::apply(const std::string& text) {
     std::string result;
     result.reserve(text.size());
     std::vector<Span> open{{0, static_cast<std::uint32_t>(text.size())}};
+    auto edit = edits_.cbegin();
     while (!open.empty()) {
         Span& span = open.back();
-        const auto edit = std::lower_bound(
-            edits_.begin(), edits_.end(), span.begin,
-            [](const Edit& it, std::uint32_t at) { return it.old_text.begin < at; });
+        edit = edit_from(edit, span.begin);
         if (edit == edits_.end() || edit->old_text.begin >= span.end) {
             result.append(text, span.begin, span.end - span.begin);
             open.pop_back();
@@ -112,7 +141,7 @@ std::string JsonMembers::apply(const std::string& text) {
         }
         result.append(text, span.begin, edit->old_text.begin - span.begin);
         span.begin = edit->old_text.end;
-        open.push_back(edit->new_text);
+        if (edit->new_text.begin != edit->new_text.end) open.push_back(edit->new_text);
     }
     return result;
 }

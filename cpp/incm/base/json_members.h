@@ -43,10 +43,6 @@ class JsonMembers {
         std::uint32_t key;
         std::uint32_t key_size;
     };
-    struct Ranked {
-        std::uint64_t hash;
-        std::uint32_t member;
-    };
     struct Span {
         std::uint32_t begin;
         std::uint32_t end;
@@ -58,13 +54,16 @@ class JsonMembers {
 
     [[nodiscard]] std::string_view key_of(std::size_t member, std::string_view text) const;
     [[nodiscard]] bool few_and_different(std::size_t first, std::string_view text) const;
-    [[nodiscard]] std::vector<Ranked> rank(std::size_t first, std::string_view text) const;
+    void rank(std::size_t first, std::string_view text);
     [[nodiscard]] Span value_of(std::size_t member, std::size_t text_size) const;
-    void merge(const std::vector<Ranked>& ranked, std::size_t begin, std::size_t end,
-               std::size_t text_size);
+    [[nodiscard]] std::vector<Edit>::const_iterator edit_from(
+        std::vector<Edit>::const_iterator near, std::uint32_t at) const;
+    void merge(std::size_t begin, std::size_t end, std::size_t text_size);
 
     std::vector<std::size_t> objects_;  // for each open object, its first member
     std::vector<Member> members_;       // of all open objects, the innermost last
+    std::vector<std::uint64_t>
+        ranked_;  // hash and member, of the object that closes; kept for its room
     std::vector<Edit> edits_;
 };
 

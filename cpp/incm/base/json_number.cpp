@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 namespace incm::base {
 namespace {
@@ -63,6 +64,86 @@ void append_digits(std::string_view digits, int point, std::string& out) {
     }
 }
 
+/// The digits of a number that count, and how many of them stand before the point.
+struct Decimal {
+    std::array<char, 15> digits;
+    std::size_t count = 0;
+    int point = 0;
+};
+
+/// Read an exponent, from behind its `e`, of at most three digits.
+std::optional<int> read_short_exponent(std::string_view text) {
+    const bool negative = text.starts_with('-');
+    text.remove_prefix(negative || text.starts_with('+') ? 1 : 0);
+    if (text.size() > 3) {
+        return std::nullopt;
+    }
+    int value = 0;
+    for (const char c : text) {
+        value = 10 * value + (c - '0');
+    }
+    return negative ? -value : value;
+}
+
+/// Read a number without its sign, unless it has more than 15 digits that count or is far from 1.
+std::optional<Decimal> read_short(std::string_view token) {
+    Decimal number;
+    int scale = 1;  // before the point a digit counts as one place, and a leading zero as none
+    std::size_t at = 0;
+    for (; at < token.size() && token[at] != 'e' && token[at] != 'E'; ++at) {
+        if (token[at] == '.') {
+            scale = 0;
+        } else if (number.count > 0 || token[at] != '0') {
+            if (number.count == number.digits.size()) {
+                return std::nullopt;
+            }
+            number.digits[number.count++] = token[at];
+            number.point += scale;
+        } else {
+            number.point += scale - 1;
+        }
+    }
+    if (at < token.size()) {
+        const std::optional<int> exponent = read_short_exponent(token.substr(at + 1));
+        if (!exponent) {
+            return std::nullopt;
+        }
+        number.point += *exponent;
+    }
+    while (number.count > 0 && number.digits[number.count - 1] == '0') {
+        --number.count;
+    }
+    constexpr int kFarthest = 290;  // beyond it doubles have fewer digits
+    if (number.point < -kFarthest || number.point > kFarthest) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+/// Write a double as repr() does.
+void append_double(double value, std::string& out) {
+    if (std::signbit(value)) {
+        out.push_back('-');
+    }
+    if (std::isinf(value)) {
+        out.append("Infinity");
+        return;
+    }
+    std::array<char, 32> text{};
+    const auto [end, _] = std::to_chars(text.data(), text.data() + text.size(), std::abs(value),
+                                        std::chars_format::scientific);
+    char* const mark = std::find(text.data(), end, 'e');
+    int exponent = 0;
+    std::from_chars(mark[1] == '+' ? mark + 2 : mark + 1, end, exponent);
+    std::string_view digits(text.data(), static_cast<std::size_t>(mark - text.data()));
+    if (digits.size() > 1) {
+        // Close the gap of the point: the digits alone are laid out again.
+        text[1] = text[0];
+        digits.remove_prefix(1);
+    }
+    append_digits(digits, exponent + 1, out);
+}
+
 }  // namespace
 
 NumberToken scan_number(const char* from, const char* end) {
@@ -112,27 +193,20 @@ void append_integer(std::string_view token, std::string& out) {
     out.append(token == "-0" ? "0" : token);
 }
 
-void append_double(double value, std::string& out) {
-    if (std::signbit(value)) {
-        out.push_back('-');
-    }
-    if (std::isinf(value)) {
-        out.append("Infinity");
+void append_float(std::string_view token, std::string& out) {
+    const std::size_t sign = token.starts_with('-') ? 1 : 0;
+    const std::optional<Decimal> number = read_short(token.substr(sign));
+    if (!number) {
+        append_double(read_double(token), out);
         return;
     }
-    std::array<char, 32> text{};
-    const auto [end, _] = std::to_chars(text.data(), text.data() + text.size(), std::abs(value),
-                                        std::chars_format::scientific);
-    char* const mark = std::find(text.data(), end, 'e');
-    int exponent = 0;
-    std::from_chars(mark[1] == '+' ? mark + 2 : mark + 1, end, exponent);
-    std::string_view digits(text.data(), static_cast<std::size_t>(mark - text.data()));
-    if (digits.size() > 1) {
-        // Close the gap of the point: the digits alone are laid out again.
-        text[1] = text[0];
-        digits.remove_prefix(1);
+    // No two numbers of 15 digits are one double, so the shortest digits that name it are these.
+    out.append(token.substr(0, sign));
+    if (number->count == 0) {
+        out.append("0.0");
+    } else {
+        append_digits({number->digits.data(), number->count}, number->point, out);
     }
-    append_digits(digits, exponent + 1, out);
 }
 
 }  // namespace incm::base

@@ -23,12 +23,14 @@ struct NumberToken {
 /// Append an integer's text as CPython prints it: digit by digit, `-0` as `0`.
 void append_integer(std::string_view token, std::string& out);
 
-/// Append a double as CPython's json prints it: repr(), Infinity or -Infinity.
+/// Append a number that is no integer as CPython's json prints it: repr() of the nearest double,
+/// Infinity or -Infinity.
 ///
-/// Shape:   shortest digits that read back the same; positional for 1e-4 <= |x| < 1e16 and for
+/// Shape:   a text that scan_number() accepted -> shortest digits that read back the same;
+/// positional for 1e-4 <= |x| < 1e16 and for
 ///          zero, always with a point; otherwise `d[.ddd]e±XX`.
 /// Threads: any; no locale.
 /// Source:  reliability.md section 2.2, rules 6 and 7.
-void append_double(double value, std::string& out);
+void append_float(std::string_view token, std::string& out);
 
 }  // namespace incm::base

@@ -178,29 +178,22 @@ StringCopy copy_unit(const char* from, const char* end, std::string& out) {
     return {from, true};
 }
 
-/// Copy one escape; from = behind the backslash.
+/// Whether CPython writes the escape behind a backslash the same way.
+bool stays_as_it_is(const char* from, const char* end) {
+    return from != end && (*from == '"' || *from == '\\' || *from == 'b' || *from == 'f' ||
+                           *from == 'n' || *from == 'r' || *from == 't');
+}
+
+/// Copy one escape that does not stay as it is; from = behind the backslash.
 StringCopy copy_escape(const char* from, const char* end, std::string& out) {
-    if (from == end) {
+    if (from == end || (*from != 'u' && *from != '/')) {
         return {nullptr, false};
     }
-    switch (*from) {
-        case 'u':
-            return copy_unit(from + 1, end, out);
-        case '/':
-            out.push_back('/');
-            return {from + 1, false};
-        case '"':
-        case '\\':
-        case 'b':
-        case 'f':
-        case 'n':
-        case 'r':
-        case 't':
-            out.append(from - 1, 2);
-            return {from + 1, false};
-        default:
-            return {nullptr, false};
+    if (*from == 'u') {
+        return copy_unit(from + 1, end, out);
     }
+    out.push_back('/');
+    return {from + 1, false};
 }
 
 }  // namespace
@@ -232,6 +225,10 @@ StringCopy copy_string(const char* from, const char* end, std::string& out) {
         }
         if (*from != '\\') {
             return {nullptr, lone_surrogate};
+        }
+        if (stays_as_it_is(from + 1, end)) {
+            from += 2;
+            continue;
         }
         out.append(run, from);
         const StringCopy escape = copy_escape(from + 1, end, out);

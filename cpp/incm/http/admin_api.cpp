@@ -64,7 +64,7 @@ inbox::AlertQuery read_alert_query(Parameters& given) {
     model::AlertFilter filter{.types = given.texts("type"), .devices = given.texts("device")};
     if (filter.types.empty() && filter.devices.empty()) return query;
     // The type is a column of its own; the names of a device are in the text only.
-    query.with_text = !filter.devices.empty();
+    query.wanted_reads_text = !filter.devices.empty();
     query.wanted = [filter = std::move(filter)](const inbox::StoredAlert& stored) {
         if (!filter.devices.empty()) {
             const auto alert = model::parse_alert(stored.text);
@@ -143,7 +143,9 @@ ApiReply AdminApi::call(const ApiRequest& request) const {
     }
     Text text = (this->*found->answer)(given.value());
     if (!text.ok()) return refusal(text.error());
-    return {.body = std::move(text).value() + "\n"};
+    ApiReply reply{.body = std::move(text).value()};
+    reply.body += '\n';
+    return reply;
 }
 
 base::Result<Parameters> AdminApi::parameters(const ApiRequest& request) const {
@@ -161,17 +163,17 @@ AdminApi::Text AdminApi::list_alerts(Parameters& given) const {
     query.plugin = given.text("plugin");
     query.state = read_state(given, wrong);
     query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMostListed).value_or(100));
-    const bool with_body = given.flag("body");
-    query.with_text = query.with_text || with_body;
+    query.with_text = given.flag("body");
     const std::string order = given.text("order").value_or("asc");
     query.descending = order == "desc";
     if (order != "asc" && order != "desc") wrong = bad("\"order\" wants asc or desc");
     if (const auto error = given.finish()) return *error;
     if (wrong) return *wrong;
     if (const auto error = unknown_plugin(query.plugin)) return *error;
+    const std::lock_guard lock(*making_page_);
     const auto page = inbox_.catalog().alerts(query);
     if (!page.ok()) return page.error();
-    return alerts_json(page.value(), with_body);
+    return alerts_json(page.value(), query.with_text);
 }
 
 AdminApi::Text AdminApi::show_alert(Parameters& given) const {

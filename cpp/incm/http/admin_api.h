@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -86,6 +88,8 @@ class AdminApi {
     const std::optional<std::vector<ingest::Route>> routes_;
     const PluginBoard* const plugins_;
     const QuarantineApi quarantine_;
+    // A page may have megabytes, and its answer as many again: one is made at a time.
+    const std::unique_ptr<std::mutex> making_page_ = std::make_unique<std::mutex>();
 };
 
 }  // namespace incm::http

@@ -32,15 +32,20 @@ bool is_dry_run(const std::string& body) {
 struct Admin {
     inbox::Inbox& inbox;
     const AdminApi& api;
+    const Shows shows;
     const ingest::Counters& counters;
     const std::atomic<bool>& ready;
-    const std::string bound_host;
+    const std::vector<std::string> hosts;
     base::LogSink& log;
     const std::function<FrontDoor()> door;
 
     void handle(Request& request, Response& response) const {
+        if (const auto foreign = refuse_browser(request, hosts)) {
+            return response.send_problem(*foreign);
+        }
         const std::string_view path = request.path();
-        if (path.starts_with(kApiRoot)) return answer_call(request, response);
+        if (shows == Shows::kAll && path.starts_with(kApiRoot))
+            return answer_call(request, response);
         if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
             return response.send_problem({ErrorCode::kNotFound, "no such page"});
         }
@@ -92,9 +97,6 @@ struct Admin {
     }
 
     void answer_call(Request& request, Response& response) const {
-        if (const auto foreign = refuse_browser(request, bound_host)) {
-            return response.send_problem(*foreign);
-        }
         ApiRequest call{.method = std::string(request.method()),
                         .target = std::string(request.target()),
                         .content_type = std::string(request.field("content-type").value_or("")),
@@ -114,18 +116,20 @@ struct Admin {
 
 }  // namespace
 
-Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, const ingest::Counters& counters,
-                    const std::atomic<bool>& ready, std::string bound_host, base::LogSink& log,
+Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
+                    const ingest::Counters& counters, const std::atomic<bool>& ready,
+                    std::vector<std::string> hosts, base::LogSink& log,
                     std::function<FrontDoor()> door) {
-    return [admin = Admin{inbox, api, counters, ready, std::move(bound_host), log, std::move(door)},
-            &log](Request& request, Response& response) {
-        try {
-            admin.handle(request, response);
-        } catch (const std::exception& error) {
-            log.write(base::LogLevel::kError,
-                      "answering an admin request failed: " + base::printable(error.what()));
-        }
-    };
+    return
+        [admin = Admin{inbox, api, shows, counters, ready, std::move(hosts), log, std::move(door)},
+         &log](Request& request, Response& response) {
+            try {
+                admin.handle(request, response);
+            } catch (const std::exception& error) {
+                log.write(base::LogLevel::kError,
+                          "answering an admin request failed: " + base::printable(error.what()));
+            }
+        };
 }
 
 }  // namespace incm::http

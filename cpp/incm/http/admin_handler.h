@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "incm/base/log.h"
 #include "incm/http/admin_api.h"
@@ -13,18 +14,25 @@
 
 namespace incm::http {
 
+/// What an admin listener shows.
+enum class Shows {
+    kAll,
+    kHealthAndMetrics,  ///< /healthz, /readyz and /metrics alone
+};
+
 /// The answer of the admin listener: GET or HEAD of /healthz (the process answers; 503 when
 /// Python has not run for half a minute), /readyz (alerts are taken and reach the plugins; 503
 /// while stopping, when the inbox cannot be read, or when Python does not run) and /metrics; and
-/// the AdminApi, for whoever is no web page (browser_guard.h).
+/// the AdminApi. All for whoever is no web page (browser_guard.h).
 ///
-/// bound_host: the host that the listener was told.
+/// api: knows the plugins; asked by clients of a listener that shows all.
+/// hosts: names that the listener may be asked by.
 /// door: tells of the alerts' listener; from any thread.
 /// Threads: as webhook_answer(); ready may be changed at any time.
 /// Source:  contract section 4.
-[[nodiscard]] Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api,
+[[nodiscard]] Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
                                   const ingest::Counters& counters, const std::atomic<bool>& ready,
-                                  std::string bound_host, base::LogSink& log,
+                                  std::vector<std::string> hosts, base::LogSink& log,
                                   std::function<FrontDoor()> door);
 
 }  // namespace incm::http

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <sstream>
+#include <string_view>
 
 #include <Poco/DateTimeFormatter.h>
 #include <Poco/JSON/Array.h>
@@ -51,6 +52,27 @@ void add_alert(Object& object, const inbox::StoredAlert& alert) {
     object.set("form", alert.form);
     object.set("type", alert.type);
     object.set("device", alert.device);
+}
+
+constexpr std::size_t kUsualAlertJson = 256;
+
+/// Append `,"name":"text"`.
+void append_member(std::string& json, std::string_view name, std::string_view text) {
+    json.append(",\"").append(name).append("\":\"");
+    std::size_t from = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+        json.append(text, from, at - from);
+        from = at + 1;
+        if (byte >= 0x20) {
+            json.append({'\\', text[at]});
+        } else {
+            json.append(
+                {'\\', 'u', '0', '0', byte < 0x10 ? '0' : '1', "0123456789abcdef"[byte & 0xF]});
+        }
+    }
+    json.append(text, from).append("\"");
 }
 
 const char* state_name(State state) {
@@ -133,19 +155,33 @@ std::optional<inbox::UndeliveredCursor> read_cursor(const std::string& text) {
     return cursor;
 }
 
+/// Written by hand: Poco's objects and streams would hold a page of megabytes six times.
 std::string alerts_json(const inbox::AlertPage& page, bool with_body) {
-    Array alerts;
+    std::size_t size = 0;
     for (const inbox::StoredAlert& alert : page.alerts) {
-        Object object = ordered();
-        add_alert(object, alert);
-        object.set("state", nullable_text(alert.state));
-        if (with_body) object.set("body", alert.text);
-        alerts.add(object);
+        size += kUsualAlertJson + alert.text.size() + alert.text.size() / 8;  // for the escapes
     }
-    Object document = ordered();
-    document.set("alerts", alerts);
-    document.set("next", nullable(page.next));
-    return text_of(document);
+    std::string json;
+    json.reserve(size);
+    json += "{\"alerts\":[";
+    for (const inbox::StoredAlert& alert : page.alerts) {
+        json += json.back() == '[' ? "{\"id\":" : ",{\"id\":";
+        json += std::to_string(alert.id);
+        append_member(json, "received_at", rfc3339(alert.received_at_ms));
+        append_member(json, "endpoint", alert.endpoint);
+        append_member(json, "form", alert.form);
+        append_member(json, "type", alert.type);
+        append_member(json, "device", alert.device);
+        if (alert.state.empty()) {
+            json += ",\"state\":null";
+        } else {
+            append_member(json, "state", alert.state);
+        }
+        if (with_body) append_member(json, "body", alert.text);
+        json += '}';
+    }
+    json += "],\"next\":" + (page.next ? std::to_string(*page.next) : "null") + "}";
+    return json;
 }
 
 std::string history_json(const inbox::AlertHistory& history, const Configured& configured,

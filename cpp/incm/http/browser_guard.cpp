@@ -1,8 +1,11 @@
 #include "incm/http/browser_guard.h"
 
+#include <algorithm>
+
 #include <Poco/Net/IPAddress.h>
 #include <Poco/String.h>
 
+#include "incm/base/bytes.h"
 #include "incm/http/request.h"
 
 namespace incm::http {
@@ -15,19 +18,25 @@ std::string host_of(std::string_view field) {
     return std::string(field.substr(0, field.find(':')));
 }
 
-bool is_ours(const std::string& host, const std::string& bound_host) {
+bool is_ours(const std::string& host, const std::vector<std::string>& hosts) {
     Poco::Net::IPAddress address;
     return Poco::Net::IPAddress::tryParse(host, address) ||
-           Poco::icompare(host, "localhost") == 0 || Poco::icompare(host, bound_host) == 0;
+           Poco::icompare(host, "localhost") == 0 ||
+           std::ranges::any_of(
+               hosts, [&](const std::string& one) { return Poco::icompare(host, one) == 0; });
 }
 
 }  // namespace
 
-std::optional<base::Error> refuse_browser(const Request& request, const std::string& bound_host) {
+std::optional<base::Error> refuse_browser(const Request& request,
+                                          const std::vector<std::string>& hosts) {
     const std::string_view authority = request.authority();
-    if (!authority.empty() && !is_ours(host_of(authority), bound_host)) {
+    const std::string host = host_of(authority);
+    if (!authority.empty() && !is_ours(host, hosts)) {
         return base::Error{base::ErrorCode::kForbidden,
-                           "Host names another place: ask by IP address or as localhost"};
+                           "Host names another place, " + base::printable(host) +
+                               ": ask by IP address or as localhost, or name it in admin_hosts of "
+                               "the configuration's [server]"};
     }
     if (request.method() != "GET" && request.field("origin")) {
         return base::Error{base::ErrorCode::kForbidden,

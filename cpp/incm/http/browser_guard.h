@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "incm/base/result.h"
 
@@ -9,14 +10,14 @@ namespace incm::http {
 
 class Request;
 
-/// Refuse an admin request that a web page may have made the operator's browser send.
+/// Refuse a request that a web page may have made the operator's browser send.
 ///
-/// Shape:   Host must be an IP address, `localhost` or bound_host: a page whose name was pointed at
-///          this machine (DNS rebinding) says its own name there. A request that changes something
-///          must have no Origin, which browsers add and programs do not.
-/// Errors:  kForbidden; empty when the request is let through.
+/// Shape:   Host must be an IP address, `localhost` or one of hosts, in any case: a page whose name
+///          was pointed at this machine (DNS rebinding) says its own name there. A request that
+///          changes something must have no Origin, which browsers add and programs do not.
+/// Errors:  kForbidden, saying what to do; empty when the request is let through.
 /// Source:  own choice.
 [[nodiscard]] std::optional<base::Error> refuse_browser(const Request& request,
-                                                        const std::string& bound_host);
+                                                        const std::vector<std::string>& hosts);
 
 }  // namespace incm::http

@@ -166,7 +166,7 @@ void Connection::next_request() {
 
 /// Tell the budget what this connection holds; false when that is too much.
 bool Connection::account() {
-    const std::size_t held = in_.size() + body_.size();
+    const std::size_t held = in_.size() + body_.size() + out_.size();
     const std::size_t counted = held > kFreeBytes ? held : 0;
     if (!budget_.change(accounted_, counted)) return false;
     accounted_ = counted;
@@ -176,6 +176,18 @@ bool Connection::account() {
 /// An empty line after a body, as old browsers send it, begins no request.
 bool Connection::has_no_request() const {
     return in_.empty() || in_ == "\r\n";
+}
+
+bool Connection::answer(std::string text, bool keep_alive, bool well) {
+    const bool is_first = out_.empty();
+    is_first ? out_.swap(text) : static_cast<void>(out_.append(text));
+    if (!account()) {
+        is_first ? out_.clear() : out_.resize(out_.size() - text.size());
+        return false;
+    }
+    is_known_ = is_known_ || well;
+    last_ = !keep_alive;
+    return true;
 }
 
 void Connection::send(std::string_view bytes) {
@@ -201,6 +213,7 @@ Io Connection::flush() {
         if (!peer_ended_ && out_taken_ < out_.size()) continue;
         std::string().swap(out_);
         out_taken_ = 0;
+        static_cast<void>(account());
     }
     return Io::kDone;
 }

@@ -74,11 +74,8 @@ class Connection {
     /// Answer the request by the next advance(); the connection ends after it unless another
     /// request may follow.
     /// well: it says that the request did what the client wanted.
-    void answer(std::string_view text, bool keep_alive, bool well) {
-        out_.append(text);
-        is_known_ = is_known_ || well;
-        last_ = !keep_alive;
-    }
+    /// Returns false, and takes nothing, when there is no room for one so long.
+    [[nodiscard]] bool answer(std::string text, bool keep_alive, bool well);
 
     /// Refuse it: answer the error if the client can read it, and if there is memory, and end.
     void refuse(base::ErrorCode code, const char* why) noexcept;

@@ -50,8 +50,13 @@ void Response::send(int status, std::string_view content_type, std::string_view 
         add("Content-Type", content_type);
         add("Content-Length", std::to_string(body.size()));
         if (connection.head().head_only) body = {};
-        const std::string text = answer_text(version_, status, fields_, body);
-        connection.answer(text, keep_alive, status < 300);
+        if (!connection.answer(answer_text(version_, status, fields_, body), keep_alive,
+                               status < 300)) {
+            const base::Error busy{base::ErrorCode::kBusy, "long answers wait to be taken"};
+            if (!connection.answer(refusal_text(busy, connection.head().head_only), false, false)) {
+                connection.abandon();
+            }
+        }
     } catch (...) {  // no memory: another answer may follow, with a length of its own
         fields_.resize(given);
         throw;

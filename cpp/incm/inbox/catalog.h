@@ -51,7 +51,8 @@ struct AlertQuery {
     bool descending = false;
     bool with_text = false;
     std::size_t limit = 100;
-    std::function<bool(const StoredAlert&)> wanted;  ///< empty: all; sees the text if with_text
+    std::function<bool(const StoredAlert&)> wanted;  ///< empty: all
+    bool wanted_reads_text = false;                  ///< `wanted` sees the text, as with with_text
 };
 
 /// Some of the alerts, and the number behind which (descending: below which) there may be more.
@@ -142,6 +143,8 @@ struct Statistics {
 /// too, and the log can be copied back.
 inline constexpr std::size_t kMostScanned = 50'000;
 inline constexpr std::size_t kMostScannedBytes = 16 * 1024 * 1024;
+/// A page ends when its texts have so many bytes; one alert is always in it.
+inline constexpr std::size_t kMostPageBytes = 2 * 1024 * 1024;
 inline constexpr std::int64_t kMostCounted = 1'000'000;
 
 /// The questions of people, on a read-only connection that nothing else uses: a long question

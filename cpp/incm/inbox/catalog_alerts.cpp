@@ -132,18 +132,20 @@ bool in_time(const AlertQuery& query, std::int64_t received_at_ms) {
 AlertPage list_alerts(Database& database, const AlertQuery& query) {
     const auto [low, high] = narrowed(database, query);
     StateCheck state(database, query);
+    const bool reads_text = query.with_text || query.wanted_reads_text;
     Statement select(database, std::string("SELECT ") + kAlertColumns +
-                                   (query.with_text ? ", text" : "") +
+                                   (reads_text ? ", text" : "") +
                                    " FROM alert WHERE id >= ?1 AND id < ?2 ORDER BY id" +
                                    (query.descending ? " DESC" : ""));
     AlertPage page;
     std::int64_t last_id = 0;
     std::size_t scanned = 0;
     std::size_t scanned_bytes = 0;
+    std::size_t page_bytes = 0;
     Rows rows = select.query(low, high);
     while (rows.next()) {
         if (page.alerts.size() >= query.limit || scanned >= kMostScanned ||
-            scanned_bytes >= kMostScannedBytes) {
+            scanned_bytes >= kMostScannedBytes || page_bytes >= kMostPageBytes) {
             page.next = last_id;
             break;
         }
@@ -153,14 +155,19 @@ AlertPage list_alerts(Database& database, const AlertQuery& query) {
             continue;
         }
         StoredAlert alert = read_alert(rows);
-        if (query.with_text) {
+        if (reads_text) {
             alert.text = rows.bytes(kText);
             scanned_bytes += alert.text.size();
         }
-        if (!query.wanted || query.wanted(alert)) {
-            alert.state = state.of(last_id);
-            page.alerts.push_back(std::move(alert));
+        if (query.wanted && !query.wanted(alert)) {
+            continue;
         }
+        if (!query.with_text) {
+            alert.text = {};
+        }
+        page_bytes += alert.text.size();
+        alert.state = state.of(last_id);
+        page.alerts.push_back(std::move(alert));
     }
     return page;
 }

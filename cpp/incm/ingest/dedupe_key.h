@@ -14,7 +14,7 @@ namespace incm::ingest {
 /// the index that its neighbours touched, however many there are. 20 bytes of the digest follow. Of
 /// any other id, or none, the key is the digest.
 ///
-/// Shape:   content = SHA-256 of endpoint and canonical text; alert_id = `_id` -> 32 bytes. The
+/// Shape:   content = SHA-256 of endpoint and comparable text; alert_id = `_id` -> 32 bytes. The
 /// same
 ///          content has the same id, and so the same key.
 /// Threads: any.

@@ -227,10 +227,10 @@ base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t
 }
 
 base::Result<inbox::NewAlert> Ingest::read(Taken taken) {
-    const base::Result<std::string> canonical = base::canonical_json(taken.text);
+    const base::Result<std::string> comparable = base::comparable_json(taken.text);
     const base::Digest content = auth::digest_parts(
-        {taken.path, canonical.ok() ? canonical.value() : std::string_view(taken.text)});
-    std::string kept = taken.authentic && !canonical.ok() ? taken.text : std::string();
+        {taken.path, comparable.ok() ? comparable.value() : std::string_view(taken.text)});
+    std::string kept = taken.authentic && !comparable.ok() ? taken.text : std::string();
     base::Result<model::Alert> parsed = model::parse_alert(std::move(taken.text));
     if (!parsed.ok()) {
         if (!taken.authentic || taken.is_not_json) return parsed.error();

@@ -9,6 +9,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "incm/base/clock.h"
+#include "incm/net/ticket_keys.h"
 #include "incm/net/tls_transport.h"
 
 namespace incm::net {
@@ -25,7 +27,14 @@ constexpr const char* kCiphers =
 constexpr std::array<unsigned char, 9> kProtocols = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr std::array<unsigned char, 12> kSessions = {'i', 'n', 'c', 'm', '-', 'w',
                                                      'e', 'b', 'h', 'o', 'o', 'k'};
-constexpr std::size_t kTicketKeyBytes = 80;
+// What a stranger may choose for the key exchange costs a fraction of a millisecond. OpenSSL's own
+// list has finite fields, where one ClientHello costs 140 ms. The hybrid is known from 3.5 on.
+constexpr const char* kGroups = "X25519:P-256:P-384";
+constexpr const char* kGroupsWithHybrid = "X25519MLKEM768:X25519:P-256:P-384";
+// A client's certificates come before anybody knows who it is: OpenSSL alone takes 100 KiB of them,
+// and 100 authorities between one and the root.
+constexpr std::size_t kMaxClientCertificateBytes = 16 * 1024;
+constexpr int kMaxClientAuthorities = 4;
 
 std::string last_reason() {
     const unsigned long code = ::ERR_peek_last_error();
@@ -59,9 +68,17 @@ int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* c
     return state == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
+void choose_groups(SSL_CTX* context) {
+    if (::SSL_CTX_set1_groups_list(context, kGroupsWithHybrid) == 1) return;
+    ::ERR_clear_error();
+    ::SSL_CTX_set1_groups_list(context, kGroups);
+}
+
 void set_up(SSL_CTX* context) {
     ::SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     ::SSL_CTX_set_cipher_list(context, kCiphers);
+    choose_groups(context);
+    ::SSL_CTX_set_max_early_data(context, 0);  // what can be repeated is no alert
     ::SSL_CTX_set_options(
         context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     ::SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -99,6 +116,8 @@ base::Status take_files(SSL_CTX* context, const TlsFiles& files) {
     // A resumed session would let a client in whose authority has been replaced meanwhile.
     ::SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     ::SSL_CTX_set_num_tickets(context, 0);
+    ::SSL_CTX_set_max_cert_list(context, kMaxClientCertificateBytes);
+    ::SSL_CTX_set_verify_depth(context, kMaxClientAuthorities);
     ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     return base::success();
 }
@@ -132,12 +151,8 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles&
     if (!native->context) return Error{ErrorCode::kBadConfig, "TLS: " + last_reason()};
     set_up(native->context);
     if (base::Status taken = take_files(native->context, files); !taken.ok()) return taken.error();
-    std::array<unsigned char, kTicketKeyBytes> keys{};
-    if (before &&
-        ::SSL_CTX_get_tlsext_ticket_keys(before->native_->context, keys.data(), keys.size()) == 1) {
-        ::SSL_CTX_set_tlsext_ticket_keys(native->context, keys.data(), keys.size());
-        ::OPENSSL_cleanse(keys.data(), keys.size());
-    }
+    use_ticket_keys(native->context, before ? ticket_keys_of(before->native_->context)
+                                            : std::make_shared<TicketKeys>(base::steady_ms()));
     const std::int64_t not_after = end_of(native->context);
     return std::shared_ptr<const TlsContext>(new TlsContext(std::move(native), not_after));
 }

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 namespace incm::net {
 
@@ -13,6 +14,10 @@ namespace {
 constexpr std::string_view kPlainHttp =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 50\r\n"
     "Connection: close\r\n\r\nThis port speaks TLS: use https:// instead of http";
+
+// A handshake takes ten; more than this without a byte for the reader are an attempt to keep us
+// busy: key updates, refused renegotiations and empty records cost much more than their bytes.
+constexpr int kMaxIdleRecords = 32;
 
 class TlsTransport final : public Transport {
  public:
@@ -29,7 +34,10 @@ class TlsTransport final : public Transport {
         for (;;) {
             ::ERR_clear_error();
             std::size_t count = 0;
-            if (::SSL_read_ex(ssl_, to, size, &count) == 1) return {Io::kDone, count};
+            if (::SSL_read_ex(ssl_, to, size, &count) == 1) {
+                idle_records_ = 0;
+                return {Io::kDone, count};
+            }
             const IoResult state = what_now();
             if (state.state != Io::kWaitRead || wait_ms == 0) return state;
             pollfd one{.fd = descriptor(), .events = POLLIN, .revents = 0};
@@ -66,11 +74,31 @@ class TlsTransport final : public Transport {
         if (broken_ || ssl_) return !broken_;
         ssl_ = ::SSL_new(context_);
         broken_ = !ssl_ || ::SSL_set_fd(ssl_, descriptor()) != 1;
-        if (!broken_) ::SSL_set_accept_state(ssl_);
-        return !broken_;
+        if (broken_) return false;
+        ::SSL_set_accept_state(ssl_);
+        ::SSL_set_msg_callback(ssl_, on_message);
+        ::SSL_set_msg_callback_arg(ssl_, this);
+        return true;
+    }
+
+    /// OpenSSL takes records until one has bytes for the reader, and no callback can stop it: so
+    /// what follows the last allowed record is made to look like the end.
+    static void on_message(int writing, int /*version*/, int type, const void* /*bytes*/,
+                           std::size_t /*size*/, SSL* ssl, void* self) {
+        auto& transport = *static_cast<TlsTransport*>(self);
+        if (writing || type != SSL3_RT_HEADER) return;
+        if (++transport.idle_records_ != kMaxIdleRecords) return;
+        ::SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+        ::shutdown(transport.descriptor(), SHUT_RD);
     }
 
     IoResult what_now() {
+        if (idle_records_ >= kMaxIdleRecords) {
+            broken_ = true;
+            reason_ = "too many records without data";
+            ::ERR_clear_error();
+            return {Io::kEnd};
+        }
         switch (::SSL_get_error(ssl_, 0)) {
             case SSL_ERROR_WANT_READ:
                 return {Io::kWaitRead};
@@ -92,7 +120,8 @@ class TlsTransport final : public Transport {
     SSL_CTX* const context_;
     SSL* ssl_ = nullptr;
     bool broken_ = false;
-    const char* reason_ = nullptr;  // a text of OpenSSL's own
+    int idle_records_ = 0;          // since the reader got something
+    const char* reason_ = nullptr;  // a text of OpenSSL's own, or of this file
 };
 
 }  // namespace

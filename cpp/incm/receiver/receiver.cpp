@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 
 #include "incm/base/clock.h"
-#include "incm/http/admin_handler.h"
 #include "incm/http/webhook_handler.h"
 
 namespace incm::receiver {
@@ -111,12 +110,17 @@ base::Status Receiver::listen() {
         http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules));
     if (base::Status started = server_->start(); !started.ok()) return started;
     ready_ = true;
-    if (!config_.admin) return base::success();
     api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get(),
                                             config_.plugins.get());
-    admin_ = std::make_unique<http::Server>(
-        admin_listener(), http::admin_answer(*inbox_, *api_, counters_, ready_, config_.admin->host,
-                                             log_, [this] { return front_door(); }));
+    if (config_.metrics) {
+        metrics_ =
+            admin_listener(*config_.metrics, config_.metrics_fd, http::Shows::kHealthAndMetrics);
+        if (base::Status started = metrics_->start(); !started.ok()) {
+            return Error{started.error().code, started.error().text + " (the metrics listener)"};
+        }
+    }
+    if (!config_.admin) return base::success();
+    admin_ = admin_listener(*config_.admin, config_.admin_fd, http::Shows::kAll);
     base::Status started = admin_->start();
     if (started.ok()) return started;
     return Error{started.error().code, started.error().text +
@@ -139,16 +143,23 @@ http::ServerOptions Receiver::alerts_listener() {
     return options;
 }
 
-http::ServerOptions Receiver::admin_listener() {
+std::unique_ptr<http::Server> Receiver::admin_listener(const Address& address,
+                                                       std::optional<int> inherited,
+                                                       http::Shows shows) {
+    const std::size_t share = shares_of_descriptors().admin / (config_.metrics ? 2 : 1);
     http::ServerOptions options{
-        .host = config_.admin->host,
-        .port = config_.admin->port,
-        .inherited = config_.admin_fd,
-        .limits = {.workers = kAdminWorkers,
-                   .connections = std::min(kAdminConnections, shares_of_descriptors().admin)}};
+        .host = address.host,
+        .port = address.port,
+        .inherited = inherited,
+        .limits = {.workers = kAdminWorkers, .connections = std::min(kAdminConnections, share)}};
     options.rules.max_body_bytes = http::kApiBodyBytes;
     options.rules.refused = refused(/*counted=*/false);
-    return options;
+    std::vector<std::string> hosts = config_.admin_hosts;
+    hosts.push_back(address.host);
+    return std::make_unique<http::Server>(
+        std::move(options),
+        http::admin_answer(*inbox_, *api_, shows, counters_, ready_, std::move(hosts), log_,
+                           [this] { return front_door(); }));
 }
 
 /// counted: the counters tell about the alerts' listener alone.
@@ -188,6 +199,11 @@ std::optional<Address> Receiver::admin_address() const {
     return bound(*config_.admin, *admin_);
 }
 
+std::optional<Address> Receiver::metrics_address() const {
+    if (!metrics_) return std::nullopt;
+    return bound(*config_.metrics, *metrics_);
+}
+
 inbox::Inbox& Receiver::inbox() {
     if (!inbox_) throw base::Failure({ErrorCode::kClosed, "the receiver is not started"});
     return *inbox_;
@@ -210,6 +226,7 @@ void Receiver::stop_listening(std::int64_t grace_ms) {
 void Receiver::stop() {
     stop_listening(0);
     if (admin_) admin_->stop(0);
+    if (metrics_) metrics_->stop(0);
     // Takers may still be inside the inbox in other threads, so it is closed here and freed with
     // this object.
     if (inbox_) inbox_->close();

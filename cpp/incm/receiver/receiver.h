@@ -11,6 +11,7 @@
 #include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/http/admin_api.h"
+#include "incm/http/admin_handler.h"
 #include "incm/http/metrics_page.h"
 #include "incm/http/plugin_board.h"
 #include "incm/http/refusal_log.h"
@@ -36,9 +37,12 @@ struct Address {
 
 struct Config {
     Address listen;
-    std::optional<int> listen_fd;  ///< see http::ServerOptions::inherited
-    std::optional<int> admin_fd;   ///< the same for the admin listener
-    std::optional<Address> admin;  ///< none: no admin listener
+    std::optional<int> listen_fd;    ///< see http::ServerOptions::inherited
+    std::optional<int> admin_fd;     ///< the same for the admin listener
+    std::optional<Address> admin;    ///< none: no admin listener
+    std::optional<Address> metrics;  ///< of a listener with health and metrics alone; none: no such
+    std::optional<int> metrics_fd;   ///< as admin_fd
+    std::vector<std::string> admin_hosts;  ///< names that both may be asked by, beside their own
     std::string inbox_path;
     std::vector<ingest::Endpoint> endpoints;
     std::vector<ingest::Route> routes;
@@ -63,7 +67,7 @@ class Receiver {
     /// Calls stop().
     ~Receiver();
 
-    /// Open the inbox, then bind both listeners. The soft limit of descriptors is raised to the
+    /// Open the inbox, then bind the listeners. The soft limit of descriptors is raised to the
     /// hard one.
     ///
     /// Errors:  those of Inbox::open(), TlsContext::load() and Server::start(), kBadConfig for
@@ -73,6 +77,7 @@ class Receiver {
     /// Where the listeners are; valid after start().
     [[nodiscard]] Address listen_address() const;
     [[nodiscard]] std::optional<Address> admin_address() const;
+    [[nodiscard]] std::optional<Address> metrics_address() const;
 
     /// The inbox to take from; valid between start() and stop(). Errors: Failure(kClosed)
     /// otherwise.
@@ -100,7 +105,9 @@ class Receiver {
  private:
     [[nodiscard]] base::Status listen();
     [[nodiscard]] http::ServerOptions alerts_listener();
-    [[nodiscard]] http::ServerOptions admin_listener();
+    [[nodiscard]] std::unique_ptr<http::Server> admin_listener(const Address& address,
+                                                               std::optional<int> inherited,
+                                                               http::Shows shows);
     [[nodiscard]] http::Refused refused(bool counted);
     [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
     [[nodiscard]] http::FrontDoor front_door() const;
@@ -117,6 +124,7 @@ class Receiver {
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<http::AdminApi> api_;
     std::unique_ptr<http::Server> admin_;
+    std::unique_ptr<http::Server> metrics_;
 };
 
 }  // namespace incm::receiver
