@@ -1,6 +1,7 @@
 """The model of `[server]`: where the server listens, and what its clients may do."""
 
 import ipaddress
+import itertools
 import re
 from pathlib import Path
 from typing import Annotated
@@ -168,11 +169,12 @@ class ServerSettings(Table):
 
     @model_validator(mode="after")
     def _listeners_are_apart(self) -> "ServerSettings":
-        if self.admin is not None and share_a_port(self.listen, self.admin):
-            raise ValueError(
-                f"listen ({self.listen}) and admin ({self.admin}) want the same port: give each "
-                "its own"
-            )
+        named = [("listen", self.listen), ("admin", self.admin), ("metrics", self.metrics)]
+        for (one, first), (other, second) in itertools.combinations(named, 2):
+            if first is not None and second is not None and share_a_port(first, second):
+                raise ValueError(
+                    f"{one} ({first}) and {other} ({second}) want the same port: give each its own"
+                )
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,6 +52,39 @@ def test_a_page_whose_name_points_here_is_refused(ask: Ask, host: str) -> None:
         status, problem = ask(method, "/api/v1/alerts", "{}", {**JSON, "Host": host})
         assert status == 403
         assert problem["type"] == "urn:incm-webhook:problem:forbidden"
+
+
+def get(url: str, host: str | None = None) -> tuple[int, str]:
+    """Read a page, asked for under another name of the host."""
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.netloc)
+    try:
+        connection.request("GET", place.path, headers={} if host is None else {"Host": host})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+def test_metrics_have_a_listener_without_the_api_and_names(tmp_path: Path) -> None:
+    (tmp_path / "named.toml").write_text(
+        '[server]\nmetrics = "127.0.0.1:0"\nadmin_hosts = ["incm"]\n'
+    )
+    receiver = Receiver(tmp_path, arguments=("--config", "named.toml"))
+    try:
+        metrics_url = json.loads((tmp_path / "ready.json").read_text())["metrics_url"]
+        assert f"health and metrics on {metrics_url}" in receiver.output()
+        for url in (metrics_url, receiver.admin_url):
+            for page in ("/metrics", "/healthz", "/readyz"):
+                assert get(f"{url}{page}")[0] == 200
+                assert get(f"{url}{page}", "incm:9465")[0] == 200
+                status, said = get(f"{url}{page}", "evil.example")
+                assert status == 403
+                assert "name it in admin_hosts of the configuration's [server]" in said
+        assert get(f"{metrics_url}/api/v1/alerts")[0] == 404
+        assert get(f"{receiver.admin_url}/api/v1/alerts")[0] == 200
+    finally:
+        receiver.stop()
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:9", "[::1]:9", "10.0.0.7"])

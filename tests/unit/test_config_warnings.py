@@ -37,7 +37,8 @@ def test_warnings(workdir: Path, write: Write) -> None:
     warnings = load(workdir)
     for part in (
         "wants TLS or a proxy in front",
-        "admin listener",
+        "who reaches it reads all alerts, and can replay or drop them",
+        'metrics = "0.0.0.0:9465"',
         "every user of this machine may read the secret file",
         "the secret is written in the configuration itself",
         "no plugin is configured",
