@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <openssl/core_names.h>
-#include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
