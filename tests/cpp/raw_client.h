@@ -29,6 +29,11 @@ class RawClient {
         }
     }
 
+    /// Wait until something came, and leave it there.
+    void await() {
+        char first = 0;
+        socket_.receiveBytes(&first, 1, MSG_PEEK);
+    }
     void finish_sending() { socket_.shutdownSend(); }
 
     /// Read one answer with a Content-Length.
