@@ -40,8 +40,8 @@ class Quarantine {
     /// fails like keep(), except that a full disk is no reason.
     [[nodiscard]] base::Result<std::int64_t> drop(std::vector<std::int64_t> ids);
 
-    // As much as there is room for behind: a disk that takes a second for a sync loses none of those
-    // that its limits let in.
+    // As much as there is room for behind: a disk that takes a second for a sync loses none of
+    // those that its limits let in.
     static constexpr std::int64_t kMostPending = kMaxHostile;
     static constexpr std::int64_t kMostPendingBytes = kMaxHostileBytes;
 
