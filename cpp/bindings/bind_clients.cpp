@@ -36,7 +36,7 @@ ClientRules make_rules(std::size_t max_body_bytes, double header_timeout, double
                        std::size_t max_connections, std::size_t max_connections_per_address,
                        const std::vector<std::string>& allow,
                        const std::vector<std::string>& proxies, bool proxy_protocol,
-                       std::optional<net::TlsFiles> tls) {
+                       std::optional<net::TlsFiles> tls, const std::string& health) {
     return {.rules = {.max_body_bytes = max_body_bytes,
                       .header_timeout_ms = milliseconds(header_timeout),
                       .body_timeout_ms = milliseconds(body_timeout),
@@ -45,6 +45,7 @@ ClientRules make_rules(std::size_t max_body_bytes, double header_timeout, double
                       .allow = networks(allow),
                       .proxies = networks(proxies),
                       .proxy_protocol = proxy_protocol,
+                      .health_path = health,
                       .refused = {}},
             .limits = {.workers = workers,
                        .connections = max_connections,
@@ -87,7 +88,8 @@ void bind_clients(py::module_& module) {
     py::class_<ClientRules>(
         module, "ClientRules",
         "What clients of the alerts' listener may do. Times in seconds; allow and proxies are "
-        "addresses and networks (CIDR). Errors: ValueError for one that is neither.")
+        "addresses and networks (CIDR); health is a path that tells whether alerts are taken, \"\" "
+        "for none. Errors: ValueError for an address that is none.")
         .def(py::init(&make_rules), py::kw_only(), py::arg("max_body_bytes") = 1024 * 1024,
              py::arg("header_timeout") = 10.0, py::arg("body_timeout") = 30.0,
              py::arg("send_timeout") = 10.0, py::arg("keep_alive") = 620.0,
@@ -95,7 +97,7 @@ void bind_clients(py::module_& module) {
              py::arg("max_connections_per_address") = 1000,
              py::arg("allow") = std::vector<std::string>(),
              py::arg("proxies") = std::vector<std::string>(), py::arg("proxy_protocol") = false,
-             py::arg("tls") = py::none());
+             py::arg("tls") = py::none(), py::arg("health") = "");
 }
 
 }  // namespace incm::bindings

@@ -11,6 +11,7 @@
 #include <pybind11/stl.h>
 
 #include "incm/base/clock.h"
+#include "incm/base/url_path.h"
 #include "incm/receiver/receiver.h"
 
 namespace incm::bindings {
@@ -173,17 +174,19 @@ Source:  contract section 3.)")
     py::class_<ingest::Endpoint>(
         module, "Endpoint", "A path that takes alerts: with secrets, or unsigned (no secrets).")
         .def(py::init([](std::string path, const py::sequence& secrets, double ack_timeout,
-                         std::pair<double, double> rate) {
-                 return ingest::Endpoint{
-                     std::move(path),
-                     secrets_from(secrets),
-                     milliseconds(ack_timeout),
-                     {.count = rate.first, .per_ms = milliseconds(rate.second)}};
+                         std::pair<double, double> rate, bool strict_slash) {
+                 return ingest::Endpoint{std::move(path),
+                                         secrets_from(secrets),
+                                         milliseconds(ack_timeout),
+                                         {.count = rate.first, .per_ms = milliseconds(rate.second)},
+                                         strict_slash};
              }),
              py::arg("path"), py::arg("secrets"), py::arg("ack_timeout") = 0.0,
-             py::arg("rate") = std::pair(0.0, 1.0),
+             py::arg("rate") = std::pair(0.0, 1.0), py::arg("strict_slash") = false,
              "ack_timeout: seconds for which an answer waits until every plugin is done; 0: none. "
-             "rate: at most so many alerts in so many seconds; (0, 1): any number.")
+             "rate: at most so many alerts in so many seconds; (0, 1): any number. strict_slash: a "
+             "/ "
+             "more or less at the end makes another path.")
         .def_readonly("path", &ingest::Endpoint::path)
         .def_property_readonly("unsigned",
                                [](const ingest::Endpoint& self) { return self.secrets.empty(); });
@@ -226,6 +229,9 @@ Threads: immutable.)")
 }  // namespace
 
 void bind_receiver(py::module_& module) {
+    module.def(
+        "normal_path", [](const std::string& path) { return base::normal_path(path); },
+        py::arg("path"), "A URL's path as all its spellings have it (RFC 3986, section 6.2.2).");
     bind_routing(module);
     bind_delivery(module);
     py::class_<ReceiverView>(

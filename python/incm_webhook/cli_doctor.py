@@ -73,9 +73,9 @@ def doctor(
             "advice": diagnosis.advice,
         }
         click.echo(json.dumps(shown, ensure_ascii=False))
-    elif diagnosis.valid:
-        click.echo("the signature is right")
     else:
+        if diagnosis.valid:
+            click.echo("the signature is right")
         for cause in diagnosis.causes:
             click.echo(f"why: {cause}")
         for advice in diagnosis.advice:
@@ -110,13 +110,15 @@ def configured_keys(config: str | None, endpoint: str | None) -> "list[Key]":
 
     from incm_webhook.config import load_settings
     from incm_webhook.doctor import Key
+    from incm_webhook.paths import endpoint_of
 
     settings = load_settings({"config": config}, os.environ, Path.cwd(), secretless=True)
-    paths = [one.path for one in settings.endpoint]
-    if endpoint is not None and endpoint not in paths:
-        raise click.UsageError(f"no endpoint has the path {endpoint}: there is {', '.join(paths)}")
+    meant = None if endpoint is None else endpoint_of(endpoint, settings.endpoint)
+    if endpoint is not None and meant is None:
+        paths = ", ".join(one.path for one in settings.endpoint)
+        raise click.UsageError(f"no endpoint has the path {endpoint}: there is {paths}")
     keys = [
-        Key(f"secret {number} of {one.path}", secret, endpoint in (None, one.path))
+        Key(f"secret {number} of {one.path}", secret, meant in (None, one))
         for one in settings.endpoint
         for number, secret in enumerate(one.secrets, 1)
     ]

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from incm_webhook.admin_client import AdminClient
     from incm_webhook.doctor import Diagnosis, Key
 
-KINDS = ("not-json", "wrong-signature", "missing-signature")
+KINDS = ("not-json", "wrong-signature", "missing-signature", "unknown-path", "wrong-method")
 _HEADS = ("ID", "RECEIVED", "KIND", "ENDPOINT", "FROM", "BYTES")
+_PUT_RIGHT = (
+    "correct the URL in InCloud Manager (POST, to the path of an endpoint), or give an endpoint "
+    "this path and reload; then `incm-webhook quarantine retry` takes it"
+)
 _AT_ONCE = 64  # numbers in one call
 _NUMBER = Number("a number")
 
@@ -36,8 +40,8 @@ _all = click.option("--all", "everything", is_flag=True, help="All of them.")
 def quarantine() -> None:
     """Look at requests that were refused, take them after all, or drop them.
 
-    Kept are requests with a wrong signature or none (within limits), and authentic bodies that are
-    no JSON.
+    Kept are requests with a wrong signature or none, or with one for a path that no endpoint has or
+    a method other than POST (within limits), and authentic bodies that are no JSON.
     """
 
 
@@ -188,20 +192,27 @@ def _explain(
     entry: Mapping[str, Any], config: str | None, secret_files: Sequence[str]
 ) -> "tuple[Diagnosis | None, str]":
     """Ask the doctor; without the secrets a sentence says what is missing."""
-    if entry["kind"] == "not-json":
-        return None, ""  # its signature is right
-    from incm_webhook.doctor import diagnose
+    from incm_webhook.doctor import diagnose, diagnose_signed
 
+    if entry["kind"] == "not-json":
+        return diagnose_signed(body_of(entry)), ""
     if entry["signature"] is None:
         return diagnose(b"", None, ()), ""  # no secret is needed to say it
+    misdirected = entry["kind"] in ("unknown-path", "wrong-method")
     try:
-        keys = _keys(entry["endpoint"], config, secret_files)
+        keys = _keys(None if misdirected else entry["endpoint"], config, secret_files)
     except (ConfigError, click.UsageError) as error:
         return None, str(error)
-    return diagnose(body_of(entry), entry["signature"], keys), ""
+    diagnosis = diagnose(body_of(entry), entry["signature"], keys)
+    if misdirected and diagnosis.valid:
+        from incm_webhook.doctor import Diagnosis
+
+        where = f"the signature is right, but {entry['reason']}"
+        return Diagnosis(valid=False, found=True, causes=(where,), advice=(_PUT_RIGHT,)), ""
+    return diagnosis, ""
 
 
-def _keys(endpoint: str, config: str | None, secret_files: Sequence[str]) -> "list[Key]":
+def _keys(endpoint: str | None, config: str | None, secret_files: Sequence[str]) -> "list[Key]":
     from incm_webhook.cli_doctor import configured_keys, given_keys
 
     return given_keys(secret_files) if secret_files else configured_keys(config, endpoint)

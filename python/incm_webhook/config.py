@@ -1,6 +1,6 @@
 """Reads the settings: flag over environment over file over default."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from incm_webhook.config_file import read_toml
 from incm_webhook.config_messages import Location
 from incm_webhook.config_overrides import OVERRIDES, Override, gather, unknown_variables
 from incm_webhook.errors import ConfigError
+from incm_webhook.paths import normal_path
 from incm_webhook.secrets import FoundSecrets, Secret, locate_secret_file, read_secret_file
 from incm_webhook.settings import (
     EndpointSettings,
@@ -236,8 +237,8 @@ def _name_of(table: str, raw: Mapping[str, Any]) -> str:
 
 def _validate(draft: _Draft) -> Settings:
     settings = None
-    _check_unique(draft, "endpoint", "path")
-    _check_unique(draft, "plugin", "name")
+    _check_unique(draft, "endpoint", "path", normal_path)
+    _check_unique(draft, "plugin", "name", str)
     try:
         settings = Settings.model_validate(draft.raw)
     except ValidationError as error:
@@ -253,14 +254,16 @@ def _validate(draft: _Draft) -> Settings:
     return settings
 
 
-def _check_unique(draft: _Draft, table: str, key: str) -> None:
-    values = [_name_of(table, raw) for raw in draft.raw[table]]
+def _check_unique(draft: _Draft, table: str, key: str, normal: Callable[[str], str]) -> None:
+    names = [_name_of(table, raw) for raw in draft.raw[table]]
+    values = [normal(name) for name in names]
     for index, value in enumerate(values):
         first = values.index(value)
         if first < index:
+            spelled = "" if names[first] == names[index] else f', which spells it "{names[first]}"'
             draft.problems.append(
-                f'{heading(table, index, draft)}: {key} "{value}" is taken by [[{table}]] '
-                f"{first + 1}: give each its own {key}"
+                f'{heading(table, index, draft)}: {key} "{names[index]}" is taken by [[{table}]] '
+                f"{first + 1}{spelled}: give each its own {key}"
             )
 
 

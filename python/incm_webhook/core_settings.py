@@ -14,6 +14,7 @@ def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
             [secret.reveal() for secret in one.secrets],
             one.ack_timeout if one.ack == "processed" else 0.0,
             (0.0, 1.0) if one.rate is None else (one.rate.count, one.rate.period),
+            one.strict_slash,
         )
         for one in settings
     ]
@@ -34,6 +35,7 @@ def clients_of(settings: ServerSettings) -> ClientRules:
         proxies=settings.trusted_proxies,
         proxy_protocol=settings.proxy_protocol,
         tls=None if settings.tls is None else tls_files_of(settings.tls),
+        health=settings.health or "",
     )
 
 

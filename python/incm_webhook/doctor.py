@@ -8,12 +8,13 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import product
 from typing import Any
 
 from incm_webhook import sign, verify
+from incm_webhook.compressed import compression_of, unpacked
 from incm_webhook.samples import WIRES, spell
 from incm_webhook.secrets import MAX_SECRET_BYTES, Secret
 
@@ -43,7 +44,7 @@ class Diagnosis:
     Attributes:
         valid: the signature is right as it is.
         found: it is right, or the reason why it is not is known.
-        causes: sentences: what is the case.
+        causes: sentences: what is the case; also of a right signature, when the body is no JSON.
         advice: sentences: what to do.
     """
 
@@ -105,13 +106,37 @@ def diagnose(body: bytes, signature: str | None, keys: Sequence[Key]) -> Diagnos
     for (_, secret), changed in tries:
         if _fits(changed.value, text, secret.value):
             parts = [one for one in (spelled, secret, changed) if one.cause]
+            if not parts and (told := diagnose_signed(body)) is not None:
+                return replace(told, valid=True)
             return Diagnosis(
                 valid=not parts,
                 found=True,
                 causes=tuple(one.cause for one in parts),
                 advice=tuple(dict.fromkeys(one.advice for one in parts)),
             )
-    return _UNEXPLAINED
+    return _compressed(body) or _UNEXPLAINED
+
+
+def diagnose_signed(body: bytes) -> Diagnosis | None:
+    """Find out why a body whose signature is right is no JSON; None when that is not known."""
+    name = compression_of(body)
+    if name is None:
+        return None
+    return _found(
+        f"the body is compressed ({name}), and was signed so",
+        "let the sender sign and send the alert as it is, without Content-Encoding",
+    )
+
+
+def _compressed(body: bytes) -> Diagnosis | None:
+    """Say that a body is none of JSON, whatever its signature is."""
+    name = compression_of(body)
+    if name is None:
+        return None
+    return _found(
+        f"the body is compressed ({name}), and its signature fits neither that nor what it was",
+        "let nothing compress requests on their way: the receiver takes them as they were signed",
+    )
 
 
 def _found(cause: str, advice: str) -> Diagnosis:
@@ -215,6 +240,8 @@ def _body_variants(body: bytes) -> Iterator[_Variant]:
 
 
 def _changed_bodies(body: bytes) -> Iterator[tuple[bytes, str]]:
+    if (plain := unpacked(body)) is not None:
+        yield plain, f"when it is unpacked: it is compressed ({compression_of(body)})"
     if body.endswith(b"\n"):
         yield body[: -2 if body.endswith(b"\r\n") else -1], "without the line end behind it"
     yield body + b"\n", "with a line end (LF) behind it"

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from pydantic import (
     BeforeValidator,
@@ -17,6 +16,7 @@ from pydantic import (
 )
 
 from incm_webhook.errors import ConfigError
+from incm_webhook.paths import endpoint_of
 from incm_webhook.rate import Rate, parse_rate
 from incm_webhook.secrets import FoundSecrets, Secret
 from incm_webhook.settings_server import ServerSettings
@@ -28,6 +28,7 @@ from incm_webhook.settings_types import (
     Table,
     Texts,
     positive_duration,
+    url_path,
 )
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -136,28 +137,17 @@ def _secret_sources(value: object) -> tuple[SecretSource, ...]:
     return tuple(sources)
 
 
-def _endpoint_path(value: object) -> str:
-    if not isinstance(value, str) or not value.startswith("/"):
-        raise ValueError('wants a text that begins with "/", such as "/webhook"')
-    if "?" in value or "#" in value:
-        raise ValueError('wants a path alone, without "?" or "#"')
-    if not value.isascii() and value.isprintable():
-        raise ValueError(f'wants it as clients write it: "{quote(value)}"')
-    if not value.isprintable() or any(one.isspace() for one in value):
-        raise ValueError("must hold no blank and no control character")
-    return value
-
-
 class EndpointSettings(Table):
     """`[[endpoint]]`: a path that takes alerts, with secrets or unsigned."""
 
-    path: Annotated[str, BeforeValidator(_endpoint_path)] = "/webhook"
+    path: Annotated[str, BeforeValidator(url_path)] = "/webhook"
     secret: Annotated[tuple[SecretSource, ...], BeforeValidator(_secret_sources)] = ()
     secret_file: Texts = ()
     unsigned: StrictBool = False
     ack: Literal["stored", "processed"] = "stored"
     ack_timeout: Annotated[PositiveDuration, Field(le=3600)] = 8.0
     rate: RateSetting = None
+    strict_slash: StrictBool = False
     _found: FoundSecrets = PrivateAttr(default_factory=FoundSecrets)
 
     def hold(self, found: FoundSecrets) -> None:
@@ -267,6 +257,18 @@ class Settings(Table):
     inbox: InboxSettings = InboxSettings()
     endpoint: tuple[EndpointSettings, ...] = ()
     plugin: tuple[PluginSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _health_is_no_endpoint(self) -> "Settings":
+        health = self.server.health
+        found = None if health is None else endpoint_of(health, self.endpoint)
+        if found is not None:
+            raise ValueError(
+                f'[server] health = "{health}" is the path of an endpoint: give the health check '
+                'another one, or none with health = "off"'
+            )
+        return self
+
     _warnings: list[str] = PrivateAttr(default_factory=list)
     _source: Path | None = PrivateAttr(default=None)
     _base: Path = PrivateAttr(default_factory=Path)

@@ -15,6 +15,7 @@ from incm_webhook.settings_types import (
     Size,
     Table,
     as_list,
+    url_path,
 )
 
 
@@ -115,6 +116,10 @@ def _host(value: object) -> str:
     return value
 
 
+def _optional_path(value: object) -> str | None:
+    return None if value is None or value in ("", "off") else url_path(value)
+
+
 def _network(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError('wants texts such as "192.0.2.0/24"')  # noqa: TRY004 - pydantic's way
@@ -147,6 +152,7 @@ class ServerSettings(Table):
 
     listen: Annotated[str, BeforeValidator(_address)] = "127.0.0.1:8080"
     admin: Annotated[str | None, BeforeValidator(_optional_address)] = "127.0.0.1:9464"
+    health: Annotated[str | None, BeforeValidator(_optional_path)] = "/healthz"
     metrics: Annotated[str | None, BeforeValidator(_optional_address)] = None
     admin_hosts: Annotated[
         tuple[Annotated[str, BeforeValidator(_host)], ...], BeforeValidator(as_list)

@@ -1,10 +1,13 @@
 """What keys of several tables of the configuration are made of."""
 
+import re
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 
 from incm_webhook.durations import parse_duration, parse_size
+from incm_webhook.paths import normal_path
 
 
 class Table(BaseModel):
@@ -28,6 +31,27 @@ def positive_duration(value: object) -> float:
     if seconds <= 0:
         raise ValueError("wants a duration longer than 0")
     return seconds
+
+
+def url_path(value: object) -> str:
+    """Read the path of a URL, as clients write it.
+
+    Raises:
+        ValueError: what no request can have as its path.
+    """
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise ValueError('wants a text that begins with "/", such as "/webhook"')
+    if "?" in value or "#" in value:
+        raise ValueError('wants a path alone, without "?" or "#"')
+    if not value.isascii() and value.isprintable():
+        raise ValueError(f'wants it as clients write it: "{quote(value)}"')
+    if not value.isprintable() or any(one.isspace() for one in value):
+        raise ValueError("must hold no blank and no control character")
+    if re.search("%(?![0-9A-Fa-f]{2})", value):
+        raise ValueError('has a "%" without two hexadecimal digits: "%25" is a percent sign')
+    if ".." in normal_path(value).split("/"):
+        raise ValueError('has a segment "..", which leads elsewhere: write the path that is meant')
+    return value
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]

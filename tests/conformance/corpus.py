@@ -149,10 +149,36 @@ for _target in [
     b"/webhook#a",
 ]:
     add("9112 3.2", shown(_target), post(line=b"POST " + _target + b" HTTP/1.1\r\n"))
-for _target in [b"/", b"/webhook/", b"/Webhook", b"/webhook;a", b"/%77ebhook", b"/./webhook"]:
-    add("9112 3.2", shown(_target), post(line=b"POST " + _target + b" HTTP/1.1\r\n"), 404)
+for _target in [
+    b"/",
+    b"//webhook",
+    b"/webhook//",
+    b"/Webhook",
+    b"/%57ebhook",
+    b"/webhook;a",
+    b"/webhook%2F",
+    b"/webhook%2f",
+    b"/%2fwebhook",
+    b"/x/../webhook",
+    b"/../webhook",
+    b"/x/%2E%2e/webhook",
+    b"/webhook/.",
+    b"/%2577ebhook",
+    b"/webhook%",
+    b"/webhook%00",
+]:
+    # A segment ".." is left alone: who lets only some paths through reads them as they are written.
+    _status = 200 if _target == b"/webhook/." else 404
+    add("3986 6.2.2", shown(_target), post(line=b"POST " + _target + b" HTTP/1.1\r\n"), _status)
+# These are spellings of the endpoint's path; by default it does not care for a slash at the end.
+for _target in [b"/webhook/", b"/%77ebhook", b"/./webhook", b"/%2e/web%68ook?a", b"/%77eb%68ook/"]:
+    add("3986 6.2.2", shown(_target), post(line=b"POST " + _target + b" HTTP/1.1\r\n"), 200)
 add("9112 3.2", "query", post(line=b"POST /webhook?a=b&c HTTP/1.1\r\n"), 200)
 add("9112 3.2.3", "CONNECT", b"CONNECT x:443 HTTP/1.1\r\n" + HOST + END)
+for _target in [b"/webhook", b"http://x/webhook", b"x:443", b"*"]:
+    # What follows is for whoever it wanted to be connected with.
+    _line = b"CONNECT " + _target + b" HTTP/1.1\r\n"
+    add("9110 9.3.6", f"CONNECT {shown(_target)}, then more", post(line=_line) + GOOD)
 add("9112 3.2.4", "OPTIONS *", b"OPTIONS * HTTP/1.1\r\n" + HOST + END, 404)
 
 # The version.
@@ -365,6 +391,9 @@ for _chunks in [
     b"00c\r\n" + BODY + b"\r\n000\r\n\r\n",
     b"1\r\n{\r\nb\r\n" + BODY[1:] + b"\r\n0\r\n\r\n",
     b'c;a;b=c;d="e f"\r\n' + BODY + b"\r\n0;x\r\n\r\n",
+    b"c ;a\r\n" + BODY + b"\r\n0\r\n\r\n",
+    b"c \t; a = b ;\tc= d\r\n" + BODY + b"\r\n0\r\n\r\n",
+    b'c;a="\\"\\\\;\xc3\xa9\t";b=""\r\n' + BODY + b"\r\n0\r\n\r\n",
     b"c\r\n" + BODY + b"\r\n0\r\nA: b\r\nC: d\r\n\r\n",
     b"c\r\n" + BODY + b"\r\n0\r\nContent-Length: 99\r\n\r\n",
     b"c\r\n" + BODY + b"\r\n0\r\nA: \xc3\xa9 =?\r\n\r\n",
@@ -380,7 +409,21 @@ for _chunks in [
     b" c\r\n" + BODY,
     b"c \r\n" + BODY,
     b"c\t\r\n" + BODY,
-    b"c ;a\r\n" + BODY,
+    b"c;\r\n" + BODY,
+    b"c;;a\r\n" + BODY,
+    b"c;=a\r\n" + BODY,
+    b"c;a=\r\n" + BODY,
+    b"c;a b\r\n" + BODY,
+    b"c;a \r\n" + BODY,
+    b"c;a=b c\r\n" + BODY,
+    b"c;a@b\r\n" + BODY,
+    b'c;a="b\r\n' + BODY,
+    b'c;a="b\\\r\n' + BODY,
+    b'c;"a"\r\n' + BODY,
+    b'c;a="b"c\r\n' + BODY,
+    b'c;a="\x7f"\r\n' + BODY,
+    b'c;a="\x01b\r\n' + BODY,
+    b"c a\r\n" + BODY,
     b";a\r\n" + BODY,
     b"c,c\r\n" + BODY,
     b"c\n" + BODY,

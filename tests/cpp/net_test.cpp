@@ -81,7 +81,10 @@ std::vector<std::pair<std::string, std::string>> good_headers() {
         {binary("\x21\x11", v4 + "\x04\x01\x02xy"), "192.0.2.7"},
         {binary("\x21\x21", v6), "2001:db8::7"},
         {binary("\x20" + std::string(1, '\0'), ""), ""},
+        {binary("\x20\xFF", "skipped"), ""},
         {binary("\x21" + std::string(1, '\0'), "skipped"), ""},
+        {binary("\x21\x31", std::string(216, 'u')), ""},
+        {"PROXY TCP4 192.0.2.7 198.51.100.1 0 1\r\n", "192.0.2.7"},
     };
 }
 
@@ -107,6 +110,9 @@ TEST(ProxyHeader, AnythingElseIsRefused) {
         "PROXY TCP4 192.0.2.7 198.51.100.1 56324 443 x\r\n",
         "PROXY TCP4 192.0.2.7 198.51.100.1 56324 65536\r\n",
         "PROXY TCP4 192.0.2.7 198.51.100.1 +1 443\r\n",
+        "PROXY TCP4 192.0.2.7 198.51.100.1 080 443\r\n",
+        "PROXY TCP4 192.0.2.7 198.51.100.1 80 00\r\n",
+        "PROXY TCP4 192.0.2.07 198.51.100.1 80 443\r\n",
         "PROXY TCP4 ::1 ::1 1 2\r\n",
         "PROXY TCP6 192.0.2.7 192.0.2.8 1 2\r\n",
         "PROXY TCP5 192.0.2.7 192.0.2.8 1 2\r\n",
@@ -117,6 +123,14 @@ TEST(ProxyHeader, AnythingElseIsRefused) {
         binary("\x22\x11", std::string(12, '\0')),
         binary("\x11\x11", std::string(12, '\0')),
         binary("\x21\x11", std::string(11, '\0')),
+        binary("\x21\x12", std::string(12, '\0')),
+        binary("\x21\x22", std::string(36, '\0')),
+        binary("\x21\x10", std::string(12, '\0')),
+        binary("\x21\x13", std::string(12, '\0')),
+        binary("\x21\x01", std::string(12, '\0')),
+        binary("\x21\x32", std::string(216, '\0')),
+        binary("\x21\x41", std::string(36, '\0')),
+        binary("\x21\xFF", std::string(36, '\0')),
         binary("\x21\x21", std::string(35, '\0')),
         std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\xFF\xFF", 16),
     };

@@ -145,7 +145,7 @@ def test_plain_http_is_told_so(serve_tls: Callable[[str], Receiver], certificate
     with connect(receiver) as client:
         client.sendall(GOOD)
         assert b"use https:// instead of http" in client.recv(65536)
-    wait_for(receiver, "TLS: http request")
+    wait_for(receiver, "TLS: the client speaks plain HTTP to this port: https://")
 
 
 def test_a_handshake_that_does_not_end(

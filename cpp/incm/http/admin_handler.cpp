@@ -11,6 +11,7 @@
 #include "incm/http/parameters.h"
 #include "incm/http/plugin_pages.h"
 #include "incm/http/problem.h"
+#include "incm/http/readiness.h"
 
 namespace incm::http {
 
@@ -62,18 +63,7 @@ struct Admin {
             if (api.plugins() != nullptr) page += plugin_metrics(*api.plugins());
             return response.send(200, kMetricsType, page);
         }
-        if (!ready.load()) {
-            return response.send_problem({ErrorCode::kClosed, "stopping"});
-        }
-        if (inbox.failed()) {
-            return response.send_problem({ErrorCode::kStoreFailed, "failed"});
-        }
-        if (inbox.lost()) {
-            return response.send_problem({ErrorCode::kStoreFailed, "the file was moved"});
-        }
-        if (inbox.disk().low) {
-            return response.send_problem({ErrorCode::kDiskLow, "disk"});
-        }
+        if (const auto why = why_not_ready(inbox, ready)) return response.send_problem(*why);
         if (const auto stall = stalled()) return answer_stalled(*stall, response);
         response.send(200, kText,
                       api.plugins() == nullptr ? "ready\n" : ready_text(*api.plugins()));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "incm/http/grammar.h"
 #include "incm/http/request_guard.h"
 
 namespace incm::http {
@@ -111,10 +112,12 @@ Status ChunkDecoder::take_line(std::size_t body_bytes) {
 
 Status ChunkDecoder::take_size(std::size_t body_bytes) {
     const std::string_view line(line_);
-    const std::string_view digits = line.substr(0, line.find(';'));
-    const std::optional<std::size_t> size = read_size(digits);
+    const std::size_t end = std::min(line.find_first_of("; \t"), line.size());
+    const std::optional<std::size_t> size = read_size(line.substr(0, end));
     if (!size) return malformed("a chunk has no size");
-    if (!is_field_text(line)) return malformed("a chunk's extension is not ASCII text");
+    if (!is_chunk_extensions(line.substr(end))) {
+        return malformed("what follows a chunk's size is no extension");
+    }
     if (line.size() > kPlainSizeLine) long_line_bytes_ += line.size();
     if (long_line_bytes_ > kMaxExtensionBytes)
         return malformed("the chunks have too many extensions");

@@ -16,7 +16,7 @@ namespace incm::http {
 /// Units:   at most max_bytes of content, 256 bytes a chunk's size line, 16 KiB of size lines with
 ///          extensions, 4 KiB of trailers. Extensions and trailers are checked and thrown away.
 /// Threads: one.
-/// Source:  RFC 9112, section 7.1. Stricter by own choice: no blank after a size.
+/// Source:  RFC 9112, section 7.1.
 class ChunkDecoder {
  public:
     explicit ChunkDecoder(std::size_t max_bytes) : max_bytes_(max_bytes) {}

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "incm/base/clock.h"
+#include "incm/http/other_protocol.h"
 #include "incm/net/proxy_header.h"
 
 namespace incm::http {
@@ -101,7 +102,11 @@ std::optional<Connection::Step> Connection::look_at_proxy_header() {
 
 std::optional<Connection::Step> Connection::look_at_head() {
     const Result<bool> whole = guard_.look(in_);
-    if (!whole.ok()) return refused(whole.error());
+    if (!whole.ok()) {
+        base::Error error = whole.error();
+        if (!served_one_) error.log_note = other_protocol(in_);
+        return refused(error);
+    }
     if (!whole.value()) return std::nullopt;
     if (const Status accepted = accept_head(); !accepted.ok()) return refused(accepted.error());
     return std::nullopt;

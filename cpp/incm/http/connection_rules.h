@@ -55,6 +55,7 @@ struct ConnectionRules {
                                                                      ///< connections, as proxies
     std::vector<net::Network> proxies;  ///< whose word about the client is taken
     bool proxy_protocol = false;        ///< connections of `proxies` begin with a PROXY header
+    std::string health_path;            ///< says whether alerts are taken; "": there is none
     Refused refused;
 
     [[nodiscard]] bool is_proxy(const net::IpAddress& peer) const { return holds(proxies, peer); }

@@ -45,6 +45,11 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     for (const auto& [slug, count] : refused) {
         sample(page, kRefused, "{reason=\"" + std::string(slug) + "\"}", count);
     }
+    metric(page, "incm_webhook_requests_misdirected_total", "counter",
+           "Signed requests for a path that no endpoint has, or with another method than POST.",
+           counters.misdirected());
+    metric(page, "incm_webhook_health_checks_total", "counter",
+           "Health checks on the alerts' listener.", counters.health_checks());
     metric(page, "incm_webhook_connections", "gauge", "Open connections of the alerts' listener.",
            door.connections);
     if (door.certificate_end) {
@@ -64,7 +69,8 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     }
     using ingest::Unkept;
     constexpr std::string_view kUnkept = "incm_webhook_quarantine_dropped_total";
-    head(page, kUnkept, "counter", "Requests answered 401 that were not kept, by the reason.");
+    head(page, kUnkept, "counter",
+         "Refused requests that were not kept in the quarantine, by the reason.");
     sample(page, kUnkept, "{reason=\"size\"}", counters.unkept(Unkept::kTooLarge));
     sample(page, kUnkept, "{reason=\"rate\"}", counters.unkept(Unkept::kTooOften));
     sample(page, kUnkept, "{reason=\"busy\"}", counters.unkept(Unkept::kBusy));

@@ -44,7 +44,7 @@ Problem problem_for(ErrorCode code) {
         case ErrorCode::kVersionNotSupported:
             return {505, "version-not-supported", "The version of HTTP is not spoken here"};
         case ErrorCode::kWrongContentType:
-            return {415, "wrong-content-type", "The content type is not application/json"};
+            return {415, "wrong-content-type", "The type or the coding of the body is not taken"};
         case ErrorCode::kTooManyRequests:
             return {429, "too-many-requests", "The endpoint takes no more alerts now"};
         case ErrorCode::kBusy:
@@ -71,6 +71,7 @@ Problem problem_for(ErrorCode code) {
 
 void add_problem_fields(std::string& fields, const base::Error& error) {
     const int status = problem_for(error.code).status;
+    if (status == 415) add_field(fields, "Accept-Encoding", "identity");
     if (status == 401) add_field(fields, "WWW-Authenticate", "X-Signature");
     if (status == 503 || status == 429) add_field(fields, "Retry-After", "10");
 }

@@ -26,7 +26,13 @@ std::optional<inbox::RejectedKind> read_kind(Parameters& given, std::optional<Er
     const std::optional<std::string> name = given.text("kind");
     if (!name) return std::nullopt;
     const auto kind = inbox::kind_named(*name);
-    if (!kind) error = bad("\"kind\" wants not-json, wrong-signature or missing-signature");
+    if (!kind) {
+        std::string known;
+        for (const std::string_view one : inbox::kRejectedKinds) {
+            known.append(known.empty() ? "" : ", ").append(one);
+        }
+        error = bad("\"kind\" wants one of " + known);
+    }
     return kind;
 }
 

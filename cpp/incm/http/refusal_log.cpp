@@ -7,11 +7,18 @@
 
 namespace incm::http {
 
+namespace {
+
+constexpr std::size_t kMaxNoteBytes = 400;
+
+}  // namespace
+
 void RefusalLog::note(const base::Error& error, std::string_view peer, std::int64_t now_steady_ms) {
     std::int64_t unsaid = 0;
     {
         const std::lock_guard lock(mutex_);
-        Kind& kind = kinds_[static_cast<std::size_t>(error.code)];
+        Kinds& kinds = error.log_note.empty() ? plain_ : noted_;
+        Kind& kind = kinds[static_cast<std::size_t>(error.code)];
         if (now_steady_ms < kind.quiet_until_ms) {
             ++kind.unsaid;
             return;
@@ -22,9 +29,11 @@ void RefusalLog::note(const base::Error& error, std::string_view peer, std::int6
     const Problem problem = problem_for(error.code);
     std::string line = "refused a request from " + base::printable(peer) + " with " +
                        std::to_string(problem.status) + ": " + base::printable(error.text);
-    if (!error.log_note.empty()) line += "; " + base::printable(error.log_note);
+    if (!error.log_note.empty()) line += "; " + base::printable(error.log_note, kMaxNoteBytes);
     if (unsaid > 0) line += " (and " + std::to_string(unsaid) + " more like it before)";
-    log_.write(problem.status < 500 ? base::LogLevel::kWarning : base::LogLevel::kError, line);
+    // What version a client speaks is its own fault.
+    const bool ours = problem.status >= 500 && error.code != base::ErrorCode::kVersionNotSupported;
+    log_.write(ours ? base::LogLevel::kError : base::LogLevel::kWarning, line);
 }
 
 }  // namespace incm::http

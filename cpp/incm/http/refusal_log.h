@@ -13,8 +13,9 @@ namespace incm::http {
 /// Logs refused requests without letting a flood of them fill the log.
 ///
 /// Shape:   the first refusal of a kind is one warning line with the peer; further ones of that
-/// kind within
-///          kQuietMs are only counted, and the next line says how many there were.
+///          kind within kQuietMs are only counted, and the next line says how many there were.
+///          Those with a note (log_note) are kinds of their own: strangers' noise does not hide
+///          them.
 /// Threads: any.
 /// Source:  own choice (promise P16: no body and no header value is shown).
 class RefusalLog {
@@ -32,7 +33,9 @@ class RefusalLog {
     };
     base::LogSink& log_;
     std::mutex mutex_;
-    std::array<Kind, static_cast<std::size_t>(base::kLastErrorCode) + 1> kinds_;  // guarded
+    using Kinds = std::array<Kind, static_cast<std::size_t>(base::kLastErrorCode) + 1>;
+    Kinds plain_;  // guarded, like the next one
+    Kinds noted_;
 };
 
 }  // namespace incm::http

@@ -38,6 +38,9 @@ class Request {
     /// section 5.3); "" when there is none.
     [[nodiscard]] std::string joined(std::string_view name) const;
 
+    /// Whether it says that its body is compressed (Content-Encoding).
+    [[nodiscard]] bool is_coded() const { return connection_.head().is_coded; }
+
     /// The body, whole and decoded; empty when it has none. Once for each request.
     [[nodiscard]] std::string take_body() { return connection_.take_body(); }
 

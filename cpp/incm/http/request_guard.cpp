@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "incm/base/ascii.h"
+#include "incm/http/grammar.h"
 #include "incm/http/target.h"
 
 namespace incm::http {
@@ -23,42 +24,6 @@ constexpr std::size_t kMaxMethod = 32;
 constexpr std::size_t kMaxName = 256;
 constexpr std::size_t kMaxValue = 8 * 1024;
 constexpr std::size_t kMaxLengthDigits = 10;
-
-using Bytes = std::array<bool, 256>;
-
-constexpr Bytes letters_digits_and(std::string_view others) {
-    Bytes table{};
-    for (std::size_t c = 0; c < table.size(); ++c) {
-        table.at(c) = base::is_letter_or_digit(static_cast<char>(c));
-    }
-    for (const char c : others) table.at(static_cast<unsigned char>(c)) = true;
-    return table;
-}
-
-constexpr Bytes visible_and(std::string_view others) {
-    Bytes table{};
-    for (std::size_t c = 0x21; c <= 0x7E; ++c) table.at(c) = true;
-    for (const char c : others) table.at(static_cast<unsigned char>(c)) = true;
-    return table;
-}
-
-constexpr Bytes with_bytes_from_0x80(Bytes table) {
-    for (std::size_t c = 0x80; c < table.size(); ++c) table.at(c) = true;
-    return table;
-}
-
-constexpr Bytes kToken = letters_digits_and("!#$%&'*+-.^_`|~");
-constexpr Bytes kVisible = visible_and("");
-constexpr Bytes kText = visible_and(" \t");
-constexpr Bytes kOpaque = with_bytes_from_0x80(kText);
-
-bool contains_only(std::string_view text, const Bytes& table) {
-    return std::ranges::all_of(text, [&](char c) { return table[static_cast<unsigned char>(c)]; });
-}
-
-bool is_token(std::string_view text) {
-    return !text.empty() && contains_only(text, kToken);
-}
 
 Error malformed(std::string text) {
     return {ErrorCode::kMalformedRequest, std::move(text)};
@@ -106,10 +71,6 @@ Status check_read(std::string_view name, std::string_view value) {
 }
 
 }  // namespace
-
-bool is_field_text(std::string_view text) {
-    return contains_only(text, kText);
-}
 
 Status check_field(std::string_view line) {
     if (Status shape = check_shape(line); !shape.ok()) return shape;
@@ -184,6 +145,9 @@ Status HeadGuard::take_request_line(std::string_view line) {
     if (!is_token(method) || method.size() > kMaxMethod) {
         return malformed("the method is not a token");
     }
+    if (method == "CONNECT") {  // what follows would be for somebody else
+        return malformed("this is no proxy: CONNECT is not done");
+    }
     head_.head_only = method == "HEAD";
     is_post_ = method == "POST";
     if (Status version = check_version(line.substr(last + 1)); !version.ok()) return version;
@@ -246,6 +210,8 @@ Status HeadGuard::take_read(Field field, std::string_view value) {
             ++count_.signature;
             break;
         case Field::kContentEncoding:
+            if (!value.empty() && !equals_ignoring_case(value, "identity")) head_.is_coded = true;
+            break;
         case Field::kForwardedFor:
         case Field::kOrigin:
         case Field::kOther:

@@ -17,10 +17,8 @@ struct RequestHead {
     bool keep_alive = true;          ///< whether another request may follow
     bool expects_continue = false;   ///< the client waits for a 100 before it sends the body
     bool head_only = false;          ///< HEAD: an answer must have no body
+    bool is_coded = false;           ///< the body is said to be compressed
 };
-
-/// Whether every byte is visible ASCII, blank or tab.
-[[nodiscard]] bool is_field_text(std::string_view text);
 
 /// Check one trailer line, which nobody reads, without its CRLF. Errors: kMalformedRequest,
 /// kHeaderTooLarge.

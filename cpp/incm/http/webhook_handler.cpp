@@ -19,36 +19,60 @@ using base::ErrorCode;
 class WebhookHandler {
  public:
     WebhookHandler(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
-                   base::LogSink& log, const ConnectionRules& rules)
-        : ingest_(ingest), counters_(counters), refusals_(refusals), log_(log), rules_(rules) {}
+                   base::LogSink& log, const ConnectionRules& rules, std::function<bool()> ready)
+        : ingest_(ingest),
+          counters_(counters),
+          refusals_(refusals),
+          log_(log),
+          rules_(rules),
+          ready_(std::move(ready)) {}
 
     void handle(Request& request, Response& response) const {
+        if (asks_for_health(request)) return tell_health(response);
         const net::IpAddress client = request.client(rules_);
         if (!rules_.admits(client)) {
             return refuse(client.text(), response,
                           {ErrorCode::kForbidden, "this address may not send"});
         }
         if (!ingest_.knows(request.path())) {
-            return refuse(client.text(), response,
-                          {ErrorCode::kNotFound, "no endpoint has this path"});
+            return turn_away(request, client, response,
+                             {ErrorCode::kNotFound, "no endpoint has this path"});
         }
         if (request.method() != "POST") {
             response.add("Allow", "POST");
-            return refuse(client.text(), response,
-                          {ErrorCode::kMethodNotAllowed, "alerts are sent with POST"});
+            return turn_away(request, client, response,
+                             {ErrorCode::kMethodNotAllowed, "alerts are sent with POST"});
         }
-        ingest::Request content;
-        content.body = request.take_body();
-        content.signature = request.field("x-signature");
-        content.content_type = request.field("content-type").value_or("");
-        content.received_at = base::now();
-        content.peer = client.text();
+        ingest::Request content = content_of(request, client);
         const std::string path(request.path());
         auto receipt = std::make_unique<Told>(*this, content.peer, response.postpone());
         ingest_.accept(path, std::move(content), std::move(receipt));
     }
 
  private:
+    /// Also one that comes through a trusted proxy from where no alert may come: it is the proxy's.
+    [[nodiscard]] bool asks_for_health(const Request& request) const {
+        return !rules_.health_path.empty() && request.path() == rules_.health_path &&
+               (request.method() == "GET" || request.method() == "HEAD");
+    }
+
+    void tell_health(Response& response) const {
+        counters_.count_health_check();
+        ready_() ? response.send(200, "text/plain", "ok\n")
+                 : response.send(503, "text/plain", "not ready\n");
+    }
+
+    static ingest::Request content_of(Request& request, const net::IpAddress& client) {
+        ingest::Request content;
+        content.body = request.take_body();
+        content.signature = request.field("x-signature");
+        content.content_type = request.field("content-type").value_or("");
+        content.received_at = base::now();
+        content.peer = client.text();
+        content.is_coded = request.is_coded();
+        return content;
+    }
+
     /// Answers when the inbox says what became of the alert.
     class Told final : public inbox::Receipt {
      public:
@@ -78,6 +102,16 @@ class WebhookHandler {
         response.send(200, "application/json", body);
     }
 
+    /// What is signed is an alert that would be lost.
+    void turn_away(Request& request, const net::IpAddress& client, Response& response,
+                   Error error) const {
+        if (request.field("x-signature")) {
+            error = ingest_.keep_misdirected(request.path(), content_of(request, client),
+                                             std::move(error));
+        }
+        refuse(client.text(), response, error);
+    }
+
     void refuse(const std::string& client, Response& response, const Error& error) const {
         counters_.count_refused(error.code);
         refusals_.note(error, client, base::steady_ms());
@@ -89,14 +123,16 @@ class WebhookHandler {
     RefusalLog& refusals_;
     base::LogSink& log_;
     const ConnectionRules rules_;
+    const std::function<bool()> ready_;
 };
 
 }  // namespace
 
 Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
-                      base::LogSink& log, const ConnectionRules& rules) {
-    const auto handler =
-        std::make_shared<const WebhookHandler>(ingest, counters, refusals, log, rules);
+                      base::LogSink& log, const ConnectionRules& rules,
+                      std::function<bool()> ready) {
+    const auto handler = std::make_shared<const WebhookHandler>(ingest, counters, refusals, log,
+                                                                rules, std::move(ready));
     return [handler, &counters, &log](Request& request, Response& response) {
         std::string what = "an unknown exception";
         try {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "incm/base/log.h"
 #include "incm/http/connection_rules.h"
 #include "incm/http/refusal_log.h"
@@ -9,15 +11,17 @@
 
 namespace incm::http {
 
-/// The answer of the public listener: POST of an alert to an endpoint's path.
+/// The answer of the public listener: POST of an alert to an endpoint's path; GET or HEAD of
+/// rules.health_path.
 ///
-/// Shape:   200 {"status": "accepted"|"duplicate", "id": N}, else a problem document.
+/// Shape:   200 {"status": "accepted"|"duplicate", "id": N}, else a problem document. Health: 200
+///          "ok" when `ready` says so, else 503, and nothing else; not logged.
 /// Threads: the returned function may be called from any number of threads; ingest, counters,
 ///          refusals and log must outlive it. It never throws: what nothing else caught is logged,
 ///          and answered 500, or once the alert is on its way the connection ends.
 /// Source:  contract section 4.
 [[nodiscard]] Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
                                     RefusalLog& refusals, base::LogSink& log,
-                                    const ConnectionRules& rules);
+                                    const ConnectionRules& rules, std::function<bool()> ready);
 
 }  // namespace incm::http

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,11 +19,13 @@ enum class RejectedKind {
     kNotJson,           ///< authentic, but no alert can be read out of it
     kWrongSignature,    ///< its signature fits no secret
     kMissingSignature,  ///< it has no signature
+    kUnknownPath,       ///< it has a signature, and no endpoint has its path
+    kWrongMethod,       ///< it has a signature, and its method is not POST
 };
 
 /// In the order of RejectedKind.
-inline constexpr std::array<std::string_view, 3> kRejectedKinds = {"not-json", "wrong-signature",
-                                                                   "missing-signature"};
+inline constexpr std::array<std::string_view, 5> kRejectedKinds = {
+    "not-json", "wrong-signature", "missing-signature", "unknown-path", "wrong-method"};
 
 [[nodiscard]] constexpr std::string_view kind_name(RejectedKind kind) noexcept {
     return kRejectedKinds[static_cast<std::size_t>(kind)];
@@ -32,7 +35,7 @@ inline constexpr std::array<std::string_view, 3> kRejectedKinds = {"not-json", "
 /// A request that was refused and is kept, so that nothing is lost by a mistake.
 struct Rejected {
     std::int64_t received_at_ms = 0;  ///< wall clock, for display
-    std::string endpoint;             ///< path
+    std::string endpoint;             ///< path; of kUnknownPath the one that was asked for
     std::string reason;               ///< a short sentence
     std::string body;
     RejectedKind kind = RejectedKind::kNotJson;
@@ -67,7 +70,7 @@ struct Quarantined {
     [[nodiscard]] std::int64_t operator[](RejectedKind kind) const {
         return by_kind[static_cast<std::size_t>(kind)];
     }
-    [[nodiscard]] std::int64_t total() const { return by_kind[0] + by_kind[1] + by_kind[2]; }
+    [[nodiscard]] std::int64_t total() const { return std::reduce(by_kind.begin(), by_kind.end()); }
 };
 
 /// One of the quarantine.

@@ -27,6 +27,9 @@ class Counters {
     void count_refused(base::ErrorCode code) {
         refused_[static_cast<std::size_t>(code)].fetch_add(1, std::memory_order_relaxed);
     }
+    void count_health_check() { health_checks_.fetch_add(1, std::memory_order_relaxed); }
+    /// Signed, but for a path that no endpoint has, or with another method than POST.
+    void count_misdirected() { misdirected_.fetch_add(1, std::memory_order_relaxed); }
     void count_unkept(Unkept why) {
         unkept_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
     }
@@ -39,6 +42,12 @@ class Counters {
     [[nodiscard]] std::uint64_t refused(base::ErrorCode code) const {
         return refused_[static_cast<std::size_t>(code)].load(std::memory_order_relaxed);
     }
+    [[nodiscard]] std::uint64_t health_checks() const {
+        return health_checks_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t misdirected() const {
+        return misdirected_.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] std::uint64_t unkept(Unkept why) const {
         return unkept_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
     }
@@ -46,6 +55,8 @@ class Counters {
  private:
     std::atomic<std::uint64_t> accepted_{0};
     std::atomic<std::uint64_t> duplicates_{0};
+    std::atomic<std::uint64_t> misdirected_{0};
+    std::atomic<std::uint64_t> health_checks_{0};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(base::kLastErrorCode) + 1>
         refused_{};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Unkept::kBusy) + 1> unkept_{};

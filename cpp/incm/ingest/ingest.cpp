@@ -5,6 +5,7 @@
 
 #include "incm/auth/signature.h"
 #include "incm/base/ascii.h"
+#include "incm/base/bytes.h"
 #include "incm/base/canonical_json.h"
 #include "incm/ingest/dedupe_key.h"
 #include "incm/model/alert.h"
@@ -17,6 +18,8 @@ using base::Error;
 using base::ErrorCode;
 using inbox::RejectedKind;
 
+constexpr std::size_t kMaxToldPath = 100;
+constexpr std::size_t kMaxKeptPath = 1024;
 constexpr const char* kKeptNote = "kept in the quarantine: incm-webhook quarantine list";
 
 Error no_endpoint() {
@@ -61,20 +64,6 @@ base::Digest identity_of(const inbox::Rejected& rejected) {
 
 }  // namespace
 
-/// One endpoint, ready to verify.
-class Ingest::Door {
- public:
-    explicit Door(const Endpoint& endpoint)
-        : path(endpoint.path), ack_timeout_ms(endpoint.ack_timeout_ms), rate(endpoint.rate) {
-        if (!endpoint.secrets.empty()) verifier.emplace(endpoint.secrets);
-    }
-
-    const std::string path;
-    const std::int64_t ack_timeout_ms;
-    std::optional<auth::Verifier> verifier;  // none = unsigned
-    mutable RateLimit rate;
-};
-
 /// A request on its way from its verification to the inbox.
 struct Ingest::Taken {
     const std::string& path;
@@ -95,26 +84,18 @@ Ingest::Ingest(inbox::Inbox& inbox, const std::vector<Endpoint>& endpoints,
 Ingest::~Ingest() = default;
 
 void Ingest::set_endpoints(const std::vector<Endpoint>& endpoints) {
-    auto doors = std::make_shared<Doors>();
-    for (const Endpoint& endpoint : endpoints) {
-        if (std::ranges::any_of(*doors, [&](auto& door) { return door->path == endpoint.path; })) {
-            throw base::Failure(
-                {ErrorCode::kBadConfig, "two endpoints have the path " + endpoint.path});
-        }
-        doors->push_back(std::make_shared<const Door>(endpoint));
-    }
+    auto next = std::make_shared<const Endpoints>(endpoints);
     const std::lock_guard lock(mutex_);
-    doors_ = std::move(doors);
+    endpoints_ = std::move(next);
 }
 
-std::shared_ptr<const Ingest::Door> Ingest::find(std::string_view path) const {
-    std::shared_ptr<const Doors> doors;
-    {
-        const std::lock_guard lock(mutex_);
-        doors = doors_;
-    }
-    const auto found = std::ranges::find_if(*doors, [&](auto& door) { return door->path == path; });
-    return found == doors->end() ? nullptr : *found;
+std::shared_ptr<const Endpoints> Ingest::endpoints() const {
+    const std::lock_guard lock(mutex_);
+    return endpoints_;
+}
+
+std::shared_ptr<const Door> Ingest::find(std::string_view path) const {
+    return endpoints()->find(path);
 }
 
 bool Ingest::knows(std::string_view path) const {
@@ -137,11 +118,42 @@ void Ingest::accept(std::string_view path, Request request,
 /// The error, after a request whose signature is to blame was kept.
 Error Ingest::refused(const Door& door, Request request, Error error) {
     const bool missing = error.code == ErrorCode::kMissingSignature;
-    if (missing || error.code == ErrorCode::kWrongSignature) {
-        error.log_note = keep(
-            door, std::move(request),
-            missing ? RejectedKind::kMissingSignature : RejectedKind::kWrongSignature, error.text);
+    const bool wrong = error.code == ErrorCode::kWrongSignature;
+    if (request.is_coded && (wrong || error.code == ErrorCode::kNotJson)) {
+        error.code = ErrorCode::kWrongContentType;
+        error.text = "the body is compressed (Content-Encoding): send it as it is";
     }
+    if (!missing && !wrong) return error;
+    error.log_note = why_not_kept(request);
+    if (!error.log_note.empty()) return error;
+    error.log_note =
+        keep(door.path, std::move(request),
+             missing ? RejectedKind::kMissingSignature : RejectedKind::kWrongSignature, error.text);
+    return error;
+}
+
+Error Ingest::keep_misdirected(std::string_view path, Request request, Error error) {
+    counters_.count_misdirected();
+    error.log_note = "it is signed, and for " + base::printable(path, kMaxToldPath);
+    if (request.body.empty()) {
+        error.log_note += "; it has no body: a redirect in front makes a GET of a POST";
+        return error;
+    }
+    if (const std::string why = why_not_kept(request); !why.empty()) {
+        error.log_note += "; " + why;
+        return error;
+    }
+    const bool unknown = error.code == ErrorCode::kNotFound;
+    std::string reason = error.text;
+    if (unknown) {
+        const std::string nearest =
+            "the nearest is " + base::printable(endpoints()->nearest(path), kMaxToldPath);
+        reason += "; " + nearest;
+        error.log_note += ", " + nearest;
+    }
+    error.log_note +=
+        "; " + keep(std::string(path.substr(0, kMaxKeptPath)), std::move(request),
+                    unknown ? RejectedKind::kUnknownPath : RejectedKind::kWrongMethod, reason);
     return error;
 }
 
@@ -194,9 +206,8 @@ base::Result<inbox::NewAlert> Ingest::take(const Door& door, Request& request,
     return read(std::move(taken));
 }
 
-/// Keep a request of nobody knows whom, unless there are too many; says which for the log.
-std::string Ingest::keep(const Door& door, Request request, RejectedKind kind,
-                         const std::string& reason) {
+/// What forbids to keep a request of nobody knows whom; "" when nothing does.
+std::string Ingest::why_not_kept(const Request& request) {
     if (request.body.size() > kMaxKeptBody) {
         counters_.count_unkept(Unkept::kTooLarge);
         return "not kept in the quarantine: the body is longer than 256 KiB";
@@ -205,7 +216,13 @@ std::string Ingest::keep(const Door& door, Request request, RejectedKind kind,
         counters_.count_unkept(Unkept::kTooOften);
         return "not kept in the quarantine: there were too many";
     }
-    inbox::Rejected rejected = rejected_of(door.path, request, kind, reason);
+    return {};
+}
+
+/// Keep a request of nobody knows whom that may be kept; says for the log whether it is.
+std::string Ingest::keep(const std::string& path, Request request, RejectedKind kind,
+                         const std::string& reason) {
+    inbox::Rejected rejected = rejected_of(path, request, kind, reason);
     rejected.body = std::move(request.body);
     rejected.identity = identity_of(rejected);
     if (!inbox_.quarantine().keep_later(std::move(rejected))) {

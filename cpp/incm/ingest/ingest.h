@@ -10,25 +10,13 @@
 
 #include "incm/base/clock.h"
 #include "incm/base/result.h"
-#include "incm/base/secret.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
+#include "incm/ingest/endpoints.h"
 #include "incm/ingest/peer_limits.h"
-#include "incm/ingest/rate_limit.h"
 #include "incm/model/alert_filter.h"
 
 namespace incm::ingest {
-
-/// A path that takes alerts.
-struct Endpoint {
-    std::string path;  ///< begins with `/`, without query
-    std::vector<base::Secret>
-        secrets;  ///< tried in this order; none = unsigned: whoever comes is taken
-    /// How long an answer waits until every plugin has handled the alert; 0: it does not
-    /// (`ack = "stored"`).
-    std::int64_t ack_timeout_ms = 0;
-    Rate rate;  ///< of alerts that verified; what is over it is refused
-};
 
 /// A plugin and the alerts it wants.
 struct Route {
@@ -43,7 +31,8 @@ struct Request {
     std::optional<std::string> signature;  ///< value of X-Signature; empty when there is none
     std::string content_type;              ///< value of Content-Type; "" when there is none
     base::Instant received_at;
-    std::string peer;  ///< address of the client, without a port
+    std::string peer;       ///< address of the client, without a port
+    bool is_coded = false;  ///< it says that the body is compressed
 };
 
 /// Longest body that is kept of a request whose sender is not known.
@@ -64,7 +53,7 @@ class Ingest {
     Ingest& operator=(const Ingest&) = delete;
     ~Ingest();
 
-    /// Whether an endpoint has this path (without query).
+    /// Whether an endpoint has this path (without query), in any spelling.
     [[nodiscard]] bool knows(std::string_view path) const;
 
     /// Verify and read, and have it stored; the receipt is told the number of the stored (or
@@ -72,7 +61,9 @@ class Ingest {
     ///
     /// Threads: the receipt is told by this thread, or by the inbox's after the commit. Only on an
     ///          endpoint that waits for the plugins this call waits, too.
-    /// Errors:  kNotFound, kWrongContentType (unsigned endpoints only), kMissingSignature,
+    /// Errors:  kNotFound, kWrongContentType (unsigned endpoints, and instead of kWrongSignature
+    /// and
+    ///          kNotJson a body that is said to be compressed), kMissingSignature,
     /// kTooManyRequests, kWrongSignature (the request is in the quarantine with the next commit,
     /// within limits; log_note says so);
     ///          kNotJson (an authentic body on an endpoint with secrets is in the quarantine then);
@@ -80,6 +71,15 @@ class Ingest {
     ///          so. kNotProcessed: stored, but an endpoint that waits for the plugins saw one that
     ///          is not done, or gave up; the deliveries go on, and a repetition may say 200.
     void accept(std::string_view path, Request request, std::unique_ptr<inbox::Receipt> receipt);
+
+    /// Keep a signed request that no endpoint takes: its path is unknown, or its method is not
+    /// POST.
+    ///
+    /// Shape:   error is what it is answered, kNotFound or kMethodNotAllowed. Returns it with a
+    ///          log_note about the path, the nearest endpoint, and whether the request is in the
+    ///          quarantine, within the limits of those with a wrong signature.
+    [[nodiscard]] base::Error keep_misdirected(std::string_view path, Request request,
+                                               base::Error error);
 
     /// Take a request of the quarantine as if it came now, with the secrets of now.
     ///
@@ -97,16 +97,16 @@ class Ingest {
     void set_endpoints(const std::vector<Endpoint>& endpoints);
 
  private:
-    class Door;
-    using Doors = std::vector<std::shared_ptr<const Door>>;
+    [[nodiscard]] std::shared_ptr<const Endpoints> endpoints() const;
     [[nodiscard]] std::shared_ptr<const Door> find(std::string_view path) const;
     struct Taken;
     [[nodiscard]] base::Result<inbox::NewAlert> take(const Door& door, Request& request,
                                                      std::int64_t from_quarantine);
     [[nodiscard]] base::Result<inbox::NewAlert> read(Taken taken);
     [[nodiscard]] base::Error refused(const Door& door, Request request, base::Error error);
-    [[nodiscard]] std::string keep(const Door& door, Request request, inbox::RejectedKind kind,
-                                   const std::string& reason);
+    [[nodiscard]] std::string why_not_kept(const Request& request);
+    [[nodiscard]] std::string keep(const std::string& path, Request request,
+                                   inbox::RejectedKind kind, const std::string& reason);
     [[nodiscard]] base::Result<inbox::Stored> processed(inbox::Stored stored,
                                                         std::int64_t timeout_ms);
 
@@ -114,8 +114,8 @@ class Ingest {
     const std::vector<Route> routes_;
     Counters& counters_;
     PeerLimits limits_;
-    mutable std::mutex mutex_;  // protects doors_
-    std::shared_ptr<const Doors> doors_;
+    mutable std::mutex mutex_;  // protects endpoints_
+    std::shared_ptr<const Endpoints> endpoints_;
 };
 
 }  // namespace incm::ingest

@@ -23,7 +23,9 @@ Error malformed(const char* what) {
     return {ErrorCode::kMalformedRequest, std::string("the PROXY header ") + what};
 }
 
+/// No zero stands before other digits, so that nobody takes it for an octal number.
 bool is_port(std::string_view text) {
+    if (text.size() > 1 && text.front() == '0') return false;
     unsigned port = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
     return failed == std::errc() && end == text.data() + text.size() && port <= 65535;
@@ -63,15 +65,26 @@ Read read_text(std::string_view bytes) {
     return Found();
 }
 
+/// Streams over IPv4, IPv6 and Unix sockets, and what the proxy has no name for: its own address
+/// counts for the client of the last two.
+bool is_stream(unsigned char family_and_transport) {
+    return family_and_transport == 0x11 || family_and_transport == 0x21 ||
+           family_and_transport == 0x31 || family_and_transport == 0x00;
+}
+
 Read read_binary(std::string_view bytes) {
     if (bytes.size() < kBinaryHead) return Found();
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
     const std::size_t rest = static_cast<std::size_t>(byte(14)) * 256 + byte(15);
     if (byte(12) != 0x20 && byte(12) != 0x21) return malformed("has an unknown command");
+    const bool is_local = byte(12) == 0x20;  // a check of the proxy's own: all else is passed over
+    if (!is_local && !is_stream(byte(13))) {
+        return malformed("names a family or transport that is none of a TCP connection");
+    }
     if (rest > kMaxBinaryRest) return malformed("is too large");
     if (bytes.size() < kBinaryHead + rest) return Found();
     ProxyHeader header{kBinaryHead + rest, std::nullopt};
-    if (byte(12) == 0x20) return Found(header);  // LOCAL: a check of the proxy's own
+    if (is_local) return Found(header);
     const auto* const address = reinterpret_cast<const unsigned char*>(bytes.data() + kBinaryHead);
     const unsigned family = byte(13) >> 4;
     if (family == 1 && rest >= 12) {

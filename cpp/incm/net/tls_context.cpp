@@ -65,7 +65,8 @@ int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* c
     const int state = ::SSL_select_next_proto(&found, chosen_size, kProtocols.data(),
                                               kProtocols.size(), offered, offered_size);
     *chosen = found;
-    return state == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+    // Who speaks nothing that is spoken here shall hear so (RFC 7301, section 3.2).
+    return state == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 void choose_groups(SSL_CTX* context) {

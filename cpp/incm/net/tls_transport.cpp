@@ -19,6 +19,9 @@ constexpr std::string_view kPlainHttp =
 // busy: key updates, refused renegotiations and empty records cost much more than their bytes.
 constexpr int kMaxIdleRecords = 32;
 
+constexpr const char* kPlainHttpTold =
+    "the client speaks plain HTTP to this port: https:// instead of http://";
+
 class TlsTransport final : public Transport {
  public:
     TlsTransport(SSL_CTX* context, int descriptor) : Transport(descriptor), context_(context) {
@@ -111,8 +114,11 @@ class TlsTransport final : public Transport {
         }
         broken_ = true;  // OpenSSL allows no further call, not even a shutdown
         const unsigned long code = ::ERR_peek_error();
-        if (ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST) write_raw(kPlainHttp);
         reason_ = code == 0 ? nullptr : ::ERR_reason_error_string(code);
+        if (ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST) {
+            write_raw(kPlainHttp);
+            reason_ = kPlainHttpTold;
+        }
         ::ERR_clear_error();
         return {Io::kEnd};
     }

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "incm/base/clock.h"
+#include "incm/http/readiness.h"
 #include "incm/http/webhook_handler.h"
 
 namespace incm::receiver {
@@ -106,8 +107,8 @@ base::Status Receiver::listen() {
     }
     if (base::Status loaded = reload_tls(); !loaded.ok()) return loaded;
     server_ = std::make_unique<http::Server>(
-        alerts_listener(),
-        http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules));
+        alerts_listener(), http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules,
+                                                [this] { return takes_alerts(); }));
     if (base::Status started = server_->start(); !started.ok()) return started;
     ready_ = true;
     api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get(),
@@ -126,6 +127,10 @@ base::Status Receiver::listen() {
     return Error{started.error().code, started.error().text +
                                            " (the admin listener: --admin names another address, "
                                            "--admin off leaves it out)"};
+}
+
+bool Receiver::takes_alerts() const {
+    return !http::why_not_ready(*inbox_, ready_) && !(config_.plugins && config_.plugins->stall());
 }
 
 http::ServerOptions Receiver::alerts_listener() {

@@ -103,6 +103,8 @@ class Receiver {
     [[nodiscard]] const ingest::Counters& counters() const { return counters_; }
 
  private:
+    /// As /readyz says.
+    [[nodiscard]] bool takes_alerts() const;
     [[nodiscard]] base::Status listen();
     [[nodiscard]] http::ServerOptions alerts_listener();
     [[nodiscard]] std::unique_ptr<http::Server> admin_listener(const Address& address,

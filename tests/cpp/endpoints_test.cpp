@@ -1,0 +1,61 @@
+#include "incm/ingest/endpoints.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "incm/base/result.h"
+
+namespace {
+
+using incm::ingest::Endpoint;
+using incm::ingest::Endpoints;
+
+/// The configured path of the endpoint that takes a request; "" when there is none.
+std::string taker(const Endpoints& endpoints, const std::string& path) {
+    const auto door = endpoints.find(path);
+    return door ? door->path : "";
+}
+
+Endpoint strict(const std::string& path) {
+    Endpoint endpoint{.path = path, .secrets = {}, .rate = {}};
+    endpoint.strict_slash = true;
+    return endpoint;
+}
+
+TEST(Endpoints, AreFoundByEverySpellingOfTheirPath) {
+    const Endpoints endpoints({{"/caf%c3%a9", {}}, {"/~a", {}}});
+    for (const char* const path : {"/caf%c3%a9", "/caf%C3%A9", "/%63af%c3%A9", "/caf%c3%a9/"}) {
+        EXPECT_EQ(taker(endpoints, path), "/caf%c3%a9") << path;
+    }
+    EXPECT_EQ(taker(endpoints, "/%7ea"), "/~a");
+    EXPECT_EQ(taker(endpoints, "/~A"), "");
+    EXPECT_EQ(taker(endpoints, "/b/../~a"), "");
+}
+
+TEST(Endpoints, ASlashAtTheEndCountsWhenTheEndpointSaysSo) {
+    const Endpoints loose({{"/a", {}}, {"/b/", {}}});
+    EXPECT_EQ(taker(loose, "/a/"), "/a");
+    EXPECT_EQ(taker(loose, "/b"), "/b/");
+    EXPECT_EQ(taker(loose, "/a//"), "");
+    const Endpoints just({strict("/a"), strict("/b/")});
+    EXPECT_EQ(taker(just, "/a"), "/a");
+    EXPECT_EQ(taker(just, "/a/"), "");
+    EXPECT_EQ(taker(just, "/b"), "");
+    const Endpoints both({{"/a", {}}, {"/a/", {}}});
+    EXPECT_EQ(taker(both, "/a"), "/a");
+    EXPECT_EQ(taker(both, "/%61/"), "/a/") << "the one that has just this path comes first";
+}
+
+TEST(Endpoints, TwoSpellingsOfOnePathAreTwoOfOnePath) {
+    const std::vector<Endpoint> twice = {{"/webhook", {}}, {"/%77ebhook", {}}};
+    try {
+        const Endpoints endpoints(twice);
+        FAIL();
+    } catch (const incm::base::Failure& failure) {
+        EXPECT_STREQ(failure.what(), "two endpoints have the path /webhook, spelled /%77ebhook");
+    }
+}
+
+}  // namespace
