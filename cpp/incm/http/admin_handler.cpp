@@ -66,7 +66,9 @@ struct Admin {
         if (const auto why = why_not_ready(inbox, ready)) return response.send_problem(*why);
         if (const auto stall = stalled()) return answer_stalled(*stall, response);
         response.send(200, kText,
-                      api.plugins() == nullptr ? "ready\n" : ready_text(*api.plugins()));
+                      api.plugins() == nullptr
+                          ? "ready\n"
+                          : ready_text(*api.plugins(), /*with_reasons=*/shows == Shows::kAll));
     }
 
     [[nodiscard]] std::optional<Stall> stalled() const {

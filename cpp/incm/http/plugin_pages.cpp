@@ -44,13 +44,14 @@ std::string plugin_metrics(const PluginBoard& board) {
     return page;
 }
 
-std::string ready_text(const PluginBoard& board) {
+std::string ready_text(const PluginBoard& board, bool with_reasons) {
     std::string text(kReady);
     text += "\n";
     for (const PluginStatus& one : board.all()) {
         if (one.state == kReady || one.state == kRateLimited) continue;
         text += "plugin " + one.plugin + ": " + one.state + " since " + rfc3339(one.since_ms);
-        text += (one.reason.empty() ? "" : ": " + one.reason) + "\n";
+        if (with_reasons && !one.reason.empty()) text += ": " + one.reason;
+        text += "\n";
     }
     return text;
 }

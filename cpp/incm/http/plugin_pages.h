@@ -14,7 +14,9 @@ namespace incm::http {
 [[nodiscard]] std::string plugin_metrics(const PluginBoard& board);
 
 /// `ready`, and a line for each plugin that gets no alerts.
-[[nodiscard]] std::string ready_text(const PluginBoard& board);
+///
+/// with_reasons: say why, which may tell of targets; not for whoever may read metrics alone.
+[[nodiscard]] std::string ready_text(const PluginBoard& board, bool with_reasons);
 
 /// A problem document that says since when Python has not run, and why.
 [[nodiscard]] std::string stall_problem(const Stall& stall, std::int64_t steady_ms);
