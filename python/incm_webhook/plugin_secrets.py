@@ -14,7 +14,12 @@ from pydantic.json_schema import GenerateJsonSchema
 from incm_webhook.config_messages import dotted
 from incm_webhook.errors import ConfigError
 from incm_webhook.redaction import hide, hide_url
-from incm_webhook.secrets import is_readable_by_others, locate_secret_file, read_secret_file
+from incm_webhook.secrets import (
+    is_readable_by_others,
+    locate_secret_file,
+    oddity,
+    read_secret_file,
+)
 
 __all__ = ["Filled", "filled"]
 
@@ -136,6 +141,9 @@ class _Reader:
     def _from_file(self, name: str, where: str) -> str:
         path = locate_secret_file(name, self._base, self._environ)
         value = read_secret_file(path).reveal()
+        odd = oddity(value, f"the secret file {path}", lines=True)
+        if odd:
+            self._result.warnings.append(f"{where}: {odd}")
         if is_readable_by_others(path):
             self._result.warnings.append(
                 f"{where}: every user of this machine may read the secret file {path}; "

@@ -157,20 +157,36 @@ class FoundSecrets:
         if secret in self.secrets:
             self.warnings.append(f"{called} holds the same secret as one before it: leave it out")
         self.secrets.append(secret)
-        oddities = list(_oddities(secret.reveal()))
-        if oddities:
-            self.warnings.append(
-                f"{called} {' and '.join(oddities)}: all of that is taken for the secret; if it is "
-                "not, write the secret token alone, as `printf %s 'TOKEN' > FILE` does"
-            )
+        odd = oddity(secret.reveal(), called)
+        if odd:
+            self.warnings.append(odd)
         if path is not None and is_readable_by_others(path):
             self.warnings.append(
                 f"every user of this machine may read {called}; chmod o-r {path} ends that"
             )
 
 
-def _oddities(value: bytes) -> Iterator[str]:
-    """What an editor or a shell adds to a secret, mostly by accident."""
+def oddity(value: bytes, called: str, *, lines: bool = False) -> str | None:
+    """Say what an editor or a shell has added to a secret, mostly by accident.
+
+    Args:
+        value: as it is used.
+        called: begins the sentence, such as "the secret file /etc/incm/secret".
+        lines: it may have several lines, as keys in PEM form have.
+
+    Returns:
+        A sentence without the secret; None when nothing is odd.
+    """
+    found = list(_oddities(value, lines=lines))
+    if not found:
+        return None
+    return (
+        f"{called} {' and '.join(found)}: all of that is taken for the secret; if it is not, write "
+        "the secret token alone, as `printf %s 'TOKEN' > FILE` does"
+    )
+
+
+def _oddities(value: bytes, *, lines: bool) -> Iterator[str]:
     if b"\0" in value:
         yield "has zero bytes in it, as UTF-16 text has"
         return
@@ -179,10 +195,10 @@ def _oddities(value: bytes) -> Iterator[str]:
         value = value.removeprefix(codecs.BOM_UTF8)
     if value[:1].isspace():
         yield "begins with a blank or a line end"
-    if value[-1:].isspace():
+    if value[-1:].isspace() and not (lines and b"\n" in value.strip()):
         yield "ends with a blank or a further line end"
     bare = value.strip()
-    if b"\n" in bare or b"\r" in bare:
+    if not lines and (b"\n" in bare or b"\r" in bare):
         yield "holds several lines"
     elif len(bare) > 1 and bare[:1] == bare[-1:] and bare[:1] in (b'"', b"'"):
         yield "stands in quotes"

@@ -360,3 +360,20 @@ def test_a_limit_of_descriptors_below_the_connections_is_warned_about(
     assert "leaves room for 768" in out
     monkeypatch.setattr(resource, "getrlimit", lambda _: (100, resource.RLIM_INFINITY))
     assert "max_connections" not in check()[1]
+
+
+def test_a_spoilt_secret_of_a_plugin_is_warned_about(
+    check: Run, configure: Callable[..., None], write: Write, workdir: Path
+) -> None:
+    (workdir / "token").write_bytes(b"\xef\xbb\xbft0ken")
+    (workdir / "token").chmod(0o600)
+    write(
+        "noc.py",
+        "from pydantic import BaseModel\nclass Config(BaseModel):\n    token: str\n"
+        "def on_alert(alert): pass\n",
+    )
+    configure(more='[[plugin]]\nuse = "./noc.py"\nconfig = { token = { file = "token" } }\n')
+    status, out, err = check()
+    assert (status, err) == (0, "")
+    assert f"config.token: the secret file {workdir}/token begins with a byte order mark" in out
+    assert "t0ken" not in out

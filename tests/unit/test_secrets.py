@@ -9,6 +9,7 @@ from incm_webhook.secrets import (
     Secret,
     is_readable_by_others,
     locate_secret_file,
+    oddity,
     read_secret_file,
 )
 
@@ -113,3 +114,25 @@ def test_sees_a_file_that_all_may_read(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(secrets, "MOUNTED_SECRETS", tmp_path)
     assert not is_readable_by_others(path)
     assert not is_readable_by_others(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (b"\xef\xbb\xbft0ken", "begins with a byte order mark"),
+        (b"'t0ken'", "stands in quotes"),
+        (b"t0ken \n", "ends with a blank"),
+    ],
+)
+def test_what_an_editor_adds_to_a_secret_of_any_kind_is_odd(value: bytes, words: str) -> None:
+    for lines in (False, True):
+        said = oddity(value, "the secret file x", lines=lines)
+        assert said is not None
+        assert words in said
+        assert "t0ken" not in said
+
+
+def test_several_lines_are_odd_where_there_can_be_none() -> None:
+    key = b"-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----\n"
+    assert oddity(key, "it", lines=True) is None
+    assert "holds several lines" in str(oddity(key, "it"))
