@@ -1,6 +1,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -8,7 +9,9 @@
 #include <pybind11/stl.h>
 
 #include "incm/base/log.h"
+#include "incm/inbox/file_place.h"
 #include "incm/inbox/lock_holder.h"
+#include "incm/inbox/restore.h"
 #include "incm/inbox/schema.h"
 #include "incm/receiver/offline_inbox.h"
 
@@ -44,6 +47,13 @@ std::optional<std::pair<int, std::string>> find_inbox_holder(const std::string& 
     return std::pair{holder->pid, std::move(holder->text)};
 }
 
+std::tuple<std::int64_t, std::int64_t, std::string> restore_inbox(const std::string& copy,
+                                                                  const std::string& path) {
+    base::StderrSink log;
+    inbox::Restored restored = value_or_throw(inbox::restore(copy, path, log));
+    return {restored.alerts, restored.last_alert_id, std::move(restored.kept_aside)};
+}
+
 }  // namespace
 
 void bind_offline(py::module_& module) {
@@ -57,6 +67,17 @@ Shape:   the process id (0: not known) and a sentence; None when nobody has it o
 Errors:  InboxError when it cannot be told.
 Threads: any.
 Source:  cpp/incm/inbox/lock_holder.h.)");
+    module.def("check_inbox_place", &inbox::check_place, py::arg("path"),
+               R"(See that an inbox file stands where its log can stand beside it, under one name.
+
+Errors:  InboxError: it is a mount of its own, or has a second name. No file is fine.)");
+    module.def("restore_inbox", &restore_inbox, WithoutGil(), py::arg("copy"), py::arg("path"),
+               R"(Put a copy of an inbox into the place of an inbox that no process has open.
+
+Shape:   -> (alerts, last number, where the old inbox is now or ""). The copy is checked first and
+         stays as it is.
+Errors:  InboxError: the copy cannot be used; InboxInUseError. Nothing is changed then.
+Threads: any.)");
     py::class_<OfflineInboxView>(module, "OfflineInbox",
                                  R"(The admin API over an inbox that no server has open.
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from incm_webhook import __version__, early
+from incm_webhook.cli_backup import backup, restore
 from incm_webhook.cli_bench import bench
 from incm_webhook.cli_dead import dead, replay
 from incm_webhook.cli_doctor import doctor
@@ -201,6 +202,8 @@ commands.add_command(verify)
 commands.add_command(doctor)
 commands.add_command(simulate)
 commands.add_command(bench)
+inbox.add_command(backup)
+inbox.add_command(restore)
 commands.add_command(inbox)
 commands.add_command(dead)
 commands.add_command(replay)

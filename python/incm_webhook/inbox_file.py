@@ -5,7 +5,12 @@ import os
 import sqlite3
 from pathlib import Path
 
-from incm_webhook._core import find_inbox_holder, inbox_application_id, inbox_schema_version
+from incm_webhook._core import (
+    check_inbox_place,
+    find_inbox_holder,
+    inbox_application_id,
+    inbox_schema_version,
+)
 from incm_webhook.errors import InboxError, InboxInUseError
 
 _MAGIC = b"SQLite format 3\0"
@@ -23,7 +28,7 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
 
     Raises:
         InboxError: its folder does not exist or is not writable; or the file is not writable, not
-            an inbox, or of a newer version.
+            an inbox, or of a newer version; or it is a mount of its own, or has a second name.
         InboxInUseError: a process other than the holder has it open.
 
     Threads: none of this process may have the file open, whose locks would be lost.
@@ -43,6 +48,7 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
     for one in (folder, path):
         if one.exists() and not os.access(one, os.W_OK):
             raise InboxError(f"{one} is not writable by this user: give it write access")
+    check_inbox_place(str(path))
     _check_lock(path.with_name(path.name + ".lock"), holder)
     if path.exists():
         _check_identity(path)

@@ -119,6 +119,9 @@ const std::vector<AdminApi::Call>& AdminApi::calls() {
         {"POST", "/api/v1/quarantine/retry", &AdminApi::retry_rejected},
         {"POST", "/api/v1/quarantine/drop", &AdminApi::drop_rejected},
         {"GET", "/api/v1/quarantine/", &AdminApi::show_rejected},
+        {"GET", "/api/v1/backup/progress", &AdminApi::show_backup},
+        {"POST", "/api/v1/backup", &AdminApi::start_backup},
+        {"POST", "/api/v1/backup/cancel", &AdminApi::cancel_backup},
     };
     return kCalls;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "incm/http/backup_api.h"
 #include "incm/http/parameters.h"
 #include "incm/http/plugin_board.h"
 #include "incm/http/quarantine_api.h"
@@ -36,9 +37,11 @@ inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
 /// The ledger for programs: lists alerts, tells the life of one, retries, drops and replays
 /// deliveries. It knows no socket, so that the command line can ask it without a server.
 ///
-/// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead, /quarantine, /quarantine/{id}; POST
-///          /api/v1/dead/retry, /dead/drop, /replay, /quarantine/retry, /quarantine/drop with a
-///          JSON object. Errors are problem documents. See docs/inbox.md.
+/// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead, /quarantine, /quarantine/{id},
+///          /backup/progress;
+///          POST /api/v1/dead/retry, /dead/drop, /replay, /quarantine/retry, /quarantine/drop,
+///          /backup, /backup/cancel with a JSON object. Errors are problem documents. See
+///          docs/inbox.md.
 /// Threads: call() from any.
 /// Source:  contract section 4.
 class AdminApi {
@@ -50,7 +53,8 @@ class AdminApi {
         : inbox_(inbox),
           routes_(std::move(routes)),
           plugins_(plugins),
-          quarantine_(inbox, ingest) {}
+          quarantine_(inbox, ingest),
+          backup_(inbox) {}
 
     [[nodiscard]] ApiReply call(const ApiRequest& request) const;
     /// How the plugins do; null when none run.
@@ -74,6 +78,10 @@ class AdminApi {
     [[nodiscard]] Text retry_rejected(Parameters& given) const { return quarantine_.retry(given); }
     [[nodiscard]] Text drop_rejected(Parameters& given) const { return quarantine_.drop(given); }
 
+    [[nodiscard]] Text show_backup(Parameters& given) const { return backup_.show(given); }
+    [[nodiscard]] Text start_backup(Parameters& given) const { return backup_.start(given); }
+    [[nodiscard]] Text cancel_backup(Parameters& given) const { return backup_.cancel(given); }
+
     [[nodiscard]] Text change_dead(Parameters& given, inbox::ByHand how, const char* word) const;
     [[nodiscard]] base::Result<std::int64_t> change_ids(
         inbox::ByHand how, const std::vector<std::int64_t>& ids,
@@ -88,6 +96,7 @@ class AdminApi {
     const std::optional<std::vector<ingest::Route>> routes_;
     const PluginBoard* const plugins_;
     const QuarantineApi quarantine_;
+    const BackupApi backup_;
     // A page may have megabytes, and its answer as many again: one is made at a time.
     const std::unique_ptr<std::mutex> making_page_ = std::make_unique<std::mutex>();
 };

@@ -12,6 +12,7 @@
 #include "incm/http/plugin_pages.h"
 #include "incm/http/problem.h"
 #include "incm/http/readiness.h"
+#include "incm/inbox/catalog.h"
 
 namespace incm::http {
 
@@ -59,7 +60,8 @@ struct Admin {
         const base::Result<inbox::Counts> counts = inbox.counts();
         if (!counts.ok()) return response.send_problem(counts.error());
         if (path == "/metrics") {
-            std::string page = metrics_page(counters, counts.value(), inbox.disk(), door());
+            std::string page = metrics_page(counters, counts.value(), inbox.disk(),
+                                            inbox.catalog().log_length(), door());
             if (api.plugins() != nullptr) page += plugin_metrics(*api.plugins());
             return response.send(200, kMetricsType, page);
         }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "incm/inbox/inbox.h"
+#include "incm/inbox/log_length.h"
 #include "incm/ingest/counters.h"
 
 namespace incm::http {
@@ -22,6 +23,6 @@ struct FrontDoor {
 /// Threads: any.
 [[nodiscard]] std::string metrics_page(const ingest::Counters& counters,
                                        const inbox::Counts& counts, inbox::Inbox::Disk disk,
-                                       const FrontDoor& door);
+                                       const inbox::LogLength& log, const FrontDoor& door);
 
 }  // namespace incm::http

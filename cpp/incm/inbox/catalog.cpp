@@ -33,7 +33,7 @@ std::optional<std::int64_t> first_integer(Database& database, const char* sql) {
 }  // namespace
 
 Catalog::Catalog(std::string path, const InboxClock& clock)
-    : path_(std::move(path)), clock_(clock) {}
+    : path_(std::move(path)), clock_(clock), log_length_(path_) {}
 
 Catalog::~Catalog() = default;
 

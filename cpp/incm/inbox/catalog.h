@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
+#include "incm/inbox/log_length.h"
 #include "incm/inbox/rejected.h"
 
 namespace incm::inbox {
@@ -176,6 +177,8 @@ class Catalog {
     /// With its body; empty when there is none of this number.
     [[nodiscard]] base::Result<std::optional<StoredRejected>> rejected(std::int64_t id);
 
+    [[nodiscard]] LogLength& log_length() noexcept { return log_length_; }
+
     void close();
 
  private:
@@ -184,6 +187,7 @@ class Catalog {
 
     const std::string path_;
     const InboxClock& clock_;
+    LogLength log_length_;
     std::mutex asking_;
     std::unique_ptr<Database> database_;  ///< guarded by asking_, as is closed_
     bool closed_ = false;

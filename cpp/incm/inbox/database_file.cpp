@@ -29,23 +29,6 @@ constexpr std::string_view kMagic("SQLite format 3\0", 16);
 constexpr std::size_t kUserVersionOffset = 60;
 constexpr std::size_t kApplicationIdOffset = 68;
 
-class Descriptor {
- public:
-    Descriptor(const std::string& path, int flags)
-        : descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (descriptor_ >= 0) {
-            close(descriptor_);
-        }
-    }
-    [[nodiscard]] int get() const noexcept { return descriptor_; }
-
- private:
-    int descriptor_;
-};
-
 [[noreturn]] void fail(base::ErrorCode code, const std::string& text) {
     throw base::Failure({code, text});
 }
@@ -53,6 +36,15 @@ class Descriptor {
 std::string reason() {
     return std::strerror(errno);
 }
+
+std::uint32_t big_endian(const std::array<unsigned char, kHeaderBytes>& header, std::size_t at) {
+    return static_cast<std::uint32_t>(header[at]) << 24 |
+           static_cast<std::uint32_t>(header[at + 1]) << 16 |
+           static_cast<std::uint32_t>(header[at + 2]) << 8 |
+           static_cast<std::uint32_t>(header[at + 3]);
+}
+
+}  // namespace
 
 void sync(const std::string& path, int flags) {
     const Descriptor file(path, flags);
@@ -71,14 +63,6 @@ void remove_unfinished(const std::string& path) {
     }
 }
 
-std::uint32_t big_endian(const std::array<unsigned char, kHeaderBytes>& header, std::size_t at) {
-    return static_cast<std::uint32_t>(header[at]) << 24 |
-           static_cast<std::uint32_t>(header[at + 1]) << 16 |
-           static_cast<std::uint32_t>(header[at + 2]) << 8 |
-           static_cast<std::uint32_t>(header[at + 3]);
-}
-
-/// Look at the file without SQLite, which would already make its -wal and -shm.
 void check_identity(const std::string& path) {
     std::array<unsigned char, kHeaderBytes> header{};
     ssize_t size = 0;
@@ -102,6 +86,8 @@ void check_identity(const std::string& path) {
         throw newer_inbox(path, version);
     }
 }
+
+namespace {
 
 void create(const std::string& path) {
     struct stat log {};

@@ -3,10 +3,32 @@
 #include <memory>
 #include <string>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "incm/base/log.h"
 #include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
+
+/// A file of its own that is closed at the end of the scope; get() is negative when it could not be
+/// opened.
+class Descriptor {
+ public:
+    Descriptor(const std::string& path, int flags)
+        : descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (descriptor_ >= 0) {
+            close(descriptor_);
+        }
+    }
+    [[nodiscard]] int get() const noexcept { return descriptor_; }
+
+ private:
+    int descriptor_;
+};
 
 /// Resolve the links in a path and say early what makes it useless.
 ///
@@ -24,6 +46,18 @@ namespace incm::inbox {
 /// Errors:  base::Failure kInboxForeign, kInboxNewer, kInboxUnusable; SqlError. The bytes of an
 ///          existing file are unchanged then.
 [[nodiscard]] std::unique_ptr<Database> open_writer(const std::string& path, base::LogSink& log);
+
+/// See that a file has the header of an inbox of a version that this program knows, without SQLite,
+/// which would already make its -wal and -shm. Errors: base::Failure kInboxForeign, kInboxNewer,
+/// kInboxUnusable.
+void check_identity(const std::string& path);
+
+/// Remove what an earlier attempt left of a file that was to be made. Errors: base::Failure
+/// kInboxUnusable.
+void remove_unfinished(const std::string& path);
+
+/// Write a file, or a folder with O_DIRECTORY, to disk. Errors: base::Failure kInboxUnusable.
+void sync(const std::string& path, int flags);
 
 /// Ask the next start to check the whole file, because this process could not write it to disk.
 /// Best effort: the disk is failing.

@@ -35,6 +35,7 @@ class DiskReserve {
         }
         return low();
     }
+    [[nodiscard]] std::int64_t reserve_bytes() const noexcept { return reserve_bytes_; }
     /// As of the last refresh().
     [[nodiscard]] std::int64_t free_bytes() const noexcept {
         return free_.load(std::memory_order_relaxed);

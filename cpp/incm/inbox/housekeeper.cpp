@@ -26,9 +26,14 @@ class Nothing final : public Operation {
 
 }  // namespace
 
-Housekeeper::Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, base::LogSink& log,
-                         std::int64_t retention_ms)
-    : writer_(writer), reserve_(reserve), watch_(watch), log_(log), retention_ms_(retention_ms) {
+Housekeeper::Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch,
+                         LogLength& log_length, base::LogSink& log, std::int64_t retention_ms)
+    : writer_(writer),
+      reserve_(reserve),
+      watch_(watch),
+      log_length_(log_length),
+      log_(log),
+      retention_ms_(retention_ms) {
     thread_ = start_without_signals("incm-tidy", [this] { loop(); });
 }
 
@@ -63,6 +68,7 @@ std::int64_t Housekeeper::tidy(bool whole) {
     const std::lock_guard lock(tidying_);
     reserve_.refresh();
     watch_.look_at_all();
+    log_length_.look(log_);
     if (watch_.lost()) {
         // What is only in a log that has no name any more goes into the file.
         Nothing operation;

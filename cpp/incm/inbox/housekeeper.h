@@ -9,6 +9,7 @@
 #include "incm/base/log.h"
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/file_watch.h"
+#include "incm/inbox/log_length.h"
 #include "incm/inbox/writer.h"
 
 namespace incm::inbox {
@@ -22,8 +23,8 @@ namespace incm::inbox {
 class Housekeeper {
  public:
     /// retention_ms: 0 keeps every alert for ever. The references must outlive this.
-    Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, base::LogSink& log,
-                std::int64_t retention_ms);
+    Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, LogLength& log_length,
+                base::LogSink& log, std::int64_t retention_ms);
     Housekeeper(const Housekeeper&) = delete;
     Housekeeper& operator=(const Housekeeper&) = delete;
     /// Calls stop().
@@ -42,6 +43,7 @@ class Housekeeper {
     Writer& writer_;
     DiskReserve& reserve_;
     FileWatch& watch_;
+    LogLength& log_length_;
     base::LogSink& log_;
     const std::int64_t retention_ms_;
     std::mutex tidying_;

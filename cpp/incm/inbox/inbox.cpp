@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "incm/base/kept_from_children.h"
+#include "incm/inbox/backup.h"
 #include "incm/inbox/catalog.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
@@ -54,8 +55,9 @@ struct Inbox::Impl {
             std::make_unique<Writer>(*database, clock, watch, log, [this] { ask_for_check(path); });
         quarantine = std::make_unique<Quarantine>(*writer, reserve, watch);
         taker = std::make_unique<Taker>(path, DeliveryKeys(*database), clock, *writer);
-        housekeeper =
-            std::make_unique<Housekeeper>(*writer, reserve, watch, log, options.retention_ms);
+        backup = std::make_unique<Backup>(path, reserve, log);
+        housekeeper = std::make_unique<Housekeeper>(*writer, reserve, watch, catalog.log_length(),
+                                                    log, options.retention_ms);
         for (const char* suffix : {"", "-wal", "-shm"}) {
             kept.push_back(base::KeptFromChildren::file(path + suffix));
         }
@@ -98,6 +100,7 @@ struct Inbox::Impl {
     std::unique_ptr<Quarantine> quarantine;  ///< before the writer, which holds what it counts
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Taker> taker;
+    std::unique_ptr<Backup> backup;
     std::unique_ptr<Housekeeper> housekeeper;
     std::mutex closing;
     bool is_closed = false;
@@ -115,6 +118,7 @@ void Inbox::Impl::close() {
     housekeeper->stop();
     writer->stop();
     taker->close();
+    backup->close();
     catalog.close();
     try {
         if (writer->failed()) {
@@ -189,9 +193,7 @@ base::Result<Stored> Inbox::append(NewAlert alert) {
     if (!done) {
         return done.error();
     }
-    if (impl_->watch.lost()) {
-        return FileWatch::error();
-    }
+    if (impl_->watch.lost()) return FileWatch::error();
     return operation.value()->stored();
 }
 
@@ -322,6 +324,10 @@ Quarantine& Inbox::quarantine() noexcept {
 
 Catalog& Inbox::catalog() noexcept {
     return impl_->catalog;
+}
+
+Backup& Inbox::backup() noexcept {
+    return *impl_->backup;
 }
 
 base::Result<Counts> Inbox::counts() {

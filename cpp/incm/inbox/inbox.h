@@ -14,6 +14,7 @@
 
 namespace incm::inbox {
 
+class Backup;
 class Catalog;
 
 /// The durable store of alerts and the queue of their deliveries.
@@ -117,6 +118,9 @@ class Inbox {
 
     /// The questions of people.
     [[nodiscard]] Catalog& catalog() noexcept;
+
+    /// Copies of the whole, made meanwhile.
+    [[nodiscard]] Backup& backup() noexcept;
 
     /// Count rows. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Counts> counts();

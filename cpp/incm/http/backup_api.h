@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include "incm/base/result.h"
+#include "incm/http/parameters.h"
+#include "incm/inbox/inbox.h"
+
+namespace incm::http {
+
+/// The part of the AdminApi about backups.
+///
+/// Shape:   each call gives the JSON text of how far the backup is; see docs/backup.md.
+/// Errors:  kMalformedRequest and those of the inbox.
+/// Threads: any.
+class BackupApi {
+ public:
+    using Text = base::Result<std::string>;
+
+    /// The inbox must outlive this.
+    explicit BackupApi(inbox::Inbox& inbox) : inbox_(inbox) {}
+
+    [[nodiscard]] Text show(Parameters& given) const;
+    [[nodiscard]] Text start(Parameters& given) const;
+    [[nodiscard]] Text cancel(Parameters& given) const;
+
+ private:
+    [[nodiscard]] std::string progress() const;
+
+    inbox::Inbox& inbox_;
+};
+
+}  // namespace incm::http

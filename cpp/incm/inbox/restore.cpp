@@ -1,0 +1,135 @@
+#include "incm/inbox/restore.h"
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "incm/inbox/database_file.h"
+#include "incm/inbox/file_lock.h"
+#include "incm/inbox/file_place.h"
+#include "incm/inbox/schema.h"
+#include "incm/inbox/session.h"
+#include "incm/inbox/sqlite.h"
+
+namespace incm::inbox {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const std::string& text) {
+    throw base::Failure({base::ErrorCode::kInboxUnusable, text});
+}
+
+bool exists(const std::string& path) {
+    return access(path.c_str(), F_OK) == 0;
+}
+
+void rename_or_fail(const std::string& from, const std::string& to) {
+    if (rename(from.c_str(), to.c_str()) != 0) {
+        fail("cannot rename " + from + " to " + to + ": " + std::strerror(errno));
+    }
+}
+
+/// The last number that an inbox gave; 0 when there is none, or it cannot be read.
+std::int64_t last_alert_id(const std::string& path) {
+    try {
+        Database database(path, Access::kReadOnly);
+        database.no_checkpoint_on_close();
+        return database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
+    } catch (const SqlError&) {
+        return 0;
+    }
+}
+
+/// A name beside the inbox at which nothing is.
+std::string aside(const std::string& path) {
+    std::string name = path + ".before-restore";
+    for (int number = 2; exists(name) || exists(name + "-wal"); ++number) {
+        name = path + ".before-restore-" + std::to_string(number);
+    }
+    return name;
+}
+
+/// Copy a file and its log, and make the copy a whole inbox of its own.
+Restored prepare(const std::string& copy, const std::string& unfinished, std::int64_t last_id,
+                 base::LogSink& log) {
+    remove_unfinished(unfinished);
+    fs::copy_file(copy, unfinished);
+    if (exists(copy + "-wal")) {
+        fs::copy_file(copy + "-wal", unfinished + "-wal");
+        check_log(unfinished, log);
+    }
+    Restored restored;
+    Database database(unfinished, Access::kReadWrite);
+    const std::string found = database.text_of("PRAGMA integrity_check(1)");
+    if (found != "ok") {
+        fail("the copy " + copy + " is damaged (" + found + "): nothing was changed");
+    }
+    database.set_pragma("journal_mode", "WAL", "wal");
+    migrate(database, copy);
+    make_separate(database, last_id);
+    restored.alerts = database.integer_of("SELECT count(*) FROM alert");
+    restored.last_alert_id =
+        database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
+    database.checkpoint(true);
+    return restored;
+}
+
+void put(const std::string& unfinished, const std::string& path, Restored& restored) {
+    sync(unfinished, O_RDONLY);
+    if (exists(path) || exists(path + "-wal")) {
+        restored.kept_aside = aside(path);
+        for (const char* suffix : {"", "-wal"}) {
+            if (exists(path + suffix)) {
+                rename_or_fail(path + suffix, restored.kept_aside + suffix);
+            }
+        }
+        unlink((path + "-shm").c_str());
+    }
+    rename_or_fail(unfinished, path);
+    unlink((path + ".check").c_str());
+    sync(fs::path(path).parent_path().string(), O_RDONLY | O_DIRECTORY);
+}
+
+}  // namespace
+
+base::Result<Restored> restore(const std::string& copy, const std::string& path,
+                               base::LogSink& log) {
+    std::string unfinished;
+    try {
+        const std::string source = resolve(copy);
+        const std::string target = resolve(path);
+        if (!exists(source)) {
+            fail("there is no file " + copy);
+        }
+        if (source == target) {
+            fail(copy + " is the inbox itself: name a copy of it");
+        }
+        FileLock lock(target + ".lock");
+        check_place(target);
+        check_identity(source);
+        unfinished = target + ".new";
+        const std::int64_t last_id = exists(target) ? last_alert_id(target) : 0;
+        Restored restored = prepare(source, unfinished, last_id, log);
+        put(unfinished, target, restored);
+        lock.keep();
+        return restored;
+    } catch (const std::exception& error) {
+        if (!unfinished.empty()) {
+            for (const char* suffix : {"", "-wal", "-shm", ".check"}) {
+                unlink((unfinished + suffix).c_str());
+            }
+        }
+        const auto* failure = dynamic_cast<const base::Failure*>(&error);
+        return base::Error{
+            failure ? failure->code() : base::ErrorCode::kInboxUnusable,
+            failure ? failure->what() : "cannot restore " + copy + ": " + error.what()};
+    }
+}
+
+}  // namespace incm::inbox

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "incm/base/log.h"
+#include "incm/base/result.h"
+
+namespace incm::inbox {
+
+/// What a restore did.
+struct Restored {
+    std::int64_t alerts = 0;         ///< in the inbox now
+    std::int64_t last_alert_id = 0;  ///< the number of the last one; the next one gets a higher one
+                                     ///< than any that the old inbox gave, as far as it can be read
+    std::string kept_aside;          ///< where the old inbox is now; empty: there was none
+};
+
+/// Put a copy of an inbox into the place of an inbox that no process has open.
+///
+/// The copy is checked page by page, with its own log when one is beside it, and stays as it is.
+/// The old inbox is kept under another name. A crash meanwhile leaves the old one, or a place at
+/// which no server starts before one of them is put there. Errors:  kInboxInUse; kInboxForeign,
+/// kInboxNewer, kInboxUnusable: the copy cannot be used. Nothing
+///          is changed then.
+[[nodiscard]] base::Result<Restored> restore(const std::string& copy, const std::string& path,
+                                             base::LogSink& log);
+
+}  // namespace incm::inbox

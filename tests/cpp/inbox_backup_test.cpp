@@ -1,0 +1,221 @@
+#include <thread>
+
+#include "inbox_support.h"
+
+#include "incm/inbox/backup.h"
+#include "incm/inbox/restore.h"
+
+namespace incm::inbox::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class InboxBackupTest : public InboxTest {
+ protected:
+    using State = BackupProgress::State;
+
+    void start(const std::string& file) {
+        const base::Status started = inbox_->backup().start(file);
+        ASSERT_TRUE(started.ok()) << started.error().text;
+    }
+    [[nodiscard]] BackupProgress end() {
+        BackupProgress progress = inbox_->backup().progress();
+        while (progress.state == State::kRunning) {
+            std::this_thread::yield();
+            progress = inbox_->backup().progress();
+        }
+        return progress;
+    }
+    void make(const std::string& file) {
+        start(file);
+        const BackupProgress progress = end();
+        ASSERT_EQ(progress.state, State::kDone) << progress.error;
+    }
+    void refuses(const std::string& file, const std::string& part) {
+        const base::Status started = inbox_->backup().start(file);
+        ASSERT_FALSE(started.ok());
+        EXPECT_NE(started.error().text.find(part), std::string::npos) << started.error().text;
+    }
+    void append_large(std::uint64_t first, std::uint64_t last) {
+        const std::string large(200'000, 'x');
+        for (std::uint64_t number = first; number <= last; ++number) {
+            NewAlert made = alert(number, {"a"});
+            made.text = large;
+            append(std::move(made));
+        }
+    }
+    Restored put_back(const std::string& copy) {
+        auto restored = restore(copy, path(), log_);
+        EXPECT_TRUE(restored.ok()) << restored.error().text;
+        return restored.ok() ? restored.value() : Restored{};
+    }
+
+    const std::string copy_ = folder_ / "backup.db";
+};
+
+TEST_F(InboxBackupTest, ACopyIsAWholeClosedInbox) {
+    open();
+    append_range(1, 3);
+    make(copy_);
+    EXPECT_EQ(end().last_alert_id, 3);
+    EXPECT_EQ(end().bytes, static_cast<std::int64_t>(fs::file_size(copy_)));
+    append_range(4, 4);
+    for (const std::string& name : folder_.names()) {
+        EXPECT_EQ(name.find("partial"), std::string::npos) << name;
+    }
+    EXPECT_FALSE(fs::exists(copy_ + "-wal"));
+    const auto other = Inbox::open({copy_, {{"a"}}, 0, 0, clock_.source()}, log_);
+    ASSERT_TRUE(other.ok()) << other.error().text;
+    EXPECT_EQ(other.value()->counts().value().alerts, 3);
+    EXPECT_FALSE(log_.has("checking all of it")) << "nothing is in doubt";
+}
+
+TEST_F(InboxBackupTest, ACopyEndsWhileAlertsCome) {
+    open();
+    append_large(1, 40);
+    start(copy_);
+    std::uint64_t number = 41;
+    while (inbox_->backup().progress().state == State::kRunning) {
+        append(alert(number++));
+    }
+    ASSERT_EQ(end().state, State::kDone) << end().error;
+    EXPECT_EQ(rows(copy_, "PRAGMA integrity_check"), std::vector<std::string>{"ok"});
+    EXPECT_EQ(rows(copy_, "SELECT count(*) >= 40 FROM alert"), std::vector<std::string>{"1"});
+}
+
+TEST_F(InboxBackupTest, NothingIsOverwritten) {
+    open();
+    write_bytes(copy_, "precious");
+    refuses(copy_, "a backup overwrites nothing");
+    EXPECT_EQ(read_bytes(copy_), "precious");
+    refuses(path(), "a backup overwrites nothing");
+    refuses("backup.db", "wants an absolute path");
+    refuses(folder_ / "none/backup.db", "make it");
+}
+
+TEST_F(InboxBackupTest, AFileThatCameMeanwhileStays) {
+    open();
+    append_large(1, 40);
+    start(copy_);
+    write_bytes(copy_, "precious");
+    const BackupProgress progress = end();
+    EXPECT_EQ(progress.state, State::kFailed);
+    EXPECT_EQ(read_bytes(copy_), "precious");
+    EXPECT_FALSE(fs::exists(copy_ + ".partial"));
+}
+
+TEST_F(InboxBackupTest, OfOneThatIsGivenUpNothingIsLeft) {
+    open();
+    append_large(1, 40);
+    start(copy_);
+    refuses(folder_ / "second.db", "is under way: wait for its end");
+    inbox_->backup().cancel();
+    EXPECT_EQ(end().state, State::kFailed);
+    EXPECT_FALSE(fs::exists(copy_));
+    EXPECT_FALSE(fs::exists(copy_ + ".partial"));
+    make(copy_);
+}
+
+TEST_F(InboxBackupTest, CloseGivesUpABackupUnderWay) {
+    open();
+    append_large(1, 40);
+    start(copy_);
+    close();
+    EXPECT_FALSE(fs::exists(copy_ + ".partial"));
+}
+
+TEST_F(InboxBackupTest, TheReserveOfTheDiskIsLeftFree) {
+    inbox_.reset();
+    const auto huge = std::int64_t{1} << 60;
+    auto opened = Inbox::open({path(), {{"a"}}, 0, huge, clock_.source()}, log_);
+    ASSERT_TRUE(opened.ok());
+    use(std::move(opened));
+    refuses(copy_, "are kept in reserve: name a file on another disk");
+}
+
+TEST_F(InboxBackupTest, AFileThatWasRemovedCanStillBeSaved) {
+    open();
+    append_range(1, 3);
+    fs::remove(path());
+    fs::remove(path() + "-wal");
+    inbox_->tidy();
+    make(copy_);
+    EXPECT_EQ(rows(copy_, "SELECT count(*) FROM alert"), std::vector<std::string>{"3"});
+}
+
+TEST_F(InboxBackupTest, RestoreKeepsTheOldOneAsideAndGivesNoNumberTwice) {
+    open();
+    append_range(1, 2);
+    make(copy_);
+    append_range(3, 5);
+    const auto running = restore(copy_, path(), log_);
+    ASSERT_FALSE(running.ok());
+    EXPECT_EQ(running.error().code, base::ErrorCode::kInboxInUse);
+    close();
+    const Restored restored = put_back(copy_);
+    EXPECT_EQ(restored.alerts, 2);
+    EXPECT_EQ(restored.kept_aside, path() + ".before-restore");
+    EXPECT_EQ(rows(restored.kept_aside, "SELECT count(*) FROM alert"),
+              std::vector<std::string>{"5"});
+    open();
+    EXPECT_TRUE(append(alert(2)).duplicate);
+    EXPECT_EQ(append(alert(3)).id, 6) << "3 to 5 were other alerts";
+    close();
+    EXPECT_EQ(put_back(copy_).kept_aside, path() + ".before-restore-2");
+}
+
+TEST_F(InboxBackupTest, RestoreTakesACrashedInboxWithItsLogAside) {
+    open();
+    append_range(1, 2);
+    make(copy_);
+    append_range(3, 5);
+    fs::copy_file(path(), folder_ / "crash.db");
+    fs::copy_file(path() + "-wal", folder_ / "crash.db-wal");
+    close();
+    fs::rename(folder_ / "crash.db", path());
+    fs::rename(folder_ / "crash.db-wal", path() + "-wal");
+    const Restored restored = put_back(copy_);
+    EXPECT_TRUE(fs::exists(restored.kept_aside + "-wal"));
+    EXPECT_FALSE(fs::exists(path() + "-wal"));
+    open();
+    EXPECT_EQ(counts().alerts, 2);
+    EXPECT_EQ(append(alert(9)).id, 6);
+    // The old one can be put back as well, with its log.
+    close();
+    EXPECT_EQ(put_back(restored.kept_aside).alerts, 5);
+}
+
+TEST_F(InboxBackupTest, ADamagedCopyChangesNothing) {
+    open();
+    append_large(1, 10);
+    make(copy_);
+    close();
+    std::string bytes = read_bytes(copy_);
+    std::fill(bytes.begin() + 8192, bytes.begin() + 40'000, '\x5a');
+    write_bytes(folder_ / "damaged.db", bytes);
+    write_bytes(folder_ / "text.db", "no inbox");
+    const std::string before = read_bytes(path());
+    const auto names = folder_.names();
+    for (const char* name : {"damaged.db", "text.db", "none.db"}) {
+        EXPECT_FALSE(restore(folder_ / name, path(), log_).ok()) << name;
+        EXPECT_EQ(read_bytes(path()), before);
+        EXPECT_EQ(folder_.names(), names);
+    }
+    EXPECT_FALSE(restore(path(), path(), log_).ok());
+    EXPECT_EQ(put_back(copy_).alerts, 10);
+}
+
+TEST_F(InboxBackupTest, RestoreMakesAnInboxWhereThereWasNone) {
+    open();
+    append_range(1, 2);
+    make(copy_);
+    close();
+    const std::string other = folder_ / "other.db";
+    const auto restored = restore(copy_, other, log_);
+    ASSERT_TRUE(restored.ok()) << restored.error().text;
+    EXPECT_EQ(restored.value().kept_aside, "");
+    EXPECT_EQ(restored.value().last_alert_id, 2);
+}
+
+}  // namespace
+}  // namespace incm::inbox::test
