@@ -23,9 +23,11 @@ namespace {
 class OfflineInboxView {
  public:
     OfflineInboxView(const std::string& path, std::optional<std::vector<ingest::Route>> routes,
-                     const std::optional<std::vector<ingest::Endpoint>>& endpoints)
+                     const std::optional<std::vector<ingest::Endpoint>>& endpoints, bool read_only)
         : inbox_(value_or_throw(
-              receiver::OfflineInbox::open(path, std::move(routes), endpoints, log_))) {}
+              read_only ? receiver::OfflineInbox::open_to_read(path, std::move(routes), log_)
+                        : receiver::OfflineInbox::open(path, std::move(routes), endpoints, log_))) {
+    }
 
     std::pair<int, std::string> call(std::string method, std::string target, std::string body) {
         http::ApiReply reply = inbox_->call({.method = std::move(method),
@@ -82,13 +84,15 @@ Threads: any.)");
                                  R"(The admin API over an inbox that no server has open.
 
 Shape:   path of the file; routes are the configured plugins, endpoints the configured ones with their
-         secrets; None when no configuration is at hand.
+         secrets; None when no configuration is at hand. read_only: nothing is written, not even
+         beside the file, and calls that change something are refused.
 Errors:  InboxError when there is no such inbox, or another process has it open.
 Threads: any.
 Source:  contract section 4.)")
         .def(py::init<const std::string&, std::optional<std::vector<ingest::Route>>,
-                      const std::optional<std::vector<ingest::Endpoint>>&>(),
-             WithoutGil(), py::arg("path"), py::arg("routes"), py::arg("endpoints") = std::nullopt)
+                      const std::optional<std::vector<ingest::Endpoint>>&, bool>(),
+             WithoutGil(), py::arg("path"), py::arg("routes"), py::arg("endpoints") = std::nullopt,
+             py::arg("read_only") = false)
         .def("call", &OfflineInboxView::call, WithoutGil(), py::arg("method"), py::arg("target"),
              py::arg("body") = "",
              "Ask as over HTTP: target is path and query, body JSON. Gives the status and the "

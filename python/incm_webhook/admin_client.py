@@ -148,13 +148,16 @@ class AdminClient:
         self.close()
 
 
-def connect(where: Where, *, filters: bool = False, secrets: bool = False) -> AdminClient:
+def connect(
+    where: Where, *, filters: bool = False, secrets: bool = False, read_only: bool = False
+) -> AdminClient:
     """Find the server, or open the inbox file when nothing listens there, and say so.
 
     Args:
         where: what the flags say; environment, configuration file and defaults say the rest.
         filters: the command wants to know which alerts the plugins want.
         secrets: it verifies signatures: without a server the secrets are read, too.
+        read_only: it changes nothing.
 
     Returns:
         A client to be closed.
@@ -175,12 +178,16 @@ def connect(where: Where, *, filters: bool = False, secrets: bool = False) -> Ad
     if online is None and named is None and address is not None:
         online = _online(address)
     if online is None:
-        return _offline(settings, where, filters=filters, secrets=secrets, another=False)
+        return _offline(
+            settings, where, filters=filters, secrets=secrets, read_only=read_only, another=False
+        )
     if _names_an_inbox(where):
         if _inbox_of(online) == settings.inbox.path.resolve():
             return online
         online.close()
-        return _offline(settings, where, filters=filters, secrets=secrets, another=True)
+        return _offline(
+            settings, where, filters=filters, secrets=secrets, read_only=read_only, another=True
+        )
     _check_whose(online, settings)
     return online
 
@@ -251,7 +258,13 @@ def _check_whose(online: AdminClient, settings: Settings) -> None:
 
 
 def _offline(
-    settings: Settings, where: Where, *, filters: bool, secrets: bool, another: bool
+    settings: Settings,
+    where: Where,
+    *,
+    filters: bool,
+    secrets: bool,
+    read_only: bool,
+    another: bool,
 ) -> AdminClient:
     from incm_webhook.offline import open_offline
 
@@ -264,7 +277,7 @@ def _offline(
     admin = settings.server.admin
     nobody = f"nothing answers at {admin}" if admin else "the configuration has no admin listener"
     try:
-        inbox = open_offline(settings, endpoints, filters=filters, warn=warn)
+        inbox = open_offline(settings, endpoints, filters=filters, read_only=read_only, warn=warn)
     except InboxInUseError as error:
         in_use = str(error).removesuffix(": stop it first")
         what_to_do = (

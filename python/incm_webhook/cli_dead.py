@@ -45,7 +45,7 @@ def dead() -> None:
 @place_options
 def list_dead(*, plugin: str | None, limit: int, as_json: bool, **place: str | None) -> int:
     """List dead letters, by plugin and alert."""
-    with open_client(place) as client:
+    with open_client(place, read_only=True) as client:
         found = list(_dead_of(client, plugin, limit))
     if as_json:
         for entry in found:
@@ -102,7 +102,7 @@ def _row(entry: dict[str, Any], failed: str) -> list[str]:
 @place_options
 def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
     """Tell all attempts of an alert that was not delivered, with their whole errors."""
-    with open_client(place, filters=True) as client:
+    with open_client(place, filters=True, read_only=True) as client:
         entry = client.get(f"alerts/{id}")
     if as_json:
         print_json(entry)

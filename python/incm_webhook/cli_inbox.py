@@ -80,12 +80,16 @@ def pattern_options(command: _Command) -> _Command:
 
 
 def open_client(
-    place: Mapping[str, str | None], *, filters: bool = False, secrets: bool = False
+    place: Mapping[str, str | None],
+    *,
+    filters: bool = False,
+    secrets: bool = False,
+    read_only: bool = False,
 ) -> "AdminClient":
     """Connect as the options of `place_options` say; see `admin_client.connect`."""
     from incm_webhook.admin_client import Where, connect
 
-    return connect(Where(**place), filters=filters, secrets=secrets)
+    return connect(Where(**place), filters=filters, secrets=secrets, read_only=read_only)
 
 
 def filter_parameters(
@@ -162,7 +166,7 @@ def list_alerts(
     parameters.append(("order", "asc" if oldest_first else "desc"))
     if body or not as_json:
         parameters.append(("body", "1"))
-    with open_client(place) as client:
+    with open_client(place, read_only=True) as client:
         found = alerts_of(client, parameters, limit, "after" if oldest_first else "before")
         if as_json:
             for entry in found:
@@ -234,7 +238,7 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
 
     What it says, how it was verified, and what each plugin did with it, attempt by attempt.
     """
-    with open_client(place, filters=True) as client:
+    with open_client(place, filters=True, read_only=True) as client:
         entry = client.get(f"alerts/{id}")
     if as_json:
         print_json(entry)
@@ -251,7 +255,7 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
 @place_options
 def stats(*, as_json: bool, **place: str | None) -> int:
     """Count alerts and deliveries, and measure the file."""
-    with open_client(place) as client:
+    with open_client(place, read_only=True) as client:
         answer = client.get("stats")
     if as_json:
         print_json(answer)
@@ -281,7 +285,7 @@ def tail(
     from incm_webhook.moments import zone_now
 
     parameters = [*filter_parameters(types, devices), ("body", "1")]
-    with open_client(place) as client:
+    with open_client(place, read_only=True) as client:
         if client.offline:
             raise click.ClickException("no server runs, so no alert will come in")
         try:

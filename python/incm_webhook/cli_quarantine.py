@@ -64,7 +64,7 @@ def list_quarantine(
     parameters = [*filter_parameters((), (), since), ("order", "desc")]
     parameters += [("endpoint", endpoint)] if endpoint else []
     parameters += [("kind", kind)] if kind else []
-    with open_client(place) as client:
+    with open_client(place, read_only=True) as client:
         found = list(_entries(client, parameters, limit))
     if as_json:
         for entry in found:
@@ -132,7 +132,7 @@ def show(
 
     The explanation wants the secrets: of the configuration, or of --secret-file. None is printed.
     """
-    with open_client(place) as client:
+    with open_client(place, read_only=True) as client:
         entry = client.get(f"quarantine/{id}")
     diagnosis, excuse = _explain(entry, place.get("config"), secret_files)
     if as_json:

@@ -15,6 +15,7 @@ def open_offline(
     endpoints: tuple[EndpointSettings, ...] = (),
     *,
     filters: bool,
+    read_only: bool,
     warn: Callable[[str], None],
 ) -> OfflineInbox:
     """Open the configured inbox.
@@ -24,10 +25,11 @@ def open_offline(
             configured, and their filters as unknown.
         endpoints: with their secrets, for whoever tries refused requests again; none otherwise.
         filters: load the plugins, as some say in their code which alerts they want.
+        read_only: the command changes nothing: so nothing is written, not even beside the file.
         warn: is told when one cannot be loaded; its filter is the configuration's alone then.
 
     Returns:
-        The inbox, locked against a server that starts meanwhile. Close it.
+        The inbox, unless it is only read locked against a server that starts meanwhile. Close it.
 
     Raises:
         InboxError: there is no such inbox, or it is in use.
@@ -42,4 +44,4 @@ def open_offline(
                 warn(f"{error}; its filter is taken from the configuration alone")
         routes.append(Route(one.name, filter_of(wants), wants.order == "device"))
     served = endpoints_of(endpoints) or None
-    return OfflineInbox(str(settings.inbox.path), routes or None, served)
+    return OfflineInbox(str(settings.inbox.path), routes or None, served, read_only)

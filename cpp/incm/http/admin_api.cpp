@@ -141,6 +141,7 @@ ApiReply AdminApi::call(const ApiRequest& request) const {
     }
     base::Result<Parameters> given = parameters(request);
     if (!given.ok()) return refusal(given.error());
+    if (!inbox_ && request.method == "POST") return refusal(bad("the inbox is only read"));
     if (found->path.ends_with('/')) {
         given.value().add("id", std::string(path.substr(found->path.size())));
     }
@@ -174,7 +175,7 @@ AdminApi::Text AdminApi::list_alerts(Parameters& given) const {
     if (wrong) return *wrong;
     if (const auto error = unknown_plugin(query.plugin)) return *error;
     const std::lock_guard lock(*making_page_);
-    const auto page = inbox_.catalog().alerts(query);
+    const auto page = catalog_.alerts(query);
     if (!page.ok()) return page.error();
     return alerts_json(page.value(), query.with_text);
 }
@@ -184,7 +185,7 @@ AdminApi::Text AdminApi::show_alert(Parameters& given) const {
     const auto id = given.integer("id", 0, kMostNumber);
     if (!id) return Error{ErrorCode::kNotFound, "no such page"};
     if (const auto error = given.finish()) return *error;
-    const auto history = inbox_.catalog().alert(*id);
+    const auto history = catalog_.alert(*id);
     if (!history.ok()) return history.error();
     if (!history.value()) {
         return Error{ErrorCode::kNotFound,
@@ -202,9 +203,9 @@ AdminApi::Text AdminApi::show_alert(Parameters& given) const {
 
 AdminApi::Text AdminApi::show_statistics(Parameters& given) const {
     if (const auto error = given.finish()) return *error;
-    const auto statistics = inbox_.catalog().statistics();
+    const auto statistics = catalog_.statistics();
     if (!statistics.ok()) return statistics.error();
-    const auto counts = inbox_.counts();
+    const auto counts = inbox_ ? inbox_->counts() : catalog_.counts();
     if (!counts.ok()) return counts.error();
     return statistics_json(
         statistics.value(), counts.value(),
@@ -223,7 +224,7 @@ AdminApi::Text AdminApi::list_dead(Parameters& given) const {
     const auto cursor = read_cursor(after.value_or("0:0"));
     if (!cursor) return bad("\"after\" wants what \"next\" said");
     query.after = *cursor;
-    const auto page = inbox_.catalog().undelivered(query);
+    const auto page = catalog_.undelivered(query);
     if (!page.ok()) return page.error();
     return undelivered_json(page.value());
 }
@@ -259,14 +260,14 @@ AdminApi::Text AdminApi::change_dead(Parameters& given, ByHand how, const char* 
         return progress_json(word, Progress<inbox::UndeliveredCursor>{changed.value(), {}});
     }
     query.after = *cursor;
-    const auto progress = change_undelivered(inbox_, how, std::move(query));
+    const auto progress = change_undelivered(*inbox_, how, std::move(query));
     if (!progress.ok()) return progress.error();
     return progress_json(word, progress.value());
 }
 
 base::Result<std::int64_t> AdminApi::change_ids(ByHand how, const std::vector<std::int64_t>& ids,
                                                 const std::optional<std::string>& name) const {
-    const auto plugins = inbox_.catalog().plugins();
+    const auto plugins = catalog_.plugins();
     if (!plugins.ok()) return plugins.error();
     std::vector<inbox::DeliveryName> dead;
     std::vector<inbox::DeliveryName> orphaned;
@@ -279,9 +280,9 @@ base::Result<std::int64_t> AdminApi::change_ids(ByHand how, const std::vector<st
             if (abandoned) orphaned.push_back({plugin, id});
         }
     }
-    const auto changed = change_all(inbox_, how, std::move(dead));
+    const auto changed = change_all(*inbox_, how, std::move(dead));
     if (!changed.ok()) return changed.error();
-    const auto dropped = change_all(inbox_, ByHand::kDropOpen, std::move(orphaned));
+    const auto dropped = change_all(*inbox_, ByHand::kDropOpen, std::move(orphaned));
     if (!dropped.ok()) return dropped.error();
     return changed.value() + dropped.value();
 }
@@ -301,14 +302,14 @@ AdminApi::Text AdminApi::replay(Parameters& given) const {
         if (!plugin || one.plugin == *plugin) what.routes.push_back(one);
     }
     if (plugin && what.routes.empty()) return bad("no plugin " + *plugin + " is configured");
-    const auto progress = http::replay(inbox_, std::move(what));
+    const auto progress = http::replay(*inbox_, std::move(what));
     if (!progress.ok()) return progress.error();
     return progress_json("replayed", progress.value());
 }
 
 std::optional<Error> AdminApi::unknown_plugin(const std::optional<std::string>& name) const {
     if (!name) return std::nullopt;
-    const auto plugins = inbox_.catalog().plugins();
+    const auto plugins = catalog_.plugins();
     if (!plugins.ok()) return plugins.error();
     std::string known;
     for (const std::string& one : plugins.value()) {

@@ -10,6 +10,7 @@
 #include "incm/http/parameters.h"
 #include "incm/http/plugin_board.h"
 #include "incm/http/quarantine_api.h"
+#include "incm/inbox/catalog.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/ingest.h"
 
@@ -50,11 +51,20 @@ class AdminApi {
     /// QuarantineApi. plugins: how they do; null when none run. All three must outlive this.
     AdminApi(inbox::Inbox& inbox, std::optional<std::vector<ingest::Route>> routes,
              ingest::Ingest* ingest = nullptr, const PluginBoard* plugins = nullptr)
-        : inbox_(inbox),
+        : inbox_(&inbox),
+          catalog_(inbox.catalog()),
           routes_(std::move(routes)),
           plugins_(plugins),
-          quarantine_(inbox, ingest),
-          backup_(inbox) {}
+          quarantine_(catalog_, inbox_, ingest),
+          backup_(inbox_) {}
+    /// To read only: what changes something is refused.
+    AdminApi(inbox::Catalog& catalog, std::optional<std::vector<ingest::Route>> routes)
+        : inbox_(nullptr),
+          catalog_(catalog),
+          routes_(std::move(routes)),
+          plugins_(nullptr),
+          quarantine_(catalog_, nullptr, nullptr),
+          backup_(nullptr) {}
 
     [[nodiscard]] ApiReply call(const ApiRequest& request) const;
     /// How the plugins do; null when none run.
@@ -92,7 +102,8 @@ class AdminApi {
     [[nodiscard]] std::optional<bool> configured(const std::string& plugin) const;
     [[nodiscard]] std::optional<PluginStatus> status(const std::string& plugin) const;
 
-    inbox::Inbox& inbox_;
+    inbox::Inbox* inbox_;  ///< null: to read only
+    inbox::Catalog& catalog_;
     const std::optional<std::vector<ingest::Route>> routes_;
     const PluginBoard* const plugins_;
     const QuarantineApi quarantine_;

@@ -29,25 +29,26 @@ std::string word_of(inbox::BackupProgress::State state) {
 
 BackupApi::Text BackupApi::show(Parameters& given) const {
     if (const auto error = given.finish()) return *error;
+    if (!inbox_) return base::Error{base::ErrorCode::kNotFound, "the inbox is only read"};
     return progress();
 }
 
 BackupApi::Text BackupApi::start(Parameters& given) const {
     const std::string file = given.text("file").value_or("");
     if (const auto error = given.finish()) return *error;
-    const base::Status started = inbox_.backup().start(file);
+    const base::Status started = inbox_->backup().start(file);
     if (!started.ok()) return started.error();
     return progress();
 }
 
 BackupApi::Text BackupApi::cancel(Parameters& given) const {
     if (const auto error = given.finish()) return *error;
-    inbox_.backup().cancel();
+    inbox_->backup().cancel();
     return progress();
 }
 
 std::string BackupApi::progress() const {
-    const inbox::BackupProgress progress = inbox_.backup().progress();
+    const inbox::BackupProgress progress = inbox_->backup().progress();
     Poco::JSON::Object object(Poco::JSON_PRESERVE_KEY_ORDER);
     object.set("state", word_of(progress.state));
     object.set("file", progress.file);

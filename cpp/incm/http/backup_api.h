@@ -17,8 +17,8 @@ class BackupApi {
  public:
     using Text = base::Result<std::string>;
 
-    /// The inbox must outlive this.
-    explicit BackupApi(inbox::Inbox& inbox) : inbox_(inbox) {}
+    /// inbox: null when it is only read; nothing may be asked then. It must outlive this.
+    explicit BackupApi(inbox::Inbox* inbox) : inbox_(inbox) {}
 
     [[nodiscard]] Text show(Parameters& given) const;
     [[nodiscard]] Text start(Parameters& given) const;
@@ -27,7 +27,7 @@ class BackupApi {
  private:
     [[nodiscard]] std::string progress() const;
 
-    inbox::Inbox& inbox_;
+    inbox::Inbox* inbox_;
 };
 
 }  // namespace incm::http

@@ -64,7 +64,7 @@ QuarantineApi::Text QuarantineApi::list(Parameters& given) const {
     if (order != "asc" && order != "desc") wrong = bad("\"order\" wants asc or desc");
     if (const auto error = given.finish()) return *error;
     if (wrong) return *wrong;
-    const auto page = inbox_.catalog().quarantine(query);
+    const auto page = catalog_.quarantine(query);
     if (!page.ok()) return page.error();
     return quarantine_json(page.value());
 }
@@ -74,7 +74,7 @@ QuarantineApi::Text QuarantineApi::show(Parameters& given) const {
     const auto id = given.integer("id", 0, kMostNumber);
     if (!id) return Error{ErrorCode::kNotFound, "no such page"};
     if (const auto error = given.finish()) return *error;
-    const auto found = inbox_.catalog().rejected(*id);
+    const auto found = catalog_.rejected(*id);
     if (!found.ok()) return found.error();
     if (!found.value()) {
         return Error{ErrorCode::kNotFound, "there is no " + text + " in the quarantine"};
@@ -101,13 +101,13 @@ base::Result<QuarantineApi::Chosen> QuarantineApi::choose(Parameters& given, std
     if (ids.size() > most) return bad("at most " + std::to_string(most) + " ids at once");
     Chosen chosen;
     if (ids.empty()) {
-        auto page = inbox_.catalog().quarantine(query);
+        auto page = catalog_.quarantine(query);
         if (!page.ok()) return page.error();
         chosen.page = std::move(page).value();
         return chosen;
     }
     for (const std::int64_t id : ids) {
-        auto found = inbox_.catalog().rejected(id);
+        auto found = catalog_.rejected(id);
         if (!found.ok()) return found.error();
         if (found.value()) {
             chosen.page.found.push_back(std::move(*found.value()));
@@ -140,7 +140,7 @@ QuarantineApi::Text QuarantineApi::drop(Parameters& given) const {
     if (!chosen.ok()) return chosen.error();
     std::vector<std::int64_t> ids;
     for (const inbox::StoredRejected& one : chosen.value().page.found) ids.push_back(one.id);
-    const auto dropped = inbox_.quarantine().drop(std::move(ids));
+    const auto dropped = inbox_->quarantine().drop(std::move(ids));
     if (!dropped.ok()) return dropped.error();
     return dropped_json(dropped.value(), chosen.value().page.next);
 }

@@ -6,6 +6,7 @@
 
 #include "incm/base/result.h"
 #include "incm/http/parameters.h"
+#include "incm/inbox/catalog.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/ingest.h"
 
@@ -23,8 +24,10 @@ class QuarantineApi {
     using Text = base::Result<std::string>;
 
     /// ingest: verifies and stores what is tried again; null when no configuration is at hand.
-    /// Both must outlive this.
-    QuarantineApi(inbox::Inbox& inbox, ingest::Ingest* ingest) : inbox_(inbox), ingest_(ingest) {}
+    /// inbox: null when it is only read; nothing is tried again or dropped then. All must outlive
+    /// this.
+    QuarantineApi(inbox::Catalog& catalog, inbox::Inbox* inbox, ingest::Ingest* ingest)
+        : catalog_(catalog), inbox_(inbox), ingest_(ingest) {}
 
     [[nodiscard]] Text list(Parameters& given) const;
     [[nodiscard]] Text show(Parameters& given) const;
@@ -41,7 +44,8 @@ class QuarantineApi {
     [[nodiscard]] base::Result<Chosen> choose(Parameters& given, std::size_t most,
                                               bool with_body) const;
 
-    inbox::Inbox& inbox_;
+    inbox::Catalog& catalog_;
+    inbox::Inbox* inbox_;
     ingest::Ingest* ingest_;
 };
 

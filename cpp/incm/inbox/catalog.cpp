@@ -35,6 +35,9 @@ std::optional<std::int64_t> first_integer(Database& database, const char* sql) {
 Catalog::Catalog(std::string path, const InboxClock& clock)
     : path_(std::move(path)), clock_(clock), log_length_(path_) {}
 
+Catalog::Catalog(std::string path, const InboxClock& clock, std::unique_ptr<Database> database)
+    : path_(std::move(path)), clock_(clock), log_length_(path_), database_(std::move(database)) {}
+
 Catalog::~Catalog() = default;
 
 void Catalog::close() {
@@ -88,6 +91,21 @@ base::Result<Statistics> Catalog::statistics() {
         all.log_bytes = size_of(path_ + "-wal");
         all.free_bytes = free_beside(path_);
         return all;
+    });
+}
+
+base::Result<Counts> Catalog::counts() {
+    return ask([&] {
+        Counts counts{};
+        counts.alerts = database_->integer_of("SELECT value FROM meta WHERE key = 'alerts'");
+        counts.open = database_->integer_of("SELECT count(*) FROM delivery WHERE dead = 0");
+        counts.dead = database_->integer_of("SELECT count(*) FROM delivery WHERE dead = 1");
+        for (std::size_t kind = 0; kind < kRejectedKinds.size(); ++kind) {
+            counts.quarantined.by_kind[kind] =
+                database_->integer_of("SELECT count(*) FROM quarantine WHERE kind = '" +
+                                      std::string(kRejectedKinds[kind]) + "'");
+        }
+        return counts;
     });
 }
 

@@ -12,6 +12,7 @@
 
 #include "incm/base/result.h"
 #include "incm/inbox/log_length.h"
+#include "incm/inbox/records.h"
 #include "incm/inbox/rejected.h"
 
 namespace incm::inbox {
@@ -157,6 +158,8 @@ class Catalog {
  public:
     /// Opens nothing before the first question. The clock must outlive the catalog.
     Catalog(std::string path, const InboxClock& clock);
+    /// Asks this connection.
+    Catalog(std::string path, const InboxClock& clock, std::unique_ptr<Database> database);
     Catalog(const Catalog&) = delete;
     Catalog& operator=(const Catalog&) = delete;
     ~Catalog();
@@ -168,6 +171,8 @@ class Catalog {
     [[nodiscard]] base::Result<std::optional<AlertHistory>> alert(std::int64_t id);
     [[nodiscard]] base::Result<UndeliveredPage> undelivered(const UndeliveredQuery& query);
     [[nodiscard]] base::Result<Statistics> statistics();
+    /// As Inbox::counts(), by looking at the rows.
+    [[nodiscard]] base::Result<Counts> counts();
     /// Every name that the inbox ever knew.
     [[nodiscard]] base::Result<std::vector<std::string>> plugins();
     /// Whether the delivery is still to be done.

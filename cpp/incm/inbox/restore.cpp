@@ -37,13 +37,20 @@ void rename_or_fail(const std::string& from, const std::string& to) {
 
 /// The last number that an inbox gave; 0 when there is none, or it cannot be read.
 std::int64_t last_alert_id(const std::string& path) {
+    const bool has_log = exists(path + "-wal");
+    const bool had_index = exists(path + "-shm");
+    std::int64_t last = 0;
     try {
-        Database database(path, Access::kReadOnly);
+        Database database(path, has_log ? Access::kReadOnly : Access::kFileAlone);
         database.no_checkpoint_on_close();
-        return database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
+        last = database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
     } catch (const SqlError&) {
-        return 0;
+        // The old inbox may be why there is a restore.
     }
+    if (!had_index) {
+        unlink((path + "-shm").c_str());
+    }
+    return last;
 }
 
 /// A name beside the inbox at which nothing is.

@@ -28,6 +28,22 @@ base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
     }
 }
 
+base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open_to_read(
+    const std::string& path, std::optional<std::vector<ingest::Route>> routes, base::LogSink& log) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) {
+        return base::Error{base::ErrorCode::kInboxUnusable, "there is no inbox " + path};
+    }
+    auto opened = inbox::Reading::open(path, log);
+    if (!opened.ok()) return opened.error();
+    return std::unique_ptr<OfflineInbox>(
+        new OfflineInbox(std::move(opened).value(), std::move(routes)));
+}
+
+OfflineInbox::OfflineInbox(std::unique_ptr<inbox::Reading> reading,
+                           std::optional<std::vector<ingest::Route>> routes)
+    : reading_(std::move(reading)), api_(reading_->catalog(), std::move(routes)) {}
+
 OfflineInbox::OfflineInbox(std::unique_ptr<inbox::Inbox> inbox,
                            std::optional<std::vector<ingest::Route>> routes,
                            const std::optional<std::vector<ingest::Endpoint>>& endpoints)

@@ -9,6 +9,7 @@
 #include "incm/base/result.h"
 #include "incm/http/admin_api.h"
 #include "incm/inbox/inbox.h"
+#include "incm/inbox/reading.h"
 #include "incm/ingest/ingest.h"
 
 namespace incm::receiver {
@@ -29,18 +30,30 @@ class OfflineInbox {
         const std::string& path, std::optional<std::vector<ingest::Route>> routes,
         const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log);
 
+    /// As open(), but only to read: nothing is written, not even beside the file.
+    [[nodiscard]] static base::Result<std::unique_ptr<OfflineInbox>> open_to_read(
+        const std::string& path, std::optional<std::vector<ingest::Route>> routes,
+        base::LogSink& log);
+
     [[nodiscard]] http::ApiReply call(const http::ApiRequest& request) const {
         return api_.call(request);
     }
     /// Idempotent; call() fails from now on.
-    void close() { inbox_->close(); }
+    void close() {
+        if (inbox_) inbox_->close();
+        if (reading_) reading_->catalog().close();
+    }
 
  private:
     OfflineInbox(std::unique_ptr<inbox::Inbox> inbox,
                  std::optional<std::vector<ingest::Route>> routes,
                  const std::optional<std::vector<ingest::Endpoint>>& endpoints);
 
-    std::unique_ptr<inbox::Inbox> inbox_;
+    OfflineInbox(std::unique_ptr<inbox::Reading> reading,
+                 std::optional<std::vector<ingest::Route>> routes);
+
+    std::unique_ptr<inbox::Inbox> inbox_;      ///< null when it is only read
+    std::unique_ptr<inbox::Reading> reading_;  ///< null when it is not
     ingest::Counters counters_;
     std::unique_ptr<ingest::Ingest> ingest_;  ///< null when not all is at hand
     http::AdminApi api_;
