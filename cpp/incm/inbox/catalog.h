@@ -14,6 +14,7 @@
 #include "incm/inbox/log_length.h"
 #include "incm/inbox/records.h"
 #include "incm/inbox/rejected.h"
+#include "incm/inbox/statistics.h"
 
 namespace incm::inbox {
 
@@ -120,34 +121,12 @@ struct UndeliveredPage {
     std::optional<UndeliveredCursor> next;
 };
 
-/// The deliveries of one plugin.
-struct PluginTotals {
-    std::string plugin;
-    std::int64_t open = 0;
-    std::int64_t waiting = 0;  ///< of the open ones, those that failed before
-    std::int64_t dead = 0;
-    std::optional<std::int64_t> oldest_open_ms;  ///< age, by the inbox clock
-    bool more = false;                           ///< counting ended at kMostCounted
-};
-
-struct Statistics {
-    std::int64_t last_alert_id = 0;
-    std::optional<std::int64_t> first_received_at_ms;  ///< of the oldest alert that is kept
-    std::optional<std::int64_t> last_received_at_ms;
-    std::vector<PluginTotals> plugins;
-    std::string path;
-    std::int64_t file_bytes = 0;
-    std::int64_t log_bytes = 0;
-    std::int64_t free_bytes = 0;  ///< of the file system, for this user
-};
-
 /// A page ends when so many rows, or so many bytes of texts, were looked at: then its snapshot ends
 /// too, and the log can be copied back.
 inline constexpr std::size_t kMostScanned = 50'000;
 inline constexpr std::size_t kMostScannedBytes = 16 * 1024 * 1024;
 /// A page ends when its texts have so many bytes; one alert is always in it.
 inline constexpr std::size_t kMostPageBytes = 2 * 1024 * 1024;
-inline constexpr std::int64_t kMostCounted = 1'000'000;
 
 /// The questions of people, on a read-only connection that nothing else uses: a long question
 /// delays other questions, and no delivery.
