@@ -125,7 +125,7 @@ void use_ticket_keys(SSL_CTX* context, std::shared_ptr<TicketKeys> keys) {
     if (::SSL_CTX_set_ex_data(context, keys_index(), held.get()) != 1) {
         throw base::Failure({base::ErrorCode::kBadConfig, "TLS: there is no memory"});
     }
-    held.release();
+    static_cast<void>(held.release());  // the context has it
     ::SSL_CTX_set_timeout(context, kTicketSeconds);
     ::SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
 }
