@@ -127,13 +127,14 @@ def test_a_moved_inbox_is_not_ready_until_it_is_back(serve: Serve, tmp_path: Pat
     assert receiver.send(make_alert("reboot", id="a1"))[0] == 200
     inbox, moved = receiver.folder / "inbox.db", tmp_path / "moved.db"
     inbox.rename(moved)
-    status, answer = receiver.send(make_alert("reboot", id="a2"))[:2]
+    second = make_alert("reboot", id="a2")
+    status, answer = receiver.send(second)
     assert status == 503
     assert answer["type"].endswith("cannot-store")
     assert readiness(receiver) == 503
     moved.rename(inbox)
     wait_for(receiver, 200)
-    assert receiver.send(make_alert("reboot", id="a2"))[0] == 200
+    assert receiver.send(second)[0] == 200
     receiver.stop()
     said = receiver.output()
     assert f"{inbox} was moved or removed while the inbox is open: alerts are refused" in said

@@ -241,7 +241,7 @@ def test_replay_delivers_again_under_the_same_key(
     assert (status, json.loads(out)) == (0, {"replayed": 1, "dry_run": False})
     told = reports.next()
     assert (told["stored"], told["attempt"]) == (2, 2)
-    assert told["key"].endswith("-2-store")
+    assert told["key"].split("-")[1] == "2"
     settled(command, *place)
     assert command("replay", "1", "2", "--plugin", "store", *place)[0] == 0
     assert {reports.next()["stored"], reports.next()["stored"]} == {1, 2}
@@ -319,7 +319,7 @@ def test_a_plugin_that_came_later_gets_older_alerts_by_replay(
     assert "→ incm-webhook replay 1 --plugin late" in out
     assert "store  delivered at " in out
     assert command("replay", "1", "--plugin", "late", *place)[0] == 0
-    assert reports.next()["key"].endswith("-1-late")
+    assert reports.next()["key"].split("-")[1] == "1"
     assert "store  not" not in command("inbox", "stats", *place)[1]
 
 
