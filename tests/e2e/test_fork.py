@@ -126,7 +126,9 @@ def test_a_child_holds_nothing_of_the_server(
         child = forked_by(receiver, reports)
         ours = held_by(server_of(receiver))
         theirs = held_by(child)
-    streams = {os.readlink(f"/proc/{child}/fd/{one}") for one in range(3)}  # every child has them
+    streams = {
+        str(Path(f"/proc/{child}/fd/{one}").readlink()) for one in range(3)
+    }  # every child has them
     own = {"/dev/null", *streams, *(one for one in ours.values() if one.startswith("pipe:"))}
     anonymous = {one for one, what in ours.items() if what.startswith("anon_inode:")}
     reported = {what for what in theirs.values() if what.startswith("socket:")}
