@@ -25,9 +25,8 @@ TEST_F(InboxDeliveryTest, KeyIsTheSameOnEveryAttemptAndUnique) {
     const auto first = take().at(0);
     EXPECT_EQ(first.attempt, 1);
     EXPECT_EQ(first.plugin, "a");
-    EXPECT_EQ(first.key.size(), 16 + std::string("-1-a").size());
-    EXPECT_EQ(first.key.substr(16), "-1-a");
-    EXPECT_EQ(take(1, 0, "b").at(0).key, first.key.substr(0, 16) + "-1-b");
+    EXPECT_EQ(first.key.find_first_not_of("0123456789abcdef-"), std::string::npos) << first.key;
+    EXPECT_NE(take(1, 0, "b").at(0).key, first.key);
     settle(1, Outcome::kRetry, 0);
     flush();
     const auto second = take().at(0);

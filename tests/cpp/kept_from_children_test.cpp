@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -145,6 +146,27 @@ TEST_F(KeptFromChildrenTest, ASignalDoesInAChildWhatItDoesByDefault) {
         raise(SIGUSR2);
         _exit(0);
     }
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status));
+    std::signal(SIGUSR2, before);
+}
+
+bool signal_before_ours = false;
+
+/// Its handler of a fork comes before that of the code under test, as each test is a process.
+TEST_F(KeptFromChildrenTest, ASignalThatIsEarlierThanItsDefaultIsNotSwallowed) {
+    ASSERT_EQ(pthread_atfork(nullptr, nullptr,
+                             [] {
+                                 if (signal_before_ours) kill(getpid(), SIGUSR2);
+                             }),
+              0);
+    const auto before = std::signal(SIGUSR2, [](int) {});
+    restore_signal_in_children(SIGUSR2);
+    signal_before_ours = true;
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    signal_before_ours = false;
     int status = 0;
     EXPECT_EQ(waitpid(child, &status, 0), child);
     EXPECT_TRUE(WIFSIGNALED(status));

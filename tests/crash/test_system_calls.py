@@ -13,7 +13,7 @@ from crash.senders import Acknowledged, Answer, Connection, body_of, post
 from crash.server import Server, recording
 from crash.strace import calls_at_start, calls_of, delaying, injecting, watching
 
-ALERTS = 12
+ALERTS = 20
 
 
 def bodies(first: int = 0) -> list[dict[str, Any]]:

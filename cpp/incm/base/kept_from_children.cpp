@@ -45,6 +45,7 @@ struct Registry {
     std::vector<Place> listeners;
     std::vector<int> signals;
     std::uint64_t last_id = 0;
+    sigset_t mask_before_fork{};  // of the thread that forks
 };
 
 bool is_at(const sockaddr_storage& own, const sockaddr_storage& listener) {
@@ -134,12 +135,24 @@ void replace_all(const Registry& registry) {
 
 Registry& registry();
 
+/// A signal for the child that comes before its handlers have their default back waits for that:
+/// the handlers that it has of the server would swallow it.
 void before_fork() {
-    registry().mutex.lock();
+    Registry& all = registry();
+    all.mutex.lock();
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int number : all.signals) {
+        sigaddset(&held, number);
+    }
+    pthread_sigmask(SIG_BLOCK, &held, &all.mask_before_fork);
 }
 
 void in_parent() {
-    registry().mutex.unlock();
+    Registry& all = registry();
+    const sigset_t mask = all.mask_before_fork;
+    all.mutex.unlock();
+    pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
 /// The child of a process with threads: only what is async-signal-safe.
@@ -154,8 +167,10 @@ void in_child() {
     all.inodes.clear();
     all.listeners.clear();
     all.signals.clear();
-    errno = reason;
+    const sigset_t mask = all.mask_before_fork;
     all.mutex.unlock();
+    pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+    errno = reason;
 }
 
 Registry& registry() {

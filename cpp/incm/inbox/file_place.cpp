@@ -49,14 +49,20 @@ void check_place(const std::string& path) {
             continue;
         }
         if (!place->same_mount(*around)) {
-            refuse(name + " is mounted by itself, apart from its folder " + folder +
-                   ": the log beside the inbox would be lost with the container. Mount the folder "
-                   "that holds the inbox, not the file");
+            std::string text = name + " is mounted by itself, apart from its folder ";
+            text += folder;
+            text +=
+                ": the log beside the inbox would be lost with the container. Mount the folder "
+                "that holds the inbox, not the file";
+            refuse(text);
         }
         if (place->names > 1) {
-            refuse("the inbox file " + name + " has " + std::to_string(place->names) +
-                   " names (hard links): another process could open it under the other one, with "
-                   "another log. Remove the other name, or make a copy (cp) and use that");
+            std::string text = "the inbox file " + name + " has ";
+            text += std::to_string(place->names);
+            text +=
+                " names (hard links): another process could open it under the other one, with "
+                "another log. Remove the other name, or make a copy (cp) and use that";
+            refuse(text);
         }
     }
 }
