@@ -1,4 +1,3 @@
-#include <regex>
 #include <set>
 
 #include "inbox_support.h"
@@ -150,7 +149,8 @@ TEST_F(InboxIdentityTest, AKeyIsShortAndPlainWhateverThePluginIsCalled) {
     open({name});
     append(alert(1, {name}));
     const std::string key = take(1, 0, name).at(0).key;
-    EXPECT_TRUE(std::regex_match(key, std::regex("[A-Za-z0-9._-]{1,64}"))) << key;
+    EXPECT_LE(key.size(), 64U) << key;
+    EXPECT_EQ(key.find_first_not_of("0123456789abcdef-"), std::string::npos) << key;
 }
 
 TEST_F(InboxIdentityTest, AKeyIsTheSameForEveryAttemptReplayAndOpen) {
