@@ -1,11 +1,15 @@
 """What the end-to-end tests share: plugins that report to the test, and the server under them."""
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -88,8 +92,29 @@ def supervise_seconds(request: pytest.FixtureRequest) -> int:
     return number
 
 
+def _processes_in(folder: Path) -> list[int]:
+    """The processes, but for this one, whose working directory is the folder or below it."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if (one / "cwd").readlink().is_relative_to(folder) and int(one.name) != os.getpid():
+                found.append(int(one.name))
+    return found
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Receiver]]:
+def nothing_left(tmp_path: Path) -> Iterator[None]:
+    """End what the test has started in tmp_path and left behind, children of children too."""
+    yield
+    while left := _processes_in(tmp_path):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def serve(tmp_path: Path, nothing_left: None) -> Iterator[Callable[..., Receiver]]:
     """Start servers in folders below tmp_path; all are stopped after the test."""
     started: list[Receiver] = []
 
