@@ -193,7 +193,8 @@ class Supervisor:
         pause = _FIRST_PAUSE_S * 2.0 ** min(self._young_deaths - 2, 16)
         pause = min(pause, _LONGEST_PAUSE_S) if self._young_deaths > 1 else 0.0
         self._restart_at = now + pause
-        _log.error("server %d %s: another in %g s", child.pid, ending, pause)
+        when = f"in {pause:g} s" if pause else "at once"
+        _log.error("server %d %s: another %s", child.pid, ending, when)
 
     def _hear(self) -> None:
         """Take all that children have said."""

@@ -148,7 +148,7 @@ def test_a_killed_server_is_told_by_the_name_of_its_signal(serve: Serve) -> None
     pid = receiver.process.pid
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     os.kill(int(child), signal.SIGKILL)
-    said = f"server {child} was killed by signal 9 (SIGKILL): another in 0 s"
+    said = f"server {child} was killed by signal 9 (SIGKILL): another at once"
     while said not in receiver.output():
         assert receiver.process.poll() is None
 
