@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -77,7 +78,18 @@ def wait_for(receiver: Receiver, path: str, wanted: int) -> str:
         assert time.monotonic() < deadline, (path, status, body)
 
 
-def start(serve: Serve, reports: Reports, folder: Path, grace: str) -> Receiver:
+def health_where_alerts_come_in(receiver: Receiver) -> int:
+    """What a load balancer is told."""
+    try:
+        with urlopen(f"http://{urlsplit(receiver.url).netloc}/healthz", timeout=DEADLINE_S) as one:
+            return int(one.status)
+    except HTTPError as error:
+        return error.code
+
+
+def start(
+    serve: Serve, reports: Reports, folder: Path, grace: str, wrapper: tuple[str, ...] = ()
+) -> Receiver:
     greedy = reports.plugin(folder / "greedy.py", KEEPS_THE_LOCK)
     quiet = reports.plugin(folder / "quiet.py", QUIET)
     config = folder / "incm-webhook.toml"
@@ -85,7 +97,7 @@ def start(serve: Serve, reports: Reports, folder: Path, grace: str) -> Receiver:
         f'[server]\ngrace = "{grace}"\n'
         f'[[plugin]]\nuse = "{greedy}"\ntypes = ["reboot"]\n[[plugin]]\nuse = "{quiet}"\n'
     )
-    return serve(arguments=("--config", str(config)))
+    return serve(arguments=("--config", str(config)), wrapper=wrapper)
 
 
 def stall(receiver: Receiver, reports: Reports) -> None:
@@ -105,6 +117,7 @@ def test_it_is_named_and_the_server_is_not_ready_until_it_lets_go(
     assert "plugin greedy in on_alert with alert 1 holds it up" in problem["detail"]
     assert page(receiver, "/healthz")[0] == 200
     assert receiver.send(make_alert("rebooted", id="a2"))[0] == 200, "alerts are taken meanwhile"
+    assert health_where_alerts_come_in(receiver) == 200, "and a load balancer is told so"
     metrics = page(receiver, "/metrics")[1]
     assert "incm_webhook_python_runs 0\n" in metrics
     assert 'incm_webhook_plugin_state{plugin="quiet",state="stalled"} 1\n' in metrics
@@ -153,6 +166,33 @@ def test_a_second_signal_ends_it_at_once(
     receiver.process.send_signal(signal.SIGTERM)
     receiver.process.send_signal(signal.SIGINT)
     assert receiver.process.wait(DEADLINE_S) == 1
+
+
+# Supervises the rest of its arguments, less patiently.
+SUPERVISE = """
+import sys
+from incm_webhook import supervised
+from incm_webhook.supervisor import Supervisor
+supervised.WATCHDOG_S = 5.0
+sys.exit(Supervisor(sys.argv[1:]).run())
+"""
+
+
+def test_a_supervised_server_that_python_does_not_come_back_to_is_replaced(
+    serve: Serve, reports: Reports, tmp_path: Path, lock: Lock
+) -> None:
+    receiver = start(serve, reports, tmp_path, "1h", (sys.executable, "-c", SUPERVISE))
+    assert receiver.send(make_alert("reboot", id="a1"))[0] == 200
+    assert any(reports.next()["plugin"] == "greedy" for _ in range(2))
+    assert receiver.send(make_alert("rebooted", id="a2"))[0] == 200, "alerts are taken meanwhile"
+    wanted = {("greedy", 1), ("quiet", 2)}  # by the one that comes
+    while wanted:
+        report = reports.next()
+        wanted.discard((report["plugin"], report["id"]))
+    log = receiver.output()
+    assert "has been silent for 5 s: aborted" in log
+    assert "was killed by signal 6 (SIGABRT): another at once" in log
+    assert receiver.stop() == 0
 
 
 def test_an_import_that_keeps_the_lock_can_be_interrupted(tmp_path: Path, lock: Lock) -> None:

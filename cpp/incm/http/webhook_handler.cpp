@@ -19,13 +19,14 @@ using base::ErrorCode;
 class WebhookHandler {
  public:
     WebhookHandler(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
-                   base::LogSink& log, const ConnectionRules& rules, std::function<bool()> ready)
+                   base::LogSink& log, const ConnectionRules& rules,
+                   std::function<bool()> takes_alerts)
         : ingest_(ingest),
           counters_(counters),
           refusals_(refusals),
           log_(log),
           rules_(rules),
-          ready_(std::move(ready)) {}
+          takes_alerts_(std::move(takes_alerts)) {}
 
     void handle(Request& request, Response& response) const {
         if (asks_for_health(request)) return tell_health(response);
@@ -58,8 +59,8 @@ class WebhookHandler {
 
     void tell_health(Response& response) const {
         counters_.count_health_check();
-        ready_() ? response.send(200, "text/plain", "ok\n")
-                 : response.send(503, "text/plain", "not ready\n");
+        takes_alerts_() ? response.send(200, "text/plain", "ok\n")
+                        : response.send(503, "text/plain", "not ready\n");
     }
 
     static ingest::Request content_of(Request& request, const net::IpAddress& client) {
@@ -123,16 +124,16 @@ class WebhookHandler {
     RefusalLog& refusals_;
     base::LogSink& log_;
     const ConnectionRules rules_;
-    const std::function<bool()> ready_;
+    const std::function<bool()> takes_alerts_;
 };
 
 }  // namespace
 
 Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
                       base::LogSink& log, const ConnectionRules& rules,
-                      std::function<bool()> ready) {
+                      std::function<bool()> takes_alerts) {
     const auto handler = std::make_shared<const WebhookHandler>(ingest, counters, refusals, log,
-                                                                rules, std::move(ready));
+                                                                rules, std::move(takes_alerts));
     return [handler, &counters, &log](Request& request, Response& response) {
         std::string what = "an unknown exception";
         try {

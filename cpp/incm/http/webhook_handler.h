@@ -15,13 +15,14 @@ namespace incm::http {
 /// rules.health_path.
 ///
 /// Shape:   200 {"status": "accepted"|"duplicate", "id": N}, else a problem document. Health: 200
-///          "ok" when `ready` says so, else 503, and nothing else; not logged.
+///          "ok" when `takes_alerts` says so, else 503, and nothing else; not logged.
 /// Threads: the returned function may be called from any number of threads; ingest, counters,
 ///          refusals and log must outlive it. It never throws: what nothing else caught is logged,
 ///          and answered 500, or once the alert is on its way the connection ends.
 /// Source:  contract section 4.
 [[nodiscard]] Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
                                     RefusalLog& refusals, base::LogSink& log,
-                                    const ConnectionRules& rules, std::function<bool()> ready);
+                                    const ConnectionRules& rules,
+                                    std::function<bool()> takes_alerts);
 
 }  // namespace incm::http

@@ -130,7 +130,7 @@ base::Status Receiver::listen() {
 }
 
 bool Receiver::takes_alerts() const {
-    return !http::why_not_ready(*inbox_, ready_) && !(config_.plugins && config_.plugins->stall());
+    return !http::why_not_ready(*inbox_, ready_);
 }
 
 http::ServerOptions Receiver::alerts_listener() {

@@ -103,7 +103,7 @@ class Receiver {
     [[nodiscard]] const ingest::Counters& counters() const { return counters_; }
 
  private:
-    /// As /readyz says.
+    /// Whether what comes can be stored, whatever becomes of it then.
     [[nodiscard]] bool takes_alerts() const;
     [[nodiscard]] base::Status listen();
     [[nodiscard]] http::ServerOptions alerts_listener();
