@@ -86,8 +86,7 @@ void fill(const std::string& path, const Shape& shape, std::int64_t count) {
             "INSERT INTO delivery SELECT (SELECT id FROM plugin WHERE name = 'busy'), n, 1, " +
             shape.attempts + ", " + shape.due_at + ", 0, NULL, 0 FROM c;" +
             "UPDATE meta SET value = " + std::to_string(count) +
-            " WHERE key IN ('alerts', 'last_alert_id');"
-            "DELETE FROM meta WHERE key IN ('open', 'dead'); COMMIT;");
+            " WHERE key IN ('alerts', 'last_alert_id', 'open'); COMMIT;");
 }
 
 void settle(Inbox& inbox, const std::string& plugin, const std::vector<Delivery>& taken,

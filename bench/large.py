@@ -8,7 +8,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -60,16 +60,25 @@ def _alerts(count: int) -> Iterator[tuple[tuple[object, ...], ...]]:
         )
 
 
-def _fill(inbox: Path, count: int) -> None:
-    """Add delivered alerts to a fresh inbox of a server that has stopped."""
+def fill(inbox: Path, count: int, more: Sequence[str] = ()) -> None:
+    """Add alerts that plugin 1 got to a fresh inbox of a server that has stopped.
+
+    Args:
+        inbox: the database, without alerts.
+        count: how many alerts.
+        more: SQL for each 10,000 of them, whose numbers are above ?1.
+    """
     database = sqlite3.connect(inbox, isolation_level=None)
     for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-500000"):
         database.execute(f"PRAGMA {pragma}")
     database.execute("BEGIN")
     alerts = _alerts(count)
-    while chunk := list(islice(alerts, _CHUNK)):
+    for begin in range(0, count, _CHUNK):
+        chunk = islice(alerts, _CHUNK)
         for insert, rows in zip(_INSERTS, zip(*chunk, strict=True), strict=True):
             database.executemany(insert, rows)
+        for sql in more:
+            database.execute(sql, (begin,))
     for key in ("last_alert_id", "alerts"):
         database.execute("UPDATE meta SET value = ? WHERE key = ?", (count, key))
     database.execute("COMMIT")
@@ -108,7 +117,7 @@ def build(place: Path, count: int) -> Path:
     with tempfile.TemporaryDirectory(dir=place) as folder:
         with Server(Path(folder), (str(NOOP),)) as server:
             server.stop()
-        _fill(server.inbox, count)
+        fill(server.inbox, count)
         server.inbox.rename(inbox)
     print(f"made {inbox.name} in {time.monotonic() - begin:.0f} s", file=sys.stderr)
     return inbox

@@ -26,6 +26,7 @@ import regression
 import scenarios
 import servers
 import service
+import start
 from table import Row, machine_facts, print_table
 
 import flood
@@ -47,6 +48,7 @@ PARTS = (
     "hanging",
     "pruning",
     "door",
+    "start",
 )
 QUICK_PARTS = ("native", "service", "flood", "engine", "peers")
 QUICK_STORED = 200_000
@@ -156,6 +158,9 @@ def _measure(
         found, wrong = door.measure(folder, 3, 2_000)
         rows += found
         problems += wrong
+    if "start" in parts:
+        _say("starts with much to be delivered")
+        rows += start.measure(folder, 3, QUICK_STORED // 2) if quick else start.measure(folder, 7)
     return rows, problems
 
 

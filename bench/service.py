@@ -43,8 +43,10 @@ class Server:
         inbox: Path | None = None,
         inbox_settings: str = "",
         server_settings: str = "",
+        plugin_settings: str = "",
     ) -> None:
         self.folder = folder
+        self._plugin_settings = plugin_settings
         self._server_settings = server_settings
         self._inbox_settings = inbox_settings
         self.inbox = inbox or folder / "inbox.db"
@@ -144,6 +146,7 @@ class Server:
         text += '[[endpoint]]\nsecret_file = "./secret"\n'
         for plugin in self._plugins:
             text += f'[[plugin]]\nuse = "{plugin}"\n'
+        text += self._plugin_settings
         (self.folder / "incm-webhook.toml").write_text(text)
 
     def _wait_for(self, ready: Path, deadline: float) -> None:

@@ -60,6 +60,7 @@ TEST_F(InboxCrashTest, LeaseSurvivesAndCountsAsAnAttempt) {
         }
     }));
     open();
+    expect_totals();
     EXPECT_TRUE(log_.has("1 deliveries were under way"));
     EXPECT_EQ(rows(path(), "SELECT alert_id, attempts FROM delivery"),
               (std::vector<std::string>{"1|1", "2|0", "4|0"}));
@@ -110,6 +111,7 @@ TEST_F(InboxCrashTest, EveryAcknowledgedAlertIsThereOnce) {
         ::close(ends[0]);
         wait_killed(child);
         open();
+        expect_totals();
         close();
         EXPECT_EQ(rows(path(), "PRAGMA integrity_check"), std::vector<std::string>{"ok"});
     }

@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersion = "6";
+const std::string kVersion = "7";
 
 class InboxFileTest : public InboxTest {
  protected:
@@ -254,6 +254,21 @@ TEST_F(InboxFileTest, Version5IsMigratedAndItsAlertsKeepTheirKeys) {
     EXPECT_EQ(std::count(keys.begin(), keys.end(), "0123456789abcdef-2-a"), 1);
     EXPECT_EQ(std::count(keys.begin(), keys.end(), "0123456789abcdef-3-a"), 0);
     close();
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
+TEST_F(InboxFileTest, Version6IsMigratedAndItsDeliveriesAreCounted) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v6.sql"));
+    open();
+    EXPECT_EQ(counts().open, 3) << "of plugins that are not configured, too";
+    EXPECT_EQ(counts().dead, 1);
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 2U);
+    EXPECT_EQ(taken[1].key.substr(0, 19), "00112233445566aa-2-");
+    settle(1, Outcome::kDelivered);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT key, value FROM meta WHERE key IN ('open', 'dead')"),
+              (std::vector<std::string>{"dead|1", "open|2"}));
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 

@@ -24,6 +24,7 @@ class InboxManualTest : public InboxTest {
     void expect_counts_after_restart(std::int64_t open, std::int64_t dead,
                                      std::vector<std::string> plugins = {"a"}) {
         expect_counts(open, dead);
+        expect_totals();
         this->open(std::move(plugins));
         expect_counts(open, dead);
     }

@@ -221,6 +221,17 @@ class InboxTest : public ::testing::Test {
         EXPECT_TRUE(counted.ok());
         return counted.ok() ? counted.value() : Counts{};
     }
+    /// What is stored of how many are open and dead, and known of it, is so of the rows.
+    void expect_totals() {
+        const auto is = [&](const std::string& key, const std::string& dead, std::int64_t known) {
+            const auto counted = rows(path(), "SELECT count(*) FROM delivery WHERE dead = " + dead);
+            EXPECT_EQ(rows(path(), "SELECT value FROM meta WHERE key = '" + key + "'"), counted);
+            EXPECT_EQ(std::vector<std::string>{std::to_string(known)}, counted);
+        };
+        const Counts now = counts();
+        is("open", "0", now.open);
+        is("dead", "1", now.dead);
+    }
     [[nodiscard]] std::string path() const { return folder_ / "inbox.db"; }
 
     Folder folder_;

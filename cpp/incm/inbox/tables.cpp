@@ -80,8 +80,8 @@ Tables::Tables(Database& database)
     totals_.last_alert_id =
         database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
     totals_.counts.alerts = database.integer_of("SELECT value FROM meta WHERE key = 'alerts'");
-    totals_.counts.open = database.integer_of("SELECT count(*) FROM delivery WHERE dead = 0");
-    totals_.counts.dead = database.integer_of("SELECT count(*) FROM delivery WHERE dead = 1");
+    totals_.counts.open = database.integer_of("SELECT value FROM meta WHERE key = 'open'");
+    totals_.counts.dead = database.integer_of("SELECT value FROM meta WHERE key = 'dead'");
     totals_.counts.quarantined = rejected_.count();
     publish();
 }
@@ -304,6 +304,12 @@ void Tables::write_meta() {
     }
     if (next_.counts.alerts != totals_.counts.alerts) {
         set_meta_.run(std::string_view("alerts"), next_.counts.alerts);
+    }
+    if (next_.counts.open != totals_.counts.open) {
+        set_meta_.run(std::string_view("open"), next_.counts.open);
+    }
+    if (next_.counts.dead != totals_.counts.dead) {
+        set_meta_.run(std::string_view("dead"), next_.counts.dead);
     }
 }
 
