@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module) {
     incm::bindings::bind_signature(module);
     incm::bindings::bind_clients(module);
     incm::bindings::bind_watch(module);
+    incm::bindings::bind_routing(module);
     incm::bindings::bind_receiver(module);
     incm::bindings::bind_offline(module);
 }

@@ -182,10 +182,31 @@ class Endpoint:
     def unsigned(self) -> bool: ...
 
 @final
-class Route:
-    """A plugin's name, the alerts it wants, and whether a device's come in order."""
+class RetryPolicy:
+    """When a delivery is tried again, and when no more; in seconds."""
 
-    def __init__(self, plugin: str, filter: Filter, by_device: bool = False) -> None: ...
+    def __init__(
+        self,
+        *,
+        first: float = 1.0,
+        factor: float = 2.0,
+        max: float = 600.0,
+        give_up: float = 86400.0,
+    ) -> None: ...
+    def pause(self, tries: int, luck: float) -> float: ...
+    def gives_up(self, age: float) -> bool: ...
+
+@final
+class Route:
+    """A plugin's name, the alerts it wants, their order, and when they are tried again."""
+
+    def __init__(
+        self,
+        plugin: str,
+        filter: Filter,
+        by_device: bool = False,
+        retry: RetryPolicy = ...,
+    ) -> None: ...
 
 @final
 class Delivery:

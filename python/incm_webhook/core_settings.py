@@ -1,7 +1,8 @@
 """Gives the core its settings in its own types."""
 
-from incm_webhook._core import ClientRules, Endpoint, Filter
+from incm_webhook._core import ClientRules, Endpoint, Filter, Route
 from incm_webhook.certificate import tls_files_of
+from incm_webhook.retry import core_policy
 from incm_webhook.settings import EndpointSettings, PluginSettings
 from incm_webhook.settings_server import ServerSettings
 
@@ -50,3 +51,9 @@ def filter_of(settings: PluginSettings) -> Filter:
         status=settings.status,
         priority=settings.priority,
     )
+
+
+def route_of(settings: PluginSettings) -> Route:
+    """Give the core what it must know of a plugin."""
+    by_device = settings.order == "device"
+    return Route(settings.name, filter_of(settings), by_device, core_policy(settings.retry))

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from incm_webhook import registry
-from incm_webhook._core import OfflineInbox, Route
+from incm_webhook._core import OfflineInbox
 from incm_webhook.config import Settings
-from incm_webhook.core_settings import endpoints_of, filter_of
+from incm_webhook.core_settings import endpoints_of, route_of
 from incm_webhook.errors import PluginError
 from incm_webhook.settings import EndpointSettings
 
@@ -42,6 +42,6 @@ def open_offline(
                 wants = registry.load(one, settings.base).settings
             except PluginError as error:
                 warn(f"{error}; its filter is taken from the configuration alone")
-        routes.append(Route(one.name, filter_of(wants), wants.order == "device"))
+        routes.append(route_of(wants))
     served = endpoints_of(endpoints) or None
     return OfflineInbox(str(settings.inbox.path), routes or None, served, read_only)

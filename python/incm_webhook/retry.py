@@ -1,7 +1,12 @@
-"""When a failed delivery is tried again: pure arithmetic, no clock and no input or output."""
+"""When a failed delivery is tried again: pure arithmetic, no clock and no input or output.
+
+The formula is the core's, which also follows it for what a crash interrupted.
+"""
 
 import random
 from typing import Protocol
+
+from incm_webhook._core import RetryPolicy as CorePolicy
 
 
 class RetryPolicy(Protocol):
@@ -24,6 +29,16 @@ class RetryPolicy(Protocol):
         """Seconds after the first attempt when a failure becomes a dead letter."""
 
 
+_ENOUGH = 1 << 62  # attempts; the core's integers have an end
+
+
+def core_policy(policy: RetryPolicy) -> CorePolicy:
+    """Give the core a plugin's retry settings."""
+    return CorePolicy(
+        first=policy.first, factor=policy.factor, max=policy.max, give_up=policy.give_up
+    )
+
+
 def delay(policy: RetryPolicy, attempt: int, rng: random.Random) -> float:
     """Say how long to wait after a failed attempt.
 
@@ -44,11 +59,7 @@ def delay(policy: RetryPolicy, attempt: int, rng: random.Random) -> float:
     """
     if attempt < 1:
         raise ValueError(f"attempt counts from 1, not {attempt}")
-    try:
-        full = policy.first * policy.factor ** (attempt - 1)
-    except OverflowError:
-        full = policy.max
-    return min(full, policy.max) * rng.uniform(0.5, 1.0)
+    return core_policy(policy).pause(min(attempt, _ENOUGH), rng.random())
 
 
 def gives_up(policy: RetryPolicy, first_attempt_age: float) -> bool:
@@ -64,4 +75,4 @@ def gives_up(policy: RetryPolicy, first_attempt_age: float) -> bool:
     Threads: any.
     Source: contract section 3.
     """
-    return first_attempt_age >= policy.give_up
+    return core_policy(policy).gives_up(first_attempt_age)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from incm_webhook import activation, registry
-from incm_webhook._core import PythonWatch, Receiver, Route, StopGuard
+from incm_webhook._core import PythonWatch, Receiver, StopGuard
 from incm_webhook.certificate import look_at_certificate
 from incm_webhook.config import Settings
-from incm_webhook.core_settings import clients_of, endpoints_of, filter_of
+from incm_webhook.core_settings import clients_of, endpoints_of, route_of
 from incm_webhook.dispatcher import Dispatcher
 from incm_webhook.ending import end_by, flushed
 from incm_webhook.errors import EXIT_FAILED, ConfigError
@@ -233,10 +233,7 @@ def _receiver(
         admin_hosts=settings.server.admin_hosts,
         inbox=str(inbox_path(settings.inbox.url)),
         endpoints=endpoints_of(settings.endpoint),
-        routes=[
-            Route(plugin.name, filter_of(plugin.settings), plugin.settings.order == "device")
-            for plugin in plugins
-        ],
+        routes=[route_of(plugin.settings) for plugin in plugins],
         clients=clients_of(settings.server),
         retention=settings.inbox.retention or 0.0,
         reserve_bytes=settings.inbox.reserve,

@@ -165,23 +165,6 @@ TEST_F(InboxDeliveryTest, PartlySettledLeaseKeepsTheRest) {
               (std::vector<std::string>{"1|interrupted", "2|retry", "3|interrupted"}));
 }
 
-TEST_F(InboxDeliveryTest, InterruptionsPauseLongerEachTime) {
-    open();
-    append_range(1, 1);
-    const Ids pauses_ms = {0,     2000,   4000,   8000,   16000,  32000,
-                           64000, 128000, 256000, 512000, 600000, 600000};
-    ASSERT_EQ(take_ids(), Ids{1});
-    for (const std::int64_t pause_ms : pauses_ms) {
-        open();  // The lease is still in the file, as after a crash.
-        if (pause_ms > 0) {
-            clock_.pass(pause_ms - 1);
-            ASSERT_EQ(take_ids(), Ids{}) << pause_ms;
-            clock_.pass(1);
-        }
-        ASSERT_EQ(take_ids(), Ids{1}) << pause_ms;
-    }
-}
-
 TEST_F(InboxDeliveryTest, MixIsFair) {
     const auto candidates = [](std::int64_t first, std::size_t count) {
         std::vector<DeviceLanes::Candidate> made(count);

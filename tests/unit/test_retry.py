@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incm_webhook.retry import delay, gives_up
+from incm_webhook._core import RetryPolicy as CorePolicy
+from incm_webhook.retry import core_policy, delay, gives_up
 from incm_webhook.settings import RetrySettings
 
 
@@ -38,8 +39,8 @@ def test_a_wait_is_between_half_of_the_full_one_and_the_full_one(
 
 def test_waits_double_up_to_the_longest() -> None:
     class NoJitter(random.Random):
-        def uniform(self, a: float, b: float) -> float:
-            return b
+        def random(self) -> float:
+            return 1.0
 
     waits = [delay(Policy(max=10), attempt, NoJitter()) for attempt in range(1, 7)]
     assert waits == [1, 2, 4, 8, 10, 10]
@@ -58,3 +59,11 @@ def test_gives_up_when_the_time_is_over() -> None:
 def test_settings_are_a_policy() -> None:
     assert delay(RetrySettings(), 1, random.Random(1)) <= 1
     assert gives_up(RetrySettings(), 86400)
+
+
+def test_the_core_knows_the_default_settings() -> None:
+    # It follows them for the interrupted deliveries of a plugin that is not configured any more.
+    for attempt in range(1, 15):
+        assert CorePolicy().pause(attempt, 1.0) == core_policy(RetrySettings()).pause(attempt, 1.0)
+    give_up = RetrySettings().give_up
+    assert [CorePolicy().gives_up(age) for age in (give_up - 0.1, give_up)] == [False, True]

@@ -42,13 +42,7 @@ struct Inbox::Impl {
           reserve(std::filesystem::path(path).parent_path().string(), options.reserve_bytes,
                   log_sink),
           catalog(path, clock) {
-        enrol(options.plugins);
-        const std::int64_t interrupted = recover_leases(*database, clock.now_ms(), clock.wall_ms());
-        if (interrupted > 0) {
-            log.write(base::LogLevel::kWarning,
-                      std::to_string(interrupted) +
-                          " deliveries were under way when the receiver ended: they are due again");
-        }
+        recover_leases(*database, enrol(options.plugins), clock.now_ms(), clock.wall_ms(), log);
         index_left_over(*database);
         begin_session(*database, path);
         writer =
@@ -64,12 +58,16 @@ struct Inbox::Impl {
         lock->keep();
     }
 
-    void enrol(const std::vector<PluginOptions>& plugins) {
+    RetryPolicies enrol(const std::vector<PluginOptions>& plugins) {
+        RetryPolicies policies;
         Transaction transaction(*database, true);
         for (const PluginOptions& plugin : plugins) {
-            queues.try_emplace(plugin.name, plugin, enrol_plugin(*database, plugin.name));
+            const std::int64_t id = enrol_plugin(*database, plugin.name);
+            queues.try_emplace(plugin.name, plugin, id);
+            policies.emplace(id, plugin.retry);
         }
         transaction.commit();
+        return policies;
     }
 
     [[nodiscard]] DeliveryQueue* find(const std::string& plugin) {

@@ -8,6 +8,7 @@
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
 #include "incm/inbox/rejected.h"
+#include "incm/inbox/retry_policy.h"
 
 namespace incm::inbox {
 
@@ -15,6 +16,7 @@ namespace incm::inbox {
 struct PluginOptions {
     std::string name;        ///< not empty, unique
     bool by_device = false;  ///< one device's alerts in order, the next one after the one before
+    RetryPolicy retry = {};  ///< also after an interruption
 };
 
 /// Where the inbox is.

@@ -1,6 +1,9 @@
 #include "incm/inbox/recovery.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -13,18 +16,8 @@ namespace incm::inbox {
 
 namespace {
 
-constexpr std::int64_t kLongestPauseMs = 10 * 60 * 1000;
 constexpr std::string_view kInterrupted =
     "the receiver ended before the plugin was done with the alert";
-
-std::int64_t pause_ms(std::int64_t attempts) {
-    if (attempts <= 1) {
-        return 0;
-    }
-    // 2^10 s is beyond the longest pause already.
-    const std::int64_t doublings = std::min<std::int64_t>(attempts - 1, 10);
-    return std::min((std::int64_t{1} << doublings) * 1000, kLongestPauseMs);
-}
 
 struct Lease {
     std::int64_t plugin_id;
@@ -42,45 +35,99 @@ std::vector<Lease> read_leases(Database& database) {
     return leases;
 }
 
+struct Recovered {
+    std::int64_t again = 0;
+    std::int64_t dead = 0;
+};
+
+/// The rows of interrupted deliveries.
+class Interrupted {
+ public:
+    Interrupted(Database& database, std::int64_t now_ms, std::int64_t wall_ms)
+        : now_ms_(now_ms),
+          ended_ms_(stored_clock_ms(database)),
+          wall_ms_(wall_ms),
+          find_(database,
+                "SELECT attempts, base, created_at_ms FROM delivery"
+                " WHERE plugin_id = ?1 AND alert_id = ?2 AND dead = 0"),
+          count_(database,
+                 "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, dead = ?5, error = ?6"
+                 " WHERE plugin_id = ?1 AND alert_id = ?2"),
+          ledger_(database, "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)") {}
+
+    void count(const Lease& lease, std::int64_t alert_id, const RetryPolicy& policy,
+               Recovered& recovered) {
+        std::int64_t attempts = 0;
+        std::int64_t tries = 0;
+        std::int64_t age_ms = 0;
+        {
+            Rows rows = find_.query(lease.plugin_id, alert_id);
+            // A delivery that was given back and taken again can be in two leases.
+            if (!rows.next() || !done_.emplace(lease.plugin_id, alert_id).second) {
+                return;
+            }
+            attempts = rows.integer(0) + 1;
+            tries = attempts - rows.integer(1);
+            age_ms = ended_ms_ - rows.integer(2);
+        }
+        const bool dead = tries > 1 && policy.gives_up(static_cast<double>(age_ms) / 1e3);
+        const double pause_s = tries > 1 ? policy.pause_s(tries, luck_(random_)) : 0;
+        count_.run(lease.plugin_id, alert_id, attempts, now_ms_ + std::llround(pause_s * 1e3),
+                   std::int64_t{dead}, kInterrupted);
+        ledger_.run(alert_id, lease.plugin_id, attempts, lease.taken_at_ms, wall_ms_,
+                    std::string_view(dead ? "dead" : "interrupted"), kInterrupted);
+        ++(dead ? recovered.dead : recovered.again);
+    }
+
+ private:
+    const std::int64_t now_ms_;
+    const std::int64_t ended_ms_;  ///< the last commit before the end
+    const std::int64_t wall_ms_;
+    Statement find_, count_, ledger_;
+    std::set<std::pair<std::int64_t, std::int64_t>> done_;
+    std::minstd_rand random_{std::random_device()()};
+    std::uniform_real_distribution<double> luck_{0, 1};
+};
+
+void tell(const Recovered& recovered, base::LogSink& log) {
+    const std::string when = " deliveries were under way when the receiver ended";
+    if (recovered.again > 0) {
+        log.write(base::LogLevel::kWarning,
+                  std::to_string(recovered.again) + when + ": they are due again");
+    }
+    if (recovered.dead > 0) {
+        log.write(base::LogLevel::kError,
+                  std::to_string(recovered.dead) + when +
+                      ", after the give_up of their plugin: they are dead letters, which "
+                      "`incm-webhook dead list` names");
+    }
+}
+
 }  // namespace
 
-std::int64_t recover_leases(Database& database, std::int64_t now_ms, std::int64_t wall_ms) {
+void recover_leases(Database& database, const RetryPolicies& policies, std::int64_t now_ms,
+                    std::int64_t wall_ms, base::LogSink& log) {
     const std::vector<Lease> leases = read_leases(database);
     if (leases.empty()) {
-        return 0;
+        return;
     }
+    const RetryPolicy of_others{.give_up_s = std::numeric_limits<double>::infinity()};
+    Recovered recovered;
     Transaction transaction(database, true);
-    Statement find(database,
-                   "SELECT attempts FROM delivery WHERE plugin_id = ?1 AND alert_id = ?2"
-                   " AND dead = 0");
-    Statement count(database,
-                    "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, error = ?5"
-                    " WHERE plugin_id = ?1 AND alert_id = ?2");
-    Statement ledger(database,
-                     "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, NULL, 'interrupted', ?6)");
-    // A delivery that was given back and taken again can be in two leases.
-    std::set<std::pair<std::int64_t, std::int64_t>> done;
-    std::int64_t interrupted = 0;
+    Interrupted interrupted(database, now_ms, wall_ms);
     for (const Lease& lease : leases) {
+        const auto policy = policies.find(lease.plugin_id);
         for (const std::int64_t alert_id : lease.alert_ids) {
-            std::int64_t attempts = -1;
-            {
-                Rows rows = find.query(lease.plugin_id, alert_id);
-                attempts = rows.next() ? rows.integer(0) + 1 : -1;
-            }
-            if (attempts < 0 || !done.emplace(lease.plugin_id, alert_id).second) {
-                continue;
-            }
-            count.run(lease.plugin_id, alert_id, attempts, now_ms + pause_ms(attempts),
-                      kInterrupted);
-            ledger.run(alert_id, lease.plugin_id, attempts, lease.taken_at_ms, wall_ms,
-                       kInterrupted);
-            ++interrupted;
+            interrupted.count(lease, alert_id,
+                              policy == policies.end() ? of_others : policy->second, recovered);
         }
     }
     database.execute("DELETE FROM lease");
+    Statement total(database, "UPDATE meta SET value = value + ?2 WHERE key = ?1");
+    total.run(std::string_view("open"), -recovered.dead);
+    total.run(std::string_view("dead"), recovered.dead);
     transaction.commit();
-    return interrupted;
+    tell(recovered, log);
 }
 
 void check_plugin_names(const std::vector<PluginOptions>& plugins) {

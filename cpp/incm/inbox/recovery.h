@@ -2,21 +2,30 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "incm/base/log.h"
 #include "incm/inbox/records.h"
 #include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 
+/// By the plugin's number.
+using RetryPolicies = std::unordered_map<std::int64_t, RetryPolicy>;
+
 /// Count an attempt for every delivery that is still leased, since the process that took it ended
-/// before it settled it; make it due, at once after its first attempt and later after a pause that
-/// doubles up to ten minutes; end all leases. One transaction.
+/// before it settled it, and end all leases. One transaction.
 ///
+/// It is due at once after its first try, and then after the pause of its plugin's policy; those
+/// made before a person asked for it again do not count. One that was tried before, and is as old
+/// as its policy gives up at, is a dead letter. The time from the last commit on does not make it
+/// older: nobody could try it then. Plugins without a policy here have the default one, and no dead
+/// letters. How many were interrupted is logged.
 /// Units:   now_ms inbox clock, wall_ms wall clock.
-/// Shape:   returns how many deliveries were interrupted.
 /// Errors:  SqlError; nothing is changed then.
-std::int64_t recover_leases(Database& database, std::int64_t now_ms, std::int64_t wall_ms);
+void recover_leases(Database& database, const RetryPolicies& policies, std::int64_t now_ms,
+                    std::int64_t wall_ms, base::LogSink& log);
 
 /// Errors:  base::Failure kBadConfig: a name is empty, or there twice.
 void check_plugin_names(const std::vector<PluginOptions>& plugins);

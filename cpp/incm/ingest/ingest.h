@@ -23,6 +23,7 @@ struct Route {
     std::string plugin;
     model::AlertFilter filter;
     bool by_device = false;  ///< one device's alerts in order
+    inbox::RetryPolicy retry = {};
 };
 
 /// A POST whose body arrived whole.

@@ -16,7 +16,7 @@ base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
     inbox::Options options{.path = path, .plugins = {}};
     // A plugin that was configured after the last run can be replayed to before its first.
     for (const ingest::Route& route : routes.value_or(std::vector<ingest::Route>())) {
-        options.plugins.push_back({route.plugin, route.by_device});
+        options.plugins.push_back({route.plugin, route.by_device, route.retry});
     }
     auto opened = inbox::Inbox::open(options, log);
     if (!opened.ok()) return opened.error();

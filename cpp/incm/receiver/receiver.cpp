@@ -26,7 +26,9 @@ constexpr std::size_t kLargestRequestsAtOnce = 8;
 std::vector<inbox::PluginOptions> plugins_of(const std::vector<ingest::Route>& routes) {
     std::vector<inbox::PluginOptions> plugins;
     plugins.reserve(routes.size());
-    for (const ingest::Route& route : routes) plugins.push_back({route.plugin, route.by_device});
+    for (const ingest::Route& route : routes) {
+        plugins.push_back({route.plugin, route.by_device, route.retry});
+    }
     return plugins;
 }
 

@@ -1,0 +1,97 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bind_clients.h"
+#include "bind_signature.h"
+#include "bindings.h"
+#include <pybind11/stl.h>
+
+#include "incm/base/url_path.h"
+#include "incm/ingest/ingest.h"
+
+namespace incm::bindings {
+
+namespace {
+
+void bind_retry(py::module_& module) {
+    using inbox::RetryPolicy;
+    py::class_<RetryPolicy>(module, "RetryPolicy",
+                            R"(When a delivery is tried again, and when no more.
+
+Units:   seconds.
+Threads: immutable.
+Source:  cpp/incm/inbox/retry_policy.h.)")
+        .def(
+            py::init([](double first, double factor, double longest, double give_up) {
+                return RetryPolicy{
+                    .first_s = first, .factor = factor, .longest_s = longest, .give_up_s = give_up};
+            }),
+            py::kw_only(), py::arg("first") = RetryPolicy().first_s,
+            py::arg("factor") = RetryPolicy().factor, py::arg("max") = RetryPolicy().longest_s,
+            py::arg("give_up") = RetryPolicy().give_up_s)
+        .def("pause", &RetryPolicy::pause_s, py::arg("tries"), py::arg("luck"),
+             "How long to wait after so many tries that failed; luck is 0 to 1.")
+        .def("gives_up", &RetryPolicy::gives_up, py::arg("age"),
+             "Whether a failure at this age is the last one.");
+}
+
+void bind_routes(py::module_& module) {
+    using model::AlertFilter;
+    using Texts = std::vector<std::string>;
+    py::class_<AlertFilter>(module, "Filter",
+                            R"(Which alerts a plugin wants; an empty list wants all.
+
+Shape:   patterns with `*` and `?`; see the README's table of filters.
+Threads: immutable.
+Source:  contract section 3.)")
+        .def(py::init([](Texts types, Texts endpoints, Texts orgs, Texts groups, Texts devices,
+                         Texts status, std::vector<std::int64_t> priority) {
+                 return AlertFilter{std::move(types),   std::move(endpoints), std::move(orgs),
+                                    std::move(groups),  std::move(devices),   std::move(status),
+                                    std::move(priority)};
+             }),
+             py::kw_only(), py::arg("types") = Texts{}, py::arg("endpoints") = Texts{},
+             py::arg("orgs") = Texts{}, py::arg("groups") = Texts{}, py::arg("devices") = Texts{},
+             py::arg("status") = Texts{}, py::arg("priority") = std::vector<std::int64_t>{})
+        .def("matches", &AlertFilter::matches, py::arg("alert"), py::arg("endpoint"),
+             "Whether the filter wants this alert of the endpoint with this path.");
+    py::class_<ingest::Endpoint>(
+        module, "Endpoint", "A path that takes alerts: with secrets, or unsigned (no secrets).")
+        .def(py::init([](std::string path, const py::sequence& secrets, double ack_timeout,
+                         std::pair<double, double> rate, bool strict_slash) {
+                 return ingest::Endpoint{std::move(path),
+                                         secrets_from(secrets),
+                                         milliseconds(ack_timeout),
+                                         {.count = rate.first, .per_ms = milliseconds(rate.second)},
+                                         strict_slash};
+             }),
+             py::arg("path"), py::arg("secrets"), py::arg("ack_timeout") = 0.0,
+             py::arg("rate") = std::pair(0.0, 1.0), py::arg("strict_slash") = false,
+             "ack_timeout: seconds for which an answer waits until every plugin is done; 0: none. "
+             "rate: at most so many alerts in so many seconds; (0, 1): any number. strict_slash: a "
+             "/ "
+             "more or less at the end makes another path.")
+        .def_readonly("path", &ingest::Endpoint::path)
+        .def_property_readonly("unsigned",
+                               [](const ingest::Endpoint& self) { return self.secrets.empty(); });
+    py::class_<ingest::Route>(
+        module, "Route",
+        "A plugin's name, the alerts it wants, whether a device's come in order, and when one that "
+        "failed is tried again.")
+        .def(py::init<std::string, AlertFilter, bool, inbox::RetryPolicy>(), py::arg("plugin"),
+             py::arg("filter"), py::arg("by_device") = false,
+             py::arg("retry") = inbox::RetryPolicy());
+}
+
+}  // namespace
+
+void bind_routing(py::module_& module) {
+    module.def(
+        "normal_path", [](const std::string& path) { return base::normal_path(path); },
+        py::arg("path"), "A URL's path as all its spellings have it (RFC 3986, section 6.2.2).");
+    bind_retry(module);
+    bind_routes(module);
+}
+
+}  // namespace incm::bindings
