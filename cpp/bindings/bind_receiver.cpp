@@ -71,13 +71,14 @@ class ReceiverView {
     }
 
     void settle(const DeliveryView& view, inbox::Outcome outcome, double delay_s, std::string error,
-                double duration_s) {
+                double duration_s, std::string traceback) {
         inbox::Settlement settlement{.alert_id = view.delivery.alert_id,
                                      .plugin = view.delivery.plugin,
                                      .outcome = outcome,
                                      .retry_in_ms = milliseconds(delay_s),
                                      .duration_ms = milliseconds(duration_s),
-                                     .error = std::move(error)};
+                                     .error = std::move(error),
+                                     .traceback = std::move(traceback)};
         std::vector<inbox::Settlement> one;
         one.push_back(std::move(settlement));
         receiver_.inbox().settle(std::move(one));
@@ -229,19 +230,22 @@ Source:  architecture section 1.)")
         .def(
             "retry",
             [](ReceiverView& self, const DeliveryView& delivery, double delay, std::string error,
-               double duration) {
-                self.settle(delivery, inbox::Outcome::kRetry, delay, std::move(error), duration);
+               double duration, std::string traceback) {
+                self.settle(delivery, inbox::Outcome::kRetry, delay, std::move(error), duration,
+                            std::move(traceback));
             },
             WithoutGil(), py::arg("delivery"), py::arg("delay"), py::arg("error"),
-            py::arg("duration"), "Again after delay seconds; error says why.")
+            py::arg("duration"), py::arg("traceback"),
+            "Again after delay seconds; error and traceback say why.")
         .def(
             "dead",
-            [](ReceiverView& self, const DeliveryView& delivery, std::string error,
-               double duration) {
-                self.settle(delivery, inbox::Outcome::kDead, 0, std::move(error), duration);
+            [](ReceiverView& self, const DeliveryView& delivery, std::string error, double duration,
+               std::string traceback) {
+                self.settle(delivery, inbox::Outcome::kDead, 0, std::move(error), duration,
+                            std::move(traceback));
             },
             WithoutGil(), py::arg("delivery"), py::arg("error"), py::arg("duration"),
-            "Not again: a dead letter, kept for a person.")
+            py::arg("traceback"), "Not again: a dead letter, kept for a person.")
         .def("give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
              "Taken but not attempted: due again at once.")
         .def(

@@ -153,6 +153,8 @@ def _deliveries(
         if one["state"] != "delivered" or len(one["ledger"]) > 1:
             lines = [[line] for line in one["ledger"]] if each else _alike(one["ledger"])
             yield from _ledger(entry, lines, width)
+        if each:
+            yield from _traceback(one["ledger"])
         hint = _hint(entry["id"], one)
         if hint:
             yield "      " + paint(f"→ {hint}", "cyan")
@@ -232,6 +234,15 @@ def _ledger(
         color = _OUTCOMES.get(outcome, "yellow")
         yield head + paint(outcome, color) + lines[0][len(head) + len(outcome) :]
         yield from lines[1:]
+
+
+def _traceback(ledger: Sequence[_Line]) -> Iterator[str]:
+    """The lines as they are, whatever the width: they are read by programs, too."""
+    for line in ledger:
+        if line.get("traceback"):
+            yield f"      traceback of attempt {line['attempt']}"
+            for one in line["traceback"].split("\n"):
+                yield f"        {printable(one)}".rstrip()
 
 
 def _took(line: _Line) -> str:

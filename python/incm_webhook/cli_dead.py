@@ -101,7 +101,10 @@ def _row(entry: dict[str, Any], failed: str) -> list[str]:
 @click.argument("id", type=ALERT_NUMBER)
 @place_options
 def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
-    """Tell all attempts of an alert that was not delivered, with their whole errors."""
+    """Tell all attempts of an alert that was not delivered, with their whole errors.
+
+    And the traceback of the last attempt that had one.
+    """
     with open_client(place, filters=True, read_only=True) as client:
         entry = client.get(f"alerts/{id}")
     if as_json:

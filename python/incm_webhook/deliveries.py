@@ -22,11 +22,13 @@ class Deliveries(Protocol):
     def delivered(self, deliveries: Sequence[Delivery], durations: Sequence[float]) -> None:
         """Record successes, and how long each took, in seconds."""
 
-    def retry(self, delivery: Delivery, delay: float, error: str, duration: float) -> None:
-        """Record a failure that is tried again after delay seconds."""
+    def retry(
+        self, delivery: Delivery, delay: float, error: str, duration: float, traceback: str
+    ) -> None:
+        """Record a failure that is tried again after delay seconds; "": no traceback."""
 
-    def dead(self, delivery: Delivery, error: str, duration: float) -> None:
-        """Record a dead letter."""
+    def dead(self, delivery: Delivery, error: str, duration: float, traceback: str) -> None:
+        """Record a dead letter; "": no traceback."""
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Return what was not attempted."""

@@ -44,7 +44,7 @@ class Account:
     Attributes:
         line: "Type: text (pager.py:4)", of a Reject its reason alone; at most 2,000 bytes.
         kind: "Type (pager.py:4)": the same for failures of one cause, whatever their text.
-        traceback: as Python prints it, at most 4 KiB, its middle left out when it is longer;
+        traceback: as Python prints it, at most 16 KiB, its middle left out when it is longer;
             "" when there is none.
     """
 

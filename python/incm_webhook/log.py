@@ -13,6 +13,7 @@ from incm_webhook.failures import OwnCode, account_of, code_of_all, describe
 from incm_webhook.log_levels import LOGGER_NAME, LogLevels, kept_records
 from incm_webhook.printable import printable, printable_json, said_by, shortened
 from incm_webhook.redaction import beginning, redacted, without_secrets
+from incm_webhook.tracebacks import without_middle
 
 __all__ = [
     "LOGGER_NAME",
@@ -28,7 +29,7 @@ __all__ = [
     "write_line",
 ]
 
-LINE_BYTES = 4096  # of what a record says
+LINE_BYTES = 4096  # of what a record says, and of its traceback
 _READ_CHARS = 4 * LINE_BYTES  # what is behind is never shown
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}  # five letters, as the core writes them
 _PLUGINS = f"{LOGGER_NAME}.plugin."
@@ -71,7 +72,9 @@ class LineFormatter(logging.Formatter):
             account = account_of(record.exc_info[1], code or code_of_all())
             line += f": {account.line}"
             trace = account.traceback
-        return f"{line}\n{trace}" if self._debug and trace else line
+        if self._debug and trace:
+            line += "\n" + without_middle(trace.split("\n"), LINE_BYTES)
+        return line
 
 
 def _is_ours(name: str) -> bool:

@@ -108,15 +108,15 @@ class Settlements:
         text = failure.account.line
         if isinstance(failure.error, Reject):
             level, sentence = logging.ERROR, f"{where}: dead letter, rejected: {text}"
-            self._receiver.dead(delivery, text, duration)
+            self._receiver.dead(delivery, text, duration, failure.account.traceback)
         elif gives_up(self._retry, delivery.age):
             level, sentence = logging.ERROR, f"{where}: dead letter after {times}: {text}"
-            self._receiver.dead(delivery, text, duration)
+            self._receiver.dead(delivery, text, duration, failure.account.traceback)
         else:
             wait = self._wait_after(failure, delivery)
             level = logging.WARNING
             sentence = f"{where}: {times} failed, again in {wait:.1f} s: {text}"
-            self._receiver.retry(delivery, wait, text, duration)
+            self._receiver.retry(delivery, wait, text, duration, failure.account.traceback)
         self._failures.note(level, sentence, failure.account)
 
     def _wait_after(self, failure: Failure, delivery: Delivery) -> float:

@@ -14,9 +14,15 @@ from types import FrameType, TracebackType
 from incm_webhook.printable import printable, said_by, shortened
 from incm_webhook.redaction import beginning, redacted
 
-__all__ = ["TRACEBACK_BYTES", "trace_of_awaitable", "trace_of_thread", "traceback_of"]
+__all__ = [
+    "TRACEBACK_BYTES",
+    "trace_of_awaitable",
+    "trace_of_thread",
+    "traceback_of",
+    "without_middle",
+]
 
-TRACEBACK_BYTES = 4096
+TRACEBACK_BYTES = 16 * 1024
 _LINE_BYTES = 400
 _READ_CHARS = 4000  # of a text: what is behind is never shown
 _FIRST_FRAMES, _LAST_FRAMES = 6, 14
@@ -41,7 +47,7 @@ def traceback_of(error: BaseException) -> str:
     if trace is None and error.__cause__ is None and error.__context__ is None:
         return ""
     lines = [shortened(printable(redacted(line)), _LINE_BYTES) for line in _chain(error, trace)]
-    return _without_middle(lines, TRACEBACK_BYTES)
+    return without_middle(lines)
 
 
 def _theirs(trace: TracebackType | None) -> TracebackType | None:
@@ -103,8 +109,11 @@ def _frames(trace: TracebackType) -> Iterator[str]:
             yield f"    {beginning(source, _READ_CHARS)}"
 
 
-def _without_middle(lines: list[str], most: int) -> str:
-    """Join lines; of too many keep a quarter of the room for the first, and most for the last."""
+def without_middle(lines: list[str], most: int = TRACEBACK_BYTES) -> str:
+    """Join lines of a traceback to at most so many bytes.
+
+    Of too many, a quarter of the room is for the first ones, the rest for the last.
+    """
     text = "\n".join(lines)
     if len(text.encode()) <= most:
         return text

@@ -38,7 +38,7 @@ from incm_webhook.worker_protocol import (
     read_outcome,
 )
 
-_ANSWER_LIMIT = 128 * 1024  # bytes: 8,000 characters, each written as an escape
+_ANSWER_LIMIT = 192 * 1024  # bytes: two lines and a traceback, each character written as an escape
 _DESCRIPTION_LIMIT = 1024 * 1024  # bytes: a plugin's settings
 _WATCH_MS = 200
 _EXIT_S = 5.0  # how long a process may be seen alive after its sockets closed, or after SIGKILL

@@ -13,7 +13,7 @@ from incm_webhook.handler import Origin
 from incm_webhook.plugin import Context, Reject, Retry
 from incm_webhook.printable import printable, shortened
 from incm_webhook.settings import PluginSettings
-from incm_webhook.tracebacks import TRACEBACK_BYTES
+from incm_webhook.tracebacks import without_middle
 
 
 class WorkerError(Exception):
@@ -138,11 +138,10 @@ def read_account(answer: dict[str, Any]) -> Account:
     """
     match answer.get("account"):
         case [str() as line, str() as kind, str() as traceback]:
-            lines = traceback[:TRACEBACK_BYTES].split("\n")
             return Account(
                 shortened(printable(line[: 4 * LINE_BYTES]), LINE_BYTES),
                 shortened(printable(kind[: 4 * LINE_BYTES]), LINE_BYTES),
-                "\n".join(map(printable, lines)),
+                without_middle([printable(one) for one in traceback.split("\n")]),
             )
     raise BrokenFrameError("no account of a failure")
 

@@ -252,6 +252,29 @@ TEST_F(InboxCatalogTest, TellsTheWholeLifeOfAnAlert) {
     EXPECT_EQ(history(1, "c").first_alert_id, 3) << "behind the alert and the flush";
 }
 
+TEST_F(InboxCatalogTest, TellsTheTracebackOfTheLastAttemptThatHadOne) {
+    open({"a", "b"});
+    put(1, "reboot", kDay, {"a", "b"});
+    const auto tracebacks = [&] {
+        std::string told;
+        for (const LedgerEntry& entry : history(1, "a").ledger) {
+            told += std::to_string(entry.number) + ":" + entry.traceback + " ";
+        }
+        return told;
+    };
+    for (const char* text : {"first", "second", ""}) {
+        take();
+        fail(1, text);
+        flush();
+    }
+    EXPECT_EQ(tracebacks(), "1: 2:second 3: ");
+    take();
+    fail(1, std::string(kMostTraceback - 1, 'x') + "\xc3\xa4", Outcome::kDead);
+    flush();
+    EXPECT_TRUE(tracebacks() == "1: 2: 3: 4:" + std::string(kMostTraceback - 1, 'x') + " ");
+    EXPECT_TRUE(history(1, "b").ledger.empty());
+}
+
 TEST_F(InboxCatalogTest, ListsDeadLettersAndWhatNobodyWillDeliver) {
     open({"a", "b"});
     for (std::uint64_t number = 1; number <= 3; ++number) {

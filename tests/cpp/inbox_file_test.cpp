@@ -272,6 +272,21 @@ TEST_F(InboxFileTest, Version6IsMigratedAndItsDeliveriesAreCounted) {
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 
+TEST_F(InboxFileTest, Version6IsMigratedAndKeepsTracebacksFromNowOn) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v6.sql"));
+    open();
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 2U);
+    EXPECT_EQ(taken[0].key, "0123456789abcdef-1-a");
+    EXPECT_TRUE(taken[1].key.starts_with("00112233445566aa-2-")) << taken[1].key;
+    fail(1, "Traceback");
+    flush();
+    close();
+    EXPECT_EQ(rows(path(), "SELECT alert_id, plugin_id, attempt, text FROM traceback"),
+              std::vector<std::string>{"1|1|2|Traceback"});
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
 TEST_F(InboxFileTest, KeysThatAreCutOffAreDamage) {
     open();
     close();

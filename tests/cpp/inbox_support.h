@@ -214,6 +214,10 @@ class InboxTest : public ::testing::Test {
                 const std::string& plugin = "a", const std::string& error = "why") {
         inbox_->settle({{id, plugin, outcome, retry_in_ms, 7, error}});
     }
+    /// Settle an attempt that raised.
+    void fail(std::int64_t id, const std::string& traceback, Outcome outcome = Outcome::kRetry) {
+        inbox_->settle({{id, "a", outcome, 0, 7, "why", traceback}});
+    }
     /// A commit after everything that was settled before.
     void flush() { append(alert(0)); }
     Counts counts() {

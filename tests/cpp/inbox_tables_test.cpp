@@ -87,6 +87,25 @@ TEST_F(InboxTablesTest, APruneSeesWhatTheSameTransactionSettled) {
     EXPECT_EQ(rows(path(), "SELECT min(id) FROM alert"), std::vector<std::string>{"2"});
 }
 
+TEST_F(InboxTablesTest, TracebacksGoWithTheirAlert) {
+    std::vector<Settled> all{settled(1, Outcome::kRetry), settled(2, Outcome::kDead),
+                             settled(3, Outcome::kDelivered)};
+    for (Settled& one : all) {
+        one.settlement.traceback = "Traceback";
+        tables_->settle(one);
+    }
+    const Settled again = settled(1, Outcome::kDelivered, 2);
+    now_ms_ += kDayMs + 1;
+    commit();
+    const auto kept = [&] { return rows(path(), "SELECT alert_id FROM traceback"); };
+    EXPECT_EQ(kept(), (std::vector<std::string>{"1", "2"})) << "none of what went well";
+    tables_->settle(again);
+    EXPECT_EQ(tables_->prune(0, kDayMs).pruned, 2);
+    commit();
+    tables_->rollback();
+    EXPECT_EQ(kept(), std::vector<std::string>{"2"}) << "of the dead letter, which is not pruned";
+}
+
 TEST_F(InboxTablesTest, AChangeByHandSeesWhatTheSameTransactionSettled) {
     const Settled made = settled(1, Outcome::kDelivered);
     ManualChange again(ByHand::kRedeliver, 0, {{nullptr, {"a", 1}}});

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -119,7 +119,7 @@ def serve(tmp_path: Path, nothing_left: None) -> Iterator[Callable[..., Receiver
     started: list[Receiver] = []
 
     def start(
-        *plugins: str | Path,
+        *plugins: str | Path | Mapping[str, Any],
         arguments: tuple[str, ...] = (),
         folder: str = "",
         wrapper: tuple[str, ...] = (),
@@ -127,7 +127,7 @@ def serve(tmp_path: Path, nothing_left: None) -> Iterator[Callable[..., Receiver
         place = tmp_path / folder
         place.mkdir(exist_ok=True)
         (place / "ready.json").unlink(missing_ok=True)
-        names = [str(one) for one in plugins]
+        names = [one if isinstance(one, Mapping) else str(one) for one in plugins]
         receiver = Receiver(place, plugins=names, arguments=arguments, wrapper=wrapper)
         started.append(receiver)
         return receiver

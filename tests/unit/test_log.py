@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from incm_webhook.failures import OwnCode
 from incm_webhook.log import (
+    LINE_BYTES,
     LineFormatter,
     describe,
     plugin_logger,
@@ -118,6 +119,17 @@ def test_debug_adds_the_traceback(stream: io.StringIO) -> None:
     except ValueError:
         logging.getLogger("x").exception("failed")
     assert "Traceback (most recent call last)" in stream.getvalue()
+
+
+def test_a_traceback_in_the_log_is_shorter_than_the_one_that_is_kept(stream: io.StringIO) -> None:
+    set_up_logging(stream, debug=True)
+    lines = "\n".join(f"line {number}" for number in range(3000))
+    logging.getLogger("x").error("failed", extra={"traceback": lines})
+    head, *told = stream.getvalue().splitlines()
+    assert head.endswith("x: failed")
+    assert len("\n".join(told)) <= LINE_BYTES < len(lines)
+    assert (told[0], told[-1]) == ("line 0", "line 2999")
+    assert any("lines left out]" in line for line in told)
 
 
 def test_an_exception_that_was_never_raised_has_no_place() -> None:

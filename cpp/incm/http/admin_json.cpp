@@ -100,6 +100,7 @@ Array ledger(const inbox::PluginHistory& plugin) {
         line.set("duration_ms", nullable(entry.duration_ms));
         line.set("outcome", entry.outcome);
         line.set("error", nullable_text(entry.error));
+        line.set("traceback", nullable_text(entry.traceback));
         lines.add(line);
     }
     return lines;

@@ -71,6 +71,8 @@ struct LedgerEntry {
     std::optional<std::int64_t> duration_ms;
     std::string outcome;  ///< "delivered", "retry", "dead", "interrupted" or "dropped"
     std::string error;    ///< may be empty
+    /// Of the last attempt to the plugin that had one; empty in the other lines.
+    std::string traceback = {};
 };
 
 /// What became of one alert at one plugin.

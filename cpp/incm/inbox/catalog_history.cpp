@@ -8,6 +8,8 @@ namespace incm::inbox {
 
 namespace {
 
+constexpr std::int64_t kTracebacksSince = 7;  ///< version of the tables
+
 std::vector<PluginHistory> plugins_with_deliveries(Database& database, std::int64_t alert_id,
                                                    std::int64_t now_ms,
                                                    std::map<std::int64_t, std::size_t>& places) {
@@ -56,6 +58,28 @@ void add_ledger(Database& database, std::int64_t alert_id,
             entry.duration_ms = rows.integer(4);
         }
         plugins[place->second].ledger.push_back(std::move(entry));
+    }
+}
+
+void add_tracebacks(Database& database, std::int64_t alert_id,
+                    const std::map<std::int64_t, std::size_t>& places,
+                    std::vector<PluginHistory>& plugins) {
+    if (database.integer_of("PRAGMA user_version") < kTracebacksSince) {
+        return;  // a file that is only read, and not migrated
+    }
+    Statement select(database,
+                     "SELECT plugin_id, attempt, text FROM traceback WHERE alert_id = ?1");
+    Rows rows = select.query(alert_id);
+    while (rows.next()) {
+        const auto place = places.find(rows.integer(0));
+        if (place == places.end()) {
+            continue;
+        }
+        for (LedgerEntry& entry : plugins[place->second].ledger) {
+            if (entry.number == rows.integer(1)) {
+                entry.traceback = rows.bytes(2);
+            }
+        }
     }
 }
 
@@ -117,6 +141,7 @@ std::optional<AlertHistory> history_of(Database& database, std::int64_t alert_id
     std::map<std::int64_t, std::size_t> places;
     history.plugins = plugins_with_deliveries(database, alert_id, now_ms, places);
     add_ledger(database, alert_id, places, history.plugins);
+    add_tracebacks(database, alert_id, places, history.plugins);
     add_leases(database, alert_id, places, history.plugins);
     for (PluginHistory& plugin : history.plugins) {
         conclude(plugin);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -69,6 +70,9 @@ struct Delivery {
 
 enum class Outcome { kDelivered, kRetry, kDead };
 
+/// Bytes of a traceback that are kept.
+inline constexpr std::size_t kMostTraceback = 16 * 1024;
+
 /// What became of one attempt.
 struct Settlement {
     std::int64_t alert_id;
@@ -77,6 +81,9 @@ struct Settlement {
     std::int64_t retry_in_ms = 0;  ///< for kRetry: how long to wait, >= 0
     std::int64_t duration_ms = 0;  ///< how long the attempt took
     std::string error;             ///< for kRetry and kDead: a sentence, cut to 2000 bytes
+    /// For kRetry and kDead: of the exception, cut to kMostTraceback bytes; empty: there is none,
+    /// and that of an earlier attempt stays.
+    std::string traceback = {};
 };
 
 /// How far the plugins are with an alert.

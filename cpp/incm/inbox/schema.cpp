@@ -152,11 +152,20 @@ INSERT INTO meta(key, value) VALUES
     ('layout', 0);
 )";
 
-// How many deliveries are open and dead, so that an open need not count them.
+// open, dead: how many deliveries are, so that an open need not count them.
+// traceback: of the last attempt that had one. Not in `attempt`, whose rows are many and short.
 constexpr const char* kVersion7 = R"(
 INSERT INTO meta(key, value)
     SELECT 'open', count(*) FROM delivery WHERE dead = 0 UNION ALL
     SELECT 'dead', count(*) FROM delivery WHERE dead = 1;
+
+CREATE TABLE traceback(
+    alert_id INTEGER NOT NULL,
+    plugin_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY(alert_id, plugin_id)
+) STRICT;
 )";
 // clang-format on
 

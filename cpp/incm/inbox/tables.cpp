@@ -13,11 +13,11 @@ constexpr std::int64_t kPruneRows = 200;               ///< about 2 ms of a slow
 constexpr std::int64_t kPruneBytes = 2 * 1024 * 1024;  ///< the same, of large texts
 
 /// Cut in front of a whole UTF-8 character, so that the rest is still a text.
-std::string_view cut(std::string_view text) {
-    if (text.size() <= kMaxErrorBytes) {
+std::string_view cut(std::string_view text, std::size_t most) {
+    if (text.size() <= most) {
         return text;
     }
-    std::size_t size = kMaxErrorBytes;
+    std::size_t size = most;
     while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
         --size;
     }
@@ -69,11 +69,15 @@ Tables::Tables(Database& database)
       insert_lease_(database, "INSERT INTO lease VALUES (?1, ?2, ?3, ?4)"),
       update_lease_(database, "UPDATE lease SET alert_ids = ?2 WHERE id = ?1"),
       delete_lease_(database, "DELETE FROM lease WHERE id = ?1"),
+      keep_traceback_(database,
+                      "INSERT INTO traceback VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
+                      " SET attempt = excluded.attempt, text = excluded.text"),
       find_old_(database,
                 "SELECT id, stored_at_ms, EXISTS(SELECT 1 FROM plugin p CROSS JOIN delivery d"
                 "  ON d.plugin_id = p.id AND d.alert_id = a.id), length(text)"
                 " FROM alert a WHERE id > ?1 ORDER BY id LIMIT ?2"),
       delete_attempts_(database, "DELETE FROM attempt WHERE alert_id = ?1"),
+      delete_tracebacks_(database, "DELETE FROM traceback WHERE alert_id = ?1"),
       delete_alert_(database, "DELETE FROM alert WHERE id = ?1"),
       seen_(database),
       rejected_(database) {
@@ -184,7 +188,7 @@ void Tables::lease(std::int64_t lease_id, std::int64_t plugin_id, std::int64_t w
 void Tables::settle(const Settled& settled) {
     changed_ = true;
     const Settlement& it = settled.settlement;
-    std::optional<std::string_view> error = cut(it.error);
+    std::optional<std::string_view> error = cut(it.error, kMaxErrorBytes);
     std::string_view outcome;
     if (it.outcome == Outcome::kDelivered) {
         outcome = "delivered";
@@ -204,6 +208,10 @@ void Tables::settle(const Settled& settled) {
     attempt_rows_.add(it.alert_id, settled.plugin_id, settled.attempt,
                       settled.ended_at_ms - it.duration_ms, settled.ended_at_ms, it.duration_ms,
                       outcome, error);
+    if (it.outcome != Outcome::kDelivered && !it.traceback.empty()) {
+        keep_traceback_.run(it.alert_id, settled.plugin_id, settled.attempt,
+                            cut(it.traceback, kMostTraceback));
+    }
     lease_changes_[settled.lease_id].removed.push_back(it.alert_id);
 }
 
@@ -232,6 +240,7 @@ Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
     for (const std::int64_t alert_id : delivered) {
         changed_ = true;
         delete_attempts_.run(alert_id);
+        delete_tracebacks_.run(alert_id);
         delete_alert_.run(alert_id);
         --next_.counts.alerts;
         ++result.pruned;

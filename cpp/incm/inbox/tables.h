@@ -65,8 +65,8 @@ class Tables {
         bool more;            ///< perhaps
     };
     /// Delete alerts above `cursor` that were stored longer ago than retention_ms, unless a
-    /// delivery of them is not made; their attempts go with them, their dedupe keys stay. One call
-    /// does a few milliseconds' work.
+    /// delivery of them is not made; their attempts and tracebacks go with them, their dedupe keys
+    /// stay. One call does a few milliseconds' work.
     [[nodiscard]] Pruned prune(std::int64_t cursor, std::int64_t retention_ms);
 
     [[nodiscard]] Counts counts() const noexcept;
@@ -131,7 +131,8 @@ class Tables {
     std::vector<std::pair<std::int64_t, std::int64_t>> delivered_;  ///< plugin, alert: to delete
     Statement delete_deliveries_, retry_delivery_, kill_delivery_;
     Statement insert_lease_, update_lease_, delete_lease_;
-    Statement find_old_, delete_attempts_, delete_alert_;
+    Statement keep_traceback_;
+    Statement find_old_, delete_attempts_, delete_tracebacks_, delete_alert_;
     SeenKeys seen_;
     QuarantineTable rejected_;
 };
