@@ -11,6 +11,7 @@
 #include "incm/base/log.h"
 #include "incm/inbox/file_place.h"
 #include "incm/inbox/lock_holder.h"
+#include "incm/inbox/log_check.h"
 #include "incm/inbox/restore.h"
 #include "incm/inbox/schema.h"
 #include "incm/receiver/offline_inbox.h"
@@ -49,6 +50,11 @@ std::optional<std::pair<int, std::string>> find_inbox_holder(const std::string& 
     return std::pair{holder->pid, std::move(holder->text)};
 }
 
+std::tuple<std::string, std::string> look_at_log(const std::string& path) {
+    inbox::LogFinding finding = inbox::look_at_log(path);
+    return {std::move(finding.refusal), std::move(finding.warning)};
+}
+
 std::tuple<std::int64_t, std::int64_t, std::string> restore_inbox(const std::string& copy,
                                                                   const std::string& path) {
     base::StderrSink log;
@@ -73,6 +79,15 @@ Source:  cpp/incm/inbox/lock_holder.h.)");
                R"(See that an inbox file stands where its log can stand beside it, under one name.
 
 Errors:  InboxError: it is a mount of its own, or has a second name. No file is fine.)");
+    module.def(
+        "look_at_inbox_log", &look_at_log, WithoutGil(), py::arg("path"),
+        R"(Look whether an inbox file and its log belong together, and whether one is missing.
+
+Shape:   path: absolute, of an inbox that no process has open, or of none.
+         -> (why it would not be opened, what else is to be known): sentences, "" when there is none.
+         Nothing is changed.
+Threads: any.
+Source:  cpp/incm/inbox/log_check.h.)");
     module.def("restore_inbox", &restore_inbox, WithoutGil(), py::arg("copy"), py::arg("path"),
                R"(Put a copy of an inbox into the place of an inbox that no process has open.
 

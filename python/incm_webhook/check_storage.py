@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from incm_webhook._core import look_at_inbox_log
 from incm_webhook.check_report import Report
 from incm_webhook.durations import format_size
 from incm_webhook.errors import EXIT_CANNOT_START, InboxError, InboxInUseError
@@ -39,6 +40,8 @@ def check_storage(settings: Settings, report: Report) -> int | None:
     except InboxError as error:
         report.complain(f"{place}: {error}", EXIT_CANNOT_START)
         return None
+    else:
+        _look_at_log(path, place, report)
     mount = mount_of(path.parent)
     try:
         _try_folder(path.parent)
@@ -55,6 +58,14 @@ def check_storage(settings: Settings, report: Report) -> int | None:
     _look_at_mounts(path, mount, place, report)
     _look_at_room(settings, path, report)
     return server
+
+
+def _look_at_log(path: Path, place: str, report: Report) -> None:
+    refusal, warning = look_at_inbox_log(str(path))
+    if refusal:
+        report.complain(f"{place}: {refusal}", EXIT_CANNOT_START)
+    if warning:
+        report.warn(f"{place}: {warning}")
 
 
 def _try_folder(folder: Path) -> None:

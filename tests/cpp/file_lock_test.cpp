@@ -160,6 +160,18 @@ TEST_F(FileLockTest, KeepsWhatStandsBehindItsLine) {
     EXPECT_EQ(read_bytes(path_), std::to_string(getpid()) + "\nmark 1\nmark 2\n");
 }
 
+TEST_F(FileLockTest, TellsTheNextWhatTheLastOneLeft) {
+    {
+        FileLock lock(path_);
+        EXPECT_EQ(lock.left(), "");
+        lock.leave("1 commit\n");
+        lock.leave("2 commits\n");
+        lock.keep();
+    }
+    EXPECT_EQ(read_bytes(path_), std::to_string(getpid()) + "\n2 commits\n");
+    EXPECT_EQ(FileLock(path_).left(), "2 commits\n");
+}
+
 TEST_F(FileLockTest, LeavesNoFileUnlessItIsKept) {
     { const FileLock lock(path_); }
     EXPECT_TRUE(folder_.names().empty());

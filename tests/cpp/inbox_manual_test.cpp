@@ -58,7 +58,7 @@ TEST_F(InboxManualTest, TellsThoseWhoWaitOnceItIsOnDisk) {
     take();
     settle(1, Outcome::kDead);
     close();
-    const auto database = open_writer(path(), log_);
+    const auto database = open_writer(path(), std::nullopt, log_);
     Tables tables(*database);
     DeliveryQueue queue({"a"}, 1);
     ManualChange retry(ByHand::kRetry, clock_.wall_ms, {{&queue, {"a", 1}}});

@@ -132,7 +132,7 @@ class TablesSeenTest : public InboxSeenTest {
     void SetUp() override {
         open();
         close();
-        database_ = open_writer(path(), log_);
+        database_ = open_writer(path(), std::nullopt, log_);
         database_->set_pragma("synchronous", "OFF", "0");  // nothing here is about the disk
         index_left_over(*database_);
         tables_.emplace(*database_);

@@ -21,7 +21,7 @@ class InboxTablesTest : public InboxTest {
         open();
         append_range(1, kAlerts);
         close();
-        database_ = open_writer(path(), log_);
+        database_ = open_writer(path(), std::nullopt, log_);
         now_ms_ = stored_now();
         tables_.emplace(*database_);
         tables_->begin(now_ms_);
@@ -190,7 +190,7 @@ TEST_F(InboxTablesTest, ATransactionNeedsNoTemporaryFile) {
     tables_.reset();
     database_.reset();
     const NoTemporaryFiles none;
-    database_ = open_writer(path(), log_);
+    database_ = open_writer(path(), std::nullopt, log_);
     EXPECT_NO_THROW(index_left_over(*database_));
     EXPECT_EQ(NoTemporaryFiles::asked(), 0);
     EXPECT_EQ(indexed(), before + static_cast<std::int64_t>(kFresh));
@@ -201,7 +201,7 @@ TEST_F(InboxTablesTest, ATransactionNeedsNoTemporaryFile) {
 class BulkInsertTest : public InboxTablesTest {
  protected:
     void SetUp() override {
-        database_ = open_writer(path(), log_);
+        database_ = open_writer(path(), std::nullopt, log_);
         database_->execute("CREATE TEMP TABLE t(at INTEGER PRIMARY KEY, n INTEGER UNIQUE, s TEXT)");
         insert_.emplace(*database_, "INSERT INTO t(n, s) VALUES", "(?, ?)");
     }

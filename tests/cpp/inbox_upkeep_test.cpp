@@ -97,7 +97,7 @@ TEST_F(InboxUpkeepTest, StepsOfLargeAlertsAreShorter) {
     }
     close();
     clock_.pass(kDayMs + 1);
-    const auto database = open_writer(path(), log_);
+    const auto database = open_writer(path(), std::nullopt, log_);
     Tables tables(*database);
     tables.begin(stored_clock_ms(*database) + kDayMs + 1);
     const Tables::Pruned step = tables.prune(0, kDayMs);

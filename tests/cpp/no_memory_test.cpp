@@ -165,7 +165,7 @@ TEST(NoMemoryTest, AReceiptThatCannotBeToldIsGivenUp) {
 class NoMemoryForTablesTest : public incm::inbox::test::InboxTest {
  protected:
     void SetUp() override {
-        database_ = incm::inbox::open_writer(path(), log_);
+        database_ = incm::inbox::open_writer(path(), std::nullopt, log_);
         tables_.emplace(*database_);
         tables_->begin(1);
     }

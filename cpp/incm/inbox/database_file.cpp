@@ -15,8 +15,8 @@
 #include "incm/base/bytes.h"
 #include "incm/base/result.h"
 #include "incm/inbox/file_place.h"
+#include "incm/inbox/log_check.h"
 #include "incm/inbox/schema.h"
-#include "incm/inbox/session.h"
 
 namespace incm::inbox {
 
@@ -90,13 +90,6 @@ void check_identity(const std::string& path) {
 namespace {
 
 void create(const std::string& path) {
-    struct stat log {};
-    if (stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0) {
-        // SQLite would replay it into the new file. It may hold acknowledged alerts.
-        fail(base::ErrorCode::kInboxUnusable,
-             "there is no inbox " + path + ", but its log " + path +
-                 "-wal is there: put the inbox back, or move the log away");
-    }
     const std::string unfinished = path + ".new";
     remove_unfinished(unfinished);
     {
@@ -186,15 +179,18 @@ void ask_for_check(const std::string& path) noexcept {
     }
 }
 
-std::unique_ptr<Database> open_writer(const std::string& path, base::LogSink& log) {
-    if (access(path.c_str(), F_OK) == 0) {
+std::unique_ptr<Database> open_writer(const std::string& path,
+                                      const std::optional<LastCommit>& last, base::LogSink& log) {
+    const bool is_there = access(path.c_str(), F_OK) == 0;
+    if (is_there) {
         check_place(path);
         check_identity(path);
-        check_log(path, log);
-    } else if (errno == ENOENT) {
-        create(path);
-    } else {
+    } else if (errno != ENOENT) {
         fail(base::ErrorCode::kInboxUnusable, "cannot reach the inbox " + path + ": " + reason());
+    }
+    check_log(path, last, log);
+    if (!is_there) {
+        create(path);
     }
     const bool had_log = access((path + "-wal").c_str(), F_OK) == 0;
     auto database = std::make_unique<Database>(path, Access::kReadWrite);

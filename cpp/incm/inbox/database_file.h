@@ -1,12 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "incm/base/log.h"
+#include "incm/inbox/last_commit.h"
 #include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
@@ -41,11 +43,13 @@ class Descriptor {
 /// A new file is built beside its place and renamed when it is complete and on disk, so that what
 /// is found under `path` is never half an inbox. The caller holds the FileLock of the path, and no
 /// descriptor of the file is open in this process. Checks every page when ask_for_check() asked for
-/// it; log says that it takes its time.
+/// it; log says that it takes its time. last: what the lock file says.
 ///
 /// Errors:  base::Failure kInboxForeign, kInboxNewer, kInboxUnusable; SqlError. The bytes of an
 ///          existing file are unchanged then.
-[[nodiscard]] std::unique_ptr<Database> open_writer(const std::string& path, base::LogSink& log);
+[[nodiscard]] std::unique_ptr<Database> open_writer(const std::string& path,
+                                                    const std::optional<LastCommit>& last,
+                                                    base::LogSink& log);
 
 /// See that a file has the header of an inbox of a version that this program knows, without SQLite,
 /// which would already make its -wal and -shm. Errors: base::Failure kInboxForeign, kInboxNewer,

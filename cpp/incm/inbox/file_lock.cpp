@@ -86,21 +86,6 @@ bool lock_both(int descriptor, const std::string& path) {
     unusable("cannot lock " + path + " (" + std::strerror(reason) + ")" + local_disk_advice(path));
 }
 
-/// Put the process id into the first line; what stands behind it stays.
-bool name_holder(int descriptor) {
-    std::array<char, kLongestFile> before{};
-    const ssize_t size = pread(descriptor, before.data(), before.size(), 0);
-    if (size < 0) {
-        return false;
-    }
-    const std::string old(before.data(), static_cast<std::size_t>(size));
-    const std::size_t line = old.find('\n');
-    const std::string text =
-        std::to_string(getpid()) + "\n" + (line == std::string::npos ? "" : old.substr(line + 1));
-    return pwrite(descriptor, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
-           ftruncate(descriptor, static_cast<off_t>(text.size())) == 0;
-}
-
 }  // namespace
 
 bool is_locked_here(const std::string& path) {
@@ -118,6 +103,30 @@ FileLock::FileLock(const std::string& path) : path_(path) {
         throw base::Failure({base::ErrorCode::kInboxInUse, find_holder(path)->text});
     }
     while (!try_lock(path)) {
+    }
+}
+
+/// Put the process id into the first line; what stands behind it stays.
+bool FileLock::name_holder() {
+    std::array<char, kLongestFile> before{};
+    const ssize_t size = pread(descriptor_, before.data(), before.size(), 0);
+    if (size < 0) {
+        return false;
+    }
+    const std::string old(before.data(), static_cast<std::size_t>(size));
+    const std::size_t line = old.find('\n');
+    left_ = line == std::string::npos ? "" : old.substr(line + 1);
+    const std::string first = std::to_string(getpid()) + "\n";
+    const std::string text = first + left_;
+    behind_line_ = static_cast<off_t>(first.size());
+    return pwrite(descriptor_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+           ftruncate(descriptor_, static_cast<off_t>(text.size())) == 0;
+}
+
+void FileLock::leave(std::string_view text) noexcept {
+    const ssize_t written = pwrite(descriptor_, text.data(), text.size(), behind_line_);
+    if (written != static_cast<ssize_t>(text.size())) {
+        static_cast<void>(ftruncate(descriptor_, behind_line_));
     }
 }
 
@@ -146,7 +155,7 @@ bool FileLock::try_lock(const std::string& path) {
             give_up();
             return false;
         }
-        if (!name_holder(descriptor_)) {
+        if (!name_holder()) {
             not_writable(path, errno);
         }
         struct stat facts {};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <sys/types.h>
 
@@ -18,7 +19,8 @@ namespace incm::inbox {
 ///
 /// Not a lock on the database itself, because closing any other descriptor of that file would drop
 /// the POSIX locks that SQLite holds on it.
-/// Shape:   the file begins with a line that is the process id; what follows it is not touched.
+/// Shape:   the file begins with a line that is the process id; what follows it is whose has the
+///          lock, see leave().
 /// Threads: owned by one.
 class FileLock {
  public:
@@ -33,11 +35,20 @@ class FileLock {
 
     void keep() noexcept { created_ = false; }
 
+    /// What stood behind the first line when the lock was taken.
+    [[nodiscard]] const std::string& left() const noexcept { return left_; }
+    /// Let this stand behind the first line, without waiting for the disk. When it cannot be
+    /// written, nothing stands there.
+    void leave(std::string_view text) noexcept;
+
  private:
     [[nodiscard]] bool try_lock(const std::string& path);
+    [[nodiscard]] bool name_holder();
     void give_up() noexcept;
 
     std::string path_;
+    std::string left_;
+    off_t behind_line_ = 0;
     int descriptor_ = -1;
     bool created_ = false;
     base::KeptFromChildren kept_;

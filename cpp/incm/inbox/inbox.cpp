@@ -19,6 +19,7 @@
 #include "incm/inbox/file_watch.h"
 #include "incm/inbox/housekeeper.h"
 #include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/last_commit.h"
 #include "incm/inbox/manual_change.h"
 #include "incm/inbox/operations.h"
 #include "incm/inbox/recovery.h"
@@ -36,7 +37,7 @@ struct Inbox::Impl {
         : log(log_sink),
           path(std::move(resolved)),
           lock(std::make_unique<FileLock>(path + ".lock")),
-          database(open_writer(path, log_sink)),
+          database(open_writer(path, LastCommit::parse(lock->left()), log_sink)),
           watch(path, log_sink),
           clock(options.clock, stored_clock_ms(*database)),
           reserve(std::filesystem::path(path).parent_path().string(), options.reserve_bytes,
@@ -45,8 +46,9 @@ struct Inbox::Impl {
         recover_leases(*database, enrol(options.plugins), clock.now_ms(), clock.wall_ms(), log);
         index_left_over(*database);
         begin_session(*database, path);
-        writer =
-            std::make_unique<Writer>(*database, clock, watch, log, [this] { ask_for_check(path); });
+        note = std::make_unique<CommitNote>(*lock, LastCommit::of(*database, clock.wall_ms()));
+        writer = std::make_unique<Writer>(*database, clock, *note, watch, log,
+                                          [this] { ask_for_check(path); });
         quarantine = std::make_unique<Quarantine>(*writer, reserve, watch);
         taker = std::make_unique<Taker>(path, DeliveryKeys(*database), clock, *writer);
         backup = std::make_unique<Backup>(path, reserve, log);
@@ -96,6 +98,7 @@ struct Inbox::Impl {
     Catalog catalog;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<Quarantine> quarantine;  ///< before the writer, which holds what it counts
+    std::unique_ptr<CommitNote> note;
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Taker> taker;
     std::unique_ptr<Backup> backup;

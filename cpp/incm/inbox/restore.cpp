@@ -4,6 +4,7 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <optional>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/file_lock.h"
 #include "incm/inbox/file_place.h"
+#include "incm/inbox/log_check.h"
 #include "incm/inbox/schema.h"
 #include "incm/inbox/session.h"
 #include "incm/inbox/sqlite.h"
@@ -69,7 +71,7 @@ Restored prepare(const std::string& copy, const std::string& unfinished, std::in
     fs::copy_file(copy, unfinished);
     if (exists(copy + "-wal")) {
         fs::copy_file(copy + "-wal", unfinished + "-wal");
-        check_log(unfinished, log);
+        check_log(unfinished, std::nullopt, log);
     }
     Restored restored;
     Database database(unfinished, Access::kReadWrite);

@@ -153,11 +153,13 @@ INSERT INTO meta(key, value) VALUES
 )";
 
 // open, dead: how many deliveries are, so that an open need not count them.
+// commits: see last_commit.h.
 // traceback: of the last attempt that had one. Not in `attempt`, whose rows are many and short.
 constexpr const char* kVersion7 = R"(
 INSERT INTO meta(key, value)
     SELECT 'open', count(*) FROM delivery WHERE dead = 0 UNION ALL
-    SELECT 'dead', count(*) FROM delivery WHERE dead = 1;
+    SELECT 'dead', count(*) FROM delivery WHERE dead = 1 UNION ALL
+    SELECT 'commits', 0;
 
 CREATE TABLE traceback(
     alert_id INTEGER NOT NULL,

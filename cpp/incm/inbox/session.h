@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <string>
 
-#include "incm/base/log.h"
 #include "incm/inbox/file_watch.h"
 #include "incm/inbox/sqlite.h"
 
@@ -11,20 +10,16 @@ namespace incm::inbox {
 
 // A file and the log beside it belong together only when no other file was put into the place of
 // the one. So that this can be told, each open writes a random session into both: into the file at
-// once, and by the page that every commit changes into every log. Rows of `meta`:
+// once, and by the page that every commit changes into every log (log_check.h). Rows of `meta`:
 //   session         of the last open
 //   session_before  the one before it, as long as the file may not have `session` itself
 //   folded_ms       the inbox clock of the last commit that the file has for sure
 //   file_id         of the file while it is open (file_place.h); 0 after a close
+//   commits         how many there were of the writer; the lock file has it too (last_commit.h)
 //   layout          SQLite's schema_version: VACUUM makes another one, and other pages
 
-/// See that a file and its log belong together, before the log is read into the file.
-///
-/// Asks for the check of every page (ask_for_check()) where that is in doubt. The caller holds the
-/// lock of the inbox, and no connection is open.
-/// Errors:  base::Failure kInboxUnusable: the log is of another file, older or packed anew, or it
-///          is missing although the file was not closed. File and log are unchanged then.
-void check_log(const std::string& path, base::LogSink& log);
+/// The session before the first one.
+inline const std::string kNoSession = "-";
 
 /// Begin a session and an incarnation (delivery_keys.h). Errors: SqlError.
 ///

@@ -51,6 +51,7 @@ std::vector<std::int64_t> unpack_ids(std::string_view bytes) {
 
 Tables::Tables(Database& database)
     : database_(database),
+      commits_(database.integer_of("SELECT value FROM meta WHERE key = 'commits'")),
       begin_(database, "BEGIN IMMEDIATE"),
       commit_(database, "COMMIT"),
       set_meta_(database, "UPDATE meta SET value = ?2 WHERE key = ?1"),
@@ -109,6 +110,7 @@ void Tables::commit() {
     // From here on nothing may fail: what is on disk cannot be rolled back.
     totals_ = next_;
     if (changed_) {
+        ++commits_;
         written_ms_ = now_ms_;
         folded_ms_ = 0;
     }
@@ -305,6 +307,7 @@ void Tables::write_leases() {
 
 void Tables::write_meta() {
     set_meta_.run(std::string_view("clock_ms"), now_ms_);
+    set_meta_.run(std::string_view("commits"), commits_ + 1);
     if (folded_ms_ != 0) {
         set_meta_.run(std::string_view("folded_ms"), folded_ms_);
     }

@@ -70,6 +70,8 @@ class Tables {
     [[nodiscard]] Pruned prune(std::int64_t cursor, std::int64_t retention_ms);
 
     [[nodiscard]] Counts counts() const noexcept;
+    /// The number of the last commit that wrote something.
+    [[nodiscard]] std::int64_t commits() const noexcept { return commits_; }
 
     /// What a change that is made elsewhere (manual_change.h) works with, in this transaction, at
     /// once. Rows of before are written; append() and settle() have their rows written later.
@@ -104,6 +106,7 @@ class Tables {
     Database& database_;
     std::int64_t now_ms_ = 0;
     bool changed_ = false;
+    std::int64_t commits_;
     std::int64_t written_ms_ = 0;  ///< of the last commit that wrote something
     std::int64_t folded_ms_ = 0;   ///< to be said with the next one; 0: nothing new
     Totals totals_;

@@ -20,10 +20,11 @@ constexpr auto kRetryPause = std::chrono::seconds(1);
 
 }  // namespace
 
-Writer::Writer(Database& database, const InboxClock& clock, FileWatch& watch, base::LogSink& log,
-               std::function<void()> on_failure)
+Writer::Writer(Database& database, const InboxClock& clock, CommitNote& note, FileWatch& watch,
+               base::LogSink& log, std::function<void()> on_failure)
     : database_(database),
       clock_(clock),
+      note_(note),
       watch_(watch),
       log_(log),
       on_failure_(std::move(on_failure)),
@@ -142,6 +143,7 @@ std::optional<base::Error> Writer::commit(const Work& work) {
         tables_->begin(clock_.now_ms());
         work.each([this](Operation& operation) { operation.execute(*tables_); });
         tables_->commit();
+        note_.committed(tables_->commits(), clock_.wall_ms());
         if (std::exchange(failing_, false)) {
             log_.write(base::LogLevel::kInfo, "the inbox stores again");
         }

@@ -15,6 +15,7 @@
 #include "incm/base/result.h"
 #include "incm/inbox/file_watch.h"
 #include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/last_commit.h"
 #include "incm/inbox/one_shot.h"
 #include "incm/inbox/sqlite.h"
 #include "incm/inbox/tables.h"
@@ -48,8 +49,8 @@ class Writer {
  public:
     /// The references must outlive the writer; the thread starts here. on_failure is called by it,
     /// once, when an fsync fails.
-    Writer(Database& database, const InboxClock& clock, FileWatch& watch, base::LogSink& log,
-           std::function<void()> on_failure);
+    Writer(Database& database, const InboxClock& clock, CommitNote& note, FileWatch& watch,
+           base::LogSink& log, std::function<void()> on_failure);
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
     /// Calls stop().
@@ -105,6 +106,7 @@ class Writer {
 
     Database& database_;
     const InboxClock& clock_;
+    CommitNote& note_;
     FileWatch& watch_;
     base::LogSink& log_;
     const std::function<void()> on_failure_;
