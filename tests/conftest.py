@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# No test is about speed, and a busy machine misses any deadline.
+hypothesis.settings.register_profile("no-deadline", deadline=None)
+hypothesis.settings.load_profile("no-deadline")
 
 GOLDEN = Path(__file__).parent / "golden"
 SECRET = "topsecret"

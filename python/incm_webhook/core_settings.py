@@ -1,10 +1,28 @@
 """Gives the core its settings in its own types."""
 
+from typing import Any
+
+from pydantic import BaseModel
+
 from incm_webhook._core import ClientRules, Endpoint, Filter, Route
 from incm_webhook.certificate import tls_files_of
 from incm_webhook.retry import core_policy
 from incm_webhook.settings import EndpointSettings, PluginSettings
 from incm_webhook.settings_server import ServerSettings
+
+# Of the same name there and here.
+_CLIENT_RULES = (
+    "header_timeout",
+    "body_timeout",
+    "send_timeout",
+    "keep_alive",
+    "workers",
+    "max_connections",
+    "max_connections_per_address",
+    "allow",
+    "proxy_protocol",
+)
+_FILTER = ("types", "endpoints", "orgs", "groups", "devices", "status", "priority")
 
 
 def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
@@ -24,17 +42,9 @@ def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
 def clients_of(settings: ServerSettings) -> ClientRules:
     """Give the core what it must know of clients."""
     return ClientRules(
+        **_values(settings, _CLIENT_RULES),
         max_body_bytes=settings.max_body,
-        header_timeout=settings.header_timeout,
-        body_timeout=settings.body_timeout,
-        send_timeout=settings.send_timeout,
-        keep_alive=settings.keep_alive,
-        workers=settings.workers,
-        max_connections=settings.max_connections,
-        max_connections_per_address=settings.max_connections_per_address,
-        allow=settings.allow,
         proxies=settings.trusted_proxies,
-        proxy_protocol=settings.proxy_protocol,
         tls=None if settings.tls is None else tls_files_of(settings.tls),
         health=settings.health or "",
     )
@@ -42,18 +52,14 @@ def clients_of(settings: ServerSettings) -> ClientRules:
 
 def filter_of(settings: PluginSettings) -> Filter:
     """Give the core the filter of a plugin."""
-    return Filter(
-        types=settings.types,
-        endpoints=settings.endpoints,
-        orgs=settings.orgs,
-        groups=settings.groups,
-        devices=settings.devices,
-        status=settings.status,
-        priority=settings.priority,
-    )
+    return Filter(**_values(settings, _FILTER))
 
 
 def route_of(settings: PluginSettings) -> Route:
     """Give the core what it must know of a plugin."""
     by_device = settings.order == "device"
     return Route(settings.name, filter_of(settings), by_device, core_policy(settings.retry))
+
+
+def _values(settings: BaseModel, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in names}
