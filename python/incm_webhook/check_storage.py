@@ -6,11 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from incm_webhook._core import look_at_inbox_log
 from incm_webhook.check_report import Report
 from incm_webhook.durations import format_size
 from incm_webhook.errors import EXIT_CANNOT_START, InboxError, InboxInUseError
-from incm_webhook.inbox_file import check_inbox, process_in
+from incm_webhook.inbox_file import check_inbox, look_at_log, process_in
 from incm_webhook.mounts import Mount, mount_of
 from incm_webhook.settings import Settings
 
@@ -61,7 +60,7 @@ def check_storage(settings: Settings, report: Report) -> int | None:
 
 
 def _look_at_log(path: Path, place: str, report: Report) -> None:
-    refusal, warning = look_at_inbox_log(str(path))
+    refusal, warning = look_at_log(path)
     if refusal:
         report.complain(f"{place}: {refusal}", EXIT_CANNOT_START)
     if warning:

@@ -10,6 +10,7 @@ from incm_webhook._core import (
     find_inbox_holder,
     inbox_application_id,
     inbox_schema_version,
+    look_at_inbox_log,
 )
 from incm_webhook.errors import InboxError, InboxInUseError
 
@@ -52,6 +53,18 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
     _check_lock(path.with_name(path.name + ".lock"), holder)
     if path.exists():
         _check_identity(path)
+
+
+def look_at_log(path: Path) -> tuple[str, str]:
+    """Look whether an inbox that nobody has open belongs together with its log, and is all there.
+
+    Args:
+        path: of the file, absolute; it need not exist.
+
+    Returns:
+        Why a server would not start with it, and what it would warn about; "" for nothing.
+    """
+    return look_at_inbox_log(str(path))
 
 
 def _check_lock(lock: Path, holder: int | None) -> None:
