@@ -40,9 +40,9 @@ class ReceiverView {
     }
 
     std::vector<DeliveryView> take(const std::string& plugin, std::size_t max_items,
-                                   double timeout_s) {
+                                   double timeout_s, std::size_t max_retries) {
         std::vector<inbox::Delivery> taken = value_or_throw(
-            receiver_.inbox().take(plugin, max_items, std::llround(timeout_s * 1000)));
+            receiver_.inbox().take(plugin, max_items, std::llround(timeout_s * 1000), max_retries));
         std::vector<DeliveryView> views;
         views.reserve(taken.size());
         for (inbox::Delivery& delivery : taken) {
@@ -214,9 +214,10 @@ Source:  architecture section 1.)")
         .def_property_readonly("admin_address", &ReceiverView::admin_address)
         .def_property_readonly("metrics_address", &ReceiverView::metrics_address)
         .def("take", &ReceiverView::take, WithoutGil(), py::arg("plugin"), py::arg("max_items"),
-             py::arg("timeout"),
+             py::arg("timeout"), py::arg("max_retries") = SIZE_MAX,
              "Up to max_items due deliveries of a plugin; waits up to timeout seconds for the "
-             "first.\n\n"
+             "first. Of those that failed before at most max_retries are under way then, with "
+             "those of other calls.\n\n"
              "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
              "written.")
         .def(

@@ -27,15 +27,17 @@ class Attempt:
     Attributes:
         deliveries: what the handler was called with.
         rest: what its worker is to do after it.
+        retry: whether it failed before.
         started: when, in monotonic seconds.
         thread: the worker that calls it.
     """
 
-    __slots__ = ("deliveries", "rest", "started", "thread")
+    __slots__ = ("deliveries", "rest", "retry", "started", "thread")
 
     def __init__(self, deliveries: list[Delivery], rest: Burst) -> None:
         self.deliveries = deliveries
         self.rest = rest
+        self.retry = deliveries[0].attempt > 1
         self.started = time.monotonic()
         self.thread = threading.get_ident()
 

@@ -16,8 +16,11 @@ class Deliveries(Protocol):
     Threads: any.
     """
 
-    def take(self, plugin: str, max_items: int, timeout: float) -> list[Delivery]:
-        """Wait up to timeout seconds for due deliveries."""
+    def take(self, plugin: str, max_items: int, timeout: float, max_retries: int) -> list[Delivery]:
+        """Wait up to timeout seconds for due deliveries.
+
+        Of those that failed before at most max_retries are under way then, with those of before.
+        """
 
     def delivered(self, deliveries: Sequence[Delivery], durations: Sequence[float]) -> None:
         """Record successes, and how long each took, in seconds."""

@@ -18,6 +18,7 @@ from incm_webhook.log import describe
 from incm_webhook.plugin_state import PluginState
 from incm_webhook.plugin_steps import PluginSteps
 from incm_webhook.rate import RateLimit
+from incm_webhook.retry_share import LASTS_S, RetryShare
 from incm_webhook.settlements import Settlements
 from incm_webhook.worker_protocol import WorkerLost
 from incm_webhook.worker_threads import WorkerThreads
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _TAKE_WAIT_S = 30.0  # how long an idle worker sleeps in the core; a stop wakes it at once
 _MAX_TAKEN = 128  # deliveries taken at once: while their lease is committed, no more are taken
 _MAX_BATCH = 64  # those that a handler gets at once
-_AHEAD_S = 0.1  # take about as many as are handled in this time, so that few wait behind a slow one
+_AHEAD_S = LASTS_S  # take about as many as are handled in this, so that few wait behind a slow one
 _BURST_S = 0.004  # a worker gets as many as it handles in this time, and settles them together
 _PAUSE_S = 1.0  # after the inbox or a worker failed: what is full or broken needs no hammering
 
@@ -68,6 +69,7 @@ class PluginRunner:
         self._attempts: set[Attempt] = set()  # under way; see _claim
         self._mean_s = 0.0  # how long a call takes; a worker may overwrite what another one noted
         self._threads = WorkerThreads(plugin.name, self._settings.concurrency, self._work)
+        self._share = RetryShare(lambda: self._threads.places)
         self._state = PluginState(
             watch,
             plugin,
@@ -112,6 +114,7 @@ class PluginRunner:
             lambda: [one for one in under_way if one.duration > limit and self._claim(one)]
         )
         for attempt in late:
+            self._share.ended(retry=attempt.retry, seconds=attempt.duration)
             self._fail(attempt, time_out(attempt, limit, self._plugin.code, self._loop))
             self._return(attempt.rest)
         if late and self._threads.active == 0:
@@ -181,16 +184,28 @@ class PluginRunner:
                     continue
                 if not self._plugin.ready():
                     break
+                if held := self._share.hold(self._ready, self._retries()):
+                    self._settlements.give_back(held)
                 if self._ready:
                     return self._pop()
                 try:
-                    taken = self._receiver.take(self._plugin.name, self._appetite(), _TAKE_WAIT_S)
+                    taken = self._take()
                 except InboxError as error:
                     _log.error("plugin %s: %s", self._plugin.name, describe(error))
                     self._stopping.wait(_PAUSE_S)
                     continue
                 self._ready.extend(taken)
         return deque()
+
+    def _take(self) -> list[Delivery]:
+        name, wanted = self._plugin.name, self._appetite()
+        if self._share.new_first() and (taken := self._receiver.take(name, wanted, 0.0, 0)):
+            return taken
+        return self._receiver.take(name, wanted, _TAKE_WAIT_S, self._share.limit(self._retries()))
+
+    def _retries(self) -> list[float]:
+        """How long each retry that is under way has lasted."""
+        return [one.duration for one in self._attempts.copy() if one.retry]
 
     def _return_ready(self) -> None:
         """Give back what is not attempted soon: taken, it would count as an attempt in a crash."""
@@ -222,8 +237,7 @@ class PluginRunner:
         else:
             known = self._mean_s > 0.0 and not self._breaker.is_open
             size = max(1, int(_BURST_S / self._mean_s)) if known else 1
-            size = min(size, most, len(self._ready))
-            burst = deque([self._ready.popleft()] for _ in range(size))
+            burst = self._share.burst(self._ready, min(size, most))
         self._rate.spend(sum(map(len, burst)))
         self._breaker.begin()
         return burst
@@ -270,6 +284,7 @@ class PluginRunner:
         if not self._claim(attempt):
             return False
         duration = attempt.duration
+        self._share.ended(retry=attempt.retry, seconds=duration)
         self._mean_s = 0.8 * self._mean_s + 0.2 * max(duration, 1e-6)
         if duration > _AHEAD_S:
             self._return(rest)  # it would wait behind others like this

@@ -49,6 +49,11 @@ class WorkerThreads:
         return self._hanging
 
     @property
+    def places(self) -> int:
+        """How many may work beside those that hang."""
+        return min(self._concurrency, 2 * self._concurrency - self._hanging)
+
+    @property
     def missing(self) -> str:
         """Why some could not be started; "" when all were."""
         return self._missing

@@ -261,6 +261,14 @@ TEST_P(InboxSelectionCostTest, ATakeCostsWhatItHandsOutWhateverWaits) {
     EXPECT_LT(all, kPassOfARow * kRows + kTurns * kTurnAtMost);
 }
 
+TEST_P(InboxSelectionCostTest, WhoWaitsForRoomForARetryLooksAtNothingMeanwhile) {
+    while (!inbox_->take("a", 1000, 0, 0).value().empty()) {
+    }
+    steps = 0;
+    EXPECT_TRUE(inbox_->take("a", 8, 100, 0).value().empty());
+    EXPECT_LT(steps, kTurnAtMost);
+}
+
 TEST_P(InboxSelectionCostTest, AnOpenReadsNothingOfWhatWaits) {
     close();
     steps = 0;

@@ -198,3 +198,44 @@ def test_alerts_from_before_a_plugin_are_not_delivered_to_it(
     receiver.send(make_alert("reboot", id="after"))
     assert json.dumps(reports.next()).count("after") == 1
     assert reports.none_waits()
+
+
+HANGS_AGAIN = """
+hang = threading.Event()
+def on_alert(alert: Alert, ctx: Context) -> None:
+    tell(id=alert.id, attempt=ctx.attempt)
+    if alert.content == "go":
+        hang.set()
+    elif alert.content == "hangs" and ctx.attempt == 1:
+        raise Retry(after=0)
+    elif alert.content == "hangs":
+        hang.wait()
+"""
+
+
+def test_alerts_that_hang_again_leave_half_of_the_workers_to_new_ones(
+    serve: Serve, reports: Reports, tmp_path: Path
+) -> None:
+    plugin = reports.plugin(tmp_path / "one.py", "import threading\n" + HANGS_AGAIN)
+    settings = f"""
+        [[plugin]]
+        use = "{plugin}"
+        concurrency = 2
+        timeout = "1h"
+        breaker = 0
+        """
+    receiver = serve(arguments=config(tmp_path, settings))
+    hanging = [f"h{number}" for number in range(8)]
+    for name in hanging:
+        receiver.send(make_alert("reboot", id=name, content="hangs"))
+    first = [reports.next() for _ in range(9)]
+    assert sorted(one["id"] for one in first if one["attempt"] == 1) == hanging
+    assert [one["attempt"] for one in first].count(2) == 1, "the rest waits for the one that hangs"
+    new = [f"n{number}" for number in range(20)]
+    for name in new:
+        receiver.send(make_alert("reboot", id=name))
+    assert [reports.next()["id"] for _ in new] == new
+    receiver.send(make_alert("reboot", id="go", content="go"))
+    assert reports.next()["id"] == "go"
+    retried = {one["id"] for one in first if one["attempt"] == 2}
+    assert retried | {reports.next()["id"] for _ in range(7)} == set(hanging)

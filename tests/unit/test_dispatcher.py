@@ -16,7 +16,9 @@ import pytest
 
 from incm_webhook import Alert, Context, Reject, Retry, registry
 from incm_webhook._core import ClosedError, PythonWatch
+from incm_webhook.attempt import Attempt
 from incm_webhook.dispatcher import Dispatcher
+from incm_webhook.retry_share import LASTS_S
 from incm_webhook.runner import PluginRunner
 from incm_webhook.settings import PluginSettings
 from incm_webhook.testing import make_alert
@@ -51,6 +53,7 @@ class FakeReceiver:
         self._changed = threading.Condition()
         self._due: dict[str, deque[FakeDelivery]] = {}
         self._woken = False
+        self._retries: set[int] = set()  # taken, by alert
         self.settled: list[tuple[str, int, Any]] = []
         self.returned: list[int] = []
 
@@ -60,14 +63,33 @@ class FakeReceiver:
                 self._due.setdefault(one.plugin, deque()).append(one)
             self._changed.notify_all()
 
-    def take(self, plugin: str, max_items: int, timeout: float) -> list[FakeDelivery]:
+    def take(
+        self, plugin: str, max_items: int, timeout: float, max_retries: int
+    ) -> list[FakeDelivery]:
+        taken: list[FakeDelivery] = []
+
+        def found() -> bool:
+            taken.extend(self._select(plugin, max_items, max_retries))
+            return bool(taken) or self._woken
+
         with self._changed:
-            self._changed.wait_for(lambda: self._due.get(plugin) or self._woken, timeout)
-            due = self._due.get(plugin, deque())
-            return [due.popleft() for _ in range(min(max_items, len(due)))]
+            self._changed.wait_for(found, timeout)
+        return taken
+
+    def _select(self, plugin: str, max_items: int, max_retries: int) -> Iterator[FakeDelivery]:
+        due = self._due.get(plugin, deque())
+        for one in list(due):
+            if max_items == 0 or (one.attempt > 1 and len(self._retries) >= max_retries):
+                continue
+            max_items -= 1
+            due.remove(one)
+            if one.attempt > 1:
+                self._retries.add(one.alert_id)
+            yield one
 
     def _settle(self, outcome: str, delivery: FakeDelivery, detail: Any) -> None:
         with self._changed:
+            self._retries.discard(delivery.alert_id)
             self.settled.append((outcome, delivery.alert_id, detail))
             self._changed.notify_all()
 
@@ -85,6 +107,7 @@ class FakeReceiver:
         with self._changed:
             self.returned += [one.alert_id for one in deliveries]
             for one in reversed(deliveries):
+                self._retries.discard(one.alert_id)
                 self._due.setdefault(one.plugin, deque()).appendleft(one)
             self._changed.notify_all()
 
@@ -862,3 +885,65 @@ def test_what_is_told_of_a_failure_names_the_plugins_own_line(start: Start) -> N
     receiver.offer(FakeDelivery(1, "reads"))
     error = receiver.wait_settled(1)[0][2][1]
     assert re.fullmatch(r"JSONDecodeError: Expecting .* \(test_dispatcher\.py:\d+\)", error)
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_retries_that_hang_leave_workers_to_new_alerts(start: Start, workers: int) -> None:
+    hang = threading.Event()
+    hanging = threading.Semaphore(0)
+
+    def handle(alert: Alert, ctx: Context) -> None:
+        if ctx.attempt > 1:
+            hanging.release()
+            hang.wait(DEADLINE_S)
+
+    receiver = start(handle, concurrency=workers, timeout=3600)
+    receiver.offer(*(FakeDelivery(number, "handle", attempt=2) for number in range(10)))
+    for _ in range(workers // 2):
+        assert hanging.acquire(timeout=DEADLINE_S)
+    receiver.offer(*(FakeDelivery(100 + number, "handle") for number in range(100)))
+    assert {one[:2] for one in receiver.wait_settled(100)} == {
+        ("delivered", 100 + number) for number in range(100)
+    }
+    assert not hanging.acquire(blocking=False), "more retries began"
+    hang.set()
+    assert {one[1] for one in receiver.wait_settled(110)[100:]} == set(range(10))
+
+
+def test_retries_that_were_taken_while_brief_are_given_back_when_one_lasts() -> None:
+    def handle(alert: Alert) -> None:
+        pass
+
+    runner, receiver = runner_of(handle, concurrency=4)
+    runner._share.ended(retry=True, seconds=0.0)  # brief
+    lasting = [Attempt([FakeDelivery(number, "handle", attempt=2)], deque()) for number in (1, 2)]  # type: ignore[list-item]
+    runner._attempts.update(lasting)
+    taken = [FakeDelivery(number, "handle", attempt=2 - number % 2) for number in range(10, 20)]
+    runner._ready.extend(taken)  # type: ignore[arg-type]
+    assert len(runner._next()) == 1
+    assert receiver.returned == []
+    for attempt in lasting:
+        attempt.started -= LASTS_S
+    assert [one.alert_id for (one,) in runner._next()] == [11]
+    assert receiver.returned == [12, 14, 16, 18]
+
+
+def test_one_worker_does_new_alerts_first_after_a_retry_that_lasted(start: Start) -> None:
+    go, hangs = threading.Event(), threading.Event()
+    order: list[int] = []
+
+    def handle(alert: Alert, ctx: Context) -> None:
+        order.append(ctx.alert_id)
+        if ctx.alert_id == 1:
+            hangs.set()
+            go.wait(DEADLINE_S)
+            time.sleep(LASTS_S)  # it has to last, and nothing else can make time pass here
+
+    receiver = start(handle, concurrency=1, timeout=3600)
+    receiver.offer(FakeDelivery(1, "handle", attempt=2))
+    assert hangs.wait(DEADLINE_S)
+    receiver.offer(*(FakeDelivery(number, "handle", attempt=2) for number in range(2, 6)))
+    receiver.offer(*(FakeDelivery(number, "handle") for number in range(10, 15)))
+    go.set()
+    receiver.wait_settled(10)
+    assert order == [1, 10, 11, 12, 13, 14, 2, 3, 4, 5]

@@ -28,6 +28,11 @@ bool DeliveryQueue::is_taken(std::int64_t alert_id) const {
     return flights_.contains(alert_id);
 }
 
+std::size_t DeliveryQueue::retries_taken() const {
+    const std::lock_guard lock(mutex_);
+    return retries_taken_;
+}
+
 void DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
     const std::lock_guard lock(mutex_);
     for (const auto& [from, delivery] : picks) {
@@ -38,6 +43,9 @@ void DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
                    .turn = {delivery.alert_id, delivery.attempt - 1, from ? from->due_at_ms : 0}});
         if (from) {
             lanes_.go(*from);
+        }
+        if (delivery.attempt > 1) {
+            ++retries_taken_;
         }
     }
     if (!picks.empty()) {
@@ -60,8 +68,9 @@ void DeliveryQueue::over(std::int64_t alert_id) noexcept {
     bool another = false;
     {
         const std::lock_guard lock(mutex_);
+        const std::size_t retries = retries_taken_;
         end(alert_id, End::kOver, {alert_id, 0, 0});
-        another = lanes_hold_;
+        another = lanes_hold_ || retries_taken_ < retries;
     }
     if (another) {
         arrived(false);
@@ -92,6 +101,9 @@ void DeliveryQueue::end(std::int64_t alert_id, End how, const Turn& turn) noexce
     flight.end = how;
     flight.turn = turn;
     flight.next_ended = std::exchange(ended_, &flight);
+    if (flight.taken.attempts > 0) {
+        --retries_taken_;
+    }
 }
 
 void DeliveryQueue::offer(std::list<std::vector<std::int64_t>>& alert_ids) noexcept {

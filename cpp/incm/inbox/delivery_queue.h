@@ -16,6 +16,12 @@
 
 namespace incm::inbox {
 
+/// What one take() may have.
+struct Wanted {
+    std::size_t deliveries;
+    std::size_t retries;  ///< that are under way then, with those of other takes
+};
+
 /// What memory knows of one plugin's deliveries: which are taken, which come next, and who waits
 /// for more.
 ///
@@ -49,6 +55,8 @@ class DeliveryQueue {
     /// Whose turn it is when only one can be taken.
     [[nodiscard]] bool retry_first() const noexcept { return retry_first_; }
     [[nodiscard]] bool is_taken(std::int64_t alert_id) const;
+    /// How many that were attempted before are taken.
+    [[nodiscard]] std::size_t retries_taken() const;
 
     /// A delivery that was picked, and where it waited; empty when it was found by its row.
     struct Pick {
@@ -117,6 +125,7 @@ class DeliveryQueue {
     std::condition_variable arrival_;
     std::unordered_map<std::int64_t, Flight> flights_;
     Flight* ended_ = nullptr;
+    std::size_t retries_taken_ = 0;
     std::list<std::vector<std::int64_t>> offered_;
     bool lanes_hold_ = false;  ///< when the last selection ended
     std::uint64_t version_ = 0;

@@ -230,12 +230,13 @@ void Inbox::end_waits() {
 }
 
 base::Result<std::vector<Delivery>> Inbox::take(const std::string& plugin, std::size_t max_items,
-                                                std::int64_t timeout_ms) {
+                                                std::int64_t timeout_ms, std::size_t max_retries) {
     DeliveryQueue* queue = impl_->find(plugin);
     if (!queue) {
         return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
     }
-    return impl_->taker->take(*queue, std::max<std::size_t>(max_items, 1), timeout_ms);
+    return impl_->taker->take(*queue, {std::max<std::size_t>(max_items, 1), max_retries},
+                              timeout_ms);
 }
 
 void Inbox::settle(std::vector<Settlement> settlements) {

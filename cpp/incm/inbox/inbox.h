@@ -71,9 +71,12 @@ class Inbox {
     /// Units:   waits up to timeout_ms (>= 0) for the first one; an empty list after that or after
     /// wake_takers(). Errors:  kClosed after close(); kBadConfig for a plugin that open() was not
     /// told; kStoreFailed.
+    ///          max_retries: when so many that failed before are under way, of all calls together,
+    ///          no further one is taken until one of them is settled or given back.
     [[nodiscard]] base::Result<std::vector<Delivery>> take(const std::string& plugin,
                                                            std::size_t max_items,
-                                                           std::int64_t timeout_ms);
+                                                           std::int64_t timeout_ms,
+                                                           std::size_t max_retries = SIZE_MAX);
 
     /// Record what became of taken deliveries, with the next commit.
     ///

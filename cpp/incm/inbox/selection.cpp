@@ -11,6 +11,11 @@ namespace {
 constexpr std::size_t kMostLooks = 1024;
 constexpr std::size_t kMostRows = 4096;
 
+std::size_t room_for_retries(const DeliveryQueue& queue, const Wanted& wanted) {
+    const std::size_t room = wanted.retries - std::min(wanted.retries, queue.retries_taken());
+    return std::min(room, wanted.deliveries);
+}
+
 }  // namespace
 
 std::vector<DeviceLanes::Candidate> mix(std::span<const DeviceLanes::Candidate> retries,
@@ -36,8 +41,13 @@ std::vector<DeviceLanes::Candidate> mix(std::span<const DeviceLanes::Candidate> 
     return mixed;
 }
 
-Selection::Selection(DeliveryQueue& queue, Reader& reader, std::int64_t now_ms, std::size_t limit)
-    : queue_(queue), reader_(reader), now_ms_(now_ms), limit_(limit) {}
+Selection::Selection(DeliveryQueue& queue, Reader& reader, std::int64_t now_ms,
+                     const Wanted& wanted)
+    : queue_(queue),
+      reader_(reader),
+      now_ms_(now_ms),
+      limit_(wanted.deliveries),
+      most_retries_(room_for_retries(queue, wanted)) {}
 
 Selection::Picks Selection::run() {
     Picks picks;
@@ -118,14 +128,18 @@ void Selection::scan(std::size_t wanted) {
     }
 }
 
+/// Without room for any, the end of one that is taken is waited for, and no time.
 std::vector<DeviceLanes::Candidate> Selection::due() {
+    if (most_retries_ == 0) {
+        return {};
+    }
     if (queue_.by_device()) {
         next_due_ms_ = queue_.lanes().next_due_ms();
-        return queue_.lanes().due(now_ms_, limit_);
+        return queue_.lanes().due(now_ms_, most_retries_);
     }
-    const Reader::Due due = reader_.due(queue_.id(), now_ms_, limit_, [&](std::int64_t alert_id) {
-        return queue_.is_taken(alert_id);
-    });
+    const Reader::Due due =
+        reader_.due(queue_.id(), now_ms_, most_retries_,
+                    [&](std::int64_t alert_id) { return queue_.is_taken(alert_id); });
     next_due_ms_ = due.next_due_ms;
     std::vector<Candidate> retries;
     retries.reserve(due.turns.size());

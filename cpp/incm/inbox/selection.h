@@ -32,9 +32,9 @@ class Selection {
     using Picks = std::vector<DeliveryQueue::Pick>;
 
     /// begin_selection() is done, and the snapshot taken after it. The references must outlive it.
-    Selection(DeliveryQueue& queue, Reader& reader, std::int64_t now_ms, std::size_t limit);
+    Selection(DeliveryQueue& queue, Reader& reader, std::int64_t now_ms, const Wanted& wanted);
 
-    /// Up to `limit`, in the order in which they are handed out; without plugin and key.
+    /// Up to what is wanted, in the order in which they are handed out; without plugin and key.
     [[nodiscard]] Picks run();
     /// When none was picked: whether another selection may find some at once.
     [[nodiscard]] bool unfinished() const noexcept { return unfinished_; }
@@ -54,6 +54,7 @@ class Selection {
     Reader& reader_;
     const std::int64_t now_ms_;
     const std::size_t limit_;
+    const std::size_t most_retries_;
     std::unordered_map<std::int64_t, Delivery> read_;  ///< by the scan, which is at the row
     bool unfinished_ = false;
     std::int64_t next_due_ms_ = Reader::kNever;

@@ -49,14 +49,14 @@ void Taker::close() {
     readers_.close();
 }
 
-base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, std::size_t max_items,
+base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, const Wanted& wanted,
                                                 std::int64_t timeout_ms) {
     const SteadyTime deadline = in(timeout_ms);
     for (bool last = timeout_ms <= 0;;) {
         const std::uint64_t version = queue.version();
         Selected selected;
         try {
-            selected = select(queue, max_items);
+            selected = select(queue, wanted);
         } catch (const SqlError& error) {
             // Whoever woke this thread may have meant one of several.
             queue.arrived(false);
@@ -88,7 +88,7 @@ base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, std::size_
     }
 }
 
-Taker::Selected Taker::select(DeliveryQueue& queue, std::size_t max_items) {
+Taker::Selected Taker::select(DeliveryQueue& queue, const Wanted& wanted) {
     Selected selected;
     const std::lock_guard selecting(queue.selecting());
     const ReaderPool::Loan reader(readers_);
@@ -98,7 +98,7 @@ Taker::Selected Taker::select(DeliveryQueue& queue, std::size_t max_items) {
     }
     queue.begin_selection();
     const Transaction snapshot = (*reader).snapshot();
-    Selection selection(queue, *reader, clock_.now_ms(), max_items);
+    Selection selection(queue, *reader, clock_.now_ms(), wanted);
     Selection::Picks picks = selection.run();
     selected.lease_id = ++last_lease_id_;
     selected.next_due_ms = selection.next_due_ms();

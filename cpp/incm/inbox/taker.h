@@ -25,7 +25,7 @@ class Taker {
 
     /// As Inbox::take().
     [[nodiscard]] base::Result<std::vector<Delivery>> take(DeliveryQueue& queue,
-                                                           std::size_t max_items,
+                                                           const Wanted& wanted,
                                                            std::int64_t timeout_ms);
     /// How far these plugins are with an alert. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Progress> progress(std::int64_t alert_id,
@@ -42,7 +42,7 @@ class Taker {
         bool closed = false;
     };
 
-    [[nodiscard]] Selected select(DeliveryQueue& queue, std::size_t max_items);
+    [[nodiscard]] Selected select(DeliveryQueue& queue, const Wanted& wanted);
     void name(const DeliveryQueue& queue, std::vector<Delivery>& deliveries) const;
     [[nodiscard]] base::Result<std::vector<Delivery>> lease(DeliveryQueue& queue,
                                                             Selected selected);
