@@ -17,7 +17,7 @@ constexpr std::int64_t kLateMs = 2000;
 std::string seconds(std::int64_t ms) {
     const std::int64_t tenths = (ms + 50) / 100;
     std::string text = std::to_string(tenths / 10);
-    if (tenths < 100) text += "." + std::to_string(tenths % 10);
+    if (tenths < 100) text.append(".").append(std::to_string(tenths % 10));
     return text + " s";
 }
 
