@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from incm_webhook import CanonicalError, canonical_json
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent.parent / "golden"
 VECTORS = json.loads((GOLDEN / "signatures.json").read_text(encoding="ascii"))
 MAX_DEPTH = 995  # what CPython 3.11 takes in a script without a function

@@ -14,6 +14,8 @@ from incm_webhook.cli import main
 from incm_webhook.port_holder import Holder, holders_of
 from incm_webhook.settings_server import share_a_port
 
+pytestmark = pytest.mark.slow
+
 Write = Callable[[str, str], Path]
 Run = Callable[..., tuple[int, str, str]]
 SIGNED = '[[endpoint]]\nsecret_file = "secret"\n'

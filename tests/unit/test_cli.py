@@ -14,6 +14,8 @@ import pytest
 from incm_webhook import InboxError, ListenError, PluginError, ending
 from incm_webhook.cli import main
 
+pytestmark = pytest.mark.slow
+
 Write = Callable[[str, str], Path]
 SIGNED = '[[endpoint]]\nsecret_file = "secret"\n'
 

@@ -15,7 +15,7 @@ KEYS = [Key("the secret", Secret(b"tok"))]
 
 
 @pytest.mark.parametrize(
-    ("name", "body"), [("gzip", gzip.compress(BODY)), ("deflate", zlib.compress(BODY))]
+    ("name", "body"), [("gzip", gzip.compress(BODY, mtime=0)), ("deflate", zlib.compress(BODY))]
 )
 def test_a_signature_of_what_was_compressed_is_explained(name: str, body: bytes) -> None:
     assert compression_of(body) == name

@@ -33,6 +33,8 @@ from incm_webhook.settings import PluginSettings
 from incm_webhook.testing import make_alert
 from incm_webhook.worker_process import WorkerProcess
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_S = 60.0  # only a test that fails waits so long
 SHORT_S = 0.3  # the time-out of a call that is meant to exceed it
 MIB = 1024 * 1024

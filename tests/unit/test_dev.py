@@ -1,0 +1,124 @@
+"""`./dev` and its parts: what help names, what usage refuses, what they choose."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEV = ROOT / "dev"
+SCRIPTS = [DEV, ROOT / ".ci" / "run", *sorted((ROOT / "tools").glob("*.sh"))]
+COMMANDS = re.findall(r"^    ([a-z]+)(?: \| -h \| --help)?\) ", DEV.read_text(), re.MULTILINE)
+PARTS = re.findall(
+    r"^readonly test_parts=\((.+)\)$", (ROOT / "tools/test.sh").read_text(), re.MULTILINE
+)[0].split()
+
+
+def dev(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([DEV, *arguments], capture_output=True, text=True, check=False)
+
+
+def shell(script: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a script with the functions of tools/setup.sh."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"source tools/setup.sh\n{script}"],
+        cwd=ROOT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_is_bash(path: Path) -> None:
+    done = subprocess.run(["bash", "-n", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_names_every_command_and_every_part_of_the_tests() -> None:
+    said = dev("help")
+    assert said.returncode == 0
+    assert len(COMMANDS) > 8
+    for command in COMMANDS:
+        assert re.search(rf"^  {command}\b", said.stdout, re.MULTILINE), command
+    for part in PARTS:
+        assert re.search(rf"\b{part}\b", said.stdout), part
+
+
+@pytest.mark.parametrize("wrong", [["walk"], ["test", "walk"], ["lint", "walk"], ["run", "--walk"]])
+def test_what_does_not_exist_is_refused_with_the_usage(wrong: list[str]) -> None:
+    refused = dev(*wrong)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert "usage: ./dev COMMAND" in refused.stderr
+
+
+def test_an_unknown_part_of_the_tests_is_named() -> None:
+    assert f"no part walk of the tests; there are: {' '.join(PARTS)}" in dev("test", "walk").stderr
+
+
+def test_each_folder_of_tests_is_a_part() -> None:
+    folders = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    assert {Path(one).name for one in folders["testpaths"]} | {"cpp", "asan", "fuzz"} == set(PARTS)
+
+
+def test_a_compilation_is_told_in_tenths_and_kept_whole(tmp_path: Path) -> None:
+    ninja = "configuring\n" + "".join(f"  [{n}/40] Building {n}.o\n" for n in range(1, 41))
+    done = shell(f"show_progress {tmp_path}/log", ninja)
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [f"./dev: compiling, {n} of 40" for n in range(4, 41, 4)]
+    assert (tmp_path / "log").read_text() == ninja
+
+
+SLOW = "import pytest\n{}\npytestmark = pytest.mark.slow\n"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Slow tests of three packages, and one that is not slow."""
+    for name, text in {
+        "hosting/test_isolated_plugin.py": SLOW.format("from incm_webhook.config import settings"),
+        "cli/test_check.py": SLOW.format("import incm_webhook.cli.program"),
+        "test_canonical_json.py": SLOW.format("from incm_webhook import canonical_json"),
+        "text/test_toml.py": "# one of a slow one: pytest.mark.slow\n",
+    }.items():
+        path = tmp_path / "tests/unit" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("changed", "run"),
+    [
+        ([], []),
+        (["README.md"], []),
+        (["python/incm_webhook/text/toml.py"], []),
+        (["python/incm_webhook/hosting/worker.py"], ["hosting/test_isolated_plugin.py"]),
+        (["python/incm_webhook/config/settings.py"], ["hosting/test_isolated_plugin.py"]),
+        (["python/incm_webhook/check/storage.py"], ["cli/test_check.py"]),
+        (["python/incm_webhook/cli/program.py"], ["cli/test_check.py"]),
+        (["tests/unit/test_canonical_json.py"], ["test_canonical_json.py"]),
+        (
+            ["cpp/incm/base/log.cpp"],
+            ["cli/test_check.py", "hosting/test_isolated_plugin.py", "test_canonical_json.py"],
+        ),
+    ],
+)
+def test_slow_tests_run_for_a_change_of_theirs(
+    tree: Path, changed: list[str], run: list[str]
+) -> None:
+    slow = {"cli/test_check.py", "hosting/test_isolated_plugin.py", "test_canonical_json.py"}
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/slow_tests.py", *changed],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == sorted(f"tests/unit/{one}" for one in slow - set(run))

@@ -1,0 +1,165 @@
+# ./dev test, ./dev fuzz and ./dev tsan.
+# shellcheck shell=bash
+
+# The parts of ./dev test, in the order in which they stand in its help.
+readonly test_parts=(unit cpp asan e2e conformance fuzz flood crash cost)
+# Parts that keep every processor busy, parts that mostly wait, and parts that want the machine to
+# themselves, since they flood it, measure it, or kill at chosen moments.
+readonly busy_parts=(cpp asan fuzz)
+readonly waiting_parts=(unit e2e conformance)
+readonly lonely_parts=(flood crash cost)
+readonly test_logs=build/test
+
+run_ctest() {
+    local preset=$1
+    shift
+    build_preset "$preset"
+    (cd cpp && ctest --preset "$preset" -j "$(nproc)" "$@")
+}
+
+# Tests that know nothing of each other, in so many processes.
+run_pytest() {
+    local processes=$1 folder=$2
+    shift 2
+    "$bin/python" -m pytest -q -n "$processes" --dist worksteal "$folder" "$@"
+}
+
+run_part() {
+    local part=$1
+    shift
+    case $part in
+        cpp) run_ctest dev "$@" ;;
+        asan) run_ctest asan "$@" ;;
+        fuzz)
+            build_fuzzers
+            fuzz_shortly
+            ;;
+        unit | conformance) run_pytest "$(nproc)" "tests/$part" "$@" ;;
+        e2e) run_pytest "$((2 * $(nproc)))" tests/e2e "$@" ;;
+        flood | crash | cost) "$bin/python" -m pytest "tests/$part" "$@" ;;
+    esac
+}
+
+# Run each part in a ./dev of its own, one after the other. What it says goes to a log, and is shown
+# if it fails.
+run_lane() {
+    local part began log failed=0
+    for part in "$@"; do
+        began=$SECONDS log=$test_logs/$part.log
+        if ./dev test "$part" >"$log" 2>&1; then
+            say "$part: passed in $((SECONDS - began)) s: $(tail -n 1 "$log")"
+            grep -E '^(SKIPPED|XFAIL)' "$log" >&2 || true
+        else
+            failed=1
+            say "$part: FAILED after $((SECONDS - began)) s, in $log:"
+            cat "$log" >&2
+        fi
+    done
+    return "$failed"
+}
+
+test_everything() {
+    need_packages "${build_packages[@]}" "${test_packages[@]}" "${fuzz_packages[@]}"
+    need_fuzzer_runtime
+    setup
+    mkdir -p "$test_logs"
+    rm -f "$test_logs"/*.log
+    say "what the parts say goes to $test_logs"
+    set -m  # a process group for each lane, to which an interrupt can be handed on
+    nice -n 10 ./dev test --lane "${busy_parts[@]}" &
+    local busy=$!
+    ./dev test --lane "${waiting_parts[@]}" &
+    local waiting=$! failed=0
+    set +m
+    trap 'kill -INT -- "-$busy" "-$waiting" 2>/dev/null; wait; exit 130' INT TERM
+    wait "$waiting" || failed=1
+    wait "$busy" || failed=1
+    trap - INT TERM
+    run_lane "${lonely_parts[@]}" || failed=1
+    ((!failed)) || die "some tests failed, see above"
+    say "every test passed"
+}
+
+run_tests() {
+    local part=${1-}
+    shift || true
+    case $part in
+        '') test_everything ;;
+        --lane) run_lane "$@" ;;
+        cpp | asan)
+            need_packages "${build_packages[@]}" "${test_packages[@]}"
+            run_part "$part" "$@"
+            ;;
+        fuzz) run_part fuzz "$@" ;;
+        unit | e2e | conformance | flood | crash | cost)
+            need_packages "${build_packages[@]}" "${test_packages[@]}"
+            setup
+            run_part "$part" "$@"
+            ;;
+        *)
+            say "no part $part of the tests; there are: ${test_parts[*]}"
+            wrong_usage
+            ;;
+    esac
+}
+
+need_fuzzer_runtime() {
+    # Only a recommendation of clang's, and named after its version: libFuzzer and the sanitizers.
+    need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+}
+
+build_fuzzers() {
+    need_packages "${build_packages[@]}" "${fuzz_packages[@]}"
+    need_fuzzer_runtime
+    build_preset fuzz
+}
+
+fuzz_targets() { basename -s .cpp -a tests/fuzz/fuzz_*.cpp; }
+
+# Run one target with options of libFuzzer and a folder, which gets what is new, over its seeds.
+run_fuzzer() {
+    local target=$1
+    shift
+    "build/fuzz/fuzz/$target" -artifact_prefix="var/fuzz/$target-" -max_len=20000 -timeout=10 "$@" \
+        "tests/fuzz/seeds/$target"
+}
+
+# Few inputs for one target: what CI can afford.
+fuzz_one_shortly() {
+    local target=$1 new=var/fuzz/new/$1 log=var/fuzz/$1.log
+    rm -rf "$new"
+    mkdir -p "$new"
+    run_fuzzer "$target" -runs=30000 -seed=1 "$new" >"$log" 2>&1 || {
+        cat "$log" >&2
+        die "$target has found something: the input is in var/fuzz"
+    }
+}
+
+fuzz_shortly() {
+    local target pid pids=() failed=0
+    for target in $(fuzz_targets); do
+        fuzz_one_shortly "$target" &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+    return "$failed"
+}
+
+fuzz() {
+    build_fuzzers
+    local target seconds=${2-60}
+    for target in ${1-$(fuzz_targets)}; do
+        [[ -f tests/fuzz/$target.cpp ]] || die "no target $target; there are: $(fuzz_targets | xargs)"
+        say "fuzzing $target for $seconds s"
+        mkdir -p "var/fuzz/$target"
+        run_fuzzer "$target" -max_total_time="$seconds" "var/fuzz/$target"
+    done
+}
+
+tsan() {
+    need_packages "${build_packages[@]}" "${test_packages[@]}"
+    run_ctest tsan
+    say "starting and stopping under load"
+    TSAN_OPTIONS=halt_on_error=1 build/tsan/tests/incm_tests --gtest_filter='StartStopTest.*' \
+        --gtest_repeat="${1-200}" --gtest_brief=1
+}
