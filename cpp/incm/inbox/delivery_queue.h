@@ -18,8 +18,8 @@ namespace incm::inbox {
 
 /// What one take() may have.
 struct Wanted {
-    std::size_t deliveries;
-    std::size_t retries;  ///< that are under way then, with those of other takes
+    std::size_t deliveries;  ///< 0 means 1
+    std::size_t retries;     ///< that are under way then, with those of other takes
 };
 
 /// What memory knows of one plugin's deliveries: which are taken, which come next, and who waits

@@ -235,8 +235,7 @@ base::Result<std::vector<Delivery>> Inbox::take(const std::string& plugin, std::
     if (!queue) {
         return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
     }
-    return impl_->taker->take(*queue, {std::max<std::size_t>(max_items, 1), max_retries},
-                              timeout_ms);
+    return impl_->taker->take(*queue, {max_items, max_retries}, timeout_ms);
 }
 
 void Inbox::settle(std::vector<Settlement> settlements) {

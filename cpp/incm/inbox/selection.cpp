@@ -13,7 +13,7 @@ constexpr std::size_t kMostRows = 4096;
 
 std::size_t room_for_retries(const DeliveryQueue& queue, const Wanted& wanted) {
     const std::size_t room = wanted.retries - std::min(wanted.retries, queue.retries_taken());
-    return std::min(room, wanted.deliveries);
+    return std::min(room, std::max<std::size_t>(wanted.deliveries, 1));
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ Selection::Selection(DeliveryQueue& queue, Reader& reader, std::int64_t now_ms,
     : queue_(queue),
       reader_(reader),
       now_ms_(now_ms),
-      limit_(wanted.deliveries),
+      limit_(std::max<std::size_t>(wanted.deliveries, 1)),
       most_retries_(room_for_retries(queue, wanted)) {}
 
 Selection::Picks Selection::run() {
