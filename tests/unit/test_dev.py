@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DEV = ROOT / "dev"
-SCRIPTS = [DEV, ROOT / ".ci" / "run", *sorted((ROOT / "tools").glob("*.sh"))]
+SCRIPTS = [DEV, *sorted((ROOT / ".ci").iterdir()), *sorted((ROOT / "tools").glob("*.sh"))]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CI = (ROOT / ".github/workflows/ci.yml").read_text()
 COMMANDS = re.findall(r"^    ([a-z]+)(?: \| -h \| --help)?\) ", DEV.read_text(), re.MULTILINE)
 PARTS = re.findall(
     r"^readonly test_parts=\((.+)\)$", (ROOT / "tools/test.sh").read_text(), re.MULTILINE
@@ -62,8 +64,43 @@ def test_an_unknown_part_of_the_tests_is_named() -> None:
 
 
 def test_each_folder_of_tests_is_a_part() -> None:
-    folders = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
-    assert {Path(one).name for one in folders["testpaths"]} | {"cpp", "asan", "fuzz"} == set(PARTS)
+    folders = PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
+    assert {Path(one).name for one in folders} | {"cpp", "asan", "fuzz"} == set(PARTS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CONTRIBUTING.md",
+        "docs/release.md",
+        ".pre-commit-config.yaml",
+        ".github/pull_request_template.md",
+        ".github/workflows/ci.yml",
+        ".ci/run",
+    ],
+)
+def test_what_pages_and_workflows_ask_of_dev_is_there(name: str) -> None:
+    asked = re.findall(r"\./dev ([a-z]+)(?: ([a-z0-9-]+))?", (ROOT / name).read_text())
+    assert asked
+    for command, part in asked:
+        assert command in COMMANDS
+        if part and command == "test":
+            assert part in PARTS
+        if part and command == "lint":
+            assert f"lint_{part.replace('-', '_')}()" in (ROOT / "tools/lint.sh").read_text()
+
+
+def test_ci_runs_every_part_on_every_python_that_is_promised() -> None:
+    matrix = {
+        name: re.findall(r"[\w.-]+", values)
+        for name, values in re.findall(r"^ {8}(\w+): \[(.+)\]$", CI, re.MULTILINE)
+    }
+    alone = re.findall(r"\./dev test ([a-z0-9]+)", CI)
+    assert sorted([*matrix["part"], *alone]) == sorted(PARTS)
+    promised = re.findall(r":: Python :: (3\.\d+)", " ".join(PROJECT["project"]["classifiers"]))
+    assert matrix["python"] == promised
+    wheels = PROJECT["tool"]["cibuildwheel"]["build"]
+    assert wheels == [f"cp{one.replace('.', '')}-*" for one in promised]
 
 
 def test_a_compilation_is_told_in_tenths_and_kept_whole(tmp_path: Path) -> None:
