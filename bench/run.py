@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import backup
 import comparison
 import door
 import engine
@@ -49,6 +50,7 @@ PARTS = (
     "pruning",
     "door",
     "start",
+    "backup",
 )
 QUICK_PARTS = ("native", "service", "flood", "engine", "peers")
 QUICK_STORED = 200_000
@@ -161,6 +163,10 @@ def _measure(
     if "start" in parts:
         _say("starts with much to be delivered")
         rows += start.measure(folder, 3, QUICK_STORED // 2) if quick else start.measure(folder, 7)
+    if "backup" in parts:
+        _say("beside a backup")
+        rounds, seconds = (2, 4.0) if quick else (7, 20.0)
+        rows += backup.measure(PLACE, rounds, seconds, options.stored or backup.STORED)
     return rows, problems
 
 

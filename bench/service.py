@@ -34,6 +34,7 @@ class Server:
         inbox: the database, in the folder unless another is named.
         address: HOST:PORT that takes alerts.
         ready_s: from the start of the process to its ready file.
+        admin_url: of the admin listener.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Server:
             self._kill()
             raise
         self.address = str(facts["url"]).split("/")[2]
-        self._admin_url = str(facts["admin_url"])
+        self.admin_url = str(facts["admin_url"])
         return self
 
     def __exit__(
@@ -112,7 +113,7 @@ class Server:
 
     def metrics(self) -> dict[str, float]:
         """What /metrics says, by name and labels."""
-        with urllib.request.urlopen(f"{self._admin_url}/metrics", timeout=ANSWER_LIMIT_S) as page:
+        with urllib.request.urlopen(f"{self.admin_url}/metrics", timeout=ANSWER_LIMIT_S) as page:
             lines = page.read().decode().splitlines()
         samples = [line.rpartition(" ") for line in lines if not line.startswith("#")]
         return {name: float(value) for name, _, value in samples}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incm_webhook.cli_inbox import open_client, place_options, print_json
+from incm_webhook.durations import rough_size
 
 if TYPE_CHECKING:
     from incm_webhook.admin_client import AdminClient
 
 POLL_S = 0.2
-_MIB = 1024 * 1024
 
 
 @click.command()
@@ -42,7 +42,7 @@ def backup(*, file: str, as_json: bool, **place: str | None) -> int:
         print_json(end)
     else:
         click.echo(
-            f"{target}: {end['bytes'] / _MIB:,.1f} MiB, alerts up to number {end['last_alert_id']}"
+            f"{target}: {rough_size(end['bytes'])}, alerts up to number {end['last_alert_id']}"
         )
     return 0
 
@@ -55,10 +55,10 @@ def _followed(client: "AdminClient") -> dict[str, Any]:
         now = client.get("backup/progress")
         percent = 100 * now["bytes"] // max(1, now["of_bytes"])
         if on_screen:
-            click.echo(f"\r{percent:3} % of {now['of_bytes'] / _MIB:,.1f} MiB ", err=True, nl=False)
+            click.echo(f"\r{percent:3} % of {rough_size(now['of_bytes'])} ", err=True, nl=False)
         elif percent >= told + 10 and now["state"] == "running":
             told = percent - percent % 10
-            click.echo(f"incm-webhook: {told} % of {now['of_bytes'] / _MIB:,.1f} MiB", err=True)
+            click.echo(f"incm-webhook: {told} % of {rough_size(now['of_bytes'])}", err=True)
         if now["state"] != "running":
             if on_screen:
                 click.echo(err=True)

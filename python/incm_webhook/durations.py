@@ -114,3 +114,22 @@ def format_size(size: int) -> str:
         if count and not rest:
             return f"{count}{unit}"
     return f"{size}B"
+
+
+def rough_size(size: int) -> str:
+    """Write a size for people, in three digits.
+
+    Args:
+        size: bytes, not negative.
+
+    Returns:
+        Such as "532 B", "140 KiB" or "1.25 GiB".
+    """
+    if size < 1000:
+        return f"{size} B"
+    number = float(size)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        number /= 1024
+        if number < 999.5:  # three digits are not 1e+03 then
+            return f"{number:.3g} {unit}"
+    return f"{number:,.0f} TiB"

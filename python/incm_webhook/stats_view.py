@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from incm_webhook.durations import rough_size
 from incm_webhook.log import printable
 from incm_webhook.moments import local_time, roughly
 from incm_webhook.status_view import status_sentence
@@ -21,9 +22,9 @@ def statistics(answer: Mapping[str, Any]) -> Iterator[str]:
         Lines.
     """
     file = answer["file"]
-    size = f"{_bytes(file['bytes'])}, log {_bytes(file['log_bytes'])}"
+    size = f"{rough_size(file['bytes'])}, log {rough_size(file['log_bytes'])}"
     yield f"inbox       {printable(file['path'])}"
-    yield f"size        {size}; {_bytes(file['free_bytes'])} free on the disk"
+    yield f"size        {size}; {rough_size(file['free_bytes'])} free on the disk"
     span = ""
     if answer["first_received_at"] is not None:
         first, last = (
@@ -53,12 +54,3 @@ def _row(one: Mapping[str, Any]) -> list[str]:
         "-" if oldest is None else roughly(oldest / 1000),
         "not configured" if one["configured"] is False else status_sentence(one["status"]),
     ]
-
-
-def _bytes(size: int) -> str:
-    number = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.3g} {unit}"
-        number /= 1024
-    return f"{number:,.3g} TiB"

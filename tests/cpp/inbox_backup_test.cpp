@@ -1,9 +1,13 @@
+#include <csignal>
 #include <thread>
 
 #include "inbox_support.h"
+#include <sys/file.h>
+#include <sys/resource.h>
 
 #include "incm/inbox/backup.h"
 #include "incm/inbox/restore.h"
+#include "incm/inbox/unfinished.h"
 
 namespace incm::inbox::test {
 namespace {
@@ -101,7 +105,7 @@ TEST_F(InboxBackupTest, AFileThatCameMeanwhileStays) {
     const BackupProgress progress = end();
     EXPECT_EQ(progress.state, State::kFailed);
     EXPECT_EQ(read_bytes(copy_), "precious");
-    EXPECT_FALSE(fs::exists(copy_ + ".partial"));
+    EXPECT_FALSE(fs::exists(copy_ + UnfinishedFile::kSuffix));
 }
 
 TEST_F(InboxBackupTest, OfOneThatIsGivenUpNothingIsLeft) {
@@ -112,7 +116,7 @@ TEST_F(InboxBackupTest, OfOneThatIsGivenUpNothingIsLeft) {
     inbox_->backup().cancel();
     EXPECT_EQ(end().state, State::kFailed);
     EXPECT_FALSE(fs::exists(copy_));
-    EXPECT_FALSE(fs::exists(copy_ + ".partial"));
+    EXPECT_FALSE(fs::exists(copy_ + UnfinishedFile::kSuffix));
     make(copy_);
 }
 
@@ -121,7 +125,57 @@ TEST_F(InboxBackupTest, CloseGivesUpABackupUnderWay) {
     append_large(1, 40);
     start(copy_);
     close();
-    EXPECT_FALSE(fs::exists(copy_ + ".partial"));
+    EXPECT_FALSE(fs::exists(copy_ + UnfinishedFile::kSuffix));
+}
+
+TEST_F(InboxBackupTest, WhatAKilledBackupLeftIsRemovedByTheNextOne) {
+    open();
+    append_range(1, 1);
+    const std::string left = folder_ / (std::string("yesterday.db") + UnfinishedFile::kSuffix);
+    const std::string busy = folder_ / (std::string("other.db") + UnfinishedFile::kSuffix);
+    for (const std::string& name : {left, left + "-journal", busy, folder_ / "x.partial"}) {
+        write_bytes(name, "half");
+    }
+    {
+        const Descriptor another(busy, O_RDWR);
+        ASSERT_EQ(flock(another.get(), LOCK_EX), 0);
+        make(copy_);
+    }
+    EXPECT_FALSE(fs::exists(left));
+    EXPECT_FALSE(fs::exists(left + "-journal"));
+    EXPECT_TRUE(fs::exists(busy)) << "somebody makes it";
+    EXPECT_TRUE(fs::exists(folder_ / "x.partial")) << "not of ours";
+    EXPECT_TRUE(log_.has("removed " + left + ", which a backup left unfinished"));
+}
+
+TEST_F(InboxBackupTest, TwoDoNotMakeTheSameBackup) {
+    open();
+    const UnfinishedFile another(copy_, log_);
+    start(copy_);
+    const BackupProgress progress = end();
+    EXPECT_EQ(progress.state, State::kFailed);
+    EXPECT_NE(progress.error.find("another process makes that backup"), std::string::npos)
+        << progress.error;
+    EXPECT_TRUE(fs::exists(another.path()));
+}
+
+TEST_F(InboxBackupTest, OfOneThatFindsNoRoomNothingIsLeft) {
+    open();
+    append_large(1, 40);
+    rlimit usual{};
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    const rlimit small{1024 * 1024, usual.rlim_max};
+    const auto handler = signal(SIGXFSZ, SIG_IGN);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    start(copy_);
+    const BackupProgress progress = end();
+    setrlimit(RLIMIT_FSIZE, &usual);
+    signal(SIGXFSZ, handler);
+    EXPECT_EQ(progress.state, State::kFailed);
+    EXPECT_NE(progress.error, "");
+    EXPECT_FALSE(fs::exists(copy_));
+    EXPECT_FALSE(fs::exists(copy_ + UnfinishedFile::kSuffix));
+    make(copy_);
 }
 
 TEST_F(InboxBackupTest, TheReserveOfTheDiskIsLeftFree) {
@@ -183,6 +237,65 @@ TEST_F(InboxBackupTest, RestoreTakesACrashedInboxWithItsLogAside) {
     // The old one can be put back as well, with its log.
     close();
     EXPECT_EQ(put_back(restored.kept_aside).alerts, 5);
+}
+
+/// The states between the steps of a restore of 2 alerts over a crashed inbox with 5.
+class InterruptedRestoreTest : public InboxBackupTest {
+ protected:
+    void SetUp() override {
+        open();
+        append_range(1, 2);
+        make(copy_);
+        append_range(3, 5);
+        fs::copy_file(path(), folder_ / "crash.db");
+        fs::copy_file(path() + "-wal", folder_ / "crash.db-wal");
+        close();
+        fs::rename(folder_ / "crash.db", path());
+        fs::rename(folder_ / "crash.db-wal", path() + "-wal");
+        write_bytes(path() + ".new", "half");
+    }
+    void link_aside(const std::string& suffix) {
+        fs::create_hard_link(path() + suffix, aside_ + suffix);
+    }
+    void expect_alerts(std::int64_t alerts) {
+        open();
+        EXPECT_EQ(counts().alerts, alerts);
+        EXPECT_FALSE(fs::exists(path() + ".new"));
+    }
+    const std::string aside_ = path() + ".before-restore";
+};
+
+TEST_F(InterruptedRestoreTest, BeforeTheOldOneHasBothItsNames) {
+    link_aside("");
+    expect_alerts(5);
+    EXPECT_FALSE(fs::exists(aside_));
+}
+
+TEST_F(InterruptedRestoreTest, BeforeTheNewOneHasItsPlace) {
+    link_aside("");
+    link_aside("-wal");
+    expect_alerts(5);
+    EXPECT_FALSE(fs::exists(aside_));
+    EXPECT_FALSE(fs::exists(aside_ + "-wal"));
+}
+
+TEST_F(InterruptedRestoreTest, BeforeTheOldLogIsGone) {
+    link_aside("");
+    link_aside("-wal");
+    fs::copy_file(copy_, folder_ / "restored.db");
+    fs::rename(folder_ / "restored.db", path());
+    expect_alerts(2);
+    close();
+    EXPECT_EQ(put_back(aside_).alerts, 5) << "the old one, with its log";
+}
+
+TEST_F(InterruptedRestoreTest, ASecondOneDoesWhatTheFirstDidNot) {
+    link_aside("");
+    link_aside("-wal");
+    EXPECT_EQ(put_back(copy_).kept_aside, aside_);
+    expect_alerts(2);
+    close();
+    EXPECT_EQ(put_back(aside_).alerts, 5);
 }
 
 TEST_F(InboxBackupTest, ADamagedCopyChangesNothing) {

@@ -47,7 +47,9 @@ def test_a_backup_of_a_running_server_is_restored(
     status, out, err = command("inbox", "backup", "copy.db", "--admin", admin)
     assert (status, out) == (0, out), err
     assert out.startswith(f"{tmp_path}/copy.db: ")
-    assert out.endswith("alerts up to number 3\n")
+    assert out.endswith(" KiB, alerts up to number 3\n"), "small sizes can be read"
+    assert "100 % of " in err or not err
+    assert "0.1 MiB" not in err
     assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o640
     assert sorted(one.name for one in tmp_path.glob("copy.db*")) == ["copy.db"]
     assert alerts_in(tmp_path / "copy.db") == 3
@@ -80,6 +82,23 @@ def test_a_backup_without_a_server_locks_the_file(
     assert status == 0, err
     assert json.loads(out)["last_alert_id"] == 1
     assert alerts_in(tmp_path / "copy.db") == 1
+
+
+def test_what_a_killed_restore_left_stops_no_start(serve: Serve, tmp_path: Path) -> None:
+    receiver = serve("log")
+    assert receiver.send(make_alert("reboot", id="a1"))[0] == 200
+    receiver.process.kill()
+    receiver.process.wait()
+    inbox = receiver.folder / "inbox.db"
+    # As it is after a kill, before the restored file takes the place of the old one.
+    inbox.with_name("inbox.db.new").write_bytes(b"half")
+    for suffix in ("", "-wal"):
+        aside = inbox.with_name(f"inbox.db.before-restore{suffix}")
+        aside.hardlink_to(inbox.with_name(f"inbox.db{suffix}"))
+    again = serve("log")
+    assert again.send(make_alert("reboot", id="a2"))[1]["id"] == 2
+    left = {one.name for one in inbox.parent.glob("inbox.db*")}
+    assert left <= {"inbox.db", "inbox.db-wal", "inbox.db-shm", "inbox.db.lock"}
 
 
 @pytest.mark.parametrize(

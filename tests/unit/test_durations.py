@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incm_webhook.durations import format_duration, format_size, parse_duration, parse_size
+from incm_webhook.durations import (
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+    rough_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +85,20 @@ def test_a_written_duration_reads_back(milliseconds: int) -> None:
 @given(st.integers(min_value=0, max_value=10**14))
 def test_a_written_size_reads_back(size: int) -> None:
     assert parse_size(format_size(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "0.977 KiB"),
+        (106_496, "104 KiB"),
+        (1_023_590, "0.976 MiB"),
+        (1_048_576, "1 MiB"),
+        (852_000_000, "813 MiB"),
+        (1 << 50, "1,024 TiB"),
+    ],
+)
+def test_a_rough_size_has_three_digits(size: int, text: str) -> None:
+    assert rough_size(size) == text

@@ -1,18 +1,13 @@
 #include "incm/inbox/backup.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "incm/base/bytes.h"
 #include "incm/inbox/background_thread.h"
@@ -35,10 +30,6 @@ base::Failure failure(const std::string& text) {
     return base::Failure({base::ErrorCode::kMalformedRequest, text});
 }
 
-std::string reason() {
-    return std::strerror(errno);
-}
-
 std::string folder_of(const std::string& file) {
     return std::filesystem::path(file).parent_path().string();
 }
@@ -57,27 +48,6 @@ void check_name(const std::string& file) {
     }
     if (std::filesystem::exists(std::filesystem::symlink_status(file, error))) {
         throw failure(file + " exists: a backup overwrites nothing, name another file");
-    }
-}
-
-/// Give a whole file its name, unless something has it.
-void publish(const std::string& unfinished, const std::string& file) {
-    {
-        const Descriptor synced(unfinished, O_RDONLY);
-        if (synced.get() < 0 || fsync(synced.get()) != 0) {
-            throw failure("cannot write " + unfinished + " to disk: " + reason());
-        }
-    }
-    if (renameat2(AT_FDCWD, unfinished.c_str(), AT_FDCWD, file.c_str(), RENAME_NOREPLACE) != 0) {
-        // Not every file system knows that flag; each knows links that overwrite nothing.
-        if (errno != EINVAL || link(unfinished.c_str(), file.c_str()) != 0) {
-            throw failure("cannot name the backup " + file + ": " + reason());
-        }
-        unlink(unfinished.c_str());
-    }
-    const Descriptor folder(folder_of(file), O_RDONLY | O_DIRECTORY);
-    if (folder.get() < 0 || fsync(folder.get()) != 0) {
-        throw failure("cannot write the folder of " + file + " to disk: " + reason());
     }
 }
 
@@ -143,16 +113,13 @@ void Backup::see_room(const std::string& folder, std::int64_t wanted) const {
 }
 
 void Backup::run(const std::string& file) {
-    const std::string unfinished = file + ".partial";
     std::string error;
     try {
+        UnfinishedFile unfinished(file, log_);
         copy(unfinished);
-        publish(unfinished, file);
+        unfinished.publish();
     } catch (const std::exception& failed) {
         error = failed.what();
-        for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
-            unlink((unfinished + suffix).c_str());
-        }
     }
     log_.write(error.empty() ? base::LogLevel::kInfo : base::LogLevel::kWarning,
                error.empty() ? "a backup of the inbox was made: " + base::printable(file)
@@ -162,15 +129,8 @@ void Backup::run(const std::string& file) {
     progress_.error = error;
 }
 
-void Backup::copy(const std::string& unfinished) {
-    remove_unfinished(unfinished);
-    {
-        const Descriptor made(unfinished, O_WRONLY | O_CREAT | O_EXCL);
-        if (made.get() < 0 || fchmod(made.get(), 0640) != 0) {
-            throw failure("cannot make " + unfinished + ": " + reason());
-        }
-    }
-    Database target(unfinished, Access::kReadWrite);
+void Backup::copy(const UnfinishedFile& unfinished) {
+    Database target(unfinished.path(), Access::kReadWrite);
     {
         // Nobody needs half a copy, so nothing of it is kept twice, or synced page by page.
         target.set_pragma("journal_mode", "OFF", "off");
@@ -189,8 +149,7 @@ void Backup::copy(const std::string& unfinished) {
     target.checkpoint(true);
 }
 
-void Backup::step_until_done(Database& target, const std::string& unfinished) {
-    const Descriptor file(unfinished, O_WRONLY);
+void Backup::step_until_done(Database& target, const UnfinishedFile& unfinished) {
     const std::unique_ptr<sqlite3_backup, int (*)(sqlite3_backup*)> backup(
         sqlite3_backup_init(target.handle(), "main", source_->handle(), "main"),
         sqlite3_backup_finish);
@@ -211,9 +170,9 @@ void Backup::step_until_done(Database& target, const std::string& unfinished) {
         }
         if (done - synced >= kSyncBytes) {
             synced = done;
-            fdatasync(file.get());
-            posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
-            see_room(folder_of(unfinished), 0);
+            fdatasync(unfinished.descriptor());
+            posix_fadvise(unfinished.descriptor(), 0, 0, POSIX_FADV_DONTNEED);
+            see_room(folder_of(unfinished.path()), 0);
         }
         rest(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count());
     }

@@ -11,6 +11,7 @@
 #include "incm/base/result.h"
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/sqlite.h"
+#include "incm/inbox/unfinished.h"
 
 namespace incm::inbox {
 
@@ -54,8 +55,8 @@ class Backup {
 
  private:
     void run(const std::string& file);
-    void copy(const std::string& unfinished);
-    void step_until_done(Database& target, const std::string& unfinished);
+    void copy(const UnfinishedFile& unfinished);
+    void step_until_done(Database& target, const UnfinishedFile& unfinished);
     void rest(std::int64_t worked_us);
     void see_room(const std::string& folder, std::int64_t wanted) const;
     [[nodiscard]] std::int64_t size();

@@ -16,6 +16,7 @@
 #include "incm/base/result.h"
 #include "incm/inbox/file_place.h"
 #include "incm/inbox/log_check.h"
+#include "incm/inbox/restore.h"
 #include "incm/inbox/schema.h"
 
 namespace incm::inbox {
@@ -181,6 +182,7 @@ void ask_for_check(const std::string& path) noexcept {
 
 std::unique_ptr<Database> open_writer(const std::string& path,
                                       const std::optional<LastCommit>& last, base::LogSink& log) {
+    end_restore(path);
     const bool is_there = access(path.c_str(), F_OK) == 0;
     if (is_there) {
         check_place(path);

@@ -5,6 +5,8 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <system_error>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -55,13 +57,35 @@ std::int64_t last_alert_id(const std::string& path) {
     return last;
 }
 
-/// A name beside the inbox at which nothing is.
-std::string aside(const std::string& path) {
-    std::string name = path + ".before-restore";
-    for (int number = 2; exists(name) || exists(name + "-wal"); ++number) {
-        name = path + ".before-restore-" + std::to_string(number);
+/// The names under which inboxes of before are kept, and the first one at which nothing is.
+std::vector<std::string> names_aside(const std::string& path) {
+    std::vector<std::string> names{path + ".before-restore"};
+    for (int number = 2; exists(names.back()) || exists(names.back() + "-wal"); ++number) {
+        names.push_back(path + ".before-restore-" + std::to_string(number));
     }
-    return name;
+    return names;
+}
+
+std::string aside(const std::string& path) {
+    return names_aside(path).back();
+}
+
+bool is_same_file(const std::string& one, const std::string& other) {
+    std::error_code error;
+    return fs::equivalent(one, other, error) && !error;
+}
+
+/// Give the old inbox a second name, so that it is at its place until the restored one is there.
+/// end_restore() sets right what a kill leaves between the two.
+void keep_aside(const std::string& path, const std::string& name) {
+    const bool is_whole = exists(path);
+    for (const char* suffix : {"", "-wal"}) {
+        const std::string from = path + suffix;
+        // A log alone, and what is on a file system without links, changes its name at once.
+        if (exists(from) && (!is_whole || link(from.c_str(), (name + suffix).c_str()) != 0)) {
+            rename_or_fail(from, name + suffix);
+        }
+    }
 }
 
 /// Copy a file and its log, and make the copy a whole inbox of its own.
@@ -90,22 +114,36 @@ Restored prepare(const std::string& copy, const std::string& unfinished, std::in
 }
 
 void put(const std::string& unfinished, const std::string& path, Restored& restored) {
+    const std::string folder = fs::path(path).parent_path().string();
     sync(unfinished, O_RDONLY);
     if (exists(path) || exists(path + "-wal")) {
         restored.kept_aside = aside(path);
-        for (const char* suffix : {"", "-wal"}) {
-            if (exists(path + suffix)) {
-                rename_or_fail(path + suffix, restored.kept_aside + suffix);
-            }
-        }
-        unlink((path + "-shm").c_str());
+        keep_aside(path, restored.kept_aside);
+        sync(folder, O_RDONLY | O_DIRECTORY);
     }
     rename_or_fail(unfinished, path);
-    unlink((path + ".check").c_str());
-    sync(fs::path(path).parent_path().string(), O_RDONLY | O_DIRECTORY);
+    for (const char* suffix : {"-wal", "-shm", ".check"}) {
+        unlink((path + suffix).c_str());
+    }
+    sync(folder, O_RDONLY | O_DIRECTORY);
 }
 
 }  // namespace
+
+void end_restore(const std::string& path) {
+    remove_unfinished(path + ".new");
+    for (const std::string& name : names_aside(path)) {
+        if (is_same_file(name, path)) {  // the restored one did not get its place
+            unlink(name.c_str());
+            if (is_same_file(name + "-wal", path + "-wal")) {
+                unlink((name + "-wal").c_str());
+            }
+        } else if (is_same_file(name + "-wal", path + "-wal")) {
+            unlink((path + "-wal").c_str());
+            unlink((path + "-shm").c_str());
+        }
+    }
+}
 
 base::Result<Restored> restore(const std::string& copy, const std::string& path,
                                base::LogSink& log) {
@@ -120,6 +158,7 @@ base::Result<Restored> restore(const std::string& copy, const std::string& path,
             fail(copy + " is the inbox itself: name a copy of it");
         }
         FileLock lock(target + ".lock");
+        end_restore(target);
         check_place(target);
         check_identity(source);
         unfinished = target + ".new";

@@ -19,11 +19,17 @@ struct Restored {
 /// Put a copy of an inbox into the place of an inbox that no process has open.
 ///
 /// The copy is checked page by page, with its own log when one is beside it, and stays as it is.
-/// The old inbox is kept under another name. A crash meanwhile leaves the old one, or a place at
-/// which no server starts before one of them is put there. Errors:  kInboxInUse; kInboxForeign,
-/// kInboxNewer, kInboxUnusable: the copy cannot be used. Nothing
-///          is changed then.
+/// The old inbox is kept under another name. After a crash meanwhile the place has the old one or
+/// the restored one, once end_restore() was called; on a file system without hard links it may have
+/// none, and no server starts before one is put there.
+/// Errors:  kInboxInUse; kInboxForeign, kInboxNewer, kInboxUnusable: the copy cannot be used.
+///          Nothing is changed then.
 [[nodiscard]] base::Result<Restored> restore(const std::string& copy, const std::string& path,
                                              base::LogSink& log);
+
+/// Set right what a restore left whose process was killed; without such a thing nothing is done.
+///
+/// The caller holds the lock of the inbox. Errors: base::Failure kInboxUnusable.
+void end_restore(const std::string& path);
 
 }  // namespace incm::inbox
