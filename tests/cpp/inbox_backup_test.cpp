@@ -14,6 +14,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// No file of this process gets longer than a MiB, as on a disk that is full by then.
+class SmallFiles {
+ public:
+    SmallFiles() : handler_(signal(SIGXFSZ, SIG_IGN)) {
+        getrlimit(RLIMIT_FSIZE, &usual_);
+        const rlimit small{1024 * 1024, usual_.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &small);
+    }
+    SmallFiles(const SmallFiles&) = delete;
+    SmallFiles& operator=(const SmallFiles&) = delete;
+    ~SmallFiles() {
+        setrlimit(RLIMIT_FSIZE, &usual_);
+        signal(SIGXFSZ, handler_);
+    }
+
+ private:
+    rlimit usual_{};
+    void (*handler_)(int);
+};
+
 class InboxBackupTest : public InboxTest {
  protected:
     using State = BackupProgress::State;
@@ -162,15 +182,11 @@ TEST_F(InboxBackupTest, TwoDoNotMakeTheSameBackup) {
 TEST_F(InboxBackupTest, OfOneThatFindsNoRoomNothingIsLeft) {
     open();
     append_large(1, 40);
-    rlimit usual{};
-    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &usual), 0);
-    const rlimit small{1024 * 1024, usual.rlim_max};
-    const auto handler = signal(SIGXFSZ, SIG_IGN);
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-    start(copy_);
-    const BackupProgress progress = end();
-    setrlimit(RLIMIT_FSIZE, &usual);
-    signal(SIGXFSZ, handler);
+    const BackupProgress progress = [&] {
+        const SmallFiles only;
+        start(copy_);
+        return end();
+    }();
     EXPECT_EQ(progress.state, State::kFailed);
     EXPECT_NE(progress.error, "");
     EXPECT_FALSE(fs::exists(copy_));
@@ -316,6 +332,23 @@ TEST_F(InboxBackupTest, ADamagedCopyChangesNothing) {
     }
     EXPECT_FALSE(restore(path(), path(), log_).ok());
     EXPECT_EQ(put_back(copy_).alerts, 10);
+}
+
+TEST_F(InboxBackupTest, ARestoreThatFindsNoRoomChangesNothing) {
+    open();
+    append_large(1, 40);
+    make(copy_);
+    append_range(41, 42);
+    close();
+    const auto names = folder_.names();
+    const std::string before = read_bytes(path());
+    {
+        const SmallFiles only;
+        EXPECT_FALSE(restore(copy_, path(), log_).ok());
+    }
+    EXPECT_EQ(folder_.names(), names);
+    EXPECT_TRUE(read_bytes(path()) == before);
+    EXPECT_EQ(put_back(copy_).alerts, 40);
 }
 
 TEST_F(InboxBackupTest, RestoreMakesAnInboxWhereThereWasNone) {
