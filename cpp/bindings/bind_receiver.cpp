@@ -1,5 +1,7 @@
+#include <atomic>
 #include <cmath>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -18,42 +20,72 @@ namespace {
 
 using WithoutGil = py::call_guard<py::gil_scoped_release>;
 
-/// A delivery with its alert already read.
-struct DeliveryView {
-    inbox::Delivery delivery;
-    std::shared_ptr<model::Alert> alert;
+/// A receiver and the log that it needs for as long as it lives.
+struct Running {
+    explicit Running(receiver::Config config) : receiver(std::move(config), log) {}
+    base::StderrSink log;
+    receiver::Receiver receiver;
 };
 
-/// A receiver and the log that it needs for as long as it lives.
+/// A delivery with its alert already read. Gives itself back when nobody holds it any more and
+/// nothing became of it: for lack of memory on its way to the plugin, or back.
+class DeliveryView {
+ public:
+    DeliveryView(inbox::Delivery taken, const std::weak_ptr<Running>& from) noexcept
+        : delivery(std::move(taken)), from_(from) {}
+    DeliveryView(DeliveryView&& other) noexcept
+        : delivery(std::move(other.delivery)),
+          alert(std::move(other.alert)),
+          from_(std::move(other.from_)),
+          ended_(other.ended_.load()) {}
+    DeliveryView(const DeliveryView&) = delete;
+    DeliveryView& operator=(const DeliveryView&) = delete;
+    ~DeliveryView() {
+        if (ended_) return;
+        if (const std::shared_ptr<Running> from = from_.lock()) {
+            from->receiver.inbox().give_back_one(delivery.plugin, delivery.alert_id);
+        }
+    }
+    /// It was settled or given back.
+    void end() noexcept { ended_ = true; }
+
+    inbox::Delivery delivery;
+    std::shared_ptr<model::Alert> alert;
+
+ private:
+    std::weak_ptr<Running> from_;
+    std::atomic<bool> ended_{false};
+};
+
 class ReceiverView {
  public:
-    explicit ReceiverView(receiver::Config config) : receiver_(std::move(config), log_) {}
+    explicit ReceiverView(receiver::Config config)
+        : running_(std::make_shared<Running>(std::move(config))) {}
 
-    void start() { value_or_throw(receiver_.start()); }
-    void stop_listening(double grace_s) { receiver_.stop_listening(milliseconds(grace_s)); }
-    void stop() { receiver_.stop(); }
-    void wake_takers() { receiver_.inbox().wake_takers(); }
-    receiver::Receiver& native() { return receiver_; }
-    std::optional<std::string> admin_address() const { return text_of(receiver_.admin_address()); }
-    std::optional<std::string> metrics_address() const {
-        return text_of(receiver_.metrics_address());
-    }
+    void start() { value_or_throw(native().start()); }
+    void stop_listening(double grace_s) { native().stop_listening(milliseconds(grace_s)); }
+    void stop() { native().stop(); }
+    void wake_takers() { native().inbox().wake_takers(); }
+    receiver::Receiver& native() { return running_->receiver; }
+    std::optional<std::string> admin_address() { return text_of(native().admin_address()); }
+    std::optional<std::string> metrics_address() { return text_of(native().metrics_address()); }
 
-    std::vector<DeliveryView> take(const std::string& plugin, std::size_t max_items,
-                                   double timeout_s, std::size_t max_retries) {
-        std::vector<inbox::Delivery> taken = value_or_throw(
-            receiver_.inbox().take(plugin, max_items, std::llround(timeout_s * 1000), max_retries));
-        std::vector<DeliveryView> views;
-        views.reserve(taken.size());
-        for (inbox::Delivery& delivery : taken) {
-            base::Result<model::Alert> alert = model::parse_alert(std::move(delivery.text));
-            views.push_back({std::move(delivery),
-                             std::make_shared<model::Alert>(value_or_throw(std::move(alert)))});
+    py::list take(const std::string& plugin, std::size_t max_items, double timeout_s,
+                  std::size_t max_retries) {
+        std::vector<DeliveryView> views = [&] {
+            const py::gil_scoped_release release;
+            return read(value_or_throw(native().inbox().take(
+                plugin, max_items, std::llround(timeout_s * 1000), max_retries)));
+        }();
+        auto list = py::reinterpret_steal<py::list>(PyList_New(0));
+        if (!list) throw py::error_already_set();
+        for (DeliveryView& view : views) {
+            if (view.alert) list.append(py::cast(std::move(view)));
         }
-        return views;
+        return list;
     }
 
-    void delivered(const std::vector<const DeliveryView*>& views,
+    void delivered(const std::vector<DeliveryView*>& views,
                    const std::vector<double>& durations_s) {
         if (views.size() != durations_s.size()) {
             throw py::value_error("as many durations as deliveries are wanted");
@@ -67,10 +99,11 @@ class ReceiverView {
                            .duration_ms = milliseconds(durations_s[i]),
                            .error = {}});
         }
-        receiver_.inbox().settle(std::move(all));
+        native().inbox().settle(std::move(all));
+        for (DeliveryView* view : views) view->end();
     }
 
-    void settle(const DeliveryView& view, inbox::Outcome outcome, double delay_s, std::string error,
+    void settle(DeliveryView& view, inbox::Outcome outcome, double delay_s, std::string error,
                 double duration_s, std::string traceback) {
         inbox::Settlement settlement{.alert_id = view.delivery.alert_id,
                                      .plugin = view.delivery.plugin,
@@ -81,12 +114,14 @@ class ReceiverView {
                                      .traceback = std::move(traceback)};
         std::vector<inbox::Settlement> one;
         one.push_back(std::move(settlement));
-        receiver_.inbox().settle(std::move(one));
+        native().inbox().settle(std::move(one));
+        view.end();
     }
 
-    void give_back(const std::vector<const DeliveryView*>& views) {
-        for (const DeliveryView* view : views) {
-            receiver_.inbox().give_back(view->delivery.plugin, {view->delivery.alert_id});
+    void give_back(const std::vector<DeliveryView*>& views) {
+        for (DeliveryView* view : views) {
+            native().inbox().give_back_one(view->delivery.plugin, view->delivery.alert_id);
+            view->end();
         }
     }
 
@@ -95,8 +130,29 @@ class ReceiverView {
         return address ? std::optional(address->text()) : std::nullopt;
     }
 
-    base::StderrSink log_;
-    receiver::Receiver receiver_;
+    std::vector<DeliveryView> read(std::vector<inbox::Delivery> taken) {
+        std::vector<DeliveryView> views;
+        try {
+            views.reserve(taken.size());
+        } catch (const std::bad_alloc&) {
+            for (const inbox::Delivery& delivery : taken) {
+                native().inbox().give_back_one(delivery.plugin, delivery.alert_id);
+            }
+            throw;
+        }
+        for (inbox::Delivery& delivery : taken) views.emplace_back(std::move(delivery), running_);
+        for (DeliveryView& view : views) {
+            base::Result<model::Alert> alert = model::parse_alert(std::move(view.delivery.text));
+            if (alert.ok()) {
+                view.alert = std::make_shared<model::Alert>(std::move(alert).value());
+            } else {  // of a damaged file: no other attempt would read it
+                settle(view, inbox::Outcome::kDead, 0, "its text: " + alert.error().text, 0, {});
+            }
+        }
+        return views;
+    }
+
+    std::shared_ptr<Running> running_;
 };
 
 std::unique_ptr<ReceiverView> make_receiver(
@@ -213,16 +269,18 @@ Source:  architecture section 1.)")
             "address", [](ReceiverView& self) { return self.native().listen_address().text(); })
         .def_property_readonly("admin_address", &ReceiverView::admin_address)
         .def_property_readonly("metrics_address", &ReceiverView::metrics_address)
-        .def("take", &ReceiverView::take, WithoutGil(), py::arg("plugin"), py::arg("max_items"),
+        .def("take", &ReceiverView::take, py::arg("plugin"), py::arg("max_items"),
              py::arg("timeout"), py::arg("max_retries") = SIZE_MAX,
              "Up to max_items due deliveries of a plugin; waits up to timeout seconds for the "
              "first. Of those that failed before at most max_retries are under way then, with "
              "those of other calls.\n\n"
+             "One that is let go of without an end (delivered, retry, dead, give_back) is given "
+             "back.\n\n"
              "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
-             "written.")
+             "written, MemoryError. Nothing is taken then.")
         .def(
             "delivered",
-            [](ReceiverView& self, const std::vector<const DeliveryView*>& deliveries,
+            [](ReceiverView& self, const std::vector<DeliveryView*>& deliveries,
                const std::vector<double>& durations) { self.delivered(deliveries, durations); },
             WithoutGil(), py::arg("deliveries"), py::arg("durations"),
             "The plugin handled them; how long each took, in seconds. Errors: ValueError when "
@@ -230,7 +288,7 @@ Source:  architecture section 1.)")
             "are not as many durations.")
         .def(
             "retry",
-            [](ReceiverView& self, const DeliveryView& delivery, double delay, std::string error,
+            [](ReceiverView& self, DeliveryView& delivery, double delay, std::string error,
                double duration, std::string traceback) {
                 self.settle(delivery, inbox::Outcome::kRetry, delay, std::move(error), duration,
                             std::move(traceback));
@@ -240,7 +298,7 @@ Source:  architecture section 1.)")
             "Again after delay seconds; error and traceback say why.")
         .def(
             "dead",
-            [](ReceiverView& self, const DeliveryView& delivery, std::string error, double duration,
+            [](ReceiverView& self, DeliveryView& delivery, std::string error, double duration,
                std::string traceback) {
                 self.settle(delivery, inbox::Outcome::kDead, 0, std::move(error), duration,
                             std::move(traceback));

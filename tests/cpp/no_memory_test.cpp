@@ -221,4 +221,81 @@ TEST_F(NoMemoryForTablesTest, ACommitFailsBeforeItIsOnDiskOrNotAtAll) {
     EXPECT_TRUE(known(1));
 }
 
+/// An inbox whose caller gets no memory.
+class NoMemoryForTakersTest : public incm::inbox::test::InboxTest {
+ protected:
+    using Ids = incm::inbox::test::Ids;
+
+    /// Do something with more and more memory until it is enough; returns how often it was not.
+    template <typename Body, typename Check>
+    static int until_enough(Body body, Check check) {
+        for (int pieces = 0;; ++pieces) {
+            try {
+                const NoMemory now(pieces);
+                body();
+                return pieces;
+            } catch (const std::bad_alloc&) {
+            }
+            check();
+        }
+    }
+    /// Nothing but what is expected is taken, and nothing counts as an attempt.
+    void expect_untaken(const Ids& expected) {
+        Ids ids;
+        for (const auto& delivery : take()) {
+            EXPECT_EQ(delivery.attempt, 1);
+            ids.push_back(delivery.alert_id);
+        }
+        EXPECT_EQ(ids, expected);
+        inbox_->give_back("a", ids);
+    }
+    void expect_clean_file() {
+        close();
+        EXPECT_EQ(incm::inbox::test::rows(path(), "SELECT * FROM lease"),
+                  (std::vector<std::string>{}));
+        EXPECT_EQ(incm::inbox::test::rows(path(), "SELECT * FROM attempt"),
+                  (std::vector<std::string>{}));
+    }
+};
+
+TEST_F(NoMemoryForTakersTest, WhatCannotBeHandedOutIsNotTaken) {
+    for (const bool by_device : {false, true}) {
+        by_device ? open_by_device() : open();
+        if (!by_device) append_range(1, 3);
+        const Ids expected = by_device ? Ids{1} : Ids{1, 2, 3};
+        std::vector<incm::inbox::Delivery> taken;
+        const int failures = until_enough([&] { taken = inbox_->take("a", 9, 0).value(); },
+                                          [&] { expect_untaken(expected); });
+        EXPECT_GT(failures, 0);
+        EXPECT_EQ(taken.size(), expected.size());
+        inbox_->give_back("a", expected);
+        expect_clean_file();
+    }
+}
+
+TEST_F(NoMemoryForTakersTest, WhatCannotBeSettledStaysTheCallers) {
+    open();
+    append_range(1, 2);
+    ASSERT_EQ(take_ids(), (Ids{1, 2}));
+    const std::vector<incm::inbox::Settlement> settled{{1, "a", incm::inbox::Outcome::kDelivered},
+                                                       {2, "a", incm::inbox::Outcome::kDelivered}};
+    EXPECT_GT(until_enough([&] { inbox_->settle(settled); }, [&] { EXPECT_EQ(take_ids(), Ids{}); }),
+              0);
+    flush();
+    EXPECT_EQ(counts().open, 0);
+    EXPECT_FALSE(log_.has("ignored"));
+}
+
+TEST_F(NoMemoryForTakersTest, AReturnNeedsNone) {
+    open();
+    append_range(1, 2);
+    ASSERT_EQ(take_ids(), (Ids{1, 2}));
+    const std::string plugin = "a";
+    {
+        const NoMemory now;
+        inbox_->give_back_one(plugin, 1);
+    }
+    EXPECT_EQ(take_ids(), Ids{1});
+}
+
 }  // namespace

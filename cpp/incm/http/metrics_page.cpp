@@ -75,6 +75,7 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     sample(page, kUnkept, "{reason=\"size\"}", counters.unkept(Unkept::kTooLarge));
     sample(page, kUnkept, "{reason=\"rate\"}", counters.unkept(Unkept::kTooOften));
     sample(page, kUnkept, "{reason=\"busy\"}", counters.unkept(Unkept::kBusy));
+    sample(page, kUnkept, "{reason=\"failed\"}", counters.unkept(Unkept::kFailed));
     metric(page, "incm_webhook_inbox_log_bytes", "gauge",
            "Length of the inbox's log, which a program that reads for long makes grow.",
            log.bytes());

@@ -1,5 +1,7 @@
 #include "incm/inbox/delivery_queue.h"
 
+#include <cstddef>
+#include <new>
 #include <utility>
 
 namespace incm::inbox {
@@ -35,16 +37,27 @@ std::size_t DeliveryQueue::retries_taken() const {
 
 void DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
     const std::lock_guard lock(mutex_);
-    for (const auto& [from, delivery] : picks) {
-        flights_.try_emplace(
-            delivery.alert_id,
-            Flight{.taken = {lease_id, delivery.attempt - 1},
-                   .lane = from ? from->lane : nullptr,
-                   .turn = {delivery.alert_id, delivery.attempt - 1, from ? from->due_at_ms : 0}});
-        if (from) {
-            lanes_.go(*from);
+    std::size_t marked = 0;
+    try {
+        for (const auto& [from, delivery] : picks) {
+            const std::int64_t attempts = delivery.attempt - 1;
+            flights_.try_emplace(delivery.alert_id, Flight{.taken = {lease_id, attempts},
+                                                           .lane = from ? from->lane : nullptr,
+                                                           .turn = {delivery.alert_id, attempts,
+                                                                    from ? from->due_at_ms : 0}});
+            ++marked;
         }
-        if (delivery.attempt > 1) {
+    } catch (const std::bad_alloc&) {
+        for (const Pick& pick : picks.first(marked)) {
+            flights_.erase(pick.delivery.alert_id);
+        }
+        throw;
+    }
+    for (const Pick& pick : picks) {
+        if (pick.from) {
+            lanes_.go(*pick.from);
+        }
+        if (pick.delivery.attempt > 1) {
             ++retries_taken_;
         }
     }

@@ -63,6 +63,7 @@ class DeliveryQueue {
         std::optional<DeviceLanes::Candidate> from;
         Delivery delivery;
     };
+    /// They are under way now. Errors: bad_alloc; none is then.
     void mark(std::span<const Pick> picks, std::int64_t lease_id);
 
     // -- The end of a delivery that was taken.

@@ -25,6 +25,7 @@
 #include "incm/inbox/recovery.h"
 #include "incm/inbox/seen_keys.h"
 #include "incm/inbox/session.h"
+#include "incm/inbox/settler.h"
 #include "incm/inbox/taker.h"
 #include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
@@ -49,8 +50,9 @@ struct Inbox::Impl {
         note = std::make_unique<CommitNote>(*lock, LastCommit::of(*database, clock.wall_ms()));
         writer = std::make_unique<Writer>(*database, clock, *note, watch, log,
                                           [this] { ask_for_check(path); });
-        quarantine = std::make_unique<Quarantine>(*writer, reserve, watch);
+        quarantine = std::make_unique<Quarantine>(*writer, reserve, watch, log);
         taker = std::make_unique<Taker>(path, DeliveryKeys(*database), clock, *writer);
+        settler = std::make_unique<Settler>(queues, clock, watches, log, *writer);
         backup = std::make_unique<Backup>(path, reserve, log);
         housekeeper = std::make_unique<Housekeeper>(*writer, reserve, watch, catalog.log_length(),
                                                     log, options.retention_ms);
@@ -77,12 +79,6 @@ struct Inbox::Impl {
         return found == queues.end() ? nullptr : &found->second;
     }
 
-    void ignored(const char* what, const std::string& plugin, std::int64_t alert_id) {
-        log.write(base::LogLevel::kWarning,
-                  std::string(what) + " of alert " + std::to_string(alert_id) + " by " +
-                      base::printable(plugin) + " ignored: it is not taken");
-    }
-
     [[nodiscard]] base::Result<std::unique_ptr<Append>> prepare(NewAlert alert);
     void close();
 
@@ -101,6 +97,7 @@ struct Inbox::Impl {
     std::unique_ptr<CommitNote> note;
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Taker> taker;
+    std::unique_ptr<Settler> settler;
     std::unique_ptr<Backup> backup;
     std::unique_ptr<Housekeeper> housekeeper;
     std::mutex closing;
@@ -239,45 +236,16 @@ base::Result<std::vector<Delivery>> Inbox::take(const std::string& plugin, std::
 }
 
 void Inbox::settle(std::vector<Settlement> settlements) {
-    auto operation = std::make_unique<Settle>(impl_->watches);
-    const std::int64_t now_ms = impl_->clock.now_ms();
-    const std::int64_t wall_ms = impl_->clock.wall_ms();
-    for (Settlement& settlement : settlements) {
-        DeliveryQueue* queue = impl_->find(settlement.plugin);
-        const auto taken = queue ? queue->claim(settlement.alert_id) : std::nullopt;
-        if (!taken) {
-            impl_->ignored("settlement", settlement.plugin, settlement.alert_id);
-            continue;
-        }
-        const std::int64_t due_at_ms = now_ms + std::max<std::int64_t>(settlement.retry_in_ms, 0);
-        operation->add(*queue, {queue->id(), taken->lease_id, taken->attempts + 1, due_at_ms,
-                                wall_ms, std::move(settlement)});
-    }
-    if (!operation->empty()) {
-        impl_->writer->post(std::move(operation));
-    }
+    impl_->settler->settle(std::move(settlements));
 }
 
-void Inbox::give_back(const std::string& plugin, const std::vector<std::int64_t>& alert_ids) {
-    DeliveryQueue* queue = impl_->find(plugin);
-    std::vector<GiveBack::Item> items;
-    for (const std::int64_t alert_id : alert_ids) {
-        const auto taken = queue ? queue->claim(alert_id) : std::nullopt;
-        if (taken) {
-            items.push_back({taken->lease_id, alert_id});
-        } else {
-            impl_->ignored("return", plugin, alert_id);
-        }
-    }
-    if (items.empty()) {
-        return;
-    }
-    // First to the writer: whoever takes them again must lease them after this lease has ended.
-    impl_->writer->post(std::make_unique<GiveBack>(items));
-    for (const GiveBack::Item& item : items) {
-        queue->put_back(item.alert_id);
-    }
-    queue->arrived(true);
+void Inbox::give_back(const std::string& plugin,
+                      const std::vector<std::int64_t>& alert_ids) noexcept {
+    impl_->settler->give_back(plugin, alert_ids);
+}
+
+void Inbox::give_back_one(const std::string& plugin, std::int64_t alert_id) noexcept {
+    impl_->settler->give_back(plugin, {&alert_id, 1});
 }
 
 void Inbox::wake_takers() {

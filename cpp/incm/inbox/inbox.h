@@ -70,7 +70,7 @@ class Inbox {
     ///          this returns, so that a crash counts as an attempt.
     /// Units:   waits up to timeout_ms (>= 0) for the first one; an empty list after that or after
     /// wake_takers(). Errors:  kClosed after close(); kBadConfig for a plugin that open() was not
-    /// told; kStoreFailed.
+    /// told; kStoreFailed; bad_alloc. Nothing is taken then.
     ///          max_retries: when so many that failed before are under way, of all calls together,
     ///          no further one is taken until one of them is settled or given back.
     [[nodiscard]] base::Result<std::vector<Delivery>> take(const std::string& plugin,
@@ -81,15 +81,20 @@ class Inbox {
     /// Record what became of taken deliveries, with the next commit.
     ///
     /// Does not wait for that commit: after a crash before it the delivery is made again (at least
-    /// once). A settlement of a delivery that is not taken is ignored and logged. Errors:  none;
-    /// after close() settlements are dropped, which means the same as a crash.
+    /// once). A settlement of a delivery that is not taken is ignored and logged. One that can
+    /// never be stored is logged, and its delivery made again after the next open(). Errors:
+    /// bad_alloc: nothing is settled; after close() settlements are dropped, which means the same
+    /// as a crash.
     void settle(std::vector<Settlement> settlements);
 
     /// Give taken deliveries back unattempted, due at once, without counting an attempt.
     ///
     /// They can be taken when this returns; their lease ends with the next commit, so that a crash
-    /// before it does count. What is not taken is ignored and logged.
-    void give_back(const std::string& plugin, const std::vector<std::int64_t>& alert_ids);
+    /// before it does count; or, when there is no memory for that, with the next open(). What is
+    /// not taken is ignored and logged.
+    void give_back(const std::string& plugin, const std::vector<std::int64_t>& alert_ids) noexcept;
+    /// The same, of one, without memory for a list.
+    void give_back_one(const std::string& plugin, std::int64_t alert_id) noexcept;
 
     /// Make every waiting take() return now, and every later one return at once with what is due.
     void wake_takers();

@@ -10,10 +10,9 @@
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/file_watch.h"
 #include "incm/inbox/inbox.h"
+#include "incm/inbox/operation.h"
 #include "incm/inbox/receipt.h"
 #include "incm/inbox/tables.h"
-#include "incm/inbox/watches.h"
-#include "incm/inbox/writer.h"
 
 namespace incm::inbox {
 
@@ -93,36 +92,6 @@ class Lease final : public Operation {
     std::vector<std::int64_t> alert_ids_;
 };
 
-class Settle final : public Operation {
- public:
-    explicit Settle(Watches& watches) : watches_(watches) {}
-    void add(DeliveryQueue& queue, Settled settled) {
-        items_.push_back({&queue, std::move(settled)});
-    }
-    [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
-    void execute(Tables& tables) override {
-        for (const auto& [queue, settled] : items_) {
-            tables.settle(settled);
-        }
-    }
-    void committed() noexcept override {
-        for (const auto& [queue, settled] : items_) {
-            const bool again = settled.settlement.outcome == Outcome::kRetry;
-            if (again) {
-                queue->again(settled.settlement.alert_id, settled.due_at_ms);
-                queue->arrived(true);
-            } else {
-                queue->over(settled.settlement.alert_id);
-                watches_.changed(settled.settlement.alert_id);
-            }
-        }
-    }
-
- private:
-    Watches& watches_;
-    std::vector<std::pair<DeliveryQueue*, Settled>> items_;
-};
-
 class Prune final : public Operation {
  public:
     Prune(std::int64_t cursor, std::int64_t retention_ms)
@@ -134,23 +103,6 @@ class Prune final : public Operation {
     std::int64_t cursor_;
     std::int64_t retention_ms_;
     Tables::Pruned result_{};
-};
-
-class GiveBack final : public Operation {
- public:
-    struct Item {
-        std::int64_t lease_id;
-        std::int64_t alert_id;
-    };
-    explicit GiveBack(std::vector<Item> items) : items_(std::move(items)) {}
-    void execute(Tables& tables) override {
-        for (const Item& item : items_) {
-            tables.give_back(item.lease_id, item.alert_id);
-        }
-    }
-
- private:
-    std::vector<Item> items_;
 };
 
 }  // namespace incm::inbox

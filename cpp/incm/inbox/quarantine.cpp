@@ -1,8 +1,11 @@
 #include "incm/inbox/quarantine.h"
 
 #include <memory>
+#include <new>
+#include <string>
 #include <utility>
 
+#include "incm/base/bytes.h"
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/errors.h"
 #include "incm/inbox/file_watch.h"
@@ -40,13 +43,15 @@ class Drop final : public Operation {
 
 }  // namespace
 
-/// Is tried once: alerts share its transaction, and must not fail again because of it.
 class KeepLater final : public Operation {
  public:
-    KeepLater(Rejected rejected, Quarantine::Pending& pending)
+    KeepLater(Rejected rejected, Quarantine::Pending& pending, std::function<void()> not_kept,
+              base::LogSink& log)
         : rejected_(std::move(rejected)),
           bytes_(static_cast<std::int64_t>(rejected_.body.size())),
-          pending_(pending) {
+          pending_(pending),
+          not_kept_(std::move(not_kept)),
+          log_(log) {
         ++pending_.count;
         pending_.bytes += bytes_;
     }
@@ -56,9 +61,16 @@ class KeepLater final : public Operation {
         --pending_.count;
         pending_.bytes -= bytes_;
     }
-    void execute(Tables& tables) override {
-        if (!std::exchange(tried_, true)) {
-            tables.quarantine(rejected_);
+    void execute(Tables& tables) override { tables.quarantine(rejected_); }
+    void failed(const base::Error& error) noexcept override {
+        not_kept_();
+        try {
+            log_.write(base::LogLevel::kError,
+                       "a refused request to " + base::printable(rejected_.endpoint) + " from " +
+                           base::printable(rejected_.peer) + " is not kept in the quarantine (" +
+                           base::printable(error.text) + ")");
+        } catch (const std::bad_alloc&) {
+            log_.write(base::LogLevel::kError, "a refused request is not kept in the quarantine");
         }
     }
 
@@ -66,7 +78,8 @@ class KeepLater final : public Operation {
     const Rejected rejected_;
     const std::int64_t bytes_;
     Quarantine::Pending& pending_;
-    bool tried_ = false;
+    const std::function<void()> not_kept_;
+    base::LogSink& log_;
 };
 
 base::Status Quarantine::keep(Rejected rejected) {
@@ -81,12 +94,15 @@ base::Status Quarantine::keep(Rejected rejected) {
     return done.ok() && watch_.lost() ? FileWatch::error() : done;
 }
 
-bool Quarantine::keep_later(Rejected rejected) {
+bool Quarantine::keep_later(Rejected rejected, std::function<void()> not_kept) {
     if (reserve_.low() || watch_.lost() || pending_.count >= kMostPending ||
         pending_.bytes >= kMostPendingBytes) {
         return false;
     }
-    writer_.post(std::make_unique<KeepLater>(std::move(rejected), pending_));
+    Operation::List posted;
+    posted.push_back(
+        std::make_unique<KeepLater>(std::move(rejected), pending_, std::move(not_kept), log_));
+    writer_.post(std::move(posted));
     return true;
 }
 

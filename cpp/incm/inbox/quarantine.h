@@ -3,8 +3,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
+#include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/inbox/rejected.h"
 
@@ -21,8 +23,8 @@ class Writer;
 class Quarantine {
  public:
     /// All must outlive this.
-    Quarantine(Writer& writer, DiskReserve& reserve, FileWatch& watch)
-        : writer_(writer), reserve_(reserve), watch_(watch) {}
+    Quarantine(Writer& writer, DiskReserve& reserve, FileWatch& watch, base::LogSink& log)
+        : writer_(writer), reserve_(reserve), watch_(watch), log_(log) {}
     Quarantine(const Quarantine&) = delete;
     Quarantine& operator=(const Quarantine&) = delete;
 
@@ -33,8 +35,11 @@ class Quarantine {
     /// Keep a request of nobody knows whom with the next commit, without waiting for it.
     ///
     /// Shape:   false when it will not be kept: more than kMostPending of them or
-    ///          kMostPendingBytes wait, or the disk is nearly full.
-    [[nodiscard]] bool keep_later(Rejected rejected);
+    ///          kMostPendingBytes wait, or the disk is nearly full. While the disk takes nothing it
+    ///          is tried again; not_kept is called, by another thread and without an exception,
+    ///          when it turns out that it can never be stored, which is logged.
+    [[nodiscard]] bool keep_later(
+        Rejected rejected, std::function<void()> not_kept = [] {});
 
     /// Drop those with these numbers, in one transaction; returns how many there were. Blocks and
     /// fails like keep(), except that a full disk is no reason.
@@ -54,6 +59,7 @@ class Quarantine {
     Writer& writer_;
     DiskReserve& reserve_;
     FileWatch& watch_;
+    base::LogSink& log_;
     Pending pending_;
 };
 

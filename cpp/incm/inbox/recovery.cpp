@@ -48,7 +48,9 @@ class Interrupted {
           ended_ms_(stored_clock_ms(database)),
           wall_ms_(wall_ms),
           find_(database,
-                "SELECT attempts, base, created_at_ms FROM delivery"
+                // The ledger may know more of them: what could not be settled for that.
+                "SELECT max(attempts, ifnull((SELECT max(attempt) FROM attempt a WHERE"
+                " a.alert_id = ?2 AND a.plugin_id = ?1), 0)), base, created_at_ms FROM delivery"
                 " WHERE plugin_id = ?1 AND alert_id = ?2 AND dead = 0"),
           count_(database,
                  "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, dead = ?5, error = ?6"

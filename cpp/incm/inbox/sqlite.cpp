@@ -76,6 +76,27 @@ bool SqlError::sync_failed() const noexcept {
     return code_ == SQLITE_IOERR_FSYNC || code_ == SQLITE_IOERR_DIR_FSYNC;
 }
 
+bool SqlError::refused_by_disk() const noexcept {
+    switch (code_ & 0xff) {
+        case SQLITE_FULL:
+        case SQLITE_IOERR:
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PROTOCOL:
+        case SQLITE_PERM:
+        case SQLITE_NOLFS:
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool SqlError::no_memory() const noexcept {
+    return (code_ & 0xff) == SQLITE_NOMEM || code_ == SQLITE_IOERR_NOMEM;
+}
+
 bool SqlError::damaged() const noexcept {
     const int primary = code_ & 0xff;
     return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;

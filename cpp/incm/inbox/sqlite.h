@@ -26,6 +26,9 @@ class SqlError : public std::runtime_error {
     [[nodiscard]] int code() const noexcept { return code_; }
     /// Whether the kernel may have dropped pages that it reported as written (promise P8).
     [[nodiscard]] bool sync_failed() const noexcept;
+    /// Whether it says nothing of what was to be written: the disk or another process is to blame.
+    [[nodiscard]] bool refused_by_disk() const noexcept;
+    [[nodiscard]] bool no_memory() const noexcept;
     /// Whether the file holds something that SQLite cannot read.
     [[nodiscard]] bool damaged() const noexcept;
 

@@ -1,6 +1,7 @@
 #include "incm/inbox/tables.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace incm::inbox {
@@ -139,7 +140,7 @@ void Tables::rollback() noexcept {
     if (database_.in_transaction()) {
         try {
             database_.execute("ROLLBACK");
-        } catch (const SqlError&) {
+        } catch (const std::exception&) {  // no memory for an SqlError
             // The next BEGIN fails and says so.
         }
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "incm/inbox/errors.h"
@@ -26,6 +27,27 @@ base::Error unreadable(const SqlError& error) {
     return {base::ErrorCode::kStoreFailed,
             std::string("the inbox cannot be read: ") + error.what()};
 }
+
+/// Puts deliveries that are marked as taken back, unless they are handed out.
+class Marked {
+ public:
+    Marked(DeliveryQueue& queue, const std::vector<Delivery>& deliveries)
+        : queue_(queue), deliveries_(deliveries) {}
+    Marked(const Marked&) = delete;
+    Marked& operator=(const Marked&) = delete;
+    ~Marked() {
+        for (const Delivery& delivery : deliveries_) {
+            queue_.put_back(delivery.alert_id);
+        }
+        if (!deliveries_.empty()) {
+            queue_.arrived(false);
+        }
+    }
+
+ private:
+    DeliveryQueue& queue_;
+    const std::vector<Delivery>& deliveries_;
+};
 
 }  // namespace
 
@@ -55,22 +77,26 @@ base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, const Want
     for (bool last = timeout_ms <= 0;;) {
         const std::uint64_t version = queue.version();
         Selected selected;
+        const Marked marked(queue, selected.deliveries);
         try {
-            selected = select(queue, wanted);
+            select(queue, wanted, selected);
         } catch (const SqlError& error) {
             // Whoever woke this thread may have meant one of several.
             queue.arrived(false);
             return unreadable(error);
+        } catch (const std::bad_alloc&) {
+            queue.arrived(false);
+            throw;
         }
         if (selected.closed || queue.closed()) {
-            // A lease that is not on disk yet needs no end.
-            for (const Delivery& delivery : selected.deliveries) {
-                queue.put_back(delivery.alert_id);
-            }
             return closed_error();
         }
         if (!selected.deliveries.empty()) {
-            return lease(queue, std::move(selected));
+            const base::Status leased = lease(queue, selected);
+            if (!leased) {
+                return leased.error();
+            }
+            return std::move(selected.deliveries);
         }
         if (selected.unfinished) {
             continue;
@@ -88,13 +114,12 @@ base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, const Want
     }
 }
 
-Taker::Selected Taker::select(DeliveryQueue& queue, const Wanted& wanted) {
-    Selected selected;
+void Taker::select(DeliveryQueue& queue, const Wanted& wanted, Selected& selected) {
     const std::lock_guard selecting(queue.selecting());
     const ReaderPool::Loan reader(readers_);
     if (!reader) {
         selected.closed = true;
-        return selected;
+        return;
     }
     queue.begin_selection();
     const Transaction snapshot = (*reader).snapshot();
@@ -103,40 +128,27 @@ Taker::Selected Taker::select(DeliveryQueue& queue, const Wanted& wanted) {
     selected.lease_id = ++last_lease_id_;
     selected.next_due_ms = selection.next_due_ms();
     selected.unfinished = selection.unfinished();
-    selected.deliveries.reserve(picks.size());
-    queue.mark(picks, selected.lease_id);
     for (auto& [from, delivery] : picks) {
-        selected.deliveries.push_back(std::move(delivery));
-    }
-    name(queue, selected.deliveries);
-    return selected;
-}
-
-void Taker::name(const DeliveryQueue& queue, std::vector<Delivery>& deliveries) const {
-    for (Delivery& delivery : deliveries) {
         delivery.plugin = queue.name();
         delivery.key = keys_.key(delivery, queue.name());
     }
+    selected.deliveries.reserve(picks.size());
+    queue.mark(picks, selected.lease_id);  // from here on without memory
+    for (auto& [from, delivery] : picks) {
+        selected.deliveries.push_back(std::move(delivery));
+    }
 }
 
-base::Result<std::vector<Delivery>> Taker::lease(DeliveryQueue& queue, Selected selected) {
+base::Status Taker::lease(DeliveryQueue& queue, const Selected& selected) {
     std::vector<std::int64_t> alert_ids;
     alert_ids.reserve(selected.deliveries.size());
     for (const Delivery& delivery : selected.deliveries) {
         alert_ids.push_back(delivery.alert_id);
     }
-    Lease operation(selected.lease_id, queue.id(), clock_.wall_ms(), alert_ids);
+    Lease operation(selected.lease_id, queue.id(), clock_.wall_ms(), std::move(alert_ids));
     // There may be more than this thread takes; the next one can look while this one waits.
     queue.arrived(false);
-    const base::Status done = writer_.run(operation);
-    if (!done) {
-        for (const std::int64_t alert_id : alert_ids) {
-            queue.put_back(alert_id);
-        }
-        queue.arrived(false);
-        return done.error();
-    }
-    return std::move(selected.deliveries);
+    return writer_.run(operation);
 }
 
 }  // namespace incm::inbox

@@ -42,10 +42,8 @@ class Taker {
         bool closed = false;
     };
 
-    [[nodiscard]] Selected select(DeliveryQueue& queue, const Wanted& wanted);
-    void name(const DeliveryQueue& queue, std::vector<Delivery>& deliveries) const;
-    [[nodiscard]] base::Result<std::vector<Delivery>> lease(DeliveryQueue& queue,
-                                                            Selected selected);
+    void select(DeliveryQueue& queue, const Wanted& wanted, Selected& selected);
+    [[nodiscard]] base::Status lease(DeliveryQueue& queue, const Selected& selected);
 
     const DeliveryKeys keys_;
     const InboxClock& clock_;

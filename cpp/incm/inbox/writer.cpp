@@ -1,8 +1,10 @@
 #include "incm/inbox/writer.h"
 
-#include <chrono>
+#include <algorithm>
 #include <exception>
-#include <iterator>
+#include <new>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "incm/base/bytes.h"
@@ -17,6 +19,7 @@ namespace {
 /// most of its pages are new ones at the end of a table, which are copied once either way.
 constexpr int kCheckpointPages = 512;
 constexpr auto kRetryPause = std::chrono::seconds(1);
+constexpr int kMostTimesAlone = 10;  ///< for lack of memory
 
 }  // namespace
 
@@ -29,7 +32,6 @@ Writer::Writer(Database& database, const InboxClock& clock, CommitNote& note, Fi
       log_(log),
       on_failure_(std::move(on_failure)),
       tables_(std::make_unique<Tables>(database)) {
-    queued_.batch = std::make_shared<Batch>();
     thread_ = start_without_signals("incm-inbox", [this] { loop(); });
 }
 
@@ -38,17 +40,18 @@ Writer::~Writer() {
 }
 
 base::Status Writer::run(Operation& operation) {
-    std::shared_ptr<Batch> batch;
+    auto done = std::make_shared<OneShot>();
     const bool queued = enqueue([&](Work& work) {
         work.waiting.push_back(&operation);
-        batch = work.batch;
+        if (!work.done) work.done = std::move(done);
+        done = work.done;
     });
     if (!queued) {
         return closed_error();
     }
-    batch->done.wait();
-    if (batch->error) {
-        return *batch->error;
+    done->wait();
+    if (operation.failure_) {
+        return operation.failure_->error;
     }
     return base::success();
 }
@@ -59,12 +62,14 @@ void Writer::submit(std::unique_ptr<Operation> operation) {
     }
 }
 
-void Writer::post(std::unique_ptr<Operation> operation) {
-    static_cast<void>(enqueue([&](Work& work) { work.posted.push_back(std::move(operation)); }));
+void Writer::post(Operation::List operations) noexcept {
+    static_cast<void>(
+        enqueue([&](Work& work) { work.posted.splice(work.posted.end(), operations); }));
 }
 
 /// False after stop(): nothing is added then.
-bool Writer::enqueue(const std::function<void(Work&)>& add) {
+template <typename Add>
+bool Writer::enqueue(const Add& add) {
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
@@ -96,19 +101,14 @@ void Writer::stop() {
 void Writer::loop() {
     Work work;
     while (next(work)) {
-        const std::optional<base::Error> error = commit(work);
-        if (error) {
-            repost(work);
-        } else {
-            if (work.is_awaited()) watch_.look();
-            work.each([](Operation& operation) { operation.committed(); });
-        }
+        make(work);
         for (const auto& operation : work.submitted) {
-            if (error) operation->failed(*error);
+            if (operation->failure_) operation->failed(operation->failure_->error);
         }
-        work.posted.clear();  // who counts what is pending counts no more of it
-        work.batch->error = error;
-        if (!work.waiting.empty()) work.batch->done.open();
+        sort_out(work.posted);  // who counts what is pending counts no more of what was made
+        repost(work.posted);
+        if (!work.waiting.empty()) work.done->open();
+        retry_apart();
         checkpoint_if_long();
     }
 }
@@ -116,12 +116,15 @@ void Writer::loop() {
 /// Wait for work and take all of it. False when there is none and none will come.
 bool Writer::next(Work& work) {
     work = {};
-    work.batch = std::make_shared<Batch>();
     std::unique_lock lock(mutex_);
-    while (!queued_.is_awaited() && (queued_.posted.empty() || retrying_) && !stopping_) {
+    bool apart_due = false;
+    while (!queued_.is_awaited() && (queued_.posted.empty() || retrying_) && !apart_due &&
+           !stopping_) {
         idle_ = true;
         if (retrying_) {
             retrying_ = work_added_.wait_for(lock, kRetryPause) == std::cv_status::no_timeout;
+        } else if (!apart_.empty()) {
+            apart_due = work_added_.wait_until(lock, apart_at_) == std::cv_status::timeout;
         } else {
             work_added_.wait(lock);
         }
@@ -129,19 +132,69 @@ bool Writer::next(Work& work) {
     idle_ = false;
     retrying_ = false;
     std::swap(work, queued_);
-    return work.is_awaited() || !work.posted.empty();
+    return work.is_awaited() || !work.posted.empty() || apart_due;
 }
 
-std::optional<base::Error> Writer::commit(const Work& work) {
-    if (failed()) {
-        return base::Error{base::ErrorCode::kStoreFailed,
-                           "the inbox takes nothing more, because the disk failed to write: "
-                           "check the disk and start again"};
+/// Make all in one transaction, or what of it can be made. The others have a failure then.
+void Writer::make(const Work& work) noexcept {
+    const auto all = [&](const auto& visit) { work.each(visit); };
+    const std::optional<Failure> failure = transact(all);
+    if (!failure) {
+        if (work.is_awaited()) watch_.look();
+        return made(all);
     }
-    std::string reason;
+    std::vector<Operation*> operations;
+    if (failure->remedy != Remedy::kAnotherDisk) {
+        try {
+            work.each([&](Operation& operation) { operations.push_back(&operation); });
+        } catch (const std::bad_alloc&) {
+            operations.clear();
+        }
+    }
+    if (operations.size() > 1) {
+        return make_in_parts(operations);
+    }
+    work.each([&](Operation& operation) { refuse(operation, *failure); });
+}
+
+/// One transaction for as many as can be made together: half of what failed, and after a success
+/// twice as many again.
+void Writer::make_in_parts(const std::vector<Operation*>& operations) noexcept {
+    std::span<Operation* const> left(operations);
+    std::size_t many = left.size() / 2;
+    while (!left.empty()) {
+        const auto some = left.first(std::min(many, left.size()));
+        const auto each = [&](const auto& visit) {
+            for (Operation* operation : some) visit(*operation);
+        };
+        const std::optional<Failure> failure = transact(each);
+        if (!failure) {
+            watch_.look();
+            made(each);
+        } else if (failure->remedy == Remedy::kAnotherDisk) {
+            for (Operation* operation : left) refuse(*operation, *failure);
+            return;
+        } else if (some.size() > 1) {
+            many = some.size() / 2;
+            continue;
+        } else {
+            refuse(*some.front(), *failure);
+        }
+        left = left.subspan(some.size());
+        many = some.size() * 2;
+    }
+}
+
+template <typename Operations>
+std::optional<Operation::Failure> Writer::transact(const Operations& operations) noexcept {
+    if (failed()) {
+        return undo(Remedy::kAnotherDisk,
+                    "it takes nothing more, because the disk failed to write: check the disk and "
+                    "start again");
+    }
     try {
         tables_->begin(clock_.now_ms());
-        work.each([this](Operation& operation) { operation.execute(*tables_); });
+        operations([this](Operation& operation) { operation.execute(*tables_); });
         tables_->commit();
         note_.committed(tables_->commits(), clock_.wall_ms());
         if (std::exchange(failing_, false)) {
@@ -150,25 +203,111 @@ std::optional<base::Error> Writer::commit(const Work& work) {
         return std::nullopt;
     } catch (const SqlError& error) {
         note_failure(error);
-        reason = error.what();
+        return undo(error.no_memory()         ? Remedy::kMoreMemory
+                    : error.refused_by_disk() ? Remedy::kAnotherDisk
+                                              : Remedy::kNone,
+                    error.what());
+    } catch (const std::bad_alloc&) {
+        return undo(Remedy::kMoreMemory, "there is no memory");
     } catch (const std::exception& error) {
-        reason = error.what();
+        return undo(Remedy::kNone, error.what());
     }
-    tables_->rollback();
-    if (!std::exchange(failing_, true)) {
-        log_.write(base::LogLevel::kError, "the inbox cannot store: " + base::printable(reason));
-    }
-    return base::Error{base::ErrorCode::kStoreFailed, "the inbox cannot store: " + reason};
 }
 
-/// Nobody waits for what was posted, so nobody would post it again.
-void Writer::repost(Work& work) {
-    const std::lock_guard lock(mutex_);
-    if (work.posted.empty() || stopping_ || failed()) {
+template <typename Operations>
+void Writer::made(const Operations& operations) noexcept {
+    operations([](Operation& operation) {
+        operation.failure_.reset();
+        operation.committed();
+    });
+}
+
+Operation::Failure Writer::undo(Remedy remedy, const char* reason) noexcept {
+    tables_->rollback();
+    try {
+        return {{base::ErrorCode::kStoreFailed, std::string("the inbox cannot store: ") + reason},
+                remedy};
+    } catch (const std::bad_alloc&) {  // a short text takes none
+        return {{base::ErrorCode::kStoreFailed, "no memory"}, remedy};
+    }
+}
+
+void Writer::refuse(Operation& operation, const Failure& failure) noexcept {
+    operation.refuse(failure);
+    if (std::exchange(failing_, true)) {
         return;
     }
-    queued_.posted.insert(queued_.posted.begin(), std::make_move_iterator(work.posted.begin()),
-                          std::make_move_iterator(work.posted.end()));
+    try {
+        log_.write(base::LogLevel::kError, base::printable(failure.error.text));
+    } catch (const std::bad_alloc&) {
+        log_.write(base::LogLevel::kError, "the inbox cannot store: there is no memory");
+    }
+}
+
+/// Leave those that the disk refused. Nobody waits for what was posted, so nobody would post it
+/// again: what lacked memory is tried again alone, and what is refused for what it is in its parts.
+void Writer::sort_out(Operation::List& posted) noexcept {
+    for (auto next = posted.begin(); next != posted.end();) {
+        const auto here = next++;
+        Operation& operation = **here;
+        if (!operation.failure_) {
+            posted.erase(here);
+            continue;
+        }
+        Remedy remedy = operation.failure_->remedy;
+        Operation::List parts;
+        if (remedy == Remedy::kNone) {
+            try {
+                parts = operation.parts();
+            } catch (const std::bad_alloc&) {
+                remedy = Remedy::kMoreMemory;
+            }
+        }
+        if (remedy == Remedy::kAnotherDisk) {
+            continue;
+        }
+        if (remedy == Remedy::kMoreMemory && ++operation.times_alone_ <= kMostTimesAlone) {
+            apart_.splice(apart_.end(), posted, here);
+            apart_at_ = std::chrono::steady_clock::now() + kRetryPause;
+            continue;
+        }
+        if (parts.empty()) {
+            operation.failed(operation.failure_->error);
+        } else {
+            apart_.splice(apart_.end(), parts);
+            apart_at_ = {};
+        }
+        posted.erase(here);
+    }
+}
+
+/// Each in a transaction of its own.
+void Writer::retry_apart() noexcept {
+    const auto now = std::chrono::steady_clock::now();
+    if (apart_.empty() || now < apart_at_) {
+        return;
+    }
+    Operation::List due;
+    due.swap(apart_);
+    apart_at_ = now + kRetryPause;
+    for (const auto& operation : due) {
+        const auto each = [&](const auto& visit) { visit(*operation); };
+        if (const std::optional<Failure> failure = transact(each)) {
+            refuse(*operation, *failure);
+        } else {
+            made(each);
+        }
+    }
+    sort_out(due);
+    apart_.splice(apart_.end(), due);
+}
+
+void Writer::repost(Operation::List& posted) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (posted.empty() || stopping_ || failed()) {
+        return;
+    }
+    queued_.posted.splice(queued_.posted.begin(), posted);
     retrying_ = true;
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,31 +17,18 @@
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/last_commit.h"
 #include "incm/inbox/one_shot.h"
+#include "incm/inbox/operation.h"
 #include "incm/inbox/sqlite.h"
 #include "incm/inbox/tables.h"
 
 namespace incm::inbox {
 
-/// One change that the writer makes together with others.
-class Operation {
- public:
-    Operation() = default;
-    Operation(const Operation&) = delete;
-    Operation& operator=(const Operation&) = delete;
-    virtual ~Operation() = default;
-
-    /// Make the change. May run again after a transaction that failed. Errors: SqlError.
-    virtual void execute(Tables& tables) = 0;
-    /// The change is on disk.
-    virtual void committed() noexcept {}
-    /// The change was not made, and is not tried again. Only for those that were submitted.
-    virtual void failed(const base::Error& /*error*/) noexcept {}
-};
-
 /// The thread that owns the writing connection: it makes everything that waits in one transaction,
 /// commits, looks whether the file can still be found, and releases all who wait for it with one
 /// wake-up.
 ///
+/// When it is not the disk that refuses a transaction, its operations are made in smaller ones:
+/// what can be stored is stored, and what cannot fails alone.
 /// After a failed fsync nothing is written any more: the kernel may have dropped pages that it
 /// calls clean, so that a second fsync would succeed without them (promise P8).
 /// Threads: any, except where said.
@@ -56,14 +43,16 @@ class Writer {
     /// Calls stop().
     ~Writer();
 
-    /// Make a change and wait until it is on disk. Errors: kStoreFailed (not made), kClosed.
+    /// Make a change and wait until it is on disk. Errors: kStoreFailed (not made), kClosed;
+    /// bad_alloc, before it is tried.
     [[nodiscard]] base::Status run(Operation& operation);
     /// Make a change without waiting: committed() or failed() says what became of it, by the
     /// writer's thread, or by this one when the writer has stopped.
     void submit(std::unique_ptr<Operation> operation);
-    /// Make a change with the next commit, without waiting. It runs before every run() that is
-    /// called later, and is tried again when a commit fails. Dropped after stop().
-    void post(std::unique_ptr<Operation> operation);
+    /// Make changes with the next commit, without waiting. They run before every run() that is
+    /// called later, and are tried again while the disk takes nothing, and a few times when there
+    /// is no memory. failed() says that one can never be made. Dropped after stop().
+    void post(Operation::List operations) noexcept;
 
     /// Commit what waits, end the thread and let go of the database. Idempotent; one thread at a
     /// time.
@@ -74,16 +63,14 @@ class Writer {
     [[nodiscard]] Counts counts() const noexcept { return tables_->counts(); }
 
  private:
-    /// What the waiting threads of one transaction share; outlives the one that leaves last.
-    struct Batch {
-        OneShot done;
-        std::optional<base::Error> error;
-    };
+    using Remedy = Operation::Remedy;
+    using Failure = Operation::Failure;
     /// Everything of one transaction.
     struct Work {
-        std::vector<std::unique_ptr<Operation>> posted;
-        std::vector<Operation*> waiting;  // whose threads wait for the batch
+        Operation::List posted;
+        std::vector<Operation*> waiting;  // whose threads wait
         std::vector<std::unique_ptr<Operation>> submitted;
+        std::shared_ptr<OneShot> done;  ///< what the waiting threads share; the last one frees it
 
         /// Whether somebody wants to know what becomes of it.
         [[nodiscard]] bool is_awaited() const { return !waiting.empty() || !submitted.empty(); }
@@ -93,14 +80,23 @@ class Writer {
             for (Operation* operation : waiting) visit(*operation);
             for (const auto& operation : submitted) visit(*operation);
         }
-        std::shared_ptr<Batch> batch;
     };
 
-    [[nodiscard]] bool enqueue(const std::function<void(Work&)>& add);
+    template <typename Add>
+    [[nodiscard]] bool enqueue(const Add& add);
     void loop();
     [[nodiscard]] bool next(Work& work);
-    [[nodiscard]] std::optional<base::Error> commit(const Work& work);
-    void repost(Work& work);
+    void make(const Work& work) noexcept;
+    void make_in_parts(const std::vector<Operation*>& operations) noexcept;
+    template <typename Operations>
+    [[nodiscard]] std::optional<Failure> transact(const Operations& operations) noexcept;
+    template <typename Operations>
+    void made(const Operations& operations) noexcept;
+    [[nodiscard]] Failure undo(Remedy remedy, const char* reason) noexcept;
+    void refuse(Operation& operation, const Failure& failure) noexcept;
+    void repost(Operation::List& posted) noexcept;
+    void sort_out(Operation::List& posted) noexcept;
+    void retry_apart() noexcept;
     void checkpoint_if_long();
     void note_failure(const SqlError& error);
 
@@ -114,6 +110,8 @@ class Writer {
     std::atomic<bool> failed_{false};
     bool failing_ = false;  ///< the last commit failed; one log line a series is enough
     bool checkpoint_failing_ = false;
+    Operation::List apart_;  ///< posted ones that are to be tried alone, so that no other fails
+    std::chrono::steady_clock::time_point apart_at_;  ///< when
 
     std::mutex mutex_;
     std::condition_variable work_added_;

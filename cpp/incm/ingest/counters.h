@@ -14,6 +14,7 @@ enum class Unkept {
     kTooLarge,  ///< its body is over kMaxKeptBody
     kTooOften,  ///< its source, or all together, sent too many
     kBusy,      ///< too many wait to be written, or the disk is nearly full
+    kFailed,    ///< it could not be stored
 };
 
 /// What the front door did since the start, for metrics and `stats()`.
@@ -59,7 +60,7 @@ class Counters {
     std::atomic<std::uint64_t> health_checks_{0};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(base::kLastErrorCode) + 1>
         refused_{};
-    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Unkept::kBusy) + 1> unkept_{};
+    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Unkept::kFailed) + 1> unkept_{};
 };
 
 }  // namespace incm::ingest

@@ -225,7 +225,8 @@ std::string Ingest::keep(const std::string& path, Request request, RejectedKind 
     inbox::Rejected rejected = rejected_of(path, request, kind, reason);
     rejected.body = std::move(request.body);
     rejected.identity = identity_of(rejected);
-    if (!inbox_.quarantine().keep_later(std::move(rejected))) {
+    const auto not_kept = [&counters = counters_] { counters.count_unkept(Unkept::kFailed); };
+    if (!inbox_.quarantine().keep_later(std::move(rejected), not_kept)) {
         counters_.count_unkept(Unkept::kBusy);
         return "not kept in the quarantine: the inbox is busy, or its disk nearly full";
     }

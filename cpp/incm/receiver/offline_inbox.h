@@ -52,10 +52,10 @@ class OfflineInbox {
     OfflineInbox(std::unique_ptr<inbox::Reading> reading,
                  std::optional<std::vector<ingest::Route>> routes);
 
+    ingest::Counters counters_;
     std::unique_ptr<inbox::Inbox> inbox_;      ///< null when it is only read
     std::unique_ptr<inbox::Reading> reading_;  ///< null when it is not
-    ingest::Counters counters_;
-    std::unique_ptr<ingest::Ingest> ingest_;  ///< null when not all is at hand
+    std::unique_ptr<ingest::Ingest> ingest_;   ///< null when not all is at hand
     http::AdminApi api_;
 };
 

@@ -1,0 +1,106 @@
+"""What is taken out of the inbox ends, whatever happens to it on its way through Python."""
+
+import http.client
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from incm_webhook import _core
+
+ALERTS = 6
+MIB = 1 << 20
+
+
+def serve(folder: Path) -> _core.Receiver:
+    receiver = _core.Receiver(
+        listen="127.0.0.1:0",
+        admin=None,
+        inbox=str(folder / "inbox.db"),
+        endpoints=[_core.Endpoint("/alerts", [])],
+        routes=[_core.Route("all", _core.Filter())],
+    )
+    receiver.start()
+    return receiver
+
+
+def send(receiver: _core.Receiver, first: int, last: int, size: int) -> None:
+    connection = http.client.HTTPConnection(receiver.address)
+    for number in range(first, last + 1):
+        body = json.dumps({"_id": f"id-{number}", "data": {"text": "x" * size}})
+        connection.request("POST", "/alerts", body, {"Content-Type": "application/json"})
+        with connection.getresponse() as answer:
+            assert answer.status == 200
+            answer.read()
+    connection.close()
+
+
+def take(receiver: _core.Receiver) -> list[tuple[int, int]]:
+    return [(one.alert_id, one.attempt) for one in receiver.take("all", 9, 0.0)]
+
+
+def test_a_delivery_that_nobody_holds_any_more_is_given_back(tmp_path: Path) -> None:
+    receiver = serve(tmp_path)
+    send(receiver, 1, 3, 10)
+    assert take(receiver) == [(1, 1), (2, 1), (3, 1)]
+    held = receiver.take("all", 1, 0.0)
+    assert take(receiver) == [(2, 1), (3, 1)]
+    receiver.retry(held[0], 0.0, "why", 0.0)
+    del held
+    send(receiver, 4, 4, 10)  # a commit after it
+    assert sorted(take(receiver)) == [(1, 2), (2, 1), (3, 1), (4, 1)]
+    receiver.stop()
+
+
+def test_a_delivery_may_outlive_its_receiver(tmp_path: Path) -> None:
+    receiver = serve(tmp_path)
+    send(receiver, 1, 1, 10)
+    (held,) = receiver.take("all", 1, 0.0)
+    receiver.stop()
+    del receiver
+    assert held.alert_id == 1
+    del held
+
+
+def take_without_memory(folder: Path) -> None:
+    """Take with more and more memory until it is enough; print how often it was not."""
+    receiver = serve(folder)
+    send(receiver, 1, ALERTS, MIB // 2)
+    expected = [(number, 1) for number in range(1, ALERTS + 1)]
+    assert take(receiver) == expected
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    failures = 0
+    for more in range(0, 64 * MIB, MIB // 8):
+        resource.setrlimit(resource.RLIMIT_AS, (used + more, hard))
+        try:
+            taken = receiver.take("all", 9, 0.0)
+        except (MemoryError, _core.InboxError):
+            taken = []
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        if taken:
+            break
+        failures += 1
+        assert take(receiver) == expected, more
+    receiver.give_back(taken)
+    receiver.stop()
+    print(failures)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")
+def test_what_there_is_no_memory_for_can_be_taken_again(tmp_path: Path) -> None:
+    code = f"import {__name__} as tests, pathlib; tests.take_without_memory(pathlib.Path('.'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(__file__).parent), "MALLOC_ARENA_MAX": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
