@@ -97,10 +97,12 @@ class FakeReceiver:
         for delivery, _ in zip(deliveries, durations, strict=True):
             self._settle("delivered", delivery, None)
 
-    def retry(self, delivery: FakeDelivery, delay: float, error: str, duration: float) -> None:
+    def retry(
+        self, delivery: FakeDelivery, delay: float, error: str, duration: float, traceback: str
+    ) -> None:
         self._settle("retry", delivery, (delay, error))
 
-    def dead(self, delivery: FakeDelivery, error: str, duration: float) -> None:
+    def dead(self, delivery: FakeDelivery, error: str, duration: float, traceback: str) -> None:
         self._settle("dead", delivery, error)
 
     def give_back(self, deliveries: Sequence[FakeDelivery]) -> None:

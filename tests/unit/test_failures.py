@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -214,7 +215,8 @@ def timed_out(
     loop = EventLoop("x")
 
     def work() -> None:
-        attempts.append(Attempt([], deque()))
+        first: Any = SimpleNamespace(attempt=1)
+        attempts.append(Attempt([first], deque()))
         with contextlib.suppress(CancelledError):
             run(loop)
 
