@@ -28,8 +28,9 @@ native_core() {
     printf 'build/wheel/cpp/_core%s' "$("$bin/python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')"
 }
 
-# The package as it stands in the source tree, with the compiled core beside it: links only. What the
-# installed wheel says about itself (entry points, version) stays in force.
+# A virtual environment over .venv, in which the package is the source tree with the compiled core
+# beside it: links only. What the installed wheel says about itself (entry points) stays in force. An
+# environment, since tests start processes without PYTHONPATH.
 make_overlay() {
     if [[ ! -f $(native_core) || ! -f $venv/project.stamp || $(<"$venv/project.stamp") != "$(project_key)" ]]; then
         rm -f "$venv/package.stamp"
@@ -39,11 +40,15 @@ make_overlay() {
         return 1
     fi
     rm -rf "$overlay"
-    mkdir -p "$overlay/incm_webhook"
+    mkdir -p "$overlay/source/incm_webhook"
     ln -s "$PWD"/python/incm_webhook/[!_]* "$PWD"/python/incm_webhook/__*.py "$PWD"/python/incm_webhook/_core.pyi \
-        "$overlay/incm_webhook/"
-    ln -s "$PWD/plugins" "$overlay/incm_webhook/plugins"
-    ln -s "$PWD/$(native_core)" "$overlay/incm_webhook/"
+        "$overlay/source/incm_webhook/"
+    ln -s "$PWD/plugins" "$overlay/source/incm_webhook/plugins"
+    ln -s "$PWD/$(native_core)" "$overlay/source/incm_webhook/"
+    "$bin/python" -m venv --without-pip "$overlay/venv"
+    local purelib='import sysconfig; print(sysconfig.get_path("purelib"))'
+    printf '%s\n' "$PWD/$overlay/source" "$("$bin/python" -c "$purelib")" \
+        >"$("$overlay/venv/bin/python" -c "$purelib")/overlay.pth"
 }
 
 # Unit tests over the source tree; of the slow ones only those that the named files concern.
@@ -51,7 +56,7 @@ check_units() {
     local left_out
     mapfile -t left_out < <("$bin/python" tools/slow_tests.py "$@")
     ((${#left_out[@]} == 0)) || say "left out, since nothing of theirs changed: ${left_out[*]}"
-    PYTHONPATH=$PWD/$overlay "$bin/python" -m pytest -q --no-header -n "$(nproc)" --dist worksteal tests/unit \
+    "$overlay/venv/bin/python" -m pytest -q --no-header -n "$(nproc)" --dist worksteal tests/unit \
         "${left_out[@]/#/--ignore=}"
 }
 
