@@ -40,22 +40,30 @@ run_part() {
     esac
 }
 
-# Run each part in a ./dev of its own, one after the other. What it says goes to a log, and is shown
-# if it fails.
+# What a part came to; what it said if it failed, and what it left out if it did not.
+report_part() {
+    local part=$1 seconds=$2 failed=$3 log=$test_logs/$1.log
+    if ((failed)); then
+        say "$part: FAILED after $seconds s, in $log:"
+        cat "$log" >&2
+    else
+        say "$part: passed in $seconds s: $(tail -n 1 "$log")"
+        grep -E '^(SKIPPED|XFAIL)' "$log" >&2 || true
+    fi
+}
+
+# Run each part in a ./dev of its own, one after the other, into a log. Lanes report in turns.
 run_lane() {
-    local part began log failed=0
+    local part began failed any=0
     for part in "$@"; do
-        began=$SECONDS log=$test_logs/$part.log
-        if ./dev test "$part" >"$log" 2>&1; then
-            say "$part: passed in $((SECONDS - began)) s: $(tail -n 1 "$log")"
-            grep -E '^(SKIPPED|XFAIL)' "$log" >&2 || true
-        else
-            failed=1
-            say "$part: FAILED after $((SECONDS - began)) s, in $log:"
-            cat "$log" >&2
-        fi
+        began=$SECONDS failed=0
+        ./dev test "$part" >"$test_logs/$part.log" 2>&1 || failed=1 any=1
+        (
+            flock 9
+            report_part "$part" $((SECONDS - began)) "$failed"
+        ) 9>"$test_logs/lock"
     done
-    return "$failed"
+    return "$any"
 }
 
 test_everything() {

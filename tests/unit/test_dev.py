@@ -1,5 +1,6 @@
 """`./dev` and its parts: what help names, what usage refuses, what they choose."""
 
+import os
 import re
 import subprocess
 import sys
@@ -110,6 +111,61 @@ def test_a_compilation_is_told_in_tenths_and_kept_whole(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.splitlines() == [f"./dev: compiling, {n} of 40" for n in range(4, 41, 4)]
     assert (tmp_path / "log").read_text() == ninja
+
+
+# A ./dev in whose tests the parts named in FAILING fail; each run is noted in the file `ran`.
+FAKE_DEV = """\
+#!/usr/bin/env bash
+set -euo pipefail
+source {root}/tools/setup.sh
+source {root}/tools/test.sh
+need_packages() {{ :; }}
+need_fuzzer_runtime() {{ :; }}
+setup() {{ :; }}
+run_part() {{
+    echo "$1" >>ran
+    echo "said by $1"
+    if [[ " $FAILING " == *" $1 "* ]]; then false; fi
+    echo "end of $1"
+}}
+run_tests "${{@:2}}"
+"""
+
+
+def run_everything(folder: Path, failing: str) -> subprocess.CompletedProcess[str]:
+    (folder / "dev").write_text(FAKE_DEV.format(root=ROOT))
+    (folder / "dev").chmod(0o755)
+    done = subprocess.run(
+        ["./dev", "test"],
+        cwd=folder,
+        env={**os.environ, "FAILING": failing},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert sorted((folder / "ran").read_text().split()) == sorted(PARTS)
+    return done
+
+
+def test_everything_passes_if_each_part_does(tmp_path: Path) -> None:
+    done = run_everything(tmp_path, failing="")
+    assert done.returncode == 0
+    assert done.stdout == ""
+    for part in PARTS:
+        assert re.search(rf"^\./dev: {part}: passed in \d+ s: end of {part}$", done.stderr, re.M)
+        assert (tmp_path / "build/test" / f"{part}.log").read_text() == (
+            f"said by {part}\nend of {part}\n"
+        )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_fails_is_shown_and_fails_the_run(tmp_path: Path, part: str) -> None:
+    done = run_everything(tmp_path, failing=part)
+    assert done.returncode == 1
+    assert re.search(rf"^\./dev: {part}: FAILED .*\nsaid by {part}$", done.stderr, re.M)
+    assert f"end of {part}" not in done.stderr
+    assert done.stderr.count("passed in") == len(PARTS) - 1
+    assert done.stderr.endswith("./dev: some tests failed, see above\n")
 
 
 SLOW = "import pytest\n{}\npytestmark = pytest.mark.slow\n"
