@@ -3,11 +3,6 @@
 
 # The parts of ./dev test, in the order in which they stand in its help.
 readonly test_parts=(unit cpp asan e2e conformance fuzz flood crash cost)
-# Parts that keep every processor busy, parts that mostly wait, and parts that want the machine to
-# themselves, since they flood it, measure it, or kill at chosen moments.
-readonly busy_parts=(cpp asan fuzz)
-readonly waiting_parts=(unit e2e conformance)
-readonly lonely_parts=(flood crash cost)
 readonly test_logs=build/test
 
 run_ctest() {
@@ -15,13 +10,6 @@ run_ctest() {
     shift
     build_preset "$preset"
     (cd cpp && ctest --preset "$preset" -j "$(nproc)" "$@")
-}
-
-# Tests that know nothing of each other, in so many processes.
-run_pytest() {
-    local processes=$1 folder=$2
-    shift 2
-    "$bin/python" -m pytest -q -n "$processes" --dist worksteal "$folder" "$@"
 }
 
 run_part() {
@@ -34,8 +22,10 @@ run_part() {
             build_fuzzers
             fuzz_shortly
             ;;
-        unit | conformance) run_pytest "$(nproc)" "tests/$part" "$@" ;;
-        e2e) run_pytest "$((2 * $(nproc)))" tests/e2e "$@" ;;
+        # Tests that know nothing of each other.
+        unit | e2e | conformance)
+            "$bin/python" -m pytest -q -n "$(nproc)" --dist worksteal "tests/$part" "$@"
+            ;;
         flood | crash | cost) "$bin/python" -m pytest "tests/$part" "$@" ;;
     esac
 }
@@ -52,20 +42,8 @@ report_part() {
     fi
 }
 
-# Run each part in a ./dev of its own, one after the other, into a log. Lanes report in turns.
-run_lane() {
-    local part began failed any=0
-    for part in "$@"; do
-        began=$SECONDS failed=0
-        ./dev test "$part" >"$test_logs/$part.log" 2>&1 || failed=1 any=1
-        (
-            flock 9
-            report_part "$part" $((SECONDS - began)) "$failed"
-        ) 9>"$test_logs/lock"
-    done
-    return "$any"
-}
-
+# Run each part in a ./dev of its own, into a log. Not beside each other: builds would slow down what
+# waits for processes, until deadlines of the product pass.
 test_everything() {
     need_packages "${build_packages[@]}" "${test_packages[@]}" "${fuzz_packages[@]}"
     need_fuzzer_runtime
@@ -73,18 +51,13 @@ test_everything() {
     mkdir -p "$test_logs"
     rm -f "$test_logs"/*.log
     say "what the parts say goes to $test_logs"
-    set -m  # a process group for each lane, to which an interrupt can be handed on
-    nice -n 10 ./dev test --lane "${busy_parts[@]}" &
-    local busy=$!
-    ./dev test --lane "${waiting_parts[@]}" &
-    local waiting=$! failed=0
-    set +m
-    trap 'kill -INT -- "-$busy" "-$waiting" 2>/dev/null; wait; exit 130' INT TERM
-    wait "$waiting" || failed=1
-    wait "$busy" || failed=1
-    trap - INT TERM
-    run_lane "${lonely_parts[@]}" || failed=1
-    ((!failed)) || die "some tests failed, see above"
+    local part began failed any=0
+    for part in "${test_parts[@]}"; do
+        began=$SECONDS failed=0
+        ./dev test "$part" >"$test_logs/$part.log" 2>&1 || failed=1 any=1
+        report_part "$part" $((SECONDS - began)) "$failed"
+    done
+    ((!any)) || die "some tests failed, see above"
     say "every test passed"
 }
 
@@ -93,7 +66,6 @@ run_tests() {
     shift || true
     case $part in
         '') test_everything ;;
-        --lane) run_lane "$@" ;;
         cpp | asan)
             need_packages "${build_packages[@]}" "${test_packages[@]}"
             run_part "$part" "$@"
