@@ -28,6 +28,8 @@ const char* class_name(ErrorCode code) {
             return "InboxError";
         case ErrorCode::kInboxInUse:
             return "InboxInUseError";
+        case ErrorCode::kInboxUnavailable:
+            return "InboxUnavailableError";
         case ErrorCode::kCannotListen:
             return "ListenError";
         case ErrorCode::kClosed:
@@ -89,6 +91,10 @@ void bind_errors(py::module_& module) {
         add(module, "InboxError", "An inbox that cannot be opened, read or written.",
             py::make_tuple(root));
     add(module, "InboxInUseError", "An inbox that another process has open.",
+        py::make_tuple(inbox));
+    add(module, "InboxUnavailableError",
+        "An inbox that cannot be opened now, but perhaps later: its disk is full, read-only or "
+        "failing, or another program has locked it.",
         py::make_tuple(inbox));
     add(module, "ListenError", "An address that cannot be listened on.", py::make_tuple(root));
     add(module, "ClosedError", "A receiver that is not started, or stopped.", py::make_tuple(root));

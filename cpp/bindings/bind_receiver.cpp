@@ -63,6 +63,9 @@ class ReceiverView {
         : running_(std::make_shared<Running>(std::move(config))) {}
 
     void start() { value_or_throw(native().start()); }
+    void listen_closed(const std::string& why) {
+        value_or_throw(native().listen_closed({base::ErrorCode::kInboxUnavailable, why}));
+    }
     void stop_listening(double grace_s) { native().stop_listening(milliseconds(grace_s)); }
     void stop() { native().stop(); }
     void wake_takers() { native().inbox().wake_takers(); }
@@ -264,7 +267,11 @@ Source:  architecture section 1.)")
             "an address.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "
-             "stays open.")
+             "stays open but what listen_closed() opened, if it is an InboxError.")
+        .def(
+            "listen_closed", &ReceiverView::listen_closed, WithoutGil(), py::arg("why"),
+            "Listen without an inbox: alerts are answered 503, and the admin listener tells why. A "
+            "later start() goes on with the same connections. Errors: ListenError, ConfigError.")
         .def_property_readonly(
             "address", [](ReceiverView& self) { return self.native().listen_address().text(); })
         .def_property_readonly("admin_address", &ReceiverView::admin_address)

@@ -8,6 +8,7 @@ from incm_webhook._core import (
     Error,
     InboxError,
     InboxInUseError,
+    InboxUnavailableError,
     ListenError,
     SignatureError,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Error",
     "InboxError",
     "InboxInUseError",
+    "InboxUnavailableError",
     "ListenError",
     "PluginError",
     "SendError",

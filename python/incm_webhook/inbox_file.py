@@ -12,7 +12,7 @@ from incm_webhook._core import (
     inbox_schema_version,
     look_at_inbox_log,
 )
-from incm_webhook.errors import InboxError, InboxInUseError
+from incm_webhook.errors import InboxError, InboxInUseError, InboxUnavailableError
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -31,6 +31,7 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
         InboxError: its folder does not exist or is not writable; or the file is not writable, not
             an inbox, or of a newer version; or it is a mount of its own, or has a second name.
         InboxInUseError: a process other than the holder has it open.
+        InboxUnavailableError: all is well, but that its file system is mounted read-only.
 
     Threads: none of this process may have the file open, whose locks would be lost.
     Source: the file format of SQLite, section 1.3; cpp/incm/inbox/schema.h.
@@ -46,13 +47,18 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
         raise InboxError(f"cannot reach the inbox {path}: {error.strerror}") from None
     if path.exists() and not path.is_file():
         raise InboxError(f"{path} is not a file: name a file for the inbox")
+    read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     for one in (folder, path):
-        if one.exists() and not os.access(one, os.W_OK):
+        if one.exists() and not os.access(one, os.W_OK) and not read_only:
             raise InboxError(f"{one} is not writable by this user: give it write access")
     check_inbox_place(str(path))
     _check_lock(path.with_name(path.name + ".lock"), holder)
     if path.exists():
         _check_identity(path)
+    if read_only:
+        raise InboxUnavailableError(
+            f"the file system of the inbox's folder {folder} is mounted read-only: see to the disk"
+        )
 
 
 def look_at_log(path: Path) -> tuple[str, str]:

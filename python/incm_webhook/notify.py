@@ -7,7 +7,9 @@ import struct
 import time
 from collections.abc import MutableMapping
 
-PREPARED = "X_INCM_PREPARED"  # own to our supervisor: loaded, and waiting for the inbox
+# Own to our supervisor.
+PREPARED = "X_INCM_PREPARED"  # loaded, and waiting for the inbox
+CLOSED = "X_INCM_CLOSED"  # beside READY: it listens, and refuses alerts until it has an inbox
 
 
 class Notifier:
@@ -29,6 +31,7 @@ class Notifier:
         watched = self._socket is not None and usec.isdecimal() and pid == str(os.getpid())
         self._period_s = int(usec) / 2e6 if watched else None
         self._next_beat = 0.0
+        self._state: tuple[str, ...] = ()  # what was said of the start
 
     @property
     def channel(self) -> socket.socket | None:
@@ -56,15 +59,25 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """It serves."""
-        self.say("READY=1", f"STATUS={status}")
+        self._state = ("READY=1", f"STATUS={status}")
+        self.say(*self._state)
+
+    def closed(self, status: str) -> None:
+        """It is started and can be reloaded and watched, but has no inbox yet."""
+        self._state = ("READY=1", f"{CLOSED}=1", f"STATUS={status}")
+        self.say(*self._state)
 
     def starting(self, longest_s: float) -> None:
         """It still starts, and may take so many seconds more."""
         self.say(f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
 
     def reloading(self) -> None:
-        """It reads its configuration; ready() ends that."""
+        """It reads its configuration; reloaded() ends that."""
         self.say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reloaded(self) -> None:
+        """It goes on as before."""
+        self.say(*self._state)
 
     def stopping(self, longest_s: float) -> None:
         """It stops, and may take so many seconds."""

@@ -25,6 +25,7 @@ from incm_webhook.settings import PluginSettings, inbox_path
 from incm_webhook.shared_state import SharedState
 from incm_webhook.signals import Signals
 from incm_webhook.takeover import Supervision
+from incm_webhook.waiting import start_when_possible
 
 _CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
 _ANSWERS_S = 2.0  # of the grace: for answers under way, once no handler runs
@@ -149,22 +150,6 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
     receiver = _receiver(settings, plugins, on, watch)
     dispatcher = Dispatcher(receiver, plugins, watch)
     supervision.prepare(settings, notifier)
-    if not supervision.start(receiver, notifier, lambda: guard.stop_is_asked):
-        end_by(time.monotonic() + settings.server.grace)
-        return 0
-    heartbeat = Heartbeat(watch)
-    dispatcher.start()
-    for one in settings.endpoint:
-        signed = "unsigned" if one.unsigned else "signed"
-        address = f"{scheme_of(settings)}://{receiver.address}{one.path}"
-        _log.info("listening on %s (%s)", address, signed)
-    if on.metrics is not None:
-        _log.info("health and metrics on http://%s", receiver.metrics_address)
-    _tell_of_certificate(running=settings)
-    if settings.server.ready_file is not None:
-        write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
-    status = f"serving {receiver.address}"
-    notifier.ready(status)
 
     def reload() -> None:
         notifier.reloading()
@@ -172,7 +157,25 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
             _reload(receiver, settings, load)
         except Exception as error:  # whatever it is, the server goes on
             _log.error("reload failed: %s", describe(error))
-        notifier.ready(status)
+        notifier.reloaded()
+
+    def start() -> bool:
+        return supervision.start(receiver, notifier, lambda: guard.stop_is_asked)
+
+    def wait(is_over: Callable[[], bool]) -> None:
+        signals.wait(guard, reload, is_over, lambda: beat(receiver, notifier))
+
+    if not start_when_possible(receiver, notifier, start, wait):
+        end_by(time.monotonic() + settings.server.grace)
+        receiver.stop()
+        return 0
+    heartbeat = Heartbeat(watch)
+    dispatcher.start()
+    _tell_of_listeners(settings, receiver)
+    _tell_of_certificate(running=settings)
+    if settings.server.ready_file is not None:
+        write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
+    notifier.ready(f"serving {receiver.address}")
 
     def look() -> None:
         beat(receiver, notifier)
@@ -189,6 +192,15 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
     status_of_stop = _stop(receiver, dispatcher, settings.server.grace, handlers_last=waited_for)
     heartbeat.end()
     return status_of_stop or (EXIT_FAILED if failed else 0)
+
+
+def _tell_of_listeners(settings: Settings, receiver: Receiver) -> None:
+    for one in settings.endpoint:
+        signed = "unsigned" if one.unsigned else "signed"
+        address = f"{scheme_of(settings)}://{receiver.address}{one.path}"
+        _log.info("listening on %s (%s)", address, signed)
+    if receiver.metrics_address is not None:
+        _log.info("health and metrics on http://%s", receiver.metrics_address)
 
 
 def _load_plugins(settings: Settings, signals: Signals) -> list[LoadedPlugin]:

@@ -25,7 +25,7 @@ class Child:
 
     Attributes:
         before: the process it takes over from, None for none.
-        prepared: it waits for the inbox. ready: it serves.
+        prepared: it waits for the inbox. ready: it serves, or listens at least.
         heard: when it last said that it works, or became prepared or ready. ready_at: when it
             became ready.
         kill_at: when it is killed, None for never.

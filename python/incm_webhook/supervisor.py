@@ -14,7 +14,7 @@ from types import FrameType
 
 from incm_webhook import supervised
 from incm_webhook.log import set_up_logging, write_line
-from incm_webhook.notify import PREPARED, Notifier
+from incm_webhook.notify import CLOSED, PREPARED, Notifier
 from incm_webhook.passed import take_passed
 from incm_webhook.supervised import Child
 
@@ -232,7 +232,7 @@ class Supervisor:
             if child is self._next and self._serving is not None:
                 self._serving.stop()
         if "READY" in said:
-            self._ready(child)
+            self._ready(child, serves=CLOSED not in said)
         if child.ready:
             self._change_kept(child)
         if "WATCHDOG" in said or "EXTEND_TIMEOUT_USEC" in said:
@@ -242,8 +242,9 @@ class Supervisor:
         if "STATUS" in said and child.ready:
             self._above.say(f"STATUS={said['STATUS']}")
 
-    def _ready(self, child: Child) -> None:
-        child.ready = self._served = True
+    def _ready(self, child: Child, *, serves: bool) -> None:
+        child.ready = True
+        self._served = self._served or serves
         child.heard = child.ready_at = time.monotonic()
         if child is self._next:
             if self._serving is not None:

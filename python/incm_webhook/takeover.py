@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from incm_webhook.certificate import look_at_certificate
 from incm_webhook.config import Settings
-from incm_webhook.errors import EXIT_FAILED, InboxInUseError
+from incm_webhook.errors import EXIT_FAILED, InboxInUseError, InboxUnavailableError
 from incm_webhook.inbox_file import check_inbox
 from incm_webhook.notify import PREPARED, Notifier
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from incm_webhook._core import Receiver
 
 _LOCK_LOOK_S = 0.005  # how soon the next process notices that the inbox is free
+_BEAT_S = 1.0
 _TELL_S = 10.0  # between two signs of life during a start, which may check a big inbox
 _SILENCE_S = 60.0  # that a service manager may then bear
 _PR_SET_PDEATHSIG = 1
@@ -46,7 +47,8 @@ class Supervision:
     def prepare(self, settings: Settings, notifier: Notifier) -> None:
         """Say that this process is prepared, upon which the one before it is told to stop.
 
-        What the start would fail at is found out first, as far as the inbox need not be open.
+        What the start would fail at for good is found out first, as far as the inbox need not be
+        open.
 
         Raises:
             ConfigError: the certificate or its key cannot be used.
@@ -55,7 +57,8 @@ class Supervision:
         if self.before is not None:
             if settings.server.tls is not None:
                 look_at_certificate(settings.server.tls, time.time())
-            check_inbox(settings.inbox.path, self.before)
+            with contextlib.suppress(InboxUnavailableError):
+                check_inbox(settings.inbox.path, self.before)
         notifier.say(f"{PREPARED}=1")
 
     def start(
@@ -67,6 +70,10 @@ class Supervision:
 
         Returns:
             False when a stop came first.
+
+        Raises:
+            InboxUnavailableError: it may be tried again.
+            InboxError, ListenError, ConfigError: as the receiver's start.
         """
         with _telling(notifier):
             return self._start(receiver, stop_is_asked)
@@ -94,8 +101,12 @@ def _telling(notifier: Notifier) -> Iterator[None]:
     ended = threading.Event()
 
     def tell() -> None:
-        while not ended.wait(_TELL_S):
-            notifier.starting(_SILENCE_S)
+        told = time.monotonic()
+        while not ended.wait(_BEAT_S):
+            notifier.beat()  # which counts when it was ready before it had an inbox
+            if time.monotonic() - told >= _TELL_S:
+                told = time.monotonic()
+                notifier.starting(_SILENCE_S)
 
     teller = threading.Thread(target=tell, name="starting", daemon=True)
     teller.start()

@@ -168,7 +168,7 @@ class WriterTest : public InboxApartTest {
         lock_.emplace(path() + ".lock");
         database_ = open_writer(path(), std::nullopt, log_);
         note_.emplace(*lock_, LastCommit::of(*database_, 0));
-        writer_.emplace(*database_, inbox_clock_, *note_, watch_, log_, [] {});
+        writer_.emplace(*database_, inbox_clock_, *note_, watch_, state_, log_, [] {});
         writer_->submit(std::make_unique<Step>(gate_, [this] {
             held_.set_value();
             let_go_.get_future().wait();
@@ -185,6 +185,7 @@ class WriterTest : public InboxApartTest {
 
     const InboxClock inbox_clock_{clock_.source(), 0};
     FileWatch watch_{path(), log_};
+    StoreState state_{path(), log_};
     std::optional<FileLock> lock_;
     std::unique_ptr<Database> database_;
     std::optional<CommitNote> note_;

@@ -55,7 +55,7 @@ TEST_F(InboxIdentityTest, NothingIsAcknowledgedThatCannotBeFoundAgain) {
     EXPECT_TRUE(is_refused(2));
     EXPECT_FALSE(append_later(alert(3)).ok());
     EXPECT_FALSE(inbox_->quarantine().keep({1, "/alerts", "no alert", "[]"}).ok());
-    EXPECT_TRUE(inbox_->lost());
+    EXPECT_TRUE(inbox_->why_not_stored().has_value());
     EXPECT_TRUE(log_.has(path() + " was moved or removed while the inbox is open")) << "told";
 }
 
@@ -65,7 +65,7 @@ TEST_F(InboxIdentityTest, AlertsAreTakenAgainWhenTheFileIsPutBack) {
     EXPECT_TRUE(is_refused(1));
     move(folder_ / "moved.db", path());
     append(alert(1));
-    EXPECT_FALSE(inbox_->lost());
+    EXPECT_FALSE(inbox_->why_not_stored().has_value());
     EXPECT_TRUE(log_.has("is back: alerts are taken"));
     open();
     EXPECT_TRUE(append(alert(1)).duplicate);
@@ -75,7 +75,7 @@ TEST_F(InboxIdentityTest, AnIdleInboxNoticesThatItsFileIsGone) {
     open();
     fs::remove(path());
     inbox_->tidy();
-    EXPECT_TRUE(inbox_->lost());
+    EXPECT_TRUE(inbox_->why_not_stored().has_value());
     EXPECT_TRUE(log_.has("`incm-webhook inbox backup FILE`")) << "says what to do";
 }
 
@@ -103,7 +103,7 @@ TEST_F(InboxIdentityTest, WhatIsInARemovedLogIsCopiedIntoTheFile) {
     append_range(1, 3);
     fs::remove(path() + "-wal");
     inbox_->tidy();
-    EXPECT_TRUE(inbox_->lost());
+    EXPECT_TRUE(inbox_->why_not_stored().has_value());
     EXPECT_TRUE(log_.has(path() + "-wal was moved or removed"));
     inbox_->tidy();  // begins when the writer has copied what the first one asked for
     // As a kill would leave it: the file alone.
@@ -138,7 +138,7 @@ TEST_F(InboxIdentityTest, AnIndexThatWasRemovedIsToldAndCostsNothing) {
     fs::remove(path() + "-shm");
     inbox_->tidy();
     append(alert(1));
-    EXPECT_FALSE(inbox_->lost());
+    EXPECT_FALSE(inbox_->why_not_stored().has_value());
     EXPECT_TRUE(log_.has("-shm was removed while the inbox is open: nothing is lost"));
 }
 

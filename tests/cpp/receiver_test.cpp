@@ -42,6 +42,11 @@ constexpr const char* kBody = R"({"_id": "1", "type": "reboot"})";
 class ReceiverTest : public ::testing::Test {
  protected:
     void start(std::size_t max_body_bytes = 1024 * 1024, std::int64_t timeout_ms = 10'000) {
+        make(max_body_bytes, timeout_ms);
+        const auto started = receiver_->start();
+        ASSERT_TRUE(started.ok()) << started.error().text;
+    }
+    void make(std::size_t max_body_bytes = 1024 * 1024, std::int64_t timeout_ms = 10'000) {
         incm::receiver::Config config;
         config.listen = {"127.0.0.1", 0};
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
@@ -52,9 +57,8 @@ class ReceiverTest : public ::testing::Test {
         config.routes = {{"all", {}}, {"reboots", {.types = {"reboot"}}}};
         config.rules.max_body_bytes = max_body_bytes;
         config.rules.header_timeout_ms = config.rules.body_timeout_ms = timeout_ms;
+        config.rules.health_path = "/up";
         receiver_ = std::make_unique<incm::receiver::Receiver>(config, log_);
-        const auto started = receiver_->start();
-        ASSERT_TRUE(started.ok()) << started.error().text;
     }
 
     [[nodiscard]] std::uint16_t port() const { return receiver_->listen_address().port; }
@@ -445,6 +449,65 @@ TEST_F(ReceiverTest, LongAnswersThatNobodyTakesAreBoundedTogether) {
     EXPECT_EQ(ask(admin_port(), "GET /api/v1/alerts?body=1", "127.0.0.1").status, 200);
 }
 
+TEST_F(ReceiverTest, WithoutAnInboxItRefusesAndGoesOnOnTheSameConnections) {
+    make();
+    ASSERT_TRUE(receiver_->listen_closed({ErrorCode::kInboxUnavailable, "at first"}).ok());
+    ASSERT_TRUE(receiver_->listen_closed({ErrorCode::kInboxUnavailable, "no room"}).ok());
+    RawClient alerts(port());
+    RawClient admin(admin_port());
+    const auto get = [](RawClient& client, const std::string& page) {
+        client.send("GET " + page + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        return client.receive();
+    };
+    alerts.send(signed_post(kBody));
+    const RawAnswer refused = alerts.receive();
+    expect_problem(refused, 503, "cannot-store");
+    EXPECT_NE(refused.headers.find("Retry-After: 10\r\n"), std::string::npos);
+    EXPECT_EQ(refused.body.find("no room"), std::string::npos);
+    EXPECT_EQ(get(alerts, "/up").status, 503);
+    EXPECT_EQ(get(admin, "/healthz").status, 200);
+    for (const std::string page : {"/readyz", "/metrics", "/api/v1/stats"}) {
+        const RawAnswer why = get(admin, page);
+        expect_problem(why, 503, "inbox-unavailable");
+        EXPECT_NE(why.body.find("\"detail\":\"no room\""), std::string::npos) << why.body;
+        EXPECT_NE(why.headers.find("Retry-After: 10\r\n"), std::string::npos);
+    }
+    expect_problem(get(admin, "/other"), 404, "not-found");
+    expect_problem(ask(admin_port(), "GET /readyz", "evil.example"), 403, "forbidden");
+    EXPECT_THROW(receiver_->set_endpoints({{"/a", {}}, {"/a", {}}}), incm::base::Failure);
+    receiver_->set_endpoints({{"/webhook", {kSecret}}, {"/later", {}}});
+    ASSERT_TRUE(receiver_->start().ok());
+    alerts.send(signed_post(kBody));
+    EXPECT_EQ(alerts.receive().status, 200);
+    alerts.send(post("{}", "Content-Type: application/json\r\n", "/later"));
+    EXPECT_EQ(alerts.receive().status, 200);
+    EXPECT_EQ(get(alerts, "/up").status, 200);
+    EXPECT_EQ(get(admin, "/readyz").status, 200);
+    EXPECT_EQ(get(admin, "/api/v1/stats").status, 200);
+}
+
+TEST_F(ReceiverTest, WithoutAnInboxItCanBeStopped) {
+    make();
+    ASSERT_TRUE(receiver_->listen_closed({ErrorCode::kInboxUnavailable, "no room"}).ok());
+    RawClient client(port());
+    client.send(signed_post(kBody));
+    EXPECT_EQ(client.receive().status, 503);
+    receiver_->stop();
+    EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(ReceiverTest, ReadinessTellsWhyNothingCanBeStored) {
+    start();
+    std::filesystem::remove(folder_ / "inbox.db");
+    expect_problem(exchange(signed_post(kBody)), 503, "cannot-store");
+    const RawAnswer why = ask(admin_port(), "GET /readyz", "127.0.0.1");
+    expect_problem(why, 503, "cannot-store");
+    EXPECT_NE(why.body.find("the file of the inbox was moved, removed or replaced"),
+              std::string::npos)
+        << why.body;
+    EXPECT_EQ(exchange("GET /up HTTP/1.1\r\nHost: x\r\n\r\n").status, 503);
+}
+
 TEST_F(ReceiverTest, APortInUseIsAClearError) {
     start();
     incm::receiver::Config config;
@@ -527,7 +590,7 @@ TEST(Problem, EveryErrorHasAStatus) {
         EXPECT_LT(problem.status, 600);
         slugs.insert(std::string(problem.slug));
     }
-    EXPECT_EQ(slugs.size(), 23U);
+    EXPECT_EQ(slugs.size(), 24U);
     EXPECT_EQ(incm::http::problem_json({ErrorCode::kInternal, "a secret path"}).find("secret"),
               std::string::npos);
 }

@@ -1,5 +1,6 @@
 """A small file system of the test's own, in a mount namespace that only the server sees."""
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -32,6 +33,19 @@ class SmallDisk:
         user = [] if os.geteuid() == 0 else ["-U", "--preserve-credentials"]
         working = ["env", "-C", str(Path(self.path).parent)]
         return ["nsenter", "-t", str(self._holder.pid), "-m", *user, *working]
+
+    def remount(self, how: str) -> None:
+        """Mount it anew: "ro", or "rw"."""
+        command = [*self.wrapper(), "mount", "-o", f"remount,{how}", str(self.path)]
+        subprocess.run(command, check=True)
+
+    def fill(self, name: str) -> Path:
+        """Write a file that leaves no byte free."""
+        path = self.outside / name
+        with path.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        return path
 
     def free(self) -> int:
         """Return the free bytes."""

@@ -1,5 +1,6 @@
 """P7, P15: a file system that fills, and is freed while the server runs."""
 
+import json
 import random
 import shutil
 from collections.abc import Iterator
@@ -83,6 +84,20 @@ def test_a_full_disk_is_503_loses_nothing_and_passes_when_there_is_room(tmp_path
         filled.free()
         assert filled.post()
         filled.server.drain()
+
+
+def test_readiness_follows_what_can_be_stored_without_a_reserve(tmp_path: Path) -> None:
+    with filling(tmp_path, "0") as filled:
+        server = filled.server
+        filled.fill()
+        status, page = server.admin("/readyz")
+        assert status == 503
+        assert json.loads(page)["type"] == "urn:incm-webhook:problem:cannot-store"
+        assert "full" in json.loads(page)["detail"]
+        filled.free()
+        assert server.until(lambda: server.admin("/readyz")[0] == 200)  # though nobody sends
+        assert filled.post()
+        server.drain()
 
 
 def test_the_reserve_refuses_before_the_disk_is_full_and_deliveries_go_on(tmp_path: Path) -> None:

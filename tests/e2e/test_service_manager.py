@@ -34,7 +34,7 @@ for index, one in enumerate(far):
     os.dup2(one, 3 + index)
 count = os.environ.get("ACTIVATE_COUNT", str(len(far)))
 told = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count, "LISTEN_FDNAMES": names}
-os.execve(sys.argv[2], sys.argv[2:], os.environ | told)
+os.execvpe(sys.argv[2], sys.argv[2:], os.environ | told)
 """
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from incm_webhook.notify import PREPARED
+from incm_webhook.notify import CLOSED, PREPARED
 from incm_webhook.supervised import ABORT_S, PREPARE_S, STOP_S, WATCHDOG_S, Child
 from incm_webhook.supervisor import Supervisor
 
@@ -151,6 +151,26 @@ def test_a_pause_of_the_whole_machine_is_no_silence(
         assert supervisor._goes_on()
         ended = {**dict.fromkeys(sent, second), **ended}
     assert ended == {3: STOP_S, 1: WATCHDOG_S + 1, 2: PREPARE_S + 1}
+    os.close(supervisor._kept["kept-alerts"])
+
+
+def test_one_that_waits_for_its_inbox_is_started_but_has_not_served(
+    supervisor: Supervisor,
+) -> None:
+    """Its sockets are kept and it can be reloaded; but when it cannot start for good, all ends."""
+    waits = Child(pid=3, before=None, prepared=True)
+    supervisor._serving, supervisor._next = waits, None
+    supervisor._take(waits, {"READY": "1", CLOSED: "1", "STATUS": "full"}, array.array("i"))
+    assert waits.ready
+    supervisor._reload = True
+    supervisor._start = lambda before: Child(pid=4, before=before)  # type: ignore[method-assign]
+    assert supervisor._goes_on()
+    assert supervisor._next
+    assert supervisor._next.before == 3
+    supervisor._next = None
+    supervisor._ended(waits, 3)
+    assert not supervisor._goes_on()
+    assert supervisor._status == 3
     os.close(supervisor._kept["kept-alerts"])
 
 

@@ -37,12 +37,13 @@ enum class ErrorCode {
     // A text that has no canonical form.
     kNoCanonicalForm,
     // A set-up that cannot work.
-    kBadConfig,      ///< a setting has no meaning
-    kInboxForeign,   ///< the file is not an inbox of this program
-    kInboxNewer,     ///< the inbox was written by a newer version
-    kInboxInUse,     ///< another process has the inbox open
-    kInboxUnusable,  ///< the inbox cannot be created, opened or read
-    kCannotListen,   ///< the address cannot be bound
+    kBadConfig,         ///< a setting has no meaning
+    kInboxForeign,      ///< the file is not an inbox of this program
+    kInboxNewer,        ///< the inbox was written by a newer version
+    kInboxInUse,        ///< another process has the inbox open
+    kInboxUnusable,     ///< the inbox cannot be created, opened or read
+    kInboxUnavailable,  ///< nor now, but later: the disk is full or read-only, the file locked
+    kCannotListen,      ///< the address cannot be bound
 };
 
 /// The last value of ErrorCode, for tests that walk all of them.

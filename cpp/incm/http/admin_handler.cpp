@@ -6,7 +6,6 @@
 
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
-#include "incm/http/browser_guard.h"
 #include "incm/http/metrics_page.h"
 #include "incm/http/parameters.h"
 #include "incm/http/plugin_pages.h"
@@ -17,8 +16,6 @@
 namespace incm::http {
 
 namespace {
-
-using base::ErrorCode;
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
@@ -42,30 +39,19 @@ struct Admin {
     const std::function<FrontDoor()> door;
 
     void handle(Request& request, Response& response) const {
-        if (const auto foreign = refuse_browser(request, hosts)) {
-            return response.send_problem(*foreign);
-        }
-        const std::string_view path = request.path();
-        if (shows == Shows::kAll && path.starts_with(kApiRoot))
-            return answer_call(request, response);
-        if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
-            return response.send_problem({ErrorCode::kNotFound, "no such page"});
-        }
-        if (request.method() != "GET" && request.method() != "HEAD") {
-            response.add("Allow", "GET, HEAD");
-            return response.send_problem(
-                {ErrorCode::kMethodNotAllowed, "this page is read with GET"});
-        }
-        if (path == "/healthz") return answer_alive(response);
+        const Page page = page_of(request, response, shows, hosts);
+        if (page == Page::kNone) return;
+        if (page == Page::kCall) return answer_call(request, response);
+        if (page == Page::kHealth) return answer_alive(response);
         const base::Result<inbox::Counts> counts = inbox.counts();
-        if (!counts.ok()) return response.send_problem(counts.error());
-        if (path == "/metrics") {
-            std::string page = metrics_page(counters, counts.value(), inbox.disk(),
+        if (!counts.ok()) return send_reason(response, counts.error());
+        if (page == Page::kMetrics) {
+            std::string text = metrics_page(counters, counts.value(), inbox.disk(),
                                             inbox.catalog().log_length(), door());
-            if (api.plugins() != nullptr) page += plugin_metrics(*api.plugins());
-            return response.send(200, kMetricsType, page);
+            if (api.plugins() != nullptr) text += plugin_metrics(*api.plugins());
+            return response.send(200, kMetricsType, text);
         }
-        if (const auto why = why_not_ready(inbox, ready)) return response.send_problem(*why);
+        if (const auto why = why_not_ready(inbox, ready)) return send_reason(response, *why);
         if (const auto stall = stalled()) return answer_stalled(*stall, response);
         response.send(200, kText,
                       api.plugins() == nullptr

@@ -7,6 +7,7 @@
 
 #include "incm/base/log.h"
 #include "incm/http/admin_api.h"
+#include "incm/http/admin_pages.h"
 #include "incm/http/metrics_page.h"
 #include "incm/http/server.h"
 #include "incm/inbox/inbox.h"
@@ -14,16 +15,10 @@
 
 namespace incm::http {
 
-/// What an admin listener shows.
-enum class Shows {
-    kAll,
-    kHealthAndMetrics,  ///< /healthz, /readyz and /metrics alone
-};
-
 /// The answer of the admin listener: GET or HEAD of /healthz (the process answers; 503 when
 /// Python has not run for half a minute), /readyz (alerts are taken and reach the plugins; 503
 /// while stopping, when the inbox cannot be read, or when Python does not run) and /metrics; and
-/// the AdminApi. All for whoever is no web page (browser_guard.h).
+/// the AdminApi. All for whom page_of() admits.
 ///
 /// api: knows the plugins; asked by clients of a listener that shows all.
 /// hosts: names that the listener may be asked by.

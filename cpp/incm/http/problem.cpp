@@ -53,6 +53,8 @@ Problem problem_for(ErrorCode code) {
             return {503, "cannot-store", "The alert cannot be stored now"};
         case ErrorCode::kDiskLow:
             return {503, "disk-low", "The disk of the inbox is nearly full"};
+        case ErrorCode::kInboxUnavailable:
+            return {503, "inbox-unavailable", "The inbox cannot be opened now"};
         case ErrorCode::kClosed:
             return {503, "stopping", "The receiver is stopping"};
         case ErrorCode::kNotProcessed:
@@ -76,13 +78,13 @@ void add_problem_fields(std::string& fields, const base::Error& error) {
     if (status == 503 || status == 429) add_field(fields, "Retry-After", "10");
 }
 
-std::string problem_json(const base::Error& error) {
+std::string problem_json(const base::Error& error, Detail detail) {
     const Problem problem = problem_for(error.code);
     Poco::JSON::Object document(Poco::JSON_PRESERVE_KEY_ORDER);
     document.set("type", "urn:incm-webhook:problem:" + std::string(problem.slug));
     document.set("title", std::string(problem.title));
     document.set("status", problem.status);
-    if (problem.status < 500) document.set("detail", error.text);
+    if (problem.status < 500 || detail == Detail::kAlways) document.set("detail", error.text);
     std::ostringstream text;
     document.stringify(text);
     return text.str();

@@ -22,13 +22,17 @@ inline constexpr std::string_view kProblemType = "application/problem+json";
 /// Add what an answer with the error says in its head, beside what every answer says.
 void add_problem_fields(std::string& fields, const base::Error& error);
 
+/// Whether a problem document says the error's text: not for 5xx to clients, whose business it may
+/// not be.
+enum class Detail { kForClients, kAlways };
+
 /// The problem document (RFC 9457) of an error, as JSON text.
 ///
-/// Shape:   {"type": "urn:incm-webhook:problem:SLUG", "title", "status", "detail"}. detail is the
-/// error's text
-///          for 4xx and left out for 5xx, where it may hold what is no business of a client.
+/// Shape:   {"type": "urn:incm-webhook:problem:SLUG", "title", "status", "detail"}; detail as the
+///          argument wants it.
 /// Source:  contract section 4.
-[[nodiscard]] std::string problem_json(const base::Error& error);
+[[nodiscard]] std::string problem_json(const base::Error& error,
+                                       Detail detail = Detail::kForClients);
 
 /// A whole answer of HTTP/1.1 with the problem document, after which the connection ends.
 /// head_only: without the document, as HEAD wants it.

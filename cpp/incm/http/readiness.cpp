@@ -2,16 +2,10 @@
 
 namespace incm::http {
 
-using base::Error;
-using base::ErrorCode;
-
-std::optional<Error> why_not_ready(inbox::Inbox& inbox, const std::atomic<bool>& ready) {
-    if (const auto counts = inbox.counts(); !counts.ok()) return counts.error();
-    if (!ready.load()) return Error{ErrorCode::kClosed, "stopping"};
-    if (inbox.failed()) return Error{ErrorCode::kStoreFailed, "failed"};
-    if (inbox.lost()) return Error{ErrorCode::kStoreFailed, "the file was moved"};
-    if (inbox.disk().low) return Error{ErrorCode::kDiskLow, "disk"};
-    return std::nullopt;
+std::optional<base::Error> why_not_ready(const inbox::Inbox& inbox,
+                                         const std::atomic<bool>& ready) {
+    if (!ready) return base::Error{base::ErrorCode::kClosed, "the receiver is stopping"};
+    return inbox.why_not_stored();
 }
 
 }  // namespace incm::http

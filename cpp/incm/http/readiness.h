@@ -10,7 +10,7 @@ namespace incm::http {
 
 /// Why no alert can be taken now; empty when they are taken. ready: false while stopping.
 /// Costs no more than a lock; waits for no disk. Threads: any.
-[[nodiscard]] std::optional<base::Error> why_not_ready(inbox::Inbox& inbox,
+[[nodiscard]] std::optional<base::Error> why_not_ready(const inbox::Inbox& inbox,
                                                        const std::atomic<bool>& ready);
 
 }  // namespace incm::http

@@ -29,7 +29,10 @@ class WebhookHandler {
           takes_alerts_(std::move(takes_alerts)) {}
 
     void handle(Request& request, Response& response) const {
-        if (asks_for_health(request)) return tell_health(response);
+        if (asks_for_health(request, rules_)) {
+            counters_.count_health_check();
+            return tell_health(response, takes_alerts_());
+        }
         const net::IpAddress client = request.client(rules_);
         if (!rules_.admits(client)) {
             return refuse(client.text(), response,
@@ -51,18 +54,6 @@ class WebhookHandler {
     }
 
  private:
-    /// Also one that comes through a trusted proxy from where no alert may come: it is the proxy's.
-    [[nodiscard]] bool asks_for_health(const Request& request) const {
-        return !rules_.health_path.empty() && request.path() == rules_.health_path &&
-               (request.method() == "GET" || request.method() == "HEAD");
-    }
-
-    void tell_health(Response& response) const {
-        counters_.count_health_check();
-        takes_alerts_() ? response.send(200, "text/plain", "ok\n")
-                        : response.send(503, "text/plain", "not ready\n");
-    }
-
     static ingest::Request content_of(Request& request, const net::IpAddress& client) {
         ingest::Request content;
         content.body = request.take_body();
@@ -128,6 +119,16 @@ class WebhookHandler {
 };
 
 }  // namespace
+
+bool asks_for_health(const Request& request, const ConnectionRules& rules) {
+    return !rules.health_path.empty() && request.path() == rules.health_path &&
+           (request.method() == "GET" || request.method() == "HEAD");
+}
+
+void tell_health(Response& response, bool takes_alerts) {
+    takes_alerts ? response.send(200, "text/plain", "ok\n")
+                 : response.send(503, "text/plain", "not ready\n");
+}
 
 Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
                       base::LogSink& log, const ConnectionRules& rules,

@@ -25,4 +25,10 @@ namespace incm::http {
                                     const ConnectionRules& rules,
                                     std::function<bool()> takes_alerts);
 
+/// Whether a request is a health check: also one that comes through a trusted proxy from where no
+/// alert may come, since it is the proxy's.
+[[nodiscard]] bool asks_for_health(const Request& request, const ConnectionRules& rules);
+/// Answer it.
+void tell_health(Response& response, bool takes_alerts);
+
 }  // namespace incm::http

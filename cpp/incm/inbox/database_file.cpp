@@ -14,10 +14,13 @@
 
 #include "incm/base/bytes.h"
 #include "incm/base/result.h"
+#include "incm/inbox/disk_trouble.h"
 #include "incm/inbox/file_place.h"
 #include "incm/inbox/log_check.h"
+#include "incm/inbox/open_error.h"
 #include "incm/inbox/restore.h"
 #include "incm/inbox/schema.h"
+#include "incm/inbox/session.h"
 
 namespace incm::inbox {
 
@@ -34,9 +37,14 @@ constexpr std::size_t kApplicationIdOffset = 68;
     throw base::Failure({code, text});
 }
 
-std::string reason() {
-    return std::strerror(errno);
+/// As errno says.
+[[noreturn]] void fail_by_system(const std::string& text) {
+    const int reason = errno;
+    throw start_failure(reason, text + ": " + std::strerror(reason));
 }
+
+/// The parts of a file that is made, and what SQLite and a check of it put beside it.
+constexpr std::array kUnfinished = {"", "-wal", "-shm", "-journal", ".check"};
 
 std::uint32_t big_endian(const std::array<unsigned char, kHeaderBytes>& header, std::size_t at) {
     return static_cast<std::uint32_t>(header[at]) << 24 |
@@ -50,17 +58,22 @@ std::uint32_t big_endian(const std::array<unsigned char, kHeaderBytes>& header, 
 void sync(const std::string& path, int flags) {
     const Descriptor file(path, flags);
     if (file.get() < 0 || fsync(file.get()) != 0) {
-        fail(base::ErrorCode::kInboxUnusable, "cannot write " + path + " to disk: " + reason());
+        fail_by_system("cannot write " + path + " to disk");
     }
 }
 
 void remove_unfinished(const std::string& path) {
-    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    for (const char* suffix : kUnfinished) {
         const std::string name = path + suffix;
         if (unlink(name.c_str()) != 0 && errno != ENOENT) {
-            fail(base::ErrorCode::kInboxUnusable,
-                 "cannot remove " + name + ", left by an earlier start: " + reason());
+            fail_by_system("cannot remove " + name + ", left by an earlier start");
         }
+    }
+}
+
+void give_up_unfinished(const std::string& path) noexcept {
+    for (const char* suffix : kUnfinished) {
+        unlink((path + suffix).c_str());
     }
 }
 
@@ -72,7 +85,7 @@ void check_identity(const std::string& path) {
         size = file.get() < 0 ? -1 : read(file.get(), header.data(), header.size());
     }
     if (size < 0) {
-        fail(base::ErrorCode::kInboxUnusable, "cannot read the inbox " + path + ": " + reason());
+        fail_by_system("cannot read the inbox " + path);
     }
     if (static_cast<std::size_t>(size) < kHeaderBytes ||
         std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0 ||
@@ -90,16 +103,14 @@ void check_identity(const std::string& path) {
 
 namespace {
 
-void create(const std::string& path) {
-    const std::string unfinished = path + ".new";
-    remove_unfinished(unfinished);
+/// Build an empty inbox beside its place, and put it there.
+void make(const std::string& unfinished, const std::string& path) {
     {
         // SQLite gives its log the rights of the file. Bodies are not for every user of the
         // machine.
         const Descriptor file(unfinished, O_WRONLY | O_CREAT | O_EXCL);
         if (file.get() < 0 || fchmod(file.get(), 0640) != 0) {
-            fail(base::ErrorCode::kInboxUnusable,
-                 "cannot create the inbox " + path + ": " + reason());
+            fail_by_system("cannot create the inbox " + path);
         }
     }
     {
@@ -112,7 +123,17 @@ void create(const std::string& path) {
     }
     sync(unfinished, O_RDONLY);
     if (rename(unfinished.c_str(), path.c_str()) != 0) {
-        fail(base::ErrorCode::kInboxUnusable, "cannot create the inbox " + path + ": " + reason());
+        fail_by_system("cannot create the inbox " + path);
+    }
+}
+
+void create(const std::string& path) {
+    const std::string unfinished = path + ".new";
+    try {
+        make(unfinished, path);
+    } catch (...) {
+        give_up_unfinished(unfinished);
+        throw;
     }
     sync(fs::path(path).parent_path().string(), O_RDONLY | O_DIRECTORY);
 }
@@ -147,7 +168,7 @@ void check_if_asked(Database& database, const std::string& path, base::LogSink& 
              "the inbox " + path + " is damaged (" + found + "): restore it from a copy");
     }
     if (unlink(marker.c_str()) != 0) {
-        fail(base::ErrorCode::kInboxUnusable, "cannot remove " + marker + ": " + reason());
+        fail_by_system("cannot remove " + marker);
     }
     log.write(base::LogLevel::kInfo, "the inbox is whole");
 }
@@ -158,10 +179,16 @@ std::string resolve(const std::string& path) {
     std::error_code error;
     const fs::path absolute = fs::weakly_canonical(fs::absolute(path, error), error);
     if (error) {
-        fail(base::ErrorCode::kInboxUnusable,
-             "cannot use the inbox path " + path + ": " + error.message());
+        throw start_failure(error.value(),
+                            "cannot use the inbox path " + path + ": " + error.message());
     }
-    if (!fs::is_directory(absolute.parent_path(), error)) {
+    const bool has_folder = fs::is_directory(absolute.parent_path(), error);
+    if (is_of_disk(error.value())) {
+        throw start_failure(error.value(), "cannot reach the folder " +
+                                               absolute.parent_path().string() +
+                                               " of the inbox: " + error.message());
+    }
+    if (!has_folder) {
         fail(base::ErrorCode::kInboxUnusable, "the folder " + absolute.parent_path().string() +
                                                   " of the inbox does not exist: create it");
     }
@@ -180,6 +207,28 @@ void ask_for_check(const std::string& path) noexcept {
     }
 }
 
+namespace {
+
+[[noreturn]] void refuse_protected(const std::string& path) {
+    const bool may_write = access(path.c_str(), W_OK) == 0;
+    const int reason = may_write ? EACCES : errno;
+    const char* const advice =
+        is_of_disk(reason) ? ", because its file system is mounted read-only: see to the disk"
+                           : ": give this user write access";
+    throw start_failure(reason, "the inbox " + path + " is write-protected" + advice);
+}
+
+/// What was only in the log of a process that has ended goes into the file.
+void take_over_log(Database& database) {
+    // Without its log the file is an inbox that nobody has open: it must not ask for the log again.
+    mark_closed(database);
+    // A kill may have left commits in the kernel's pages alone, and a repetition of such an alert
+    // is acknowledged without a write of its own.
+    database.checkpoint(true);
+}
+
+}  // namespace
+
 std::unique_ptr<Database> open_writer(const std::string& path,
                                       const std::optional<LastCommit>& last, base::LogSink& log) {
     end_restore(path);
@@ -188,7 +237,7 @@ std::unique_ptr<Database> open_writer(const std::string& path,
         check_place(path);
         check_identity(path);
     } else if (errno != ENOENT) {
-        fail(base::ErrorCode::kInboxUnusable, "cannot reach the inbox " + path + ": " + reason());
+        fail_by_system("cannot reach the inbox " + path);
     }
     check_log(path, last, log);
     if (!is_there) {
@@ -197,23 +246,21 @@ std::unique_ptr<Database> open_writer(const std::string& path,
     const bool had_log = access((path + "-wal").c_str(), F_OK) == 0;
     auto database = std::make_unique<Database>(path, Access::kReadWrite);
     if (database->read_only()) {
-        fail(base::ErrorCode::kInboxUnusable,
-             "the inbox " + path + " is write-protected: give this user write access");
+        refuse_protected(path);
     }
     try {
         configure_writer(*database);
         check_if_asked(*database, path, log);
         migrate(*database, path);
         if (had_log) {
-            // A kill may have left commits in the kernel's pages alone, and a repetition of such an
-            // alert is acknowledged without a write of its own.
-            database->checkpoint(true);
+            take_over_log(*database);
         }
+        warn_of_network(path, log);
     } catch (...) {
         // The log of an earlier process must not go into a file that is refused; an own one must
         // not stay behind.
         if (had_log) {
-            database->no_checkpoint_on_close();
+            database->keep_log_on_close(true);
         }
         throw;
     }

@@ -35,32 +35,35 @@ class Descriptor {
 /// Resolve the links in a path and say early what makes it useless.
 ///
 /// Shape:   path -> absolute path, so that two names of one file have one lock file.
-/// Errors:  base::Failure kInboxUnusable: no folder, or something that is no regular file.
+/// Errors:  base::Failure kInboxUnusable: no folder, or something that is no regular file;
+///          kInboxUnavailable: the disk cannot be reached.
 [[nodiscard]] std::string resolve(const std::string& path);
 
 /// Open the read-write connection; make the file when there is none, migrate it when it is old.
 ///
 /// A new file is built beside its place and renamed when it is complete and on disk, so that what
-/// is found under `path` is never half an inbox. The caller holds the FileLock of the path, and no
-/// descriptor of the file is open in this process. Checks every page when ask_for_check() asked for
-/// it; log says that it takes its time. last: what the lock file says.
+/// is found under `path` is never half an inbox; what an earlier attempt left of it goes. The
+/// caller holds the FileLock of the path, and no descriptor of the file is open in this process.
+/// Checks every page when ask_for_check() asked for it; log says that it takes its time. last: what
+/// the lock file says.
 ///
-/// Errors:  base::Failure kInboxForeign, kInboxNewer, kInboxUnusable; SqlError. The bytes of an
-///          existing file are unchanged then.
+/// Errors:  base::Failure kInboxForeign, kInboxNewer, kInboxUnusable, kInboxUnavailable; SqlError.
+///          The bytes of an existing file are unchanged then.
 [[nodiscard]] std::unique_ptr<Database> open_writer(const std::string& path,
                                                     const std::optional<LastCommit>& last,
                                                     base::LogSink& log);
 
 /// See that a file has the header of an inbox of a version that this program knows, without SQLite,
 /// which would already make its -wal and -shm. Errors: base::Failure kInboxForeign, kInboxNewer,
-/// kInboxUnusable.
+/// start_failure().
 void check_identity(const std::string& path);
 
-/// Remove what an earlier attempt left of a file that was to be made. Errors: base::Failure
-/// kInboxUnusable.
+/// Remove what an earlier attempt left of a file that was to be made. Errors: start_failure().
 void remove_unfinished(const std::string& path);
+/// The same, as far as it goes, for an attempt that has failed.
+void give_up_unfinished(const std::string& path) noexcept;
 
-/// Write a file, or a folder with O_DIRECTORY, to disk. Errors: base::Failure kInboxUnusable.
+/// Write a file, or a folder with O_DIRECTORY, to disk. Errors: start_failure().
 void sync(const std::string& path, int flags);
 
 /// Ask the next start to check the whole file, because this process could not write it to disk.

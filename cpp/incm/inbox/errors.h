@@ -14,4 +14,10 @@ namespace incm::inbox {
     return {base::ErrorCode::kDiskLow, "the disk of the inbox is nearly full"};
 }
 
+[[nodiscard]] inline base::Error failed_error() {
+    return {base::ErrorCode::kStoreFailed,
+            "the inbox takes nothing more, because the disk failed to write: check the disk and "
+            "start again"};
+}
+
 }  // namespace incm::inbox

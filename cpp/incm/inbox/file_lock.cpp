@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "incm/base/result.h"
+#include "incm/inbox/disk_trouble.h"
 #include "incm/inbox/file_system.h"
 #include "incm/inbox/lock_holder.h"
 
@@ -51,10 +52,10 @@ bool same_file(int descriptor, const std::string& path) {
 }
 
 [[noreturn]] void not_writable(const std::string& path, int reason) {
-    const bool is_disk = reason == ENOSPC || reason == EDQUOT || reason == EIO;
     const char* const advice =
-        is_disk ? ": see to the disk" : ": give this user write access to its folder";
-    unusable("cannot write the lock file " + path + " (" + std::strerror(reason) + ")" + advice);
+        is_of_disk(reason) ? ": see to the disk" : ": give this user write access to its folder";
+    throw start_failure(
+        reason, "cannot write the lock file " + path + " (" + std::strerror(reason) + ")" + advice);
 }
 
 /// False when somebody else has it.

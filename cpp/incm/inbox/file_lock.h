@@ -25,7 +25,8 @@ namespace incm::inbox {
 class FileLock {
  public:
     /// Errors:  throws base::Failure: kInboxInUse with the process that holds it, kInboxUnusable
-    ///          when the lock file cannot be made, or the file system cannot lock.
+    ///          when the lock file cannot be made, or the file system cannot lock;
+    ///          kInboxUnavailable when it is the disk that cannot be written.
     explicit FileLock(const std::string& path);
     FileLock(const FileLock&) = delete;
     FileLock& operator=(const FileLock&) = delete;

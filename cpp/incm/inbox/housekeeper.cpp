@@ -19,18 +19,27 @@ constexpr int kPeriodsOfARound = 600;
 constexpr std::chrono::milliseconds kPauseBetweenSteps{20};
 
 /// Lets the writer look after its log.
-class Nothing final : public Operation {
+class Nothing : public Operation {
  public:
     void execute(Tables& /*tables*/) override {}
+};
+
+/// A transaction that shows whether others would succeed.
+class Probe final : public Nothing {
+ public:
+    void execute(Tables& tables) override { tables.touch(); }
+    [[nodiscard]] bool stores_alert() const noexcept override { return true; }
 };
 
 }  // namespace
 
 Housekeeper::Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch,
-                         LogLength& log_length, base::LogSink& log, std::int64_t retention_ms)
+                         const StoreState& state, LogLength& log_length, base::LogSink& log,
+                         std::int64_t retention_ms)
     : writer_(writer),
       reserve_(reserve),
       watch_(watch),
+      state_(state),
       log_length_(log_length),
       log_(log),
       retention_ms_(retention_ms) {
@@ -69,6 +78,10 @@ std::int64_t Housekeeper::tidy(bool whole) {
     reserve_.refresh();
     watch_.look_at_all();
     log_length_.look(log_);
+    if (state_.is_failing() && state_.may_try()) {
+        Probe operation;
+        static_cast<void>(writer_.run(operation));
+    }
     if (watch_.lost()) {
         // What is only in a log that has no name any more goes into the file.
         Nothing operation;

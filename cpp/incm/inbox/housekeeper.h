@@ -15,7 +15,7 @@
 namespace incm::inbox {
 
 /// The thread that prunes old alerts in small steps and looks at the disk and at the place of the
-/// file, each second.
+/// file, each second; and tries whether the inbox stores again when it did not.
 ///
 /// A step is one operation of the writer among others, bounded in rows and in time, and followed by
 /// a pause: ingestion never waits for more than one step.
@@ -23,8 +23,8 @@ namespace incm::inbox {
 class Housekeeper {
  public:
     /// retention_ms: 0 keeps every alert for ever. The references must outlive this.
-    Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, LogLength& log_length,
-                base::LogSink& log, std::int64_t retention_ms);
+    Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, const StoreState& state,
+                LogLength& log_length, base::LogSink& log, std::int64_t retention_ms);
     Housekeeper(const Housekeeper&) = delete;
     Housekeeper& operator=(const Housekeeper&) = delete;
     /// Calls stop().
@@ -43,6 +43,7 @@ class Housekeeper {
     Writer& writer_;
     DiskReserve& reserve_;
     FileWatch& watch_;
+    const StoreState& state_;
     LogLength& log_length_;
     base::LogSink& log_;
     const std::int64_t retention_ms_;

@@ -21,11 +21,13 @@
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/last_commit.h"
 #include "incm/inbox/manual_change.h"
+#include "incm/inbox/open_error.h"
 #include "incm/inbox/operations.h"
 #include "incm/inbox/recovery.h"
 #include "incm/inbox/seen_keys.h"
 #include "incm/inbox/session.h"
 #include "incm/inbox/settler.h"
+#include "incm/inbox/store_state.h"
 #include "incm/inbox/taker.h"
 #include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
@@ -40,6 +42,7 @@ struct Inbox::Impl {
           lock(std::make_unique<FileLock>(path + ".lock")),
           database(open_writer(path, LastCommit::parse(lock->left()), log_sink)),
           watch(path, log_sink),
+          state(path, log_sink),
           clock(options.clock, stored_clock_ms(*database)),
           reserve(std::filesystem::path(path).parent_path().string(), options.reserve_bytes,
                   log_sink),
@@ -48,14 +51,14 @@ struct Inbox::Impl {
         index_left_over(*database);
         begin_session(*database, path);
         note = std::make_unique<CommitNote>(*lock, LastCommit::of(*database, clock.wall_ms()));
-        writer = std::make_unique<Writer>(*database, clock, *note, watch, log,
+        writer = std::make_unique<Writer>(*database, clock, *note, watch, state, log,
                                           [this] { ask_for_check(path); });
         quarantine = std::make_unique<Quarantine>(*writer, reserve, watch, log);
         taker = std::make_unique<Taker>(path, DeliveryKeys(*database), clock, *writer);
         settler = std::make_unique<Settler>(queues, clock, watches, log, *writer);
         backup = std::make_unique<Backup>(path, reserve, log);
-        housekeeper = std::make_unique<Housekeeper>(*writer, reserve, watch, catalog.log_length(),
-                                                    log, options.retention_ms);
+        housekeeper = std::make_unique<Housekeeper>(
+            *writer, reserve, watch, state, catalog.log_length(), log, options.retention_ms);
         for (const char* suffix : {"", "-wal", "-shm"}) {
             kept.push_back(base::KeptFromChildren::file(path + suffix));
         }
@@ -88,6 +91,7 @@ struct Inbox::Impl {
     std::vector<base::KeptFromChildren> kept;  ///< what SQLite has open
     std::unique_ptr<Database> database;
     FileWatch watch;
+    StoreState state;
     InboxClock clock;
     DiskReserve reserve;
     Watches watches;
@@ -120,7 +124,7 @@ void Inbox::Impl::close() {
     catalog.close();
     try {
         if (writer->failed()) {
-            database->no_checkpoint_on_close();
+            database->keep_log_on_close(true);
         } else {
             index_left_over(*database);
             end_session(*database, watch, clock.now_ms());
@@ -145,21 +149,13 @@ Inbox::~Inbox() {
 }
 
 base::Result<std::unique_ptr<Inbox>> Inbox::open(const Options& options, base::LogSink& log) {
+    std::string path = options.path;
     try {
         check_plugin_names(options.plugins);
-        const std::string path = resolve(options.path);
+        path = resolve(options.path);
         return std::unique_ptr<Inbox>(new Inbox(std::make_unique<Impl>(options, path, log)));
-    } catch (const base::Failure& failure) {
-        return base::Error{failure.code(), failure.what()};
-    } catch (const SqlError& error) {
-        const char* advice = error.damaged() ? ": the file is damaged, restore it from a copy"
-                                             : ": see to the disk and start again";
-        return base::Error{
-            base::ErrorCode::kInboxUnusable,
-            "cannot open the inbox " + options.path + " (" + error.what() + ")" + advice};
-    } catch (const std::exception& error) {
-        return base::Error{base::ErrorCode::kInboxUnusable,
-                           "cannot open the inbox " + options.path + ": " + error.what()};
+    } catch (...) {
+        return open_error(path);
     }
 }
 
@@ -262,8 +258,11 @@ Inbox::Disk Inbox::disk() const noexcept {
     return {impl_->reserve.free_bytes(), impl_->reserve.low()};
 }
 
-bool Inbox::lost() const noexcept {
-    return impl_->watch.lost();
+std::optional<base::Error> Inbox::why_not_stored() const {
+    if (failed()) return failed_error();
+    if (impl_->watch.lost()) return FileWatch::error();
+    if (impl_->reserve.low()) return low_disk_error();
+    return impl_->state.failure();
 }
 
 base::Result<std::int64_t> Inbox::change(ByHand how, std::vector<DeliveryName> deliveries) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,9 @@ class Inbox {
     /// Open the inbox, create it when there is no file, migrate it when it is of an older version.
     ///
     /// Deliveries that a crash interrupted are due again (an attempt that was under way counts).
-    /// Errors:  kInboxForeign, kInboxNewer, kInboxInUse, kInboxUnusable; the file is unchanged
-    /// then. Threads: log must outlive the inbox.
+    /// Errors:  kInboxForeign, kInboxNewer, kInboxInUse, kInboxUnusable, kInboxUnavailable (it can
+    ///          be tried again); no alert is changed then, and no half-made file is left.
+    /// Threads: log must outlive the inbox.
     [[nodiscard]] static base::Result<std::unique_ptr<Inbox>> open(const Options& options,
                                                                    base::LogSink& log);
     Inbox(const Inbox&) = delete;
@@ -111,10 +113,11 @@ class Inbox {
     };
     [[nodiscard]] Disk disk() const noexcept;
 
-    /// Whether the file was moved, removed or replaced while it is open. What comes is not stored
-    /// then (kStoreFailed); what is stored is still delivered, and it ends when the same file is
-    /// back. As of the last commit, or of a second ago.
-    [[nodiscard]] bool lost() const noexcept;
+    /// Why no alert would be stored now, as of the last commit or of a second ago: failed(); the
+    /// file was moved, removed or replaced (until the same one is back); a full disk; or the last
+    /// one could not be stored, as when another program has locked the file, which is tried again
+    /// each second. What is stored is still delivered. Waits for nothing.
+    [[nodiscard]] std::optional<base::Error> why_not_stored() const;
 
     /// Change at most kMostByHand deliveries in one transaction; returns how many were changed.
     /// Errors: kStoreFailed, kClosed; kBadConfig for kDropOpen of a plugin that open() was told.

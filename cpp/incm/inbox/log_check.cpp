@@ -33,7 +33,7 @@ struct Session {
 
 Session read(const std::string& path, Access access) {
     Database database(path, access);
-    database.no_checkpoint_on_close();
+    database.keep_log_on_close(true);
     const Transaction snapshot(database, false);
     const auto text = [&](const char* key) {
         return database.text_of(std::string("SELECT value FROM meta WHERE key = '") + key + "'");

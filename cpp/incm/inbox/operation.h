@@ -28,6 +28,8 @@ class Operation {
     virtual void execute(Tables& tables) = 0;
     /// The change is on disk.
     virtual void committed() noexcept {}
+    /// Whether it shows that alerts can be stored. After execute().
+    [[nodiscard]] virtual bool stores_alert() const noexcept { return false; }
     /// The change was not made, and is not tried again. Not for those whose threads wait: they are
     /// told by run().
     virtual void failed(const base::Error& /*error*/) noexcept {}

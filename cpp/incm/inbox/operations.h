@@ -63,6 +63,7 @@ class Append final : public Operation {
             receipt_.reset();
         }
     }
+    [[nodiscard]] bool stores_alert() const noexcept override { return !stored_.duplicate; }
     [[nodiscard]] Stored stored() const noexcept { return stored_; }
 
  private:

@@ -28,7 +28,7 @@ std::unique_ptr<Database> connect(const std::string& path, base::LogSink& log) {
     if (has_content(path + "-wal")) {
         try {
             auto database = std::make_unique<Database>(path, Access::kReadOnly);
-            database->no_checkpoint_on_close();
+            database->keep_log_on_close(true);
             static_cast<void>(stored_clock_ms(*database));
             return database;
         } catch (const SqlError& error) {

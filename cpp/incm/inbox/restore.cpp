@@ -46,7 +46,7 @@ std::int64_t last_alert_id(const std::string& path) {
     std::int64_t last = 0;
     try {
         Database database(path, has_log ? Access::kReadOnly : Access::kFileAlone);
-        database.no_checkpoint_on_close();
+        database.keep_log_on_close(true);
         last = database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
     } catch (const SqlError&) {
         // The old inbox may be why there is a restore.
@@ -169,9 +169,7 @@ base::Result<Restored> restore(const std::string& copy, const std::string& path,
         return restored;
     } catch (const std::exception& error) {
         if (!unfinished.empty()) {
-            for (const char* suffix : {"", "-wal", "-shm", ".check"}) {
-                unlink((unfinished + suffix).c_str());
-            }
+            give_up_unfinished(unfinished);
         }
         const auto* failure = dynamic_cast<const base::Failure*>(&error);
         return base::Error{

@@ -24,7 +24,14 @@ void set_folded(Database& database) {
 
 }  // namespace
 
+void mark_closed(Database& database) {
+    Transaction transaction(database, true);
+    database.execute("UPDATE meta SET value = 0 WHERE key = 'file_id'");
+    transaction.commit();
+}
+
 void begin_session(Database& database, const std::string& path) {
+    database.keep_log_on_close(true);
     {
         Transaction transaction(database, true);
         const std::string id = database.text_of(kRandomId);
@@ -65,9 +72,9 @@ void end_session(Database& database, FileWatch& watch, std::int64_t now_ms) {
     }
     database.checkpoint(true);
     watch.look();
-    if (watch.lost()) {
-        // SQLite would remove the log by its name, which may be another file's now.
-        database.no_checkpoint_on_close();
+    if (!watch.lost()) {
+        // SQLite removes the log by its name, which may be another file's otherwise.
+        database.keep_log_on_close(false);
     }
 }
 

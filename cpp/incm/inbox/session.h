@@ -21,13 +21,17 @@ namespace incm::inbox {
 /// The session before the first one.
 inline const std::string kNoSession = "-";
 
+/// Say in the log that the file needs none once all of it is copied. Errors: SqlError.
+void mark_closed(Database& database);
+
 /// Begin a session and an incarnation (delivery_keys.h). Errors: SqlError.
 ///
-/// Copies the log into the file, as far as other readers let it.
+/// Copies the log into the file, as far as other readers let it. From now on a close of the
+/// connection leaves the log, also when this fails: the file asks for it.
 void begin_session(Database& database, const std::string& path);
 
-/// Copy the log into the file and say there that it needs none any more; now_ms: inbox clock. What
-/// is left of the log stays where it is when the file is lost. Errors: SqlError.
+/// Copy the log into the file and say there that it needs none any more; now_ms: inbox clock. A
+/// close of the connection removes the log then, unless the file is lost. Errors: SqlError.
 void end_session(Database& database, FileWatch& watch, std::int64_t now_ms);
 
 /// Make a copy of an inbox a closed inbox of its own, to which no log belongs; the next alert gets

@@ -1,22 +1,32 @@
 #include "incm/inbox/sqlite.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <sqlite3.h>
+
+#include "incm/inbox/disk_trouble.h"
 
 namespace incm::inbox {
 
 namespace {
-
-constexpr int kBusyTimeoutMs = 5000;
 
 /// Without it each allocation takes a lock of the whole process to count it, for statistics that
 /// nobody reads. Only possible before SQLite is in use, so when this library is loaded; if it is in
 /// use then (importing Python's sqlite3 is enough), this changes nothing.
 [[maybe_unused]] const int kUncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 
+/// The errno behind a code that comes of one; 0: there is none.
+int reason_of(sqlite3* handle, int code) {
+    const int primary = code & 0xff;
+    const bool has_one = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
+    return has_one && code != SQLITE_IOERR_NOMEM ? sqlite3_system_errno(handle) : 0;
+}
+
 /// What just failed, for the caller to throw. When that was a sync, the log is left as it is: what
 /// is copied back could be pages that the kernel has dropped.
 SqlError failure_of(sqlite3* handle, int code) {
-    SqlError error(code, sqlite3_errmsg(handle));
+    SqlError error(code, sqlite3_errmsg(handle), reason_of(handle, code));
     if (error.sync_failed()) {
         sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     }
@@ -68,6 +78,11 @@ int remember_wal_pages(void* target, sqlite3*, const char*, int pages) {
 
 }  // namespace
 
+SqlError::SqlError(int code, const std::string& text, int reason)
+    : std::runtime_error(reason == 0 ? text : text + ": " + std::strerror(reason)),
+      code_(code),
+      reason_(reason) {}
+
 SqlError SqlError::contradiction(const std::string& text) {
     return {SQLITE_CORRUPT, text};
 }
@@ -102,15 +117,35 @@ bool SqlError::damaged() const noexcept {
     return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
 }
 
+bool SqlError::locked() const noexcept {
+    const int primary = code_ & 0xff;
+    return primary == SQLITE_BUSY || primary == SQLITE_LOCKED;
+}
+
+bool SqlError::full() const noexcept {
+    return (code_ & 0xff) == SQLITE_FULL || reason_ == ENOSPC || reason_ == EDQUOT ||
+           reason_ == EFBIG;
+}
+
+bool SqlError::without_index() const noexcept {
+    return code_ == SQLITE_IOERR_SHMOPEN || code_ == SQLITE_IOERR_SHMSIZE ||
+           code_ == SQLITE_IOERR_SHMLOCK || code_ == SQLITE_IOERR_SHMMAP;
+}
+
+bool SqlError::may_pass() const noexcept {
+    return locked() || full() || is_of_disk(reason_);
+}
+
 Database::Database(const std::string& path, Access access) {
     const int code =
         sqlite3_open_v2(name_of(path, access).c_str(), &handle_, flags_of(access), nullptr);
     if (code != SQLITE_OK) {
-        const SqlError error(code, handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code));
+        const SqlError error(code, handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code),
+                             handle_ ? reason_of(handle_, code) : 0);
         sqlite3_close(handle_);
         throw error;
     }
-    sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+    set_patience(kPatienceMs);
     // A hook of our own replaces SQLite's automatic checkpoint, which would run inside of a COMMIT
     // that somebody waits for.
     sqlite3_wal_hook(handle_, remember_wal_pages, &wal_pages_);
@@ -148,6 +183,10 @@ void Database::set_pragma(const std::string& name, const std::string& value,
     }
 }
 
+void Database::set_patience(int patience_ms) noexcept {
+    sqlite3_busy_timeout(handle_, patience_ms);
+}
+
 bool Database::read_only() const noexcept {
     return sqlite3_db_readonly(handle_, "main") == 1;
 }
@@ -172,8 +211,8 @@ void Database::checkpoint(bool truncate) {
     }
 }
 
-void Database::no_checkpoint_on_close() noexcept {
-    sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+void Database::keep_log_on_close(bool keeps) noexcept {
+    sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps ? 1 : 0, nullptr);
 }
 
 Statement::Statement(Database& database, std::string_view sql) {

@@ -19,8 +19,9 @@ namespace incm::inbox {
 /// an Error.
 class SqlError : public std::runtime_error {
  public:
-    /// code: an extended result code.
-    SqlError(int code, const std::string& text) : std::runtime_error(text), code_(code) {}
+    /// code: an extended result code. reason: the errno of the system call that failed; 0: none
+    /// did.
+    SqlError(int code, const std::string& text, int reason = 0);
     /// For rows that contradict each other.
     [[nodiscard]] static SqlError contradiction(const std::string& text);
     [[nodiscard]] int code() const noexcept { return code_; }
@@ -31,9 +32,19 @@ class SqlError : public std::runtime_error {
     [[nodiscard]] bool no_memory() const noexcept;
     /// Whether the file holds something that SQLite cannot read.
     [[nodiscard]] bool damaged() const noexcept;
+    /// Whether another program has the lock that is needed.
+    [[nodiscard]] bool locked() const noexcept;
+    /// Whether there is no room: the disk or a quota is full, or files may not be longer.
+    [[nodiscard]] bool full() const noexcept;
+    /// Whether the shared memory beside the file (`-shm`) cannot be had.
+    [[nodiscard]] bool without_index() const noexcept;
+    /// Whether the same call may succeed later, without another set-up: locked, full, or the disk
+    /// failed.
+    [[nodiscard]] bool may_pass() const noexcept;
 
  private:
     int code_;
+    int reason_;
 };
 
 /// How a Database is opened. None of them creates a file except kCreate. kFileAlone reads the file
@@ -63,6 +74,10 @@ class Database {
         set_pragma(name, value, value);
     }
 
+    /// How long to wait for another program's lock; kPatienceMs from the beginning.
+    void set_patience(int patience_ms) noexcept;
+    static constexpr int kPatienceMs = 1000;
+
     [[nodiscard]] bool read_only() const noexcept;
     [[nodiscard]] bool in_transaction() const noexcept;
     /// Rows that the last INSERT, UPDATE or DELETE changed.
@@ -72,8 +87,9 @@ class Database {
     [[nodiscard]] int wal_pages() const noexcept { return wal_pages_; }
     /// Copy the write-ahead log into the file; truncate: wait for readers, and empty it.
     void checkpoint(bool truncate);
-    /// Leave the write-ahead log as it is on close.
-    void no_checkpoint_on_close() noexcept;
+    /// Whether a close leaves the write-ahead log as it is, instead of copying it back and removing
+    /// it. A failed sync says so for good.
+    void keep_log_on_close(bool keeps) noexcept;
 
     [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }
 

@@ -46,6 +46,10 @@ class Tables {
     /// Without a change since begin() nothing is written. Returns when the log is on disk.
     void commit();
     void rollback() noexcept;
+    /// Whether the transaction since the last begin() has something to write.
+    [[nodiscard]] bool writes() const noexcept { return changed_; }
+    /// Have it write, though nothing else is changed.
+    void touch() noexcept { changed_ = true; }
     /// All that was committed is in the file itself now; the next commit says so (session.h).
     void folded() noexcept { folded_ms_ = written_ms_; }
 

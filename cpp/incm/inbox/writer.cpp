@@ -19,16 +19,18 @@ namespace {
 /// most of its pages are new ones at the end of a table, which are copied once either way.
 constexpr int kCheckpointPages = 512;
 constexpr auto kRetryPause = std::chrono::seconds(1);
-constexpr int kMostTimesAlone = 10;  ///< for lack of memory
+constexpr int kMostTimesAlone = 10;    ///< for lack of memory
+constexpr int kLittlePatienceMs = 50;  ///< for a lock that another program had just now
 
 }  // namespace
 
 Writer::Writer(Database& database, const InboxClock& clock, CommitNote& note, FileWatch& watch,
-               base::LogSink& log, std::function<void()> on_failure)
+               StoreState& state, base::LogSink& log, std::function<void()> on_failure)
     : database_(database),
       clock_(clock),
       note_(note),
       watch_(watch),
+      state_(state),
       log_(log),
       on_failure_(std::move(on_failure)),
       tables_(std::make_unique<Tables>(database)) {
@@ -188,25 +190,22 @@ void Writer::make_in_parts(const std::vector<Operation*>& operations) noexcept {
 template <typename Operations>
 std::optional<Operation::Failure> Writer::transact(const Operations& operations) noexcept {
     if (failed()) {
-        return undo(Remedy::kAnotherDisk,
-                    "it takes nothing more, because the disk failed to write: check the disk and "
-                    "start again");
+        return Failure{failed_error(), Remedy::kAnotherDisk};
     }
     try {
         tables_->begin(clock_.now_ms());
         operations([this](Operation& operation) { operation.execute(*tables_); });
         tables_->commit();
         note_.committed(tables_->commits(), clock_.wall_ms());
-        if (std::exchange(failing_, false)) {
-            log_.write(base::LogLevel::kInfo, "the inbox stores again");
-        }
+        note_stored(operations);
         return std::nullopt;
     } catch (const SqlError& error) {
         note_failure(error);
-        return undo(error.no_memory()         ? Remedy::kMoreMemory
-                    : error.refused_by_disk() ? Remedy::kAnotherDisk
-                                              : Remedy::kNone,
-                    error.what());
+        if (error.no_memory()) return undo(Remedy::kMoreMemory, error.what());
+        if (!error.refused_by_disk()) return undo(Remedy::kNone, error.what());
+        tables_->rollback();
+        if (error.locked()) database_.set_patience(kLittlePatienceMs);
+        return Failure{state_.failed(error), Remedy::kAnotherDisk};
     } catch (const std::bad_alloc&) {
         return undo(Remedy::kMoreMemory, "there is no memory");
     } catch (const std::exception& error) {
@@ -232,10 +231,22 @@ Operation::Failure Writer::undo(Remedy remedy, const char* reason) noexcept {
     }
 }
 
+template <typename Operations>
+void Writer::note_stored(const Operations& operations) noexcept {
+    if (std::exchange(refusing_, false)) {
+        log_.write(base::LogLevel::kInfo, "the inbox stores again");
+    }
+    if (!state_.is_failing() || !tables_->writes()) return;
+    database_.set_patience(Database::kPatienceMs);
+    bool stores_alert = false;
+    operations([&](Operation& one) { stores_alert = stores_alert || one.stores_alert(); });
+    state_.wrote(stores_alert);
+}
+
 void Writer::refuse(Operation& operation, const Failure& failure) noexcept {
     operation.refuse(failure);
-    if (std::exchange(failing_, true)) {
-        return;
+    if (failure.remedy == Remedy::kAnotherDisk || std::exchange(refusing_, true)) {
+        return;  // what the disk refuses is told by the state
     }
     try {
         log_.write(base::LogLevel::kError, base::printable(failure.error.text));
@@ -304,9 +315,7 @@ void Writer::retry_apart() noexcept {
 
 void Writer::repost(Operation::List& posted) noexcept {
     const std::lock_guard lock(mutex_);
-    if (posted.empty() || stopping_ || failed()) {
-        return;
-    }
+    if (posted.empty() || stopping_ || failed()) return;
     queued_.posted.splice(queued_.posted.begin(), posted);
     retrying_ = true;
 }

@@ -19,6 +19,7 @@
 #include "incm/inbox/one_shot.h"
 #include "incm/inbox/operation.h"
 #include "incm/inbox/sqlite.h"
+#include "incm/inbox/store_state.h"
 #include "incm/inbox/tables.h"
 
 namespace incm::inbox {
@@ -37,7 +38,7 @@ class Writer {
     /// The references must outlive the writer; the thread starts here. on_failure is called by it,
     /// once, when an fsync fails.
     Writer(Database& database, const InboxClock& clock, CommitNote& note, FileWatch& watch,
-           base::LogSink& log, std::function<void()> on_failure);
+           StoreState& state, base::LogSink& log, std::function<void()> on_failure);
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
     /// Calls stop().
@@ -93,6 +94,8 @@ class Writer {
     template <typename Operations>
     void made(const Operations& operations) noexcept;
     [[nodiscard]] Failure undo(Remedy remedy, const char* reason) noexcept;
+    template <typename Operations>
+    void note_stored(const Operations& operations) noexcept;
     void refuse(Operation& operation, const Failure& failure) noexcept;
     void repost(Operation::List& posted) noexcept;
     void sort_out(Operation::List& posted) noexcept;
@@ -104,11 +107,12 @@ class Writer {
     const InboxClock& clock_;
     CommitNote& note_;
     FileWatch& watch_;
+    StoreState& state_;
     base::LogSink& log_;
     const std::function<void()> on_failure_;
     std::unique_ptr<Tables> tables_;  ///< empty after stop()
     std::atomic<bool> failed_{false};
-    bool failing_ = false;  ///< the last commit failed; one log line a series is enough
+    bool refusing_ = false;  ///< not for the disk; one log line a series is enough
     bool checkpoint_failing_ = false;
     Operation::List apart_;  ///< posted ones that are to be tried alone, so that no other fails
     std::chrono::steady_clock::time_point apart_at_;  ///< when

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "incm/base/clock.h"
+#include "incm/http/closed_door.h"
 #include "incm/http/readiness.h"
 #include "incm/http/webhook_handler.h"
 
@@ -81,7 +82,11 @@ base::Result<Address> parse_address(const std::string& text) {
 }
 
 Receiver::Receiver(Config config, base::LogSink& log)
-    : config_(std::move(config)), log_(log), refusals_(log) {}
+    : config_(std::move(config)),
+      endpoints_(config_.endpoints),
+      log_(log),
+      inbox_log_(log),
+      refusals_(log) {}
 
 Receiver::~Receiver() {
     stop();
@@ -92,43 +97,88 @@ base::Status Receiver::start() {
                                       .plugins = plugins_of(config_.routes),
                                       .retention_ms = config_.retention_ms,
                                       .reserve_bytes = config_.reserve_bytes},
-                                     log_);
+                                     inbox_log_);
     if (!opened.ok()) return opened.error();
+    inbox_log_.over();
     inbox_ = std::move(opened).value();
-    base::Status listening = listen();
-    if (!listening.ok()) stop();
-    return listening;
+    base::Status done = open_door();
+    if (!done.ok()) close_all();
+    return done;
 }
 
-base::Status Receiver::listen() {
+base::Status Receiver::listen_closed(const base::Error& why) {
+    {
+        const std::lock_guard lock(why_mutex_);
+        why_closed_ = why;
+    }
+    if (server_) return base::success();
+    base::Status done = listen();
+    if (!done.ok()) close_all();
+    return done;
+}
+
+/// Answer with the inbox, on listeners that are there already or open now.
+base::Status Receiver::open_door() {
     try {
-        ingest_ =
-            std::make_unique<ingest::Ingest>(*inbox_, config_.endpoints, config_.routes, counters_);
+        ingest_ = std::make_unique<ingest::Ingest>(*inbox_, endpoints_, config_.routes, counters_);
     } catch (const base::Failure& failure) {
         return Error{failure.code(), failure.what()};
     }
-    if (base::Status loaded = reload_tls(); !loaded.ok()) return loaded;
-    server_ = std::make_unique<http::Server>(
-        alerts_listener(), http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules,
-                                                [this] { return takes_alerts(); }));
-    if (base::Status started = server_->start(); !started.ok()) return started;
-    ready_ = true;
     api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get(),
                                             config_.plugins.get());
+    alerts_answer_ = http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules,
+                                          [this] { return takes_alerts(); });
+    if (config_.admin) admin_answer_ = admin_pages(*config_.admin, http::Shows::kAll);
     if (config_.metrics) {
-        metrics_ =
-            admin_listener(*config_.metrics, config_.metrics_fd, http::Shows::kHealthAndMetrics);
+        metrics_answer_ = admin_pages(*config_.metrics, http::Shows::kHealthAndMetrics);
+    }
+    ready_ = true;
+    is_open_ = true;
+    return server_ ? base::success() : listen();
+}
+
+base::Status Receiver::listen() {
+    if (base::Status loaded = reload_tls(); !loaded.ok()) return loaded;
+    server_ = std::make_unique<http::Server>(
+        alerts_listener(),
+        door(http::closed_alerts_answer(counters_, refusals_, config_.rules), alerts_answer_));
+    if (base::Status started = server_->start(); !started.ok()) return started;
+    if (config_.metrics) {
+        metrics_ = admin_listener(*config_.metrics, config_.metrics_fd,
+                                  http::Shows::kHealthAndMetrics, metrics_answer_);
         if (base::Status started = metrics_->start(); !started.ok()) {
             return Error{started.error().code, started.error().text + " (the metrics listener)"};
         }
     }
     if (!config_.admin) return base::success();
-    admin_ = admin_listener(*config_.admin, config_.admin_fd, http::Shows::kAll);
+    admin_ = admin_listener(*config_.admin, config_.admin_fd, http::Shows::kAll, admin_answer_);
     base::Status started = admin_->start();
     if (started.ok()) return started;
     return Error{started.error().code, started.error().text +
                                            " (the admin listener: --admin names another address, "
                                            "--admin off leaves it out)"};
+}
+
+/// After a start that failed: another one begins anew.
+void Receiver::close_all() {
+    stop();
+    is_open_ = false;
+    server_.reset();
+    admin_.reset();
+    metrics_.reset();
+}
+
+/// Answers as there is an inbox or none yet. open: need not be there before is_open_.
+http::Answer Receiver::door(http::Answer closed, const http::Answer& open) const {
+    return [this, closed = std::move(closed), &open](http::Request& request,
+                                                     http::Response& response) {
+        is_open_ ? open(request, response) : closed(request, response);
+    };
+}
+
+base::Error Receiver::why_closed() const {
+    const std::lock_guard lock(why_mutex_);
+    return why_closed_;
 }
 
 bool Receiver::takes_alerts() const {
@@ -152,7 +202,8 @@ http::ServerOptions Receiver::alerts_listener() {
 
 std::unique_ptr<http::Server> Receiver::admin_listener(const Address& address,
                                                        std::optional<int> inherited,
-                                                       http::Shows shows) {
+                                                       http::Shows shows,
+                                                       const http::Answer& open) {
     const std::size_t share = shares_of_descriptors().admin / (config_.metrics ? 2 : 1);
     http::ServerOptions options{
         .host = address.host,
@@ -161,12 +212,21 @@ std::unique_ptr<http::Server> Receiver::admin_listener(const Address& address,
         .limits = {.workers = kAdminWorkers, .connections = std::min(kAdminConnections, share)}};
     options.rules.max_body_bytes = http::kApiBodyBytes;
     options.rules.refused = refused(/*counted=*/false);
+    http::Answer closed =
+        http::closed_admin_answer(shows, hosts_of(address), [this] { return why_closed(); });
+    return std::make_unique<http::Server>(std::move(options), door(std::move(closed), open));
+}
+
+http::Answer Receiver::admin_pages(const Address& address, http::Shows shows) {
+    return http::admin_answer(*inbox_, *api_, shows, counters_, ready_, hosts_of(address), log_,
+                              [this] { return front_door(); });
+}
+
+/// What an admin listener may be asked by.
+std::vector<std::string> Receiver::hosts_of(const Address& address) const {
     std::vector<std::string> hosts = config_.admin_hosts;
     hosts.push_back(address.host);
-    return std::make_unique<http::Server>(
-        std::move(options),
-        http::admin_answer(*inbox_, *api_, shows, counters_, ready_, std::move(hosts), log_,
-                           [this] { return front_door(); }));
+    return hosts;
 }
 
 /// counted: the counters tell about the alerts' listener alone.
@@ -217,8 +277,9 @@ inbox::Inbox& Receiver::inbox() {
 }
 
 void Receiver::set_endpoints(const std::vector<ingest::Endpoint>& endpoints) {
-    if (!ingest_) throw base::Failure({ErrorCode::kClosed, "the receiver is not started"});
-    ingest_->set_endpoints(endpoints);
+    if (ingest_) return ingest_->set_endpoints(endpoints);
+    static_cast<void>(ingest::Endpoints(endpoints));  // which throws for what cannot work
+    endpoints_ = endpoints;
 }
 
 void Receiver::stop_listening(std::int64_t grace_ms) {
@@ -226,7 +287,7 @@ void Receiver::stop_listening(std::int64_t grace_ms) {
     if (!server_) return;
     server_->drain(grace_ms);
     // Whoever waits for plugins gets an answer now: nothing else would end that wait soon.
-    inbox_->end_waits();
+    if (inbox_) inbox_->end_waits();
     server_->stop(kLastAnswersMs);
 }
 

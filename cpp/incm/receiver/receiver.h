@@ -20,6 +20,7 @@
 #include "incm/ingest/counters.h"
 #include "incm/ingest/ingest.h"
 #include "incm/net/tls_context.h"
+#include "incm/receiver/start_log.h"
 
 namespace incm::receiver {
 
@@ -57,8 +58,9 @@ struct Config {
 /// The composition root: inbox, ingest and listeners, with one life cycle.
 ///
 /// constructed (nothing is opened) -> start() -> stop_listening() -> stop(). A receiver is not
-/// started twice, but a start() that failed may be tried again. Threads: every method from any
-/// thread; start(), stop_listening() and stop() one after the other.
+/// started twice, but a start() that failed may be tried again, and listen_closed() listens
+/// meanwhile. Threads: every method from any thread; start(), listen_closed(), set_endpoints()
+/// before the start, stop_listening() and stop() one after the other.
 class Receiver {
  public:
     Receiver(Config config, base::LogSink& log);
@@ -70,11 +72,18 @@ class Receiver {
     /// Open the inbox, then bind the listeners. The soft limit of descriptors is raised to the
     /// hard one.
     ///
-    /// Errors:  those of Inbox::open(), TlsContext::load() and Server::start(), kBadConfig for
-    ///          endpoints that cannot work; nothing is left open then.
+    /// After listen_closed() the listeners and their connections stay, and alerts are taken on
+    /// them. Errors:  those of Inbox::open(): nothing is left open but what listen_closed() opened.
+    /// Those
+    ///          of TlsContext::load() and Server::start(), kBadConfig for endpoints that cannot
+    ///          work: nothing is left open.
     [[nodiscard]] base::Status start();
 
-    /// Where the listeners are; valid after start().
+    /// Listen without an inbox: alerts are answered 503, and the admin listener tells why. Called
+    /// again it changes the reason. Errors: as start() without an inbox; nothing is left open then.
+    [[nodiscard]] base::Status listen_closed(const base::Error& why);
+
+    /// Where the listeners are; valid after start() and listen_closed().
     [[nodiscard]] Address listen_address() const;
     [[nodiscard]] std::optional<Address> admin_address() const;
     [[nodiscard]] std::optional<Address> metrics_address() const;
@@ -83,7 +92,7 @@ class Receiver {
     /// otherwise.
     [[nodiscard]] inbox::Inbox& inbox();
 
-    /// Replace the endpoints. Errors: Failure(kBadConfig), Failure(kClosed); nothing changes then.
+    /// Replace the endpoints. Errors: Failure(kBadConfig); nothing changes then.
     void set_endpoints(const std::vector<ingest::Endpoint>& endpoints);
 
     /// Read the files of TLS again, for connections that come from now on. Nothing to do without
@@ -105,20 +114,35 @@ class Receiver {
  private:
     /// Whether what comes can be stored, whatever becomes of it then.
     [[nodiscard]] bool takes_alerts() const;
+    [[nodiscard]] base::Status open_door();
     [[nodiscard]] base::Status listen();
+    void close_all();
+    [[nodiscard]] http::Answer door(http::Answer closed, const http::Answer& open) const;
     [[nodiscard]] http::ServerOptions alerts_listener();
     [[nodiscard]] std::unique_ptr<http::Server> admin_listener(const Address& address,
                                                                std::optional<int> inherited,
-                                                               http::Shows shows);
+                                                               http::Shows shows,
+                                                               const http::Answer& open);
+    [[nodiscard]] http::Answer admin_pages(const Address& address, http::Shows shows);
+    [[nodiscard]] std::vector<std::string> hosts_of(const Address& address) const;
+    [[nodiscard]] base::Error why_closed() const;
     [[nodiscard]] http::Refused refused(bool counted);
     [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
     [[nodiscard]] http::FrontDoor front_door() const;
 
     const Config config_;
+    std::vector<ingest::Endpoint> endpoints_;  ///< to start with
     base::LogSink& log_;
+    StartLog inbox_log_;
     ingest::Counters counters_;
     http::RefusalLog refusals_;
     std::atomic<bool> ready_{false};
+    std::atomic<bool> is_open_{false};  ///< whether the listeners give the answers below
+    http::Answer alerts_answer_;        ///< these do not change while is_open_
+    http::Answer admin_answer_;
+    http::Answer metrics_answer_;
+    mutable std::mutex why_mutex_;  // protects why_closed_
+    base::Error why_closed_{};
     mutable std::mutex tls_mutex_;  // protects tls_
     std::shared_ptr<const net::TlsContext> tls_;
     std::unique_ptr<inbox::Inbox> inbox_;
