@@ -19,8 +19,7 @@ namespace incm::inbox {
 /// an Error.
 class SqlError : public std::runtime_error {
  public:
-    /// code: an extended result code. reason: the errno of the system call that failed; 0: none
-    /// did.
+    /// code: an extended result code. reason: errno of the system call that failed, or 0.
     SqlError(int code, const std::string& text, int reason = 0);
     /// For rows that contradict each other.
     [[nodiscard]] static SqlError contradiction(const std::string& text);
@@ -38,8 +37,7 @@ class SqlError : public std::runtime_error {
     [[nodiscard]] bool full() const noexcept;
     /// Whether the shared memory beside the file (`-shm`) cannot be had.
     [[nodiscard]] bool without_index() const noexcept;
-    /// Whether the same call may succeed later, without another set-up: locked, full, or the disk
-    /// failed.
+    /// Whether the same call may succeed later: locked, full, or the disk failed.
     [[nodiscard]] bool may_pass() const noexcept;
 
  private:
