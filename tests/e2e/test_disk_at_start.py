@@ -121,8 +121,10 @@ class Started:
         """End it."""
         self.process.kill()
         self.process.wait()
-        for one in (*self._sockets, self.alerts, self.admin):
+        for one in self._sockets:
             one.close()
+        for client in (self.alerts, self.admin):
+            client.close()
 
 
 @pytest.fixture

@@ -165,8 +165,7 @@ def test_one_that_waits_for_its_inbox_is_started_but_has_not_served(
     supervisor._reload = True
     supervisor._start = lambda before: Child(pid=4, before=before)  # type: ignore[method-assign]
     assert supervisor._goes_on()
-    assert supervisor._next
-    assert supervisor._next.before == 3
+    assert [child.before for child in supervisor._children()] == [None, 3]
     supervisor._next = None
     supervisor._ended(waits, 3)
     assert not supervisor._goes_on()
