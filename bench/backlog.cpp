@@ -1,6 +1,8 @@
 // How fast a plugin works through a backlog of each shape, and how long another plugin waits for
-// its own deliveries meanwhile. Usage: backlog [COUNT [SECONDS [SHAPE]]]; one line of JSON for
-// each shape.
+// its own deliveries meanwhile: beside a backlog of COUNT, beside one that is worked off at the
+// same rate and ends with a thousand (so that what differs is the backlog, and not the work), and
+// alone, in turns. Usage: backlog [COUNT [SECONDS [SHAPE [ROUNDS]]]]; SECONDS of a turn; one line
+// of JSON for each shape, with the medians of the rounds.
 
 #include <algorithm>
 #include <atomic>
@@ -33,6 +35,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kBatch = 64;
 constexpr int kWorkers = 4;
 constexpr auto kPace = std::chrono::milliseconds(5);
+constexpr std::int64_t kSmall = 1000;
+constexpr double kAnyRate = 1e9;
 const std::string kBusy = "busy";
 const std::string kOther = "other";
 
@@ -101,10 +105,16 @@ void settle(Inbox& inbox, const std::string& plugin, const std::vector<Delivery>
     inbox.settle(std::move(all));
 }
 
-/// What the busy plugin's workers do until they are told to stop.
-void work(Inbox& inbox, bool gives_back, const std::atomic<bool>& stop,
+/// What the busy plugin's workers do until they are told to stop, at most so many in a second.
+void work(Inbox& inbox, bool gives_back, double rate, const std::atomic<bool>& stop,
           std::atomic<std::int64_t>& done) {
+    const auto begin = Clock::now();
     while (!stop) {
+        if (std::chrono::duration<double>(Clock::now() - begin).count() * rate <
+            static_cast<double>(done)) {
+            std::this_thread::sleep_for(kPace);
+            continue;
+        }
         const auto taken = inbox.take(kBusy, kBatch, 10);
         if (!taken.ok()) return;
         const std::size_t back = gives_back && taken.value().size() > 1 ? 1 : 0;
@@ -144,38 +154,81 @@ double p99(const std::vector<double>& sorted) {
     return sorted[sorted.size() * 99 / 100];
 }
 
-void measure(const Shape& shape, std::int64_t count, std::chrono::seconds length) {
-    std::string folder = "backlog-XXXXXX";
-    if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no folder can be made");
-    const std::string path = folder + "/inbox.db";
-    incm::base::StderrSink log;
-    open(path, shape.by_device, log).reset();
-    fill(path, shape, count);
-    sync();  // the disk is not to be busy with it any more
-    const auto begin = Clock::now();
-    auto inbox = open(path, shape.by_device, log);
-    const double opened_s = std::chrono::duration<double>(Clock::now() - begin).count();
-    std::uint64_t number = 0;
-    const double alone_ms = p99(wait_times(*inbox, length, number));
+/// An inbox with a backlog, in a folder of its own that goes with it.
+class Filled {
+ public:
+    Filled(const Shape& shape, std::int64_t count) {
+        if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no folder can be made");
+        const std::string path = folder_ + "/inbox.db";
+        open(path, shape.by_device, log_).reset();
+        fill(path, shape, count);
+        sync();  // the disk is not to be busy with it any more
+        inbox_ = open(path, shape.by_device, log_);
+    }
+    Filled(const Filled&) = delete;
+    Filled& operator=(const Filled&) = delete;
+    ~Filled() {
+        inbox_.reset();
+        std::filesystem::remove_all(folder_);
+    }
+    Inbox& operator*() { return *inbox_; }
+
+ private:
+    std::string folder_ = "backlog-XXXXXX";
+    incm::base::StderrSink log_;
+    std::unique_ptr<Inbox> inbox_;
+};
+
+struct Turn {
+    double p99_ms;
+    double rate;  ///< of the busy plugin
+};
+
+/// How long the other plugin waits while the busy one works at most at this rate; 0: not at all.
+Turn turn(Inbox& inbox, const Shape& shape, double rate, std::chrono::seconds length) {
+    static std::uint64_t number = 0;
     std::atomic<bool> stop = false;
     std::atomic<std::int64_t> done = 0;
     std::vector<std::thread> workers;
     const auto started = Clock::now();
-    for (int i = 0; i < kWorkers; ++i) {
-        workers.emplace_back([&] { work(*inbox, shape.gives_back, stop, done); });
+    for (int i = 0; rate > 0 && i < kWorkers; ++i) {
+        workers.emplace_back([&] { work(inbox, shape.gives_back, rate, stop, done); });
     }
-    const std::vector<double> waits = wait_times(*inbox, length, number);
+    const double p99_ms = p99(wait_times(inbox, length, number));
     const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
-    const std::int64_t made = done;
+    const double made = static_cast<double>(done) / seconds;
     stop = true;
     for (std::thread& worker : workers) worker.join();
-    inbox.reset();
-    std::filesystem::remove_all(folder);
+    return {p99_ms, made};
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+void measure(const Shape& shape, std::int64_t count, std::chrono::seconds length, int rounds) {
+    Filled large(shape, count);
+    std::vector<double> alone, beside_small, beside, small_to_alone, to_alone, to_small, rates;
+    for (int round = 0; round < rounds; ++round) {
+        alone.push_back(turn(*large, shape, 0, length).p99_ms);
+        const Turn large_turn = turn(*large, shape, kAnyRate, length);
+        const double seconds = static_cast<double>(length.count());
+        Filled small(shape, static_cast<std::int64_t>(large_turn.rate * seconds) + kSmall);
+        const Turn small_turn = turn(*small, shape, large_turn.rate, length);
+        beside.push_back(large_turn.p99_ms);
+        rates.push_back(large_turn.rate);
+        beside_small.push_back(small_turn.p99_ms);
+        small_to_alone.push_back(small_turn.p99_ms / alone.back());
+        to_alone.push_back(large_turn.p99_ms / alone.back());
+        to_small.push_back(large_turn.p99_ms / small_turn.p99_ms);
+    }
     std::printf(
-        "{\"shape\": \"%s\", \"open_s\": %.2f, \"rate\": %.0f, \"alone_p99_ms\": %.2f,"
-        " \"beside_p99_ms\": %.2f, \"beside_max_ms\": %.2f}\n",
-        shape.name, opened_s, static_cast<double>(made) / seconds, alone_ms, p99(waits),
-        waits.back());
+        "{\"shape\": \"%s\", \"rate\": %.0f, \"alone_p99_ms\": %.2f, \"beside_small_p99_ms\": "
+        "%.2f, \"beside_p99_ms\": %.2f, \"small_to_alone\": %.2f, \"to_alone\": %.2f, "
+        "\"to_small\": %.2f}\n",
+        shape.name, median(rates), median(alone), median(beside_small), median(beside),
+        median(small_to_alone), median(to_alone), median(to_small));
     std::fflush(stdout);
 }
 
@@ -183,10 +236,13 @@ void measure(const Shape& shape, std::int64_t count, std::chrono::seconds length
 
 int main(int argc, char** argv) {
     const std::int64_t count = argc > 1 ? std::atoll(argv[1]) : 1'000'000;
-    const std::chrono::seconds length(argc > 2 ? std::atoll(argv[2]) : 10);
+    const std::chrono::seconds length(argc > 2 ? std::atoll(argv[2]) : 5);
+    const int rounds = argc > 4 ? std::atoi(argv[4]) : 5;
     try {
         for (const Shape& shape : kShapes) {
-            if (argc <= 3 || std::string(argv[3]) == shape.name) measure(shape, count, length);
+            if (argc <= 3 || std::string(argv[3]) == shape.name || *argv[3] == '\0') {
+                measure(shape, count, length, rounds);
+            }
         }
     } catch (const std::exception& error) {
         std::fprintf(stderr, "backlog: %s\n", error.what());
