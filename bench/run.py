@@ -19,6 +19,7 @@ import door
 import engine
 import hanging
 import large
+import memory
 import micro
 import native_ratio
 import plot
@@ -50,6 +51,7 @@ PARTS = (
     "pruning",
     "door",
     "start",
+    "memory",
     "backup",
 )
 QUICK_PARTS = ("native", "service", "flood", "engine", "peers")
@@ -163,6 +165,9 @@ def _measure(
     if "start" in parts:
         _say("starts with much to be delivered")
         rows += start.measure(folder, 3, QUICK_STORED // 2) if quick else start.measure(folder, 7)
+    if "memory" in parts:
+        _say("memory of large alerts")
+        rows += memory.measure(folder, 1 if quick else 3)
     if "backup" in parts:
         _say("beside a backup")
         rounds, seconds = (2, 4.0) if quick else (7, 20.0)

@@ -102,10 +102,15 @@ class Server:
 
     def memory_mib(self) -> float:
         """Resident memory."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        raise RuntimeError("the process has no memory any more")
+        return self._status_mib("VmRSS:")
+
+    def peak_mib(self) -> float:
+        """The most resident memory since forget_peak(), or since the start."""
+        return self._status_mib("VmHWM:")
+
+    def forget_peak(self) -> None:
+        """Begin peak_mib() anew."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def cpu_s(self) -> float:
         """CPU time of all threads up to now, in user and kernel."""
@@ -137,6 +142,12 @@ class Server:
     def output(self) -> str:
         """The last of what the process has written."""
         return self._log.read_text(errors="replace")[-4000:]
+
+    def _status_mib(self, name: str) -> float:
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError("the process has no memory any more")
 
     def _configure(self) -> None:
         secret = self.folder / "secret"

@@ -60,7 +60,8 @@ TEST_F(InboxManualTest, TellsThoseWhoWaitOnceItIsOnDisk) {
     close();
     const auto database = open_writer(path(), std::nullopt, log_);
     Tables tables(*database);
-    DeliveryQueue queue({"a"}, 1);
+    TakenBytes bytes;
+    DeliveryQueue queue({"a"}, 1, bytes);
     ManualChange retry(ByHand::kRetry, clock_.wall_ms, {{&queue, {"a", 1}}});
     const std::uint64_t version = queue.version();
     tables.begin(clock_.wall_ms);

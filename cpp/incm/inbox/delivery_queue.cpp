@@ -35,24 +35,36 @@ std::size_t DeliveryQueue::retries_taken() const {
     return retries_taken_;
 }
 
-void DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
+bool DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
     const std::lock_guard lock(mutex_);
     std::size_t marked = 0;
-    try {
-        for (const auto& [from, delivery] : picks) {
-            const std::int64_t attempts = delivery.attempt - 1;
-            flights_.try_emplace(delivery.alert_id, Flight{.taken = {lease_id, attempts},
-                                                           .lane = from ? from->lane : nullptr,
-                                                           .turn = {delivery.alert_id, attempts,
-                                                                    from ? from->due_at_ms : 0}});
-            ++marked;
-        }
-    } catch (const std::bad_alloc&) {
+    std::int64_t bytes = 0;
+    const auto undo = [&] {
         for (const Pick& pick : picks.first(marked)) {
             flights_.erase(pick.delivery.alert_id);
         }
+    };
+    try {
+        for (const auto& [from, delivery] : picks) {
+            const std::int64_t attempts = delivery.attempt - 1;
+            const auto size = static_cast<std::int64_t>(delivery.text.size());
+            flights_.try_emplace(delivery.alert_id, Flight{.taken = {lease_id, attempts},
+                                                           .lane = from ? from->lane : nullptr,
+                                                           .turn = {delivery.alert_id, attempts,
+                                                                    from ? from->due_at_ms : 0},
+                                                           .bytes = size});
+            ++marked;
+            bytes += size;
+        }
+    } catch (const std::bad_alloc&) {
+        undo();
         throw;
     }
+    if (!picks.empty() && !all_.take(bytes, bytes_, picks.size())) {
+        undo();
+        return false;
+    }
+    bytes_ += bytes;
     for (const Pick& pick : picks) {
         if (pick.from) {
             lanes_.go(*pick.from);
@@ -65,16 +77,59 @@ void DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
         retry_first_ = picks.back().delivery.attempt == 1;
     }
     lanes_hold_ = lanes_.holds_any();
+    return true;
+}
+
+DeliveryQueue::Room DeliveryQueue::room() const {
+    const std::lock_guard lock(mutex_);
+    return {all_.room(bytes_), bytes_ == 0};
+}
+
+bool DeliveryQueue::await_room(const Room& seen) {
+    const std::lock_guard lock(mutex_);
+    awaits_room_ = true;
+    if (all_.is_short(bytes_)) {
+        all_.await();
+    }
+    return all_.room(bytes_) > seen.bytes || (bytes_ == 0 && !seen.one);
+}
+
+void DeliveryQueue::room_freed() {
+    if (awaits_room_ && awaits_room_.exchange(false)) {
+        arrived(true);
+    }
 }
 
 std::optional<DeliveryQueue::Taken> DeliveryQueue::claim(std::int64_t alert_id) {
-    const std::lock_guard lock(mutex_);
-    const auto found = flights_.find(alert_id);
-    if (found == flights_.end() || found->second.claimed) {
-        return std::nullopt;
+    std::optional<Taken> taken;
+    std::int64_t bytes = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = flights_.find(alert_id);
+        if (found == flights_.end() || found->second.claimed) {
+            return taken;
+        }
+        taken = found->second.taken;
+        bytes = let_go(found->second);
     }
-    found->second.claimed = true;
-    return found->second.taken;
+    freed(bytes);
+    return taken;
+}
+
+/// The caller holds mutex_, and says freed() when it does not any more.
+std::int64_t DeliveryQueue::let_go(Flight& flight) noexcept {
+    if (std::exchange(flight.claimed, true)) {
+        return 0;
+    }
+    bytes_ -= flight.bytes;
+    return flight.bytes;
+}
+
+void DeliveryQueue::freed(std::int64_t bytes) {
+    if (bytes > 0) {
+        all_.free(bytes);
+        room_freed();
+    }
 }
 
 void DeliveryQueue::over(std::int64_t alert_id) noexcept {
@@ -82,7 +137,7 @@ void DeliveryQueue::over(std::int64_t alert_id) noexcept {
     {
         const std::lock_guard lock(mutex_);
         const std::size_t retries = retries_taken_;
-        end(alert_id, End::kOver, {alert_id, 0, 0});
+        static_cast<void>(end(alert_id, End::kOver, {alert_id, 0, 0}));
         another = lanes_hold_ || retries_taken_ < retries;
     }
     if (another) {
@@ -92,31 +147,36 @@ void DeliveryQueue::over(std::int64_t alert_id) noexcept {
 
 void DeliveryQueue::again(std::int64_t alert_id, std::int64_t due_at_ms) noexcept {
     const std::lock_guard lock(mutex_);
-    end(alert_id, End::kAgain, {alert_id, 1, due_at_ms});
+    static_cast<void>(end(alert_id, End::kAgain, {alert_id, 1, due_at_ms}));
 }
 
 void DeliveryQueue::put_back(std::int64_t alert_id) noexcept {
-    const std::lock_guard lock(mutex_);
-    const auto found = flights_.find(alert_id);
-    if (found != flights_.end()) {
-        end(alert_id, End::kAgain, Turn(found->second.turn));
+    std::int64_t bytes = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = flights_.find(alert_id);
+        if (found != flights_.end()) {
+            bytes = end(alert_id, End::kAgain, Turn(found->second.turn));
+        }
     }
+    freed(bytes);
 }
 
-/// The caller holds mutex_.
-void DeliveryQueue::end(std::int64_t alert_id, End how, const Turn& turn) noexcept {
+/// As let_go().
+std::int64_t DeliveryQueue::end(std::int64_t alert_id, End how, const Turn& turn) noexcept {
     const auto found = flights_.find(alert_id);
     if (found == flights_.end() || found->second.end != End::kNone) {
-        return;
+        return 0;
     }
     Flight& flight = found->second;
-    flight.claimed = true;
+    const std::int64_t bytes = let_go(flight);
     flight.end = how;
     flight.turn = turn;
     flight.next_ended = std::exchange(ended_, &flight);
     if (flight.taken.attempts > 0) {
         --retries_taken_;
     }
+    return bytes;
 }
 
 void DeliveryQueue::offer(std::list<std::vector<std::int64_t>>& alert_ids) noexcept {

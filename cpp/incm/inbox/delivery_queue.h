@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -13,6 +14,7 @@
 
 #include "incm/inbox/device_lanes.h"
 #include "incm/inbox/inbox.h"
+#include "incm/inbox/taken_bytes.h"
 
 namespace incm::inbox {
 
@@ -31,8 +33,11 @@ struct Wanted {
 /// Threads: any; the methods of a selection only by the holder of selecting().
 class DeliveryQueue {
  public:
-    DeliveryQueue(const PluginOptions& plugin, std::int64_t id)
-        : name_(plugin.name), id_(id), by_device_(plugin.by_device) {}
+    /// all must outlive it, and wakes it from now on.
+    DeliveryQueue(const PluginOptions& plugin, std::int64_t id, TakenBytes& all)
+        : name_(plugin.name), id_(id), by_device_(plugin.by_device), all_(all) {
+        all_.add(*this);
+    }
     DeliveryQueue(const DeliveryQueue&) = delete;
     DeliveryQueue& operator=(const DeliveryQueue&) = delete;
 
@@ -63,8 +68,19 @@ class DeliveryQueue {
         std::optional<DeviceLanes::Candidate> from;
         Delivery delivery;
     };
-    /// They are under way now. Errors: bad_alloc; none is then.
-    void mark(std::span<const Pick> picks, std::int64_t lease_id);
+    /// They are under way now; false when another plugin took the room for their texts meanwhile.
+    /// Errors: bad_alloc. None is under way then.
+    [[nodiscard]] bool mark(std::span<const Pick> picks, std::int64_t lease_id);
+    /// What may be taken: so many bytes of text, or one delivery however large.
+    struct Room {
+        std::int64_t bytes;
+        bool one;
+    };
+    [[nodiscard]] Room room() const;
+    /// Whether there is more room than there was. If not, there is an arrival when some is freed.
+    [[nodiscard]] bool await_room(const Room& seen);
+    /// Wake those who await room, if any do.
+    void room_freed();
 
     // -- The end of a delivery that was taken.
 
@@ -103,17 +119,21 @@ class DeliveryQueue {
     struct Flight {
         Taken taken;
         DeviceLanes::Lane* lane;
-        Turn turn;  ///< when it was taken; after its end the next one
+        Turn turn;           ///< when it was taken; after its end the next one
+        std::int64_t bytes;  ///< of its text, until it is claimed
         bool claimed = false;
         End end = End::kNone;
         Flight* next_ended = nullptr;
     };
 
-    void end(std::int64_t alert_id, End how, const Turn& turn) noexcept;
+    [[nodiscard]] std::int64_t end(std::int64_t alert_id, End how, const Turn& turn) noexcept;
+    [[nodiscard]] std::int64_t let_go(Flight& flight) noexcept;
+    void freed(std::int64_t bytes);
 
     const std::string name_;
     const std::int64_t id_;
     const bool by_device_;
+    TakenBytes& all_;
 
     std::mutex selecting_;
     // Guarded by selecting_:
@@ -128,6 +148,8 @@ class DeliveryQueue {
     Flight* ended_ = nullptr;
     std::size_t retries_taken_ = 0;
     std::list<std::vector<std::int64_t>> offered_;
+    std::int64_t bytes_ = 0;  ///< of those that are taken and not claimed
+    std::atomic<bool> awaits_room_{false};
     bool lanes_hold_ = false;  ///< when the last selection ended
     std::uint64_t version_ = 0;
     int waiting_ = 0;

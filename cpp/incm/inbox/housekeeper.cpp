@@ -1,6 +1,7 @@
 #include "incm/inbox/housekeeper.h"
 
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "incm/base/bytes.h"
@@ -63,7 +64,12 @@ void Housekeeper::stop() {
 
 void Housekeeper::loop() {
     for (int period = 0; pause(kPeriod); ++period) {
-        tidy(period % kPeriodsOfARound == 0);
+        freed_memory_.look();
+        try {
+            tidy(period % kPeriodsOfARound == 0);
+        } catch (const std::bad_alloc&) {
+            // The next period may have some.
+        }
     }
 }
 

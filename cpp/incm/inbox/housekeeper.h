@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "incm/base/freed_memory.h"
 #include "incm/base/log.h"
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/file_watch.h"
@@ -14,8 +15,9 @@
 
 namespace incm::inbox {
 
-/// The thread that prunes old alerts in small steps and looks at the disk and at the place of the
-/// file, each second; and tries whether the inbox stores again when it did not.
+/// The thread that, each second, prunes old alerts in small steps, looks at the disk and at the
+/// place of the file, tries whether the inbox stores again when it did not, and gives freed memory
+/// back to the system.
 ///
 /// A step is one operation of the writer among others, bounded in rows and in time, and followed by
 /// a pause: ingestion never waits for more than one step.
@@ -47,6 +49,7 @@ class Housekeeper {
     LogLength& log_length_;
     base::LogSink& log_;
     const std::int64_t retention_ms_;
+    base::FreedMemory freed_memory_;  ///< of the thread
     std::mutex tidying_;
     std::int64_t cursor_ = 0;  ///< the last alert that was looked at; guarded by tidying_
     bool failing_ = false;     ///< guarded by tidying_

@@ -70,7 +70,7 @@ struct Inbox::Impl {
         Transaction transaction(*database, true);
         for (const PluginOptions& plugin : plugins) {
             const std::int64_t id = enrol_plugin(*database, plugin.name);
-            queues.try_emplace(plugin.name, plugin, id);
+            queues.try_emplace(plugin.name, plugin, id, taken_bytes);
             policies.emplace(id, plugin.retry);
         }
         transaction.commit();
@@ -96,6 +96,7 @@ struct Inbox::Impl {
     DiskReserve reserve;
     Watches watches;
     Catalog catalog;
+    TakenBytes taken_bytes;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<Quarantine> quarantine;  ///< before the writer, which holds what it counts
     std::unique_ptr<CommitNote> note;

@@ -47,7 +47,9 @@ Selection::Selection(DeliveryQueue& queue, Reader& reader, std::int64_t now_ms,
       reader_(reader),
       now_ms_(now_ms),
       limit_(std::max<std::size_t>(wanted.deliveries, 1)),
-      most_retries_(room_for_retries(queue, wanted)) {}
+      most_retries_(room_for_retries(queue, wanted)),
+      room_(queue.room()),
+      bytes_left_(room_.bytes) {}
 
 Selection::Picks Selection::run() {
     Picks picks;
@@ -65,6 +67,12 @@ Selection::Picks Selection::run() {
         if (!pick(candidate, picks)) {
             unfinished_ = true;  // what it knew of it was not so any more
         }
+        if (full_) {
+            break;
+        }
+    }
+    if (full_ && picks.empty()) {
+        unfinished_ = queue_.await_room(room_);
     }
     return picks;
 }
@@ -115,8 +123,10 @@ void Selection::scan(std::size_t wanted) {
             if (!queue_.is_taken(turn.alert_id)) {
                 const std::size_t before = lanes.fresh_count();
                 lanes.found(queue_.by_device() ? row.device() : std::string(), turn);
-                if (turn.attempts == 0 && lanes.fresh_count() > before) {
+                if (turn.attempts == 0 && lanes.fresh_count() > before &&
+                    bytes_read_ + row.text_bytes() <= room_.bytes) {
                     read_.try_emplace(turn.alert_id, row.delivery());
+                    bytes_read_ += row.text_bytes();
                 }
             }
             queue_.move_cursor(turn.alert_id);
@@ -155,7 +165,9 @@ bool Selection::pick(const Candidate& candidate, Picks& picks) {
     const std::optional<Candidate> from = by_row ? std::nullopt : std::optional(candidate);
     const auto read = read_.find(candidate.alert_id);
     if (read != read_.end()) {
-        picks.push_back({from, std::move(read->second)});
+        if (fits(static_cast<std::int64_t>(read->second.text.size()), picks)) {
+            picks.push_back({from, std::move(read->second)});
+        }
         return true;
     }
     std::optional<Turn> turn;
@@ -164,7 +176,7 @@ bool Selection::pick(const Candidate& candidate, Picks& picks) {
         reader_.find(queue_.id(), candidate.alert_id, now_ms_, [&](const Reader::Row& row) {
             turn = row.turn();
             picked = goes(candidate, *turn);
-            if (picked) {
+            if (picked && fits(row.text_bytes(), picks)) {
                 picks.push_back({from, row.delivery()});
             }
             return false;
@@ -174,6 +186,15 @@ bool Selection::pick(const Candidate& candidate, Picks& picks) {
         queue_.lanes().correct(candidate, turn);
     }
     return picked;
+}
+
+/// Whether there is room for its text, which it has then. The first one of all always has.
+bool Selection::fits(std::int64_t bytes, const Picks& picks) noexcept {
+    full_ = bytes > bytes_left_ && !(picks.empty() && room_.one);
+    if (!full_) {
+        bytes_left_ -= bytes;
+    }
+    return !full_;
 }
 
 bool Selection::goes(const Candidate& candidate, const Turn& turn) const noexcept {

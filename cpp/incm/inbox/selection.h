@@ -25,7 +25,8 @@ namespace incm::inbox {
 ///
 /// It costs what it hands out and what has become known since the last one: rows that arrived are
 /// read once, and deliveries that wait for their device or their time not at all. A long way to the
-/// next one is made in several selections.
+/// next one is made in several selections. It ends where the next one has no room among the texts
+/// that are taken.
 /// Errors:  SqlError, bad_alloc; nothing is picked then. Threads: the holder of queue.selecting().
 class Selection {
  public:
@@ -48,6 +49,7 @@ class Selection {
     void scan(std::size_t wanted);
     [[nodiscard]] std::vector<Candidate> due();
     [[nodiscard]] bool pick(const Candidate& candidate, Picks& picks);
+    [[nodiscard]] bool fits(std::int64_t bytes, const Picks& picks) noexcept;
     [[nodiscard]] bool goes(const Candidate& candidate, const Turn& turn) const noexcept;
 
     DeliveryQueue& queue_;
@@ -55,6 +57,10 @@ class Selection {
     const std::int64_t now_ms_;
     const std::size_t limit_;
     const std::size_t most_retries_;
+    const DeliveryQueue::Room room_;
+    std::int64_t bytes_left_;                          ///< of the room
+    bool full_ = false;                                ///< the next one has no room
+    std::int64_t bytes_read_ = 0;                      ///< by the scan
     std::unordered_map<std::int64_t, Delivery> read_;  ///< by the scan, which is at the row
     bool unfinished_ = false;
     std::int64_t next_due_ms_ = Reader::kNever;

@@ -133,7 +133,12 @@ void Taker::select(DeliveryQueue& queue, const Wanted& wanted, Selected& selecte
         delivery.key = keys_.key(delivery, queue.name());
     }
     selected.deliveries.reserve(picks.size());
-    queue.mark(picks, selected.lease_id);  // from here on without memory
+    if (!queue.mark(picks, selected.lease_id)) {
+        selected.deliveries.clear();
+        selected.unfinished = true;
+        return;
+    }
+    // From here on no memory is taken.
     for (auto& [from, delivery] : picks) {
         selected.deliveries.push_back(std::move(delivery));
     }

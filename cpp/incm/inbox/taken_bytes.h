@@ -1,0 +1,48 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace incm::inbox {
+
+class DeliveryQueue;
+
+/// How much text of alerts is taken and neither settled nor given back, of all plugins together.
+///
+/// One plugin may have kMostOfOne, all together kMostOfAll. Whatever the others have, one may have
+/// kAlwaysOfOne, and one delivery however large: who holds much delays nobody else.
+/// Threads: any, once the queues are added.
+/// Source:  docs/security.md.
+class TakenBytes {
+ public:
+    static constexpr std::int64_t kMostOfOne = 8LL << 20;
+    static constexpr std::int64_t kMostOfAll = 64LL << 20;
+    static constexpr std::int64_t kAlwaysOfOne = 256LL << 10;
+
+    TakenBytes() = default;
+    TakenBytes(const TakenBytes&) = delete;
+    TakenBytes& operator=(const TakenBytes&) = delete;
+
+    /// Who is told of freed bytes. Errors: bad_alloc.
+    void add(DeliveryQueue& queue) { queues_.push_back(&queue); }
+
+    /// How much a plugin that has `own` may take more; 0 or less: nothing.
+    [[nodiscard]] std::int64_t room(std::int64_t own) const noexcept;
+    /// Whether it is the others who leave it less than it may have.
+    [[nodiscard]] bool is_short(std::int64_t own) const noexcept;
+    /// Take the bytes of so many deliveries; false when there is no room.
+    [[nodiscard]] bool take(std::int64_t bytes, std::int64_t own, std::size_t deliveries) noexcept;
+    /// The caller holds no lock.
+    void free(std::int64_t bytes);
+    /// Tell all queues when bytes are freed next. To be looked at after it: what was freed before.
+    void await() noexcept { awaited_ = true; }
+
+ private:
+    std::atomic<std::int64_t> taken_{0};
+    std::atomic<bool> awaited_{false};
+    std::vector<DeliveryQueue*> queues_;
+};
+
+}  // namespace incm::inbox
