@@ -23,7 +23,8 @@ import ledger
 from service import SECRET, Server
 from table import Row
 
-from incm_webhook import alert_types, samples, sign
+from incm_webhook import alert_types, sign
+from incm_webhook.sender import samples
 
 ALERTS = 20_000
 CONNECTIONS = 32

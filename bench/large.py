@@ -18,7 +18,8 @@ from service import Server
 from table import Row
 
 import flood
-from incm_webhook import alert_types, samples
+from incm_webhook import alert_types
+from incm_webhook.sender import samples
 
 ALERTS = 5_000_000
 CONNECTIONS = 32

@@ -31,7 +31,8 @@ from service import SECRET, Server
 from table import Row
 
 import flood
-from incm_webhook import samples, sign
+from incm_webhook import sign
+from incm_webhook.sender import samples
 
 SLOW = Path(__file__).parent / "plugins/slow.py"
 CONNECTIONS = (1, 16, 64, 256)

@@ -3,7 +3,7 @@
 A plugin imports what it needs from here and from nowhere else in this package.
 """
 
-from incm_webhook import early as _early  # noqa: F401 - first: see there
+from incm_webhook.process import early as _early  # noqa: F401 - first: see there
 
 try:
     from incm_webhook._core import (

@@ -2,7 +2,7 @@
 
 import sys
 
-from incm_webhook.cli import main
+from incm_webhook.cli.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,11 +9,11 @@ from typing import TextIO
 
 from incm_webhook import log_levels
 from incm_webhook._core import write_to_stderr
-from incm_webhook.failures import OwnCode, account_of, code_of_all, describe
 from incm_webhook.log_levels import LOGGER_NAME, LogLevels, kept_records
-from incm_webhook.printable import printable, printable_json, said_by, shortened
-from incm_webhook.redaction import beginning, redacted, without_secrets
-from incm_webhook.tracebacks import without_middle
+from incm_webhook.text.failures import OwnCode, account_of, code_of_all, describe
+from incm_webhook.text.printable import printable, printable_json, said_by, shortened
+from incm_webhook.text.redaction import beginning, redacted, without_secrets
+from incm_webhook.text.tracebacks import without_middle
 
 __all__ = [
     "LOGGER_NAME",

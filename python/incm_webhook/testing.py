@@ -19,12 +19,13 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from incm_webhook import Alert, Reject, Retry, samples
-from incm_webhook.sender import Sender, signature_of
-from incm_webhook.toml_text import toml_tables
+from incm_webhook import Alert, Reject, Retry
+from incm_webhook.sender import samples
+from incm_webhook.sender.client import Sender, signature_of
+from incm_webhook.text.toml import toml_tables
 
 if TYPE_CHECKING:
-    from incm_webhook.handler import LoadedPlugin
+    from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 
 __all__ = ["Receiver", "make_alert", "run_plugin"]
 
@@ -131,8 +132,8 @@ def run_plugin(
 
 
 def _load(plugin: object, config: dict[str, Any]) -> "LoadedPlugin":
-    from incm_webhook import registry
-    from incm_webhook.settings import PluginSettings
+    from incm_webhook.config.settings import PluginSettings
+    from incm_webhook.hosting import registry
 
     if isinstance(plugin, (str, Path)):
         return registry.load(PluginSettings(use=str(plugin), config=config), Path.cwd())

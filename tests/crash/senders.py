@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from crash.server import DEADLINE_S, SECRETS
 from incm_webhook import canonical_json, sign
-from incm_webhook.samples import WIRES, sample, spell
+from incm_webhook.sender.samples import WIRES, sample, spell
 
 SENDERS = 8
 _REPEATED = 0.3  # share of posts that repeat an earlier body, in any spelling

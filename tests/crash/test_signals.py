@@ -8,7 +8,7 @@ import sys
 _PROGRAM = """
 import os, signal, sys
 from incm_webhook._core import PythonWatch, StopGuard
-from incm_webhook.signals import Signals
+from incm_webhook.process.signals import Signals
 
 def wait(step):
     left = step

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from incm_webhook.cli import main
+from incm_webhook.cli.program import main
 from incm_webhook.testing import Receiver
 
 Command = Callable[..., tuple[int, str, str]]

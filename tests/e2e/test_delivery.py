@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e.conftest import DEADLINE_S, Reports
-from incm_webhook.sender import Sender, signature_of
+from incm_webhook.sender.client import Sender, signature_of
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]

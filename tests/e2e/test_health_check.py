@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e.conftest import DEADLINE_S
-from incm_webhook.config import load_settings
+from incm_webhook.config.loading import load_settings
 from incm_webhook.errors import ConfigError
 from incm_webhook.testing import Receiver
 

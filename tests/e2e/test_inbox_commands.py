@@ -16,8 +16,8 @@ import pytest
 
 from conftest import Endpoint
 from e2e.conftest import DEADLINE_S, Command, Reports, admin
-from incm_webhook import cli_confirm
-from incm_webhook.moments import zone_now
+from incm_webhook.cli import confirm
+from incm_webhook.cli.view.times import zone_now
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
@@ -269,7 +269,7 @@ def test_making_many_deliveries_again_wants_a_yes(
 ) -> None:
     place = admin(receiver)
     before = settled(command, *place)
-    monkeypatch.setattr(cli_confirm, "MANY", 0)
+    monkeypatch.setattr(confirm, "MANY", 0)
     status, out, err = command(*arguments, *place)
     assert (status, out) == (2, "")
     assert f"nobody can be asked here: say --yes to make {count} again" in err
@@ -289,7 +289,7 @@ def test_making_many_deliveries_again_asks_on_a_terminal(
 ) -> None:
     place = admin(receiver)
     settled(command, *place)
-    monkeypatch.setattr(cli_confirm, "MANY", 2)
+    monkeypatch.setattr(confirm, "MANY", 2)
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
     with os.fdopen(theirs) as terminal:
@@ -304,7 +304,7 @@ def test_making_many_deliveries_again_asks_on_a_terminal(
 def test_a_few_deliveries_are_made_again_without_a_question(
     command: Command, receiver: Receiver
 ) -> None:
-    assert cli_confirm.MANY == 1000
+    assert confirm.MANY == 1000
     settled(command, *admin(receiver))
     assert command("replay", "--since", "1h", *admin(receiver))[0] == 0
 

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import incm_webhook
 from e2e.conftest import DEADLINE_S, Reports
-from incm_webhook import sign, supervised
+from incm_webhook import sign
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
@@ -106,7 +107,7 @@ def test_what_is_wrong_is_said_to_nobody_for_ever_by_no_server(
 
 
 def test_a_supervisor_whose_command_cannot_be_run_ends(full_pipe: tuple[int, int]) -> None:
-    script = Path(supervised.__file__).with_name("supervise.py")
+    script = Path(incm_webhook.__file__).parent / "supervise" / "__main__.py"
     for reader in (subprocess.PIPE, full_pipe[1]):
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(script), "/nowhere"],

@@ -11,7 +11,7 @@ import pytest
 
 from e2e.conftest import Command, Reports, admin
 from incm_webhook import sign
-from incm_webhook.sender import Sender
+from incm_webhook.sender.client import Sender
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]

@@ -9,7 +9,7 @@ import pytest
 from conftest import GOLDEN
 from e2e.conftest import Reports
 from incm_webhook import Alert, canonical_json, sign
-from incm_webhook.samples import WIRES, spell
+from incm_webhook.sender.samples import WIRES, spell
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import DEADLINE_S, Reports
-from incm_webhook.early import HELD, _is_server
+from incm_webhook.process.early import HELD, _is_server
 from incm_webhook.testing import Receiver, make_alert
 
 from .test_supervise import LEAVING_ORPHANS, SUBREAPER
@@ -37,7 +37,7 @@ def starting(
     ) as process:
         assert process.stderr
         for line in process.stderr:
-            if line.rstrip().endswith("incm_webhook.early"):
+            if line.rstrip().endswith("incm_webhook.process.early"):
                 break
         yield process
         process.kill()

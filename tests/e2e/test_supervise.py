@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from incm_webhook.errors import SendError, UnreachableError
-from incm_webhook.supervised import ABORT_S, WATCHDOG_S, Child
-from incm_webhook.supervisor import Supervisor
+from incm_webhook.supervise.child import ABORT_S, WATCHDOG_S, Child
+from incm_webhook.supervise.supervisor import Supervisor
 from incm_webhook.testing import Receiver, make_alert
 
 from .conftest import DEADLINE_S, Reports
@@ -218,7 +218,7 @@ def test_pauses_grow_while_servers_die_young(monkeypatch: pytest.MonkeyPatch) ->
     supervisor._served = True
     pauses = []
     now = 1000.0
-    monkeypatch.setattr("incm_webhook.supervisor.time.monotonic", lambda: now)
+    monkeypatch.setattr("incm_webhook.supervise.supervisor.time.monotonic", lambda: now)
     for _ in range(9):
         child = Child(pid=1, before=None, ready=True, ready_at=now)
         supervisor._serving = child
@@ -236,7 +236,7 @@ def test_pauses_grow_while_servers_die_young(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_one_that_dies_while_it_takes_over_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """The old one was told to stop already: its good end is not the end of all."""
-    monkeypatch.setattr("incm_webhook.supervisor.time.monotonic", lambda: 1000.0)
+    monkeypatch.setattr("incm_webhook.supervise.supervisor.time.monotonic", lambda: 1000.0)
     supervisor = Supervisor(["incm-webhook"])
     supervisor._served = True
     old = Child(pid=1, before=None, prepared=True, ready=True, stopping=True)
@@ -249,7 +249,9 @@ def test_one_that_dies_while_it_takes_over_is_replaced(monkeypatch: pytest.Monke
 
 def test_a_silent_server_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
-    monkeypatch.setattr("incm_webhook.supervised.os.kill", lambda _pid, number: sent.append(number))
+    monkeypatch.setattr(
+        "incm_webhook.supervise.child.os.kill", lambda _pid, number: sent.append(number)
+    )
     child = Child(pid=1, before=None, ready=True, heard=100.0)
     assert child.check(100.0 + WATCHDOG_S) is None
     assert "has been silent" in str(child.check(100.1 + WATCHDOG_S))

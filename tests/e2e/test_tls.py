@@ -15,9 +15,9 @@ import pytest
 
 from conformance.corpus import CASES, GOOD, SECRET
 from conformance.test_corpus import statuses_of
-from incm_webhook.certificate import look_at_certificate
-from incm_webhook.cli import main
-from incm_webhook.settings_server import TlsSettings
+from incm_webhook.cli.program import main
+from incm_webhook.config.server import TlsSettings
+from incm_webhook.service.certificate import look_at_certificate
 from incm_webhook.testing import Receiver
 
 from .test_front_door import PROXY_1, Serve, ask, connect

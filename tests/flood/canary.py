@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from incm_webhook import samples
 from incm_webhook.errors import SendError
-from incm_webhook.sender import Sender, signature_of
+from incm_webhook.sender import samples
+from incm_webhook.sender.client import Sender, signature_of
 from incm_webhook.testing import Receiver
 
 DEADLINE_S = 60.0  # only a test that fails waits so long

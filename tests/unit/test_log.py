@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incm_webhook.failures import OwnCode
 from incm_webhook.log import (
     LINE_BYTES,
     LineFormatter,
@@ -23,6 +22,7 @@ from incm_webhook.log import (
     set_up_logging,
 )
 from incm_webhook.log_levels import kept_records, parse_log_levels
+from incm_webhook.text.failures import OwnCode
 
 
 @pytest.fixture
@@ -288,7 +288,7 @@ def test_an_exception_that_a_plugin_logs_names_the_plugins_line(stream: io.Strin
 _STRAY = """
 import sys, threading, warnings
 from incm_webhook.log import set_up_logging
-from incm_webhook.stray_errors import catch_stray_errors
+from incm_webhook.process.stray_errors import catch_stray_errors
 set_up_logging()
 catch_stray_errors()
 def fail():

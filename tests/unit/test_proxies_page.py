@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from incm_webhook.settings_server import ServerSettings
+from incm_webhook.config.server import ServerSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "proxies.md"
 

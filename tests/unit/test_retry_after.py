@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, Retry
-from incm_webhook.attempt import failure_of
-from incm_webhook.failures import OwnCode
+from incm_webhook.hosting.attempt import failure_of
 from incm_webhook.retry_after import seconds_until
 from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.text.failures import OwnCode
 
 NOW = 1_800_000_000.0  # 2027-01-15 08:00:00
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incm_webhook import alert_types
-from incm_webhook.samples import Device, object_id, sample, serial_number
+from incm_webhook.sender.samples import Device, object_id, sample, serial_number
 
 OFFLINE = "disconnected"
 # The seven documented fields that the guide's own example leaves out; `retention` is in `data`.

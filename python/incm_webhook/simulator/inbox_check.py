@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from incm_webhook.errors import SendError
 from incm_webhook.log import printable
-from incm_webhook.sender import explained, open_connection
+from incm_webhook.sender.client import explained, open_connection
 
 PAGE = 1000
 SHOWN = 20

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from incm_webhook.errors import SendError, UnreachableError
-from incm_webhook.samples import spell
-from incm_webhook.sender import TIMEOUT_S, Answer, Sender, signature_of
+from incm_webhook.sender.client import TIMEOUT_S, Answer, Sender, signature_of
+from incm_webhook.sender.samples import spell
 from incm_webhook.simulator.inbox_check import Acknowledgement
 from incm_webhook.simulator.traffic import Planned
 from incm_webhook.simulator.verdict import Tally

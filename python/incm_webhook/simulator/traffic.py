@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice, takewhile
 from typing import Any, Literal, get_args
 
-from incm_webhook.samples import Device, Wire
+from incm_webhook.sender.samples import Device, Wire
 from incm_webhook.simulator.fleet import Fleet
 
 SEEDED_START = datetime(2025, 1, 6, 10, 0, tzinfo=UTC)  # the day of the guide's example

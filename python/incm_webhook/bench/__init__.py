@@ -1,0 +1,1 @@
+"""The load test that `incm-webhook bench` runs."""

@@ -1,0 +1,1 @@
+"""What `check` looks at before a server starts, one module a subject."""

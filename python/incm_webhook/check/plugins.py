@@ -1,0 +1,160 @@
+"""Tries the configured plugins out, each in a process of its own, which it may hang or end."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from incm_webhook.check.findings import Report
+from incm_webhook.config.settings import PluginSettings, Settings
+from incm_webhook.errors import EXIT_PLUGIN, PluginError
+from incm_webhook.hosting.channel import BrokenFrameError, Channel, GoneError, pack_settings
+from incm_webhook.hosting.registry import BUNDLED
+from incm_webhook.hosting.worker_process import ending_of
+
+LIMITS_S = {"load": 60.0, "check": 60.0, "setup": 60.0, "close": 60.0}
+_MESSAGE_LIMIT = 1024 * 1024  # bytes
+_EXIT_S = 5.0  # between the end of its socket and that of the process
+_AT_ONCE = 8
+_STEPS = {"load": "loading", "check": "its check", "setup": "its set-up", "close": "its close"}
+_HARM = "; serve would try it again and again, and hand it no alert meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    told: str | None = None  # what the plugin is; None when it could not be loaded
+    failure: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def check_plugins(settings: Settings, report: Report, *, is_served: bool) -> None:
+    """Load each plugin, and run its check, its set-up and its close, as `serve` would.
+
+    Args:
+        settings: name the plugins.
+        report: is told.
+        is_served: a server runs, which may have what a plugin wants for itself.
+    """
+    if not settings.plugin:
+        return
+    with ThreadPoolExecutor(min(_AT_ONCE, len(settings.plugin))) as pool:
+        outcomes = pool.map(lambda spec: _Trial(spec, settings.base).outcome(), settings.plugin)
+        for spec, outcome in zip(settings.plugin, outcomes, strict=True):
+            if outcome.told is not None:
+                report.tell(f"plugin {spec.name}: {outcome.told}")
+            for warning in outcome.warnings:
+                report.warn(f"plugin {spec.name}: {warning}")
+            if outcome.failure is not None:
+                hint = " (or the server that runs has it)" if is_served and outcome.told else ""
+                report.complain(f"{outcome.failure}{hint}", EXIT_PLUGIN)
+    _note_threads(settings, report)
+
+
+def _note_threads(settings: Settings, report: Report) -> None:
+    """Say which plugins of others could stop all."""
+    names = ", ".join(
+        spec.name
+        for spec in settings.plugin
+        if spec.isolation == "thread" and spec.use not in BUNDLED
+    )
+    if names:
+        report.tell(
+            f"note: threads of the server itself: {names}; what keeps Python's lock there, such "
+            'as a regular expression without end, stops all plugins; isolation = "process" keeps '
+            "them apart"
+        )
+
+
+class _Trial:
+    """One plugin in a process of its own.
+
+    Threads: the one that made it, since the kernel ends the process together with that.
+    """
+
+    def __init__(self, spec: PluginSettings, base: Path) -> None:
+        self._spec = spec
+        self._base = base
+
+    def outcome(self) -> _Outcome:
+        """Take the plugin through its life, and end the process with all that it started."""
+        own, theirs = socket.socketpair()
+        with contextlib.closing(Channel(own)) as control:
+            try:
+                order = {
+                    "settings": pack_settings(self._spec),
+                    "base": str(self._base),
+                    "path": sys.path,
+                    "place": self._spec.place,
+                }
+            except PluginError as error:
+                return _Outcome(failure=str(error))
+            with theirs:
+                process = _start(theirs)
+            try:
+                return self._steps(control, process, order)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _steps(
+        self, control: Channel, process: subprocess.Popen[bytes], order: dict[str, Any]
+    ) -> _Outcome:
+        told = None
+        warnings: tuple[str, ...] = ()
+        for step, name in _STEPS.items():
+            answer = self._ask(control, process, {**order, "step": step}, step)
+            if "failed" in answer:
+                text = answer["failed"]
+                if told is not None and not answer.get("ended"):
+                    text = f"{name} failed: {text}"
+                text = self._named(text + (_HARM if step == "setup" else ""))
+                return _Outcome(told, text, warnings)
+            if told is None:
+                told = str(answer.get("plugin"))
+                warnings = tuple(map(str, answer.get("warnings", ())))
+                order = {}
+        return _Outcome(told, None, warnings)
+
+    def _named(self, text: str) -> str:
+        return text if text.startswith("plugin ") else f'plugin "{self._spec.name}": {text}'
+
+    def _ask(
+        self,
+        control: Channel,
+        process: subprocess.Popen[bytes],
+        order: dict[str, Any],
+        step: str,
+    ) -> dict[str, Any]:
+        limit = LIMITS_S[step]
+        try:
+            return control.exchange(order, (), _MESSAGE_LIMIT, time.monotonic() + limit)
+        except TimeoutError:
+            text = f"{_STEPS[step]} does not end within {limit:g} s"
+        except BrokenFrameError:
+            text = f"{_STEPS[step]} writes nonsense where its answers are read"
+        except GoneError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_EXIT_S)
+            ending = "is gone" if process.returncode is None else ending_of(process.returncode)
+            text = f"in {_STEPS[step]}, its process {ending}"
+        return {"failed": text, "ended": True}
+
+
+def _start(theirs: socket.socket) -> subprocess.Popen[bytes]:
+    descriptor = theirs.fileno()
+    command: Sequence[str] = [sys.executable, "-P", "-m", "incm_webhook.hosting.trial"]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [*command, str(descriptor), str(os.getpid())],
+        stdin=subprocess.DEVNULL,
+        pass_fds=[descriptor],
+        start_new_session=True,
+    )

@@ -1,0 +1,1 @@
+"""Where commands get their data: the admin API of a running server, or the inbox file."""

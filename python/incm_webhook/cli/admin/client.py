@@ -1,0 +1,293 @@
+"""Asks the admin API: of the server that runs, or of the inbox file itself when none does."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import client
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import urlencode
+
+import click
+
+from incm_webhook.config.loading import Settings, load_settings
+from incm_webhook.config.server import split_address
+from incm_webhook.errors import ConfigError, InboxError, InboxInUseError
+from incm_webhook.log import printable
+
+TIMEOUT_S = 60.0
+Parameters = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What the flags of a command say about the place; None: not given.
+
+    Attributes:
+        config: the configuration file.
+        admin: HOST:PORT of the admin listener.
+        inbox: the inbox's URL or path.
+    """
+
+    config: str | None = None
+    admin: str | None = None
+    inbox: str | None = None
+
+
+class Transport(Protocol):
+    """Carries one call at a time, there and back."""
+
+    def call(self, method: str, target: str, body: str = "") -> tuple[int, str]:
+        """Give status and text of the answer."""
+
+    def close(self) -> None:
+        """Let go. Idempotent."""
+
+
+class HttpTransport:
+    """One kept connection to an admin listener. Errors: OSError, HTTPException."""
+
+    def __init__(self, address: str) -> None:
+        host, port = split_address(address)
+        self._connection = client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+        self._connection.connect()
+
+    def call(self, method: str, target: str, body: str = "") -> tuple[int, str]:
+        """Send a request; once more when the kept connection turns out to be closed."""
+        headers = {"Content-Type": "application/json"} if method == "POST" else {}
+        for again in (True, False):
+            try:
+                self._connection.request(method, target, body or None, headers)
+                response = self._connection.getresponse()
+                return response.status, response.read().decode(errors="replace")
+            except (client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                self._connection.close()
+                if not (again and method == "GET"):  # a change may have been made
+                    raise
+        raise AssertionError
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+class AdminClient:
+    """The admin API, wherever it is. Use it in a `with` statement. Threads: one at a time.
+
+    Attributes:
+        offline: no server runs; the file itself is open.
+    """
+
+    def __init__(self, transport: Transport, place: str, *, offline: bool) -> None:
+        self._transport = transport
+        self._place = place
+        self.offline = offline
+
+    def get(self, path: str, parameters: Parameters = ()) -> dict[str, Any]:
+        """Read.
+
+        Args:
+            path: below /api/v1/, such as "alerts".
+            parameters: of the query, in order.
+
+        Returns:
+            The answer.
+
+        Raises:
+            click.UsageError: the API says that the question is wrong.
+            click.ClickException: there is no such thing, or it cannot be had now.
+        """
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return self._call("GET", f"/api/v1/{path}{query}", "")
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Change something; as `get`."""
+        return self._call("POST", f"/api/v1/{path}", json.dumps(body))
+
+    def _call(self, method: str, target: str, body: str) -> dict[str, Any]:
+        try:
+            status, text = self._transport.call(method, target, body)
+        except TimeoutError:
+            raise click.ClickException(f"{self._place} did not answer in time") from None
+        except (OSError, client.HTTPException):
+            raise click.ClickException(
+                f"{self._place} ended the connection: is it an admin listener, and does it still "
+                "run?"
+            ) from None
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = None
+        if status == 200 and isinstance(answer, dict):
+            return answer
+        if not isinstance(answer, dict) or "title" not in answer:
+            raise click.ClickException(
+                f"what answers at {self._place} is no admin listener of this version: name it with "
+                "--admin HOST:PORT"
+            )
+        sentence = printable(str(answer.get("detail", answer["title"])))
+        if status == 400:
+            raise click.UsageError(sentence, click.get_current_context(silent=True))
+        raise click.ClickException(sentence)
+
+    def close(self) -> None:
+        """Let go of server or file. Idempotent."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def connect(
+    where: Where, *, filters: bool = False, secrets: bool = False, read_only: bool = False
+) -> AdminClient:
+    """Find the server, or open the inbox file when nothing listens there, and say so.
+
+    Args:
+        where: what the flags say; environment, configuration file and defaults say the rest.
+        filters: the command wants to know which alerts the plugins want.
+        secrets: it verifies signatures: without a server the secrets are read, too.
+        read_only: it changes nothing.
+
+    Returns:
+        A client to be closed.
+
+    Raises:
+        ConfigError: the configuration is wrong, and needed: it is not when --admin names a server
+            that answers.
+        InboxError: nothing answers, and the file cannot be opened.
+        click.ClickException: the server cannot be reached, though something may listen; or the
+            configuration names another inbox than the server has, and no flag names the server.
+    """
+    named = _named_address(where)
+    online = _online(named) if named else None
+    if online is not None and not _names_an_inbox(where):
+        return online  # no file is needed, which may be broken or somebody else's
+    settings = _settings_for(where, named if online is None else None)
+    address = settings.server.admin
+    if online is None and named is None and address is not None:
+        online = _online(address)
+    if online is None:
+        return _offline(
+            settings, where, filters=filters, secrets=secrets, read_only=read_only, another=False
+        )
+    if _names_an_inbox(where):
+        if _inbox_of(online) == settings.inbox.path.resolve():
+            return online
+        online.close()
+        return _offline(
+            settings, where, filters=filters, secrets=secrets, read_only=read_only, another=True
+        )
+    _check_whose(online, settings)
+    return online
+
+
+def _named_address(where: Where) -> str | None:
+    """The address that a flag or variable names; None when none does, or says off."""
+    flag, variable = where.admin, os.environ.get("INCM_WEBHOOK_ADMIN")
+    address = variable if flag is None else flag
+    if not address or address == "off":
+        return None
+    try:
+        split_address(address)
+    except ValueError as error:
+        origin = "INCM_WEBHOOK_ADMIN" if flag is None else "--admin"
+        raise ConfigError(f"{origin}: {error}") from None
+    return address
+
+
+def _names_an_inbox(where: Where) -> bool:
+    return bool(where.inbox or os.environ.get("INCM_WEBHOOK_INBOX"))
+
+
+def _settings_for(where: Where, tried: str | None) -> Settings:
+    """Read the settings; ConfigError says what would do without them."""
+    try:
+        return _settings(where)
+    except ConfigError as error:
+        if tried:
+            raise ConfigError(f"nothing answers at {tried}, and {error}") from None
+        raise ConfigError(
+            f"{error} (a running server can be asked without it: --admin HOST:PORT)"
+        ) from None
+
+
+def _settings(where: Where, *, secrets: bool = False) -> Settings:
+    """Read what concerns the inbox: an operator of the inbox may not be allowed the secrets."""
+    overrides = {"config": where.config, "admin": where.admin, "inbox": where.inbox}
+    return load_settings(overrides, os.environ, Path.cwd(), endpoints=secrets)
+
+
+def _online(address: str) -> AdminClient | None:
+    try:
+        return AdminClient(HttpTransport(address), address, offline=False)
+    except ConnectionRefusedError:
+        return None
+    except TimeoutError:
+        raise click.ClickException(f"{address} did not answer in time") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"cannot reach {address}: {printable(reason)}") from None
+
+
+def _inbox_of(online: AdminClient) -> Path:
+    return Path(online.get("stats")["file"]["path"])
+
+
+def _check_whose(online: AdminClient, settings: Settings) -> None:
+    """See to it that a server found by its default address alone is the one that was meant."""
+    address, served = settings.server.admin, _inbox_of(online)
+    if settings.source is None:
+        click.echo(f"incm-webhook: the server at {address} has the inbox {served}", err=True)
+    elif served != settings.inbox.path.resolve():
+        online.close()
+        raise click.ClickException(
+            f"the server at {address} has the inbox {served}, but {settings.source} names "
+            f"{settings.inbox.path}: name the one that you mean with --admin or --inbox"
+        )
+
+
+def _offline(
+    settings: Settings,
+    where: Where,
+    *,
+    filters: bool,
+    secrets: bool,
+    read_only: bool,
+    another: bool,
+) -> AdminClient:
+    from incm_webhook.cli.admin.offline import open_offline
+
+    endpoints = _settings(where, secrets=True).endpoint if secrets else ()
+
+    def warn(sentence: str) -> None:
+        click.echo(f"incm-webhook: {sentence}", err=True)
+
+    path = settings.inbox.path
+    admin = settings.server.admin
+    nobody = f"nothing answers at {admin}" if admin else "the configuration has no admin listener"
+    try:
+        inbox = open_offline(settings, endpoints, filters=filters, read_only=read_only, warn=warn)
+    except InboxInUseError as error:
+        in_use = str(error).removesuffix(": stop it first")
+        what_to_do = (
+            "say where its admin listener is: --admin HOST:PORT (--inbox names another inbox)"
+            if admin
+            else "restart it with an admin listener, or stop it to read the file"
+        )
+        raise InboxInUseError(f"{nobody}, and {in_use}: {what_to_do}") from None
+    except InboxError as error:
+        raise InboxError(f"{nobody}, and {error} (--admin and --inbox name others)") from None
+    nobody = f"the server at {admin} has another inbox" if another else "no server runs"
+    warn(f"{nobody}: using the inbox file {path} itself")
+    return AdminClient(inbox, str(path), offline=True)

@@ -1,0 +1,105 @@
+"""The command that measures what an installed receiver can take: bench."""
+
+import json
+import sys
+from urllib.parse import urlsplit
+
+import click
+
+from incm_webhook.cli.message import read_secret, secret_file_option
+from incm_webhook.cli.simulate import AlertRate, span
+from incm_webhook.errors import EXIT_FAILED
+from incm_webhook.log import printable
+
+_WARNING = (
+    "these alerts are real ones to the receiver: its inbox keeps them, and its plugins get them"
+)
+
+
+@click.command(short_help="Measure what a receiver can take.")
+@click.argument("url")
+@secret_file_option
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 1000),
+    default=64,
+    show_default=True,
+    help="Kept open, used at once.",
+)
+@span("--duration", "How long alerts are sent.", "10s", some=True)
+@click.option(
+    "--rate",
+    type=AlertRate(),
+    help="Alerts a second, whatever the answers take; by default as many as are answered.",
+)
+@click.option(
+    "--wire",
+    type=click.Choice(["python", "ascii", "compact", "pretty"]),
+    default="python",
+    show_default=True,
+    help="How the JSON is spelled; the signature is over the canonical text.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask, wherever the receiver is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def bench(
+    url: str,
+    secret_file: str | None,
+    connections: int,
+    duration: float,
+    rate: float | None,
+    wire: str,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Send different, signed alerts to URL as fast as it answers, and tell how fast that was.
+
+    The alerts are real ones to the receiver: its inbox keeps them, and its plugins get them. So
+    measure with an inbox and plugins that may have them. A URL that is not of this machine wants a
+    yes, on the terminal or with --yes.
+
+    One alert that does not count goes first: when it is refused, nothing else is sent. With --rate
+    the time of an answer counts from when its alert was due. Ctrl-C ends the run early, with its
+    result. This client takes one processor; a receiver that takes more than it can send is measured
+    with a tool such as wrk.
+
+    Exit status: 0 when each answer was 200.
+    """
+    from incm_webhook.bench.load import Load, LoadTest
+    from incm_webhook.bench.run import run
+
+    secret = read_secret(secret_file) if secret_file else None
+    load = Load(
+        url=url,
+        secret=secret,
+        connections=connections,
+        duration_s=duration,
+        rate=rate,
+        wire=wire,
+    )
+    test = LoadTest(load)
+    _warn(url, yes=yes)
+    test.try_one()
+    run(test, duration)
+    if as_json:
+        click.echo(json.dumps(test.report.as_dict()))
+    else:
+        for line in test.report.lines():
+            click.echo(line)
+    return 0 if test.report.ok else EXIT_FAILED
+
+
+def _warn(url: str, *, yes: bool) -> None:
+    from incm_webhook.config.server import is_loopback
+
+    click.echo(f"warning: {_WARNING}", err=True)
+    host = urlsplit(url).hostname or ""
+    if yes or is_loopback(f"[{host}]:0" if ":" in host else f"{host}:0"):
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"{printable(host)} is another machine, and nobody can be asked here: say --yes to"
+            " load it",
+            click.get_current_context(),
+        )
+    click.confirm(f"Load {printable(host)} with them?", abort=True, err=True)

@@ -1,0 +1,195 @@
+"""What `check` and `plugins` print."""
+
+import contextlib
+import json
+import resource
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from incm_webhook.check.findings import Report
+from incm_webhook.check.listeners import check_listeners
+from incm_webhook.check.plugins import check_plugins
+from incm_webhook.check.storage import check_storage
+from incm_webhook.cli.view.status import served_statuses, status_sentence
+from incm_webhook.config.loading import PluginSettings, Settings, load_settings
+from incm_webhook.errors import EXIT_PLUGIN, EXIT_USAGE, ConfigError, PluginError
+from incm_webhook.hosting.registry import BUNDLED, hidden_by, installed, load, look_at
+from incm_webhook.service.certificate import look_at_certificate
+
+_KEPT_DESCRIPTORS = (64, 1024)  # for the inbox and the plugins: a quarter, within these bounds
+
+
+def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> int:
+    """Try what `serve` would do, and print what it would serve; leaves nothing behind.
+
+    Args:
+        overrides: as for `load_settings`; likewise environ and cwd.
+        environ: the environment.
+        cwd: the working directory.
+
+    Returns:
+        0 it could serve; 2 the configuration, a secret or the certificate is wrong; 3 it could not
+        listen, or not use the inbox; 4 a plugin cannot be loaded or set up; of several the lowest.
+        Everything is looked at, and every finding is a line on standard error.
+    """
+    report = Report()
+    settings = _settings(overrides, environ, cwd, report)
+    if settings is None:
+        return EXIT_USAGE
+    report.tell(f"configuration: {settings.source or 'none, flags and environment only'}")
+    server = settings.server
+    report.tell(f"listens on {server.listen}, admin on {server.admin or 'nothing'}")
+    if server.metrics is not None:
+        report.tell(f"health and metrics alone on {server.metrics}")
+    if server.allow:
+        report.tell(f"takes alerts from {', '.join(map(str, server.allow))} only")
+    _check_certificate(settings, report)
+    report.tell(f"inbox: {settings.inbox.path}")
+    for endpoint in settings.endpoint:
+        count = len(endpoint.secrets)
+        how = "unsigned" if endpoint.unsigned else f"{count} secret{'s' if count > 1 else ''}"
+        report.tell(f"endpoint {endpoint.path}: {how}")
+    running = check_storage(settings, report)
+    check_listeners(settings, running, report)
+    _check_ready_file(settings, report)
+    check_plugins(settings, report, is_served=running is not None)
+    _check_descriptors(settings, report)
+    for warning in settings.warnings:
+        report.warn(warning)
+    return report.close()
+
+
+def _settings(
+    overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, report: Report
+) -> Settings | None:
+    """Read them; when only an endpoint or its secret is wrong, the rest is there to be checked."""
+    try:
+        return load_settings(overrides, environ, cwd)
+    except ConfigError as error:
+        report.complain(str(error), EXIT_USAGE)
+    with contextlib.suppress(ConfigError):
+        settings = load_settings(overrides, environ, cwd, endpoints=False)
+        settings.warnings.clear()  # some would be about the endpoints
+        return settings.model_copy(update={"endpoint": ()})
+    return None
+
+
+def _check_certificate(settings: Settings, report: Report) -> None:
+    tls = settings.server.tls
+    if tls is None:
+        return
+    place = settings.place_of("server", "tls")
+    try:
+        view = look_at_certificate(tls, time.time())
+    except ConfigError as error:
+        report.complain(f"{place}: {error}", EXIT_USAGE)
+        return
+    report.tell(f"certificate: {tls.certificate_file}, good until {view.good_until}")
+    for fault in view.faults:
+        report.complain(f"{place}: {fault}", EXIT_USAGE)
+    for warning in view.warnings:
+        report.warn(f"{place}: {warning}")
+
+
+def _check_ready_file(settings: Settings, report: Report) -> None:
+    from incm_webhook.service.run import check_ready_file
+
+    try:
+        check_ready_file(settings.server.ready_file)
+    except ConfigError as error:
+        report.complain(str(error), EXIT_USAGE)
+
+
+def _check_descriptors(settings: Settings, report: Report) -> None:
+    """Warn when there cannot be as many connections as are allowed; the core takes fewer then."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if limit == resource.RLIM_INFINITY:
+        return
+    fewest, most = _KEPT_DESCRIPTORS
+    room = limit - min(max(limit // 4, fewest), most)
+    wanted = settings.server.max_connections
+    if room < wanted:
+        report.warn(
+            f"{settings.place_of('server', 'max_connections')}: {wanted:,} are wanted, and the "
+            f"limit of {limit:,} open descriptors leaves room for {max(room, 1):,}: raise it "
+            "(LimitNOFILE= in a unit, `ulimit -Hn` in a shell), or lower max_connections"
+        )
+
+
+def list_plugins(
+    overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, *, as_json: bool
+) -> int:
+    """Print which plugins there are.
+
+    Args:
+        overrides: as for `load_settings`; likewise environ and cwd. Without a configuration file
+            the bundled and installed ones are listed alone.
+        environ: the environment.
+        cwd: the working directory.
+        as_json: print a JSON list of objects with kind, name, use, version, origin, summary, error,
+            warnings and status, which is null where no server runs the plugin.
+
+    Returns:
+        0, or 4 when one of them cannot be loaded.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+    """
+    names = [*sorted(BUNDLED), *(point.name for point in installed() if point.name not in BUNDLED)]
+    rows = [_row("available", PluginSettings(use=name), Path()) for name in names]
+    config = overrides.get("config") or environ.get("INCM_WEBHOOK_CONFIG")
+    if config or (cwd / "incm-webhook.toml").exists():
+        settings = load_settings(overrides, environ, cwd)
+        statuses = served_statuses(settings)
+        for spec in settings.plugin:
+            row = _row("configured", spec, settings.base)
+            rows.append({**row, "status": statuses.get(spec.name)})
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _print_table(rows)
+    return EXIT_PLUGIN if any(row["error"] for row in rows) else 0
+
+
+def _row(kind: str, spec: PluginSettings, base: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"kind": kind, "name": spec.name, "use": spec.use, "status": None}
+    warnings = tuple(hidden_by(spec.use))
+    try:
+        # An available plugin is listed without its configuration, which it may well require.
+        if kind == "configured":
+            plugin = load(spec, base)
+            origin, warnings = plugin.origin, (*plugin.warnings, *warnings)
+        else:
+            origin = look_at(spec.use)
+    except PluginError as error:
+        nothing = {"version": None, "origin": None, "summary": None}
+        return {**row, **nothing, "error": str(error), "warnings": warnings}
+    return {
+        **row,
+        "version": origin.version,
+        "origin": origin.text,
+        "summary": origin.summary or None,
+        "error": None,
+        "warnings": warnings,
+    }
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    heads = ("kind", "name", "version", "origin", "summary")
+    lines = [[head.upper() for head in heads]]
+    for row in rows:
+        doing = status_sentence(row["status"])
+        cells = {**row, "summary": row["error"] or doing or row["summary"]}
+        lines.append([cells[head] or "-" for head in heads])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+    for warning in dict.fromkeys(
+        f"{row['name']}: {one}" for row in rows for one in row["warnings"]
+    ):
+        click.echo(f"warning: plugin {warning}")

@@ -1,0 +1,294 @@
+"""The command line: what it is made of, and how every command ends."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from incm_webhook import __version__
+from incm_webhook.cli.backup import backup, restore
+from incm_webhook.cli.bench import bench
+from incm_webhook.cli.dead import dead, replay
+from incm_webhook.cli.doctor import doctor
+from incm_webhook.cli.inbox import inbox
+from incm_webhook.cli.message import send, sign, verify
+from incm_webhook.cli.quarantine import quarantine
+from incm_webhook.cli.simulate import simulate
+from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
+from incm_webhook.log import describe, is_debug, set_up_logging, write_line
+from incm_webhook.process import early
+from incm_webhook.process.shutdown import bound_the_end
+
+PROGRAM = "incm-webhook"
+_STANDARD_ERROR = 2
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What a command ends with; error: what a traceback is wanted of."""
+
+    message: str
+    status: int
+    error: BaseException | None = None
+
+
+def _option(flag: str, text: str, **settings: Any) -> Callable[[_Command], _Command]:
+    variable = "INCM_WEBHOOK_" + flag.removeprefix("--").upper().replace("-", "_")
+    return click.option(flag, default=None, help=f"{text}  [env: {variable}]", **settings)
+
+
+def _what_is_served(command: _Command) -> _Command:
+    """Add the flags that say what to serve."""
+    for option in reversed(
+        (
+            _option(
+                "--config",
+                "Configuration file; ./incm-webhook.toml when it exists.",
+                metavar="FILE",
+            ),
+            _option(
+                "--listen", "Address for alerts; port 0 takes a free one.", metavar="HOST:PORT"
+            ),
+            _option("--path", "Path that takes alerts.", metavar="PATH"),
+            _option("--secret-file", "File that holds the webhook's secret token.", metavar="FILE"),
+            _option("--inbox", "Where alerts are stored: sqlite:///PATH or a path.", metavar="URL"),
+            _option(
+                "--plugin",
+                "Plugin: a name, ./file.py or module:object.",
+                metavar="SPEC",
+                multiple=True,
+            ),
+            _option(
+                "--admin",
+                "Address for health, metrics and the API; off for none.",
+                metavar="HOST:PORT",
+            ),
+            _option(
+                "--metrics",
+                "One more address for health and metrics, without the API.",
+                metavar="HOST:PORT",
+            ),
+            _option("--unsigned", "Take alerts without a signature.", is_flag=True),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """Receive InCloud Manager alert webhooks, store them, hand them to plugins."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(EXIT_USAGE)
+
+
+@commands.command(short_help="Receive alerts until SIGTERM or Ctrl-C.")
+@_what_is_served
+@_option("--ready-file", "File to write once it serves (JSON).", metavar="FILE")
+@_option("--log-level", 'debug, info, warning or error; also "info,httpx=debug".', metavar="LEVEL")
+@click.option(
+    "--supervise",
+    is_flag=True,
+    envvar="INCM_WEBHOOK_SUPERVISE",
+    help="Keep the port open over crashes, reloads and upgrades.  [env: INCM_WEBHOOK_SUPERVISE]",
+)
+def serve(*, supervise: bool, **overrides: Any) -> int:
+    """Receive alerts until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
+
+    A flag counts more than its environment variable, and that more than the configuration file.
+    INCM_WEBHOOK_PLUGIN holds several plugins with blanks between them. With --supervise a small
+    parent holds the sockets, and SIGHUP starts a whole new server that takes over.
+    """
+    import logging
+
+    if supervise and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
+        _become_supervisor()
+
+    from incm_webhook.process.orphans import stand_in_front
+    from incm_webhook.process.signals import Signals
+
+    signals = None
+    if early.serves:  # else the process is of a program that calls main()
+        stand_in_front()
+        signals = Signals()
+
+    from incm_webhook.config.loading import Settings, load_settings
+    from incm_webhook.process.stray_errors import catch_stray_errors
+
+    cwd = Path.cwd()
+
+    def load() -> Settings:
+        return load_settings(overrides, os.environ, cwd)
+
+    settings = load()
+    set_up_logging(levels=None if is_debug() else settings.server.log_level)
+    catch_stray_errors()
+    logger = logging.getLogger("incm_webhook.config")
+    for warning in settings.warnings:
+        logger.warning("%s", warning)
+
+    from incm_webhook.service import run
+
+    return run.run(settings, load, signals)
+
+
+def _become_supervisor() -> None:
+    """Go on as the supervisor of this very command, in a Python that has loaded little."""
+    import signal
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, early.HELD)  # till it handles them
+    # Run as `python -m`, the folder is on the path, for plugins too; as a script it is not.
+    path_rule = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
+    child = [sys.executable, *path_rule, "-m", "incm_webhook", *sys.argv[1:]]
+    supervise = Path(__file__).parents[1] / "supervise" / "__main__.py"
+    os.execv(sys.executable, [sys.executable, "-I", "-S", str(supervise), *child])  # noqa: S606
+
+
+@commands.command(short_help="Try what serve would do.")
+@_what_is_served
+def check(**overrides: Any) -> int:
+    """Try what `serve` would do, without serving, and say all that is wrong.
+
+    It takes the flags and variables that say to `serve` what is served. Run it as the user that
+    serves: each plugin is set up and closed, in a process of its own.
+
+    Exit status: 0 it could serve; 2 configuration, secret or certificate; 3 it could not listen, or
+    not use the inbox; 4 a plugin cannot be loaded or set up. Of several the lowest.
+    """
+    from incm_webhook.cli.check import run_check
+
+    return run_check(overrides, os.environ, Path.cwd())
+
+
+@commands.command(short_help="List the plugins there are.")
+@_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plugins(*, config: str | None, as_json: bool) -> int:
+    """List the bundled, the installed and the configured plugins."""
+    from incm_webhook.cli.check import list_plugins
+
+    return list_plugins({"config": config}, os.environ, Path.cwd(), as_json=as_json)
+
+
+@commands.command(short_help="Print the versions.")
+def version() -> int:
+    """Print the versions of the program, of Python and of the native core."""
+    import platform
+    from importlib import metadata
+
+    try:
+        program = metadata.version(PROGRAM)
+    except metadata.PackageNotFoundError:
+        program = __version__
+    click.echo(f"{PROGRAM} {program}, Python {platform.python_version()}, core {__version__}")
+    return 0
+
+
+commands.add_command(send)
+commands.add_command(sign)
+commands.add_command(verify)
+commands.add_command(doctor)
+commands.add_command(simulate)
+commands.add_command(bench)
+inbox.add_command(backup)
+inbox.add_command(restore)
+commands.add_command(inbox)
+commands.add_command(dead)
+commands.add_command(replay)
+commands.add_command(quarantine)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; None takes the process's own, which then ends with
+            this: if a plugin of `serve` keeps it alive, by force when the grace is over.
+
+    Returns:
+        The exit status: 0 done, 1 failed while running, 2 wrong usage or configuration, 3 could
+        not start, 4 a plugin could not be loaded. What went wrong is one message on standard
+        error; a traceback only with INCM_WEBHOOK_DEBUG=1.
+
+    Threads: the main one.
+    Source: contract section 2.
+    """
+    _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the locale cannot spell, such as a name in Chinese in ISO 8859-1, ends no command.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if arguments is not None:
+        return _run(list(arguments), waits=True)
+    # Who runs a command reads its message, perhaps later; a server has to end, read or not.
+    status = _run(sys.argv[1:], waits=sys.argv[1:2] != ["serve"])
+    bound_the_end(status or EXIT_FAILED)
+    return status
+
+
+def _run(arguments: list[str], *, waits: bool) -> int:
+    try:
+        status = commands.main(arguments, PROGRAM, standalone_mode=False)
+    except click.UsageError as error:
+        failure = _Failure(_usage(error), error.exit_code)
+    except click.ClickException as error:
+        failure = _Failure(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        failure = _Failure("stopped", EXIT_FAILED)
+    except Error as error:
+        failure = _Failure(str(error), exit_status(error), error)
+    except Exception as error:
+        failure = _Failure(f"unexpected error: {describe(error)}", EXIT_FAILED, error)
+    else:
+        return status if isinstance(status, int) else 0
+    _tell(failure, waits=waits)
+    return failure.status
+
+
+def _open_closed_streams() -> None:
+    """Open /dev/null as a standard stream that is closed.
+
+    A file or connection opened next would get its number, and with it the lines of the log.
+    """
+    with contextlib.suppress(OSError):
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - it takes no keyword
+        os.close(descriptor)
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # it was closed when Python began
+            mode = "w" if descriptor else "r"
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+
+
+def _usage(error: click.UsageError) -> str:
+    text = error.format_message()
+    text = text[:1].lower() + text[1:].rstrip(".")
+    command = error.ctx.command_path if error.ctx else PROGRAM
+    return f"{text}; `{command} --help` says what can be written"
+
+
+def _tell(failure: _Failure, *, waits: bool) -> None:
+    """Write a failure to standard error; without `waits` as the log does, which may drop it."""
+    text = f"{PROGRAM}: {failure.message}"
+    if failure.error is not None and is_debug():
+        import traceback
+
+        from incm_webhook.text.redaction import without_secrets
+
+        text = without_secrets("".join(traceback.format_exception(failure.error))) + text
+    if waits:
+        click.echo(text, err=True)
+    else:
+        write_line(text)

@@ -1,0 +1,339 @@
+"""The commands about refused requests that were kept: quarantine list, show, retry and drop."""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from incm_webhook.cli.confirm import confirm, yes_option
+from incm_webhook.cli.inbox import (
+    PAGE,
+    Number,
+    filter_parameters,
+    open_client,
+    place_options,
+    print_json,
+)
+from incm_webhook.errors import EXIT_FAILED, ConfigError
+
+if TYPE_CHECKING:
+    from incm_webhook.cli.admin.client import AdminClient
+    from incm_webhook.sender.diagnosis import Diagnosis, Key
+
+KINDS = ("not-json", "wrong-signature", "missing-signature", "unknown-path", "wrong-method")
+_HEADS = ("ID", "RECEIVED", "KIND", "ENDPOINT", "FROM", "BYTES")
+_PUT_RIGHT = (
+    "correct the URL in InCloud Manager (POST, to the path of an endpoint), or give an endpoint "
+    "this path and reload; then `incm-webhook quarantine retry` takes it"
+)
+_AT_ONCE = 64  # numbers in one call
+_NUMBER = Number("a number")
+
+_ids = click.argument("ids", metavar="[ID]...", type=_NUMBER, nargs=-1)
+_endpoint = click.option("--endpoint", metavar="PATH", help="Of this endpoint only.")
+_kind = click.option("--kind", type=click.Choice(KINDS), help="Of this kind only.")
+_all = click.option("--all", "everything", is_flag=True, help="All of them.")
+
+
+@click.group(short_help="Look at refused requests, retry or drop them.")
+def quarantine() -> None:
+    """Look at requests that were refused, take them after all, or drop them.
+
+    Kept are requests with a wrong signature or none, or with one for a path that no endpoint has or
+    a method other than POST (within limits), and authentic bodies that are no JSON.
+    """
+
+
+@quarantine.command("list")
+@_endpoint
+@_kind
+@click.option("--since", metavar="TIME", help="Received since: 2h (ago), 10:00, 2026-11-24T10:00.")
+@click.option("--limit", type=click.IntRange(1), default=20, help="How many at most; 20.")
+@place_options
+def list_quarantine(
+    *,
+    endpoint: str | None,
+    kind: str | None,
+    since: str | None,
+    limit: int,
+    as_json: bool,
+    **place: str | None,
+) -> int:
+    """List what was kept, the newest first."""
+    parameters = [*filter_parameters((), (), since), ("order", "desc")]
+    parameters += [("endpoint", endpoint)] if endpoint else []
+    parameters += [("kind", kind)] if kind else []
+    with open_client(place, read_only=True) as client:
+        found = list(_entries(client, parameters, limit))
+    if as_json:
+        for entry in found:
+            print_json(entry)
+        return 0
+    if not found:
+        click.echo("nothing is in the quarantine", err=True)
+        return 0
+    from incm_webhook.cli.view.table import layout, screen_width
+    from incm_webhook.cli.view.times import time_column
+
+    received, times = time_column("RECEIVED", [entry["received_at"] for entry in found])
+    rows = [
+        [
+            str(entry["id"]),
+            moment,
+            entry["kind"],
+            entry["endpoint"],
+            entry["peer"] or "-",
+            str(entry["bytes"]),
+        ]
+        for entry, moment in zip(found, times, strict=True)
+    ]
+    heads = [received if head == "RECEIVED" else head for head in _HEADS]
+    for line in layout(
+        heads, rows, width=screen_width(), right={"ID", "BYTES"}, whole={"ID", received, "KIND"}
+    ):
+        click.echo(line)
+    return 0
+
+
+def _entries(
+    client: "AdminClient", parameters: Sequence[tuple[str, str]], limit: int
+) -> Iterator[dict[str, Any]]:
+    place: list[tuple[str, str]] = []
+    left = limit
+    while left > 0:
+        page = client.get("quarantine", [*parameters, *place, ("limit", str(min(left, PAGE)))])
+        yield from page["quarantine"]
+        if page["next"] is None:
+            return
+        place = [("before", str(page["next"]))]
+        left -= len(page["quarantine"])
+
+
+@quarantine.command()
+@click.argument("id", type=_NUMBER)
+@click.option(
+    "--secret-file",
+    "secret_files",
+    multiple=True,
+    metavar="FILE",
+    help="Explain with this secret instead of the configuration's; those after the first are "
+    "others to try.",
+)
+@place_options
+def show(
+    *,
+    id: int,  # noqa: A002 - the argument's name
+    secret_files: tuple[str, ...],
+    as_json: bool,
+    **place: str | None,
+) -> int:
+    """Tell what was sent, from where, and why its signature does not fit.
+
+    The explanation wants the secrets: of the configuration, or of --secret-file. None is printed.
+    """
+    with open_client(place, read_only=True) as client:
+        entry = client.get(f"quarantine/{id}")
+    diagnosis, excuse = _explain(entry, place.get("config"), secret_files)
+    if as_json:
+        causes, advice = (diagnosis.causes, diagnosis.advice) if diagnosis else ((), ())
+        print_json({**entry, "causes": causes, "advice": advice})
+        return 0
+    from incm_webhook.cli.view.times import local_time
+    from incm_webhook.log import printable
+
+    signature = "none" if entry["signature"] is None else printable(entry["signature"])
+    for name, value in (
+        ("received", f"{local_time(entry['received_at'])} from {entry['peer'] or 'nobody knows'}"),
+        ("endpoint", entry["endpoint"]),
+        ("kind", entry["kind"]),
+        ("signature", signature),
+        ("type", entry["content_type"] or "none"),
+        ("refused", entry["reason"]),
+    ):
+        click.echo(f"{name:<10}  {printable(value)}")
+    for line in _told(id, diagnosis, excuse):
+        click.echo(line)
+    click.echo()
+    body = body_of(entry)
+    click.echo(f"body, {len(body)} bytes:")
+    for text in body.decode(errors="backslashreplace").split("\n"):
+        click.echo(printable(text))
+    return 0
+
+
+def _told(number: int, diagnosis: "Diagnosis | None", excuse: str) -> Iterator[str]:
+    from incm_webhook.log import printable
+
+    if diagnosis is None:
+        if excuse:
+            yield f"{'why':<10}  not known: {printable(excuse)}"
+            yield f"{'what to do':<10}  incm-webhook quarantine show {number} --secret-file FILE"
+    elif diagnosis.valid:
+        yield (
+            f"{'why':<10}  the signature fits a secret of now: `incm-webhook quarantine retry` "
+            "takes it"
+        )
+    else:
+        for cause in diagnosis.causes:
+            yield f"{'why':<10}  {printable(cause)}"
+        for advice in diagnosis.advice:
+            yield f"{'what to do':<10}  {printable(advice)}"
+
+
+def body_of(entry: Mapping[str, Any]) -> bytes:
+    """Read the body of an entry of the API, byte by byte as it was received."""
+    if "body_base64" in entry:
+        return base64.b64decode(entry["body_base64"])
+    return str(entry["body"]).encode()
+
+
+def _explain(
+    entry: Mapping[str, Any], config: str | None, secret_files: Sequence[str]
+) -> "tuple[Diagnosis | None, str]":
+    """Ask the doctor; without the secrets a sentence says what is missing."""
+    from incm_webhook.sender.diagnosis import diagnose, diagnose_signed
+
+    if entry["kind"] == "not-json":
+        return diagnose_signed(body_of(entry)), ""
+    if entry["signature"] is None:
+        return diagnose(b"", None, ()), ""  # no secret is needed to say it
+    misdirected = entry["kind"] in ("unknown-path", "wrong-method")
+    try:
+        keys = _keys(None if misdirected else entry["endpoint"], config, secret_files)
+    except (ConfigError, click.UsageError) as error:
+        return None, str(error)
+    diagnosis = diagnose(body_of(entry), entry["signature"], keys)
+    if misdirected and diagnosis.valid:
+        from incm_webhook.sender.diagnosis import Diagnosis
+
+        where = f"the signature is right, but {entry['reason']}"
+        return Diagnosis(valid=False, found=True, causes=(where,), advice=(_PUT_RIGHT,)), ""
+    return diagnosis, ""
+
+
+def _keys(endpoint: str | None, config: str | None, secret_files: Sequence[str]) -> "list[Key]":
+    from incm_webhook.cli.doctor import configured_keys, given_keys
+
+    return given_keys(secret_files) if secret_files else configured_keys(config, endpoint)
+
+
+@quarantine.command()
+@_ids
+@_endpoint
+@_kind
+@_all
+@place_options
+def retry(
+    *,
+    ids: tuple[int, ...],
+    endpoint: str | None,
+    kind: str | None,
+    everything: bool,
+    as_json: bool,
+    **place: str | None,
+) -> int:
+    """Take requests after all, as if they came now: these, of an endpoint or kind, or --all.
+
+    Each is verified with the secrets that its endpoint has now; what fits is stored, delivered, and
+    gone from the quarantine. Exit status: 0 when each was taken, 1 when some were refused again.
+    """
+    chosen = _chosen(ids, endpoint, kind, everything=everything)
+    tally: dict[str, int] = {"accepted": 0, "duplicate": 0, "refused": 0, "gone": 0}
+    with open_client(place, filters=True, secrets=True) as client:
+        for answer in _calls(client, "quarantine/retry", chosen):
+            for result in answer["results"]:
+                tally[result["result"]] += 1
+                if as_json:
+                    print_json(result)
+                else:
+                    click.echo(_outcome(result))
+    if not as_json:
+        parts = [f"{count:,} {word}" for word, count in tally.items() if count]
+        click.echo(", ".join(parts) or "nothing is in the quarantine")
+    return EXIT_FAILED if tally["refused"] or tally["gone"] else 0
+
+
+def _outcome(result: Mapping[str, Any]) -> str:
+    from incm_webhook.log import printable
+
+    number, word = result["id"], result["result"]
+    if word == "accepted":
+        return f"{number}: accepted as alert {result['alert']}"
+    if word == "duplicate":
+        return f"{number}: a repetition of alert {result['alert']}"
+    if word == "gone":
+        return f"{number}: is not in the quarantine"
+    return f"{number}: refused again: {printable(result['reason'])}"
+
+
+@quarantine.command()
+@_ids
+@_endpoint
+@_kind
+@_all
+@yes_option
+@place_options
+def drop(
+    *,
+    ids: tuple[int, ...],
+    endpoint: str | None,
+    kind: str | None,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+    **place: str | None,
+) -> int:
+    """Drop requests for good: these, of an endpoint or kind, or --all."""
+    chosen = _chosen(ids, endpoint, kind, everything=everything)
+    with open_client(place) as client:
+        if not ids and not yes:
+            _confirm(endpoint, kind)
+        count = sum(answer["dropped"] for answer in _calls(client, "quarantine/drop", chosen))
+    if as_json:
+        print_json({"dropped": count})
+    else:
+        click.echo(f"{count:,} {'request' if count == 1 else 'requests'} dropped")
+    return EXIT_FAILED if ids and count == 0 else 0
+
+
+def _confirm(endpoint: str | None, kind: str | None) -> None:
+    which = "".join(
+        f" of {name} {value}" for name, value in (("endpoint", endpoint), ("kind", kind)) if value
+    )
+    confirm(f"Drop all requests{which} for good?", "to drop them")
+
+
+def _chosen(
+    ids: Sequence[int], endpoint: str | None, kind: str | None, *, everything: bool
+) -> dict[str, Any]:
+    if bool(ids) + bool(endpoint or kind) + everything != 1:
+        raise _usage("say which: numbers, --endpoint or --kind, or --all")
+    chosen: dict[str, Any] = {"all": True} if everything else {}
+    if ids:
+        chosen["ids"] = list(ids)
+    if endpoint:
+        chosen["endpoint"] = endpoint
+    if kind:
+        chosen["kind"] = kind
+    return chosen
+
+
+def _usage(text: str) -> click.UsageError:
+    return click.UsageError(text, click.get_current_context())
+
+
+def _calls(client: "AdminClient", path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Call until there is nothing left to do: a call does only so much."""
+    ids = body.get("ids")
+    if ids:
+        for start in range(0, len(ids), _AT_ONCE):
+            yield client.post(path, {"ids": ids[start : start + _AT_ONCE]})
+        return
+    place: dict[str, Any] = {}
+    while True:
+        answer = client.post(path, {**body, **place})
+        yield answer
+        if answer["next"] is None:
+            return
+        place = {"after": answer["next"]}

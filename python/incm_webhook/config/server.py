@@ -1,0 +1,186 @@
+"""The model of `[server]`: where the server listens, and what its clients may do."""
+
+import ipaddress
+import itertools
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+
+from incm_webhook.config.types import Duration, PositiveDuration, Size, Table, as_list, url_path
+from incm_webhook.log_levels import LogLevels, parse_log_levels
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT.
+
+    Args:
+        text: "127.0.0.1:8080", "localhost:0" or "[::1]:8080".
+
+    Returns:
+        The host without brackets, and the port, 0 to 65535 (0: any free one).
+
+    Raises:
+        ValueError: anything else; the text says what is wanted.
+    """
+    if "://" in text:
+        raise ValueError(f'wants HOST:PORT alone, such as "127.0.0.1:8080", not {text!r}')
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(
+            f'wants HOST:PORT, an IPv6 address in brackets: "[::1]:8080", not {text!r}'
+        )
+    whole = colon and re.fullmatch(r"[0-9]{1,5}", port, re.ASCII)
+    if not whole or int(port) > 65535 or not is_host(host):
+        raise ValueError(f'wants HOST:PORT such as "127.0.0.1:8080", not {text!r}')
+    return host, int(port)
+
+
+def is_host(text: str) -> bool:
+    """Say whether a text can be the name or address of a host, an IPv6 address without brackets.
+
+    What cannot is refused by the resolver with an error of its own kind, or cut off at a NUL.
+    """
+    if not text or not text.isprintable() or re.search(r"[\s/\[\]]", text):
+        return False
+    try:
+        if ":" in text:
+            ipaddress.IPv6Address(text)
+        text.encode("idna")
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether only this machine can reach HOST:PORT; of names, only localhost."""
+    host, _ = split_address(address)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def share_a_port(first: str, second: str) -> bool:
+    """Say whether two listeners would be in each other's way.
+
+    Args:
+        first: HOST:PORT. Names are compared as texts; 0.0.0.0 and [::] hold every address, and
+            port 0 is never the same.
+        second: the same.
+
+    Returns:
+        Whether only one of them can be opened.
+    """
+    (host, port), (other, other_port) = split_address(first), split_address(second)
+    if port != other_port or port == 0:
+        return False
+    return host == other or any(_holds_all(one, two) for one, two in ((host, other), (other, host)))
+
+
+def _holds_all(wildcard: str, host: str) -> bool:
+    try:
+        one = ipaddress.ip_address(wildcard)
+    except ValueError:
+        return False
+    # A socket on [::] takes IPv4 as well.
+    return one.is_unspecified and (one.version == 6 or ":" not in host)
+
+
+def _address(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError('wants a text such as "127.0.0.1:8080"')  # noqa: TRY004 - pydantic's way
+    split_address(value)
+    return value
+
+
+def _optional_address(value: object) -> str | None:
+    return None if value is None or value in ("", "off") else _address(value)
+
+
+def _host(value: object) -> str:
+    if not isinstance(value, str) or not is_host(value) or ":" in value:
+        raise ValueError(
+            f'wants names of hosts, without a port, such as "metrics.example.com", not {value!r}'
+        )
+    return value
+
+
+def _optional_path(value: object) -> str | None:
+    return None if value is None or value in ("", "off") else url_path(value)
+
+
+def _network(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError('wants texts such as "192.0.2.0/24"')  # noqa: TRY004 - pydantic's way
+    wrong = ValueError(
+        f'wants addresses and networks such as "192.0.2.7" or "2001:db8::/32", not {value!r}'
+    )
+    if "%" in value:  # a zone counts on one machine only
+        raise wrong
+    try:
+        return str(ipaddress.ip_network(value))  # a netmask becomes the prefix's length
+    except ValueError:
+        raise wrong from None
+
+
+Networks = Annotated[
+    tuple[Annotated[str, BeforeValidator(_network)], ...], BeforeValidator(as_list)
+]
+
+
+class TlsSettings(Table):
+    """`tls`: PEM files. After `load_settings` the paths are absolute."""
+
+    certificate_file: Path
+    private_key_file: Path
+    client_ca_file: Path | None = None
+
+
+class ServerSettings(Table):
+    """`[server]`: addresses and limits. Units: bytes, connections, seconds."""
+
+    listen: Annotated[str, BeforeValidator(_address)] = "127.0.0.1:8080"
+    admin: Annotated[str | None, BeforeValidator(_optional_address)] = "127.0.0.1:9464"
+    health: Annotated[str | None, BeforeValidator(_optional_path)] = "/healthz"
+    metrics: Annotated[str | None, BeforeValidator(_optional_address)] = None
+    admin_hosts: Annotated[
+        tuple[Annotated[str, BeforeValidator(_host)], ...], BeforeValidator(as_list)
+    ] = ()
+    ready_file: Path | None = None
+    log_level: Annotated[LogLevels, BeforeValidator(parse_log_levels)] = LogLevels()
+    tls: TlsSettings | None = None
+    allow: Networks = ()
+    trusted_proxies: Networks = ()
+    proxy_protocol: StrictBool = False
+    workers: Annotated[StrictInt, Field(ge=1, le=4096)] = 256
+    max_connections: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 16384
+    max_connections_per_address: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 1000
+    max_body: Annotated[Size, Field(ge=1024, le=64 * 1024**2)] = 1024**2
+    header_timeout: Annotated[PositiveDuration, Field(le=300)] = 10.0
+    body_timeout: Annotated[PositiveDuration, Field(le=3600)] = 30.0
+    send_timeout: Annotated[PositiveDuration, Field(le=3600)] = 10.0
+    keep_alive: Annotated[PositiveDuration, Field(le=3600)] = 620.0
+    grace: Annotated[Duration, Field(le=3600)] = 10.0
+
+    @model_validator(mode="after")
+    def _listeners_are_apart(self) -> "ServerSettings":
+        named = [("listen", self.listen), ("admin", self.admin), ("metrics", self.metrics)]
+        for (one, first), (other, second) in itertools.combinations(named, 2):
+            if first is not None and second is not None and share_a_port(first, second):
+                raise ValueError(
+                    f"{one} ({first}) and {other} ({second}) want the same port: give each its own"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _proxy_protocol_names_proxies(self) -> "ServerSettings":
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise ValueError(
+                "says proxy_protocol and names no trusted_proxies: say whose PROXY headers are "
+                'to be believed, such as trusted_proxies = ["10.0.0.0/8"]'
+            )
+        return self

@@ -1,0 +1,73 @@
+"""Says how a plugin does, for whoever asks: one of the core's `plugin_states`, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from incm_webhook._core import PythonWatch
+    from incm_webhook.delivery.breaker import Breaker
+    from incm_webhook.delivery.plugin_steps import PluginSteps
+    from incm_webhook.delivery.rate_limit import RateLimit
+    from incm_webhook.delivery.settlements import Settlements
+    from incm_webhook.delivery.worker_threads import WorkerThreads
+    from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+
+_LONGEST_REASON = 300  # characters: a line that a person reads
+
+
+class PluginState:
+    """Looks at the parts of one plugin's runner, and tells the watch what has changed.
+
+    Threads: look() from one at a time.
+    """
+
+    def __init__(
+        self,
+        watch: PythonWatch,
+        plugin: LoadedPlugin,
+        steps: PluginSteps,
+        threads: WorkerThreads,
+        breaker: Breaker,
+        rate: RateLimit,
+        settlements: Settlements,
+    ) -> None:
+        self._watch = watch
+        self._plugin = plugin
+        self._steps = steps
+        self._threads = threads
+        self._breaker = breaker
+        self._rate = rate
+        self._settlements = settlements
+        self._told = ("", "")
+
+    def look(self) -> None:
+        """Tell how it does now, when that is not told yet."""
+        state, reason = self._now()
+        if len(reason) > _LONGEST_REASON:
+            reason = f"{reason[:_LONGEST_REASON]}..."
+        if (state, reason) != self._told:
+            self._told = (state, reason)
+            self._watch.tell(self._plugin.name, state, reason)
+
+    def _now(self) -> tuple[str, str]:
+        if not self._steps.done:
+            failure = self._steps.failure
+            return ("setup-failed", failure) if failure else ("starting", "")
+        trouble = self._plugin.trouble()
+        if trouble:
+            return "replacing", trouble
+        hanging, active = self._threads.hanging, self._threads.active
+        if active <= 0 and hanging:
+            return "hanging", f"{_handlers(hanging)}; it gets no alerts until one returns"
+        if active <= 0:
+            return "hanging", f"it has no thread: {self._threads.missing}"
+        if self._breaker.is_open:
+            return "failing", self._settlements.last_failure
+        if self._rate.wait() > 0:
+            return "rate-limited", f"{self._plugin.settings.rate} at most"
+        return "ready", f"{_handlers(hanging)}; others go on" if hanging else ""
+
+
+def _handlers(count: int) -> str:
+    return f"{count} handler{' hangs' if count == 1 else 's hang'}"

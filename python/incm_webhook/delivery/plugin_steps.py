@@ -1,0 +1,100 @@
+"""What of a plugin runs beside its handler: its set-up, until it works, and its close."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from incm_webhook.delivery.retry import delay
+from incm_webhook.log import describe
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from incm_webhook._core import PythonWatch
+    from incm_webhook.hosting.event_loop import EventLoop
+    from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+
+_log = logging.getLogger("incm_webhook.dispatcher")
+
+
+class PluginSteps:
+    """Sets one plugin up in a thread of its own, and closes it.
+
+    Threads: start() and join() from one at a time, close() from any once the set-up has ended.
+    """
+
+    def __init__(
+        self, plugin: LoadedPlugin, loop: EventLoop, watch: PythonWatch, rng: random.Random
+    ) -> None:
+        self._plugin = plugin
+        self._loop = loop
+        self._watch = watch
+        self._rng = rng
+        self._thread: threading.Thread | None = None
+        self.failure = ""  # of the last set-up; "" when none has failed
+        self.done = False  # whether it is set up
+
+    def start(self, stopping: threading.Event, then: Callable[[], None]) -> None:
+        """Begin to set it up.
+
+        Args:
+            stopping: ends the tries.
+            then: called once it is set up.
+        """
+        self._thread = threading.Thread(
+            target=self._set_up,
+            args=(stopping, then),
+            name=f"{self._plugin.name}-setup",
+            daemon=True,
+        )
+        self._thread.start()
+
+    def join(self, limit: float) -> bool:
+        """Wait for the end of the set-up for so many seconds; False when it still runs."""
+        if self._thread is not None:
+            self._thread.join(limit)
+        return self._thread is None or not self._thread.is_alive()
+
+    def close(self, deadline: float) -> None:
+        """Let the plugin close, until deadline (monotonic seconds) where that can be forced."""
+        self._guarded("close", lambda: self._plugin.close(deadline))
+
+    def _set_up(self, stopping: threading.Event, then: Callable[[], None]) -> None:
+        attempt = 1
+        while failure := self._guarded("setup", self._plugin.setup):
+            self.failure = failure
+            if stopping.wait(delay(self._plugin.settings.retry, attempt, self._rng)):
+                return
+            attempt += 1
+        self.done = True
+        then()
+
+    def _guarded(self, step: str, action: Callable[[], Awaitable[None] | None]) -> str:
+        """Do it; say what went wrong, "" when nothing did."""
+        try:
+            with self._watched(step):
+                result = action()
+            if inspect.isawaitable(result):
+                self._loop.run(result, self._plugin.settings.timeout)
+        except BaseException as error:  # whatever a plugin raises stays with it
+            text = describe(error, self._plugin.code)
+            _log.error("plugin %s: %s failed: %s", self._plugin.name, step, text)
+            return text
+        return ""
+
+    @contextlib.contextmanager
+    def _watched(self, step: str) -> Iterator[None]:
+        if self._plugin.limits_itself:  # none of its code runs here
+            yield
+            return
+        thread = self._watch.join(self._plugin.name, step)
+        thread.enter()
+        try:
+            yield
+        finally:
+            thread.leave()

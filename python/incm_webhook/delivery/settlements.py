@@ -1,0 +1,126 @@
+"""What became of a plugin's attempts, told to the inbox, the log and the circuit breaker."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from incm_webhook.delivery.retry import delay, gives_up
+from incm_webhook.delivery.standing import Standing
+from incm_webhook.errors import ClosedError
+from incm_webhook.plugin import Reject
+from incm_webhook.text.failure_log import FailureLog
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+    from incm_webhook._core import Delivery
+    from incm_webhook.delivery.breaker import Breaker
+    from incm_webhook.delivery.source import Deliveries
+    from incm_webhook.hosting.attempt import Failure
+    from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+
+_LONGEST_WAIT_S = 1e9  # thirty years: no time that the inbox takes is longer
+
+_log = logging.getLogger("incm_webhook.dispatcher")
+
+
+class Settlements:
+    """Settles the attempts of one plugin.
+
+    Successes are kept until flush(), since settling several at once costs little more than one.
+    What a crash loses of them is delivered again.
+    Threads: any.
+    """
+
+    def __init__(
+        self, receiver: Deliveries, plugin: LoadedPlugin, breaker: Breaker, rng: random.Random
+    ) -> None:
+        self._receiver = receiver
+        self._plugin = plugin
+        self._retry = plugin.settings.retry
+        self._breaker = breaker
+        self._rng = rng
+        self._failures = FailureLog(f"plugin {plugin.name}", _log, time.monotonic)
+        self._standing = Standing(plugin.name, time.monotonic)
+        self._kept: deque[tuple[Sequence[Delivery], float]] = deque()  # a deque needs no lock
+        self.last_failure = ""  # what there was to say about it
+
+    def delivered(self, deliveries: Sequence[Delivery], duration: float) -> bool:
+        """Keep a success for flush(); duration in seconds, of each. True: it closed the breaker."""
+        self._kept.append((deliveries, duration))
+        return self._note_success()
+
+    def flush(self) -> None:
+        """Tell the inbox all successes that were kept; they stay kept when that fails.
+
+        And tell the log what is due of failures.
+        """
+        self._failures.tell()
+        self._standing.look()
+        kept: list[tuple[Sequence[Delivery], float]] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                kept.append(self._kept.popleft())
+        if not kept:
+            return
+        delivered = [one for deliveries, _ in kept for one in deliveries]
+        durations = [duration for deliveries, duration in kept for _ in deliveries]
+        try:
+            self._receiver.delivered(delivered, durations)
+        except Exception:
+            self._kept.extend(kept)
+            raise
+
+    def failed(self, deliveries: Sequence[Delivery], failure: Failure, duration: float) -> None:
+        """Settle an attempt that raised: again later, or as dead letters."""
+        for delivery in deliveries:
+            self._settle_failure(delivery, failure, duration)
+        if isinstance(failure.error, Reject):
+            self._note_success()  # it works, and says so
+            return
+        self._standing.failed()
+        self.last_failure = failure.account.line
+        pause = self._breaker.failed(deliveries[0].alert_id)
+        if pause:
+            self._standing.opened(self._plugin.settings.breaker, pause)
+
+    def close(self) -> None:
+        """Tell the log what it was not told yet."""
+        self._failures.tell(everything=True)
+
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Return what was not attempted: it can be taken again, and no attempt counts."""
+        with contextlib.suppress(ClosedError):
+            self._receiver.give_back(deliveries)
+
+    def _note_success(self) -> bool:
+        self._standing.worked()
+        return self._breaker.succeeded()
+
+    def _settle_failure(self, delivery: Delivery, failure: Failure, duration: float) -> None:
+        where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"
+        times = f"attempt {delivery.attempt}"
+        text = failure.account.line
+        if isinstance(failure.error, Reject):
+            level, sentence = logging.ERROR, f"{where}: dead letter, rejected: {text}"
+            self._receiver.dead(delivery, text, duration, failure.account.traceback)
+        elif gives_up(self._retry, delivery.age):
+            level, sentence = logging.ERROR, f"{where}: dead letter after {times}: {text}"
+            self._receiver.dead(delivery, text, duration, failure.account.traceback)
+        else:
+            wait = self._wait_after(failure, delivery)
+            level = logging.WARNING
+            sentence = f"{where}: {times} failed, again in {wait:.1f} s: {text}"
+            self._receiver.retry(delivery, wait, text, duration, failure.account.traceback)
+        self._failures.note(level, sentence, failure.account)
+
+    def _wait_after(self, failure: Failure, delivery: Delivery) -> float:
+        after = failure.after
+        if after is None:
+            after = delay(self._retry, delivery.tries, self._rng)
+        return min(after, _LONGEST_WAIT_S)

@@ -1,0 +1,1 @@
+"""Finds, loads and runs the code of plugins, in threads or in processes of their own."""

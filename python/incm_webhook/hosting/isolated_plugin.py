@@ -1,0 +1,237 @@
+"""A plugin in a process of its own, which is killed and replaced when it hangs, dies or swells."""
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from incm_webhook.config.settings import PluginSettings
+from incm_webhook.errors import PluginError
+from incm_webhook.hosting.loaded_plugin import Hook, LoadedPlugin
+from incm_webhook.hosting.worker_process import WorkerProcess
+from incm_webhook.hosting.worker_protocol import (
+    Description,
+    WorkerDied,
+    WorkerError,
+    WorkerFailure,
+    WorkerLost,
+    WorkerTimeout,
+)
+from incm_webhook.plugin import Context
+
+__all__ = [
+    "IsolatedPlugin",
+    "WorkerDied",
+    "WorkerError",
+    "WorkerFailure",
+    "WorkerLost",
+    "WorkerTimeout",
+]
+
+_START_S = 60.0  # for loading, and for setting up when the plugin's time-out is shorter
+_FIRST_PAUSE_S = 1.0  # before the second replacement in a row; the first one is made at once
+_LONGEST_PAUSE_S = 60.0
+
+_log = logging.getLogger("incm_webhook.isolation")
+
+
+class IsolatedPlugin(LoadedPlugin):
+    """A plugin that runs in a process of its own; the receiver never runs a line of it.
+
+    Shape: as LoadedPlugin, and everything blocks until it is done, nothing is awaitable. `config`
+    is None: only the process has it. A process that ended is replaced when the next call needs one;
+    when replacements end one after the other without having handled anything, each waits longer.
+    Errors: handle raises Retry and Reject as the handler did, otherwise a WorkerError: its text is
+    what there is to say. WorkerFailure, WorkerTimeout and WorkerDied are failed attempts; after
+    WorkerLost the alerts were not attempted, or not to their end for no fault of theirs.
+    Threads: setup() from one; handle(), ready() and close() from any. close() ends whatever waits.
+    Source: contract section 3.
+    """
+
+    limits_itself = True
+
+    def __init__(
+        self, spec: PluginSettings, base: Path, memory: int, folder: Path | None = None
+    ) -> None:
+        """Start a process and load the plugin in it, without setting it up.
+
+        Args:
+            spec: its `[[plugin]]` table.
+            base: the folder that a relative file is relative to.
+            memory: bytes that it may use beyond what it uses once it is set up.
+            folder: its working directory, also of a replacement; None: that of now.
+
+        Raises:
+            PluginError: as `registry.load`; also when loading it ends or hangs the process.
+        """
+        self._spec = spec
+        self._base = base
+        self._memory = memory
+        self._folder = Path.cwd() if folder is None else folder
+        self._changed = threading.Condition()  # guards all below
+        self._latest: WorkerProcess | None = None
+        self._ready: WorkerProcess | None = None  # that is set up; perhaps it has ended
+        self._starting = False
+        self._starts_in_a_row = 0  # replacements since a call came to an end
+        self._not_before = 0.0  # when the next replacement may be started
+        self._calls = 0
+        self._closed = False
+        self._failure = ""  # of the last replacement, "" when it succeeded
+        _, description = self._load()
+        handle = "handle_batch" if description.batch else "handle"
+        hooks = {handle: Hook(self._deliver, wants_context=True)}
+        super().__init__(
+            description.settings,
+            None,
+            hooks,
+            description.origin,
+            warnings=description.warnings,
+        )
+
+    def setup(self) -> None:
+        """Set the plugin up; when that failed before, in a new process.
+
+        Raises:
+            PluginError: a new process cannot load it.
+            WorkerError: its setup raised an exception, or ended the process.
+        """
+        worker = self._latest
+        if worker is None or not worker.alive or worker is self._ready:
+            self._replace()
+        else:
+            self._set_up(worker)
+
+    def ready(self) -> bool:
+        """Wait until it can be called; then it is time to take alerts, and not before.
+
+        Returns:
+            False when it is closed.
+        """
+        try:
+            self._enter()
+        except WorkerLost:
+            return False
+        self._leave()
+        return True
+
+    def trouble(self) -> str:
+        """Say how its process came to its end, while there is no other; "" when there is."""
+        worker = self._ready
+        if worker is None or worker.alive or self._closed:
+            return ""
+        again = f"; it cannot be started again: {self._failure}" if self._failure else ""
+        return f"{worker.ending}{again}"
+
+    def close(self, deadline: float | None = None) -> None:
+        """Let running calls and then the plugin's own close finish, and end the process.
+
+        Args:
+            deadline: when it is killed, in monotonic seconds; None gives it its time-out. Calls
+                that run by then, or come later, get a WorkerLost.
+
+        Raises:
+            WorkerError: the plugin's close failed; the process has ended all the same.
+        """
+        until = time.monotonic() + self.settings.timeout if deadline is None else deadline
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._calls == 0, max(0.0, until - time.monotonic()))
+            worker = self._latest
+        if worker is not None:
+            worker.close(until)
+
+    def _deliver(self, work: Any, context: Context) -> None:
+        alerts = work if self.batch else [work]
+        worker = self._enter()
+        try:
+            worker.call(
+                [alert.raw for alert in alerts], context.each or [context], self.settings.timeout
+            )
+        finally:
+            if worker.alive:
+                self._starts_in_a_row = 0
+            self._leave()
+
+    def _enter(self) -> WorkerProcess:
+        """Wait for a process that can be called; WorkerLost when there will be none."""
+        while not (worker := self._at_hand()):
+            try:
+                self._replace()
+            except (PluginError, WorkerError) as error:
+                self._failure = str(error)
+                if not self._closed:
+                    _log.error("plugin %s: cannot be started again: %s", self.name, error)
+            finally:
+                with self._changed:
+                    self._starting = False
+                    self._changed.notify_all()
+        return worker
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._calls -= 1
+            if self._closed:
+                self._changed.notify_all()
+
+    def _at_hand(self) -> WorkerProcess | None:
+        """Wait for a process, or until it falls to the caller to start one: then None."""
+        with self._changed:
+            while not self._closed:
+                if self._ready is not None and self._ready.alive:
+                    self._calls += 1
+                    return self._ready
+                pause = self._not_before - time.monotonic() if self._starts_in_a_row else 0.0
+                if not self._starting and pause <= 0:
+                    self._starting = True
+                    self._starts_in_a_row += 1
+                    pause = _FIRST_PAUSE_S * 2.0 ** min(self._starts_in_a_row - 1, 32)
+                    self._not_before = time.monotonic() + min(pause, _LONGEST_PAUSE_S)
+                    return None
+                self._changed.wait(None if self._starting else pause)
+        raise WorkerLost("its process was told to end")
+
+    def _replace(self) -> None:
+        worker, description = self._load()
+        if description.batch != self.batch:
+            worker.kill(WorkerLost, "was killed: its code has changed")
+            raise PluginError("it has changed between handle and handle_batch: restart")
+        self._set_up(worker)
+
+    def _load(self) -> tuple[WorkerProcess, Description]:
+        try:
+            worker = WorkerProcess(
+                self._spec, self._base, self._memory, self._note_end, self._folder
+            )
+        except OSError as error:
+            raise PluginError(
+                f'plugin "{self._spec.name}": its process cannot be started: {error.strerror}'
+            ) from None
+        with self._changed:
+            self._latest = worker
+            closed = self._closed
+        if closed:
+            worker.kill(WorkerLost, "was told to end")
+        try:
+            return worker, worker.load(_START_S)
+        except PluginError:
+            worker.kill(WorkerLost, "could not load the plugin")
+            raise
+
+    def _set_up(self, worker: WorkerProcess) -> None:
+        try:
+            worker.setup(self.settings.concurrency, max(_START_S, self.settings.timeout))
+        except WorkerError:
+            worker.kill(WorkerLost, "could not set the plugin up")
+            raise
+        with self._changed:
+            self._failure = ""
+            self._ready = worker
+            self._changed.notify_all()
+
+    def _note_end(self, worker: WorkerProcess) -> None:
+        if worker is self._ready and not self._closed:
+            _log.error(
+                "plugin %s: %s; the next alert starts another", self._spec.name, worker.ending
+            )

@@ -1,0 +1,101 @@
+"""The functions of a plugin that are called, and those that look so and never are."""
+
+import difflib
+import inspect
+from types import ModuleType
+from typing import Any
+
+from incm_webhook.errors import PluginError
+from incm_webhook.hosting.importing import guarded
+from incm_webhook.hosting.loaded_plugin import Hook, hook_of
+from incm_webhook.hosting.plugin_config import constructor_parameters, label
+
+__all__ = ["class_hooks", "construct", "handlers_in", "misspelt_in_class", "uncalled_in_module"]
+
+_ARGUMENTS = {"handle": "alert", "handle_batch": "alerts", "setup": "", "check": "", "close": ""}
+# What other programs call them, without underscores.
+_MEANT = {
+    "teardown": "close",
+    "shutdown": "close",
+    "startup": "setup",
+    "onalert": "handle",
+    "onalerts": "handle_batch",
+    "onbatch": "handle_batch",
+}
+_OF_THEIR_OWN = {"handler", "handles", "handled", "checks", "checked", "closes", "closed"}
+_NEAR = 0.8
+
+
+def handlers_in(handler: type) -> list[str]:
+    """List which of handle and handle_batch a class has."""
+    return [name for name in ("handle", "handle_batch") if callable(getattr(handler, name, None))]
+
+
+def construct(handler: type, config: Any) -> object:
+    """Make the instance of a class.
+
+    Raises:
+        PluginError: its constructor failed.
+    """
+    takes_config = bool(constructor_parameters(handler))
+    return guarded(lambda: handler(config) if takes_config else handler(), label(handler))
+
+
+def class_hooks(handler: type, instance: object) -> dict[str, Hook]:
+    """Take the functions of a class that are called.
+
+    Raises:
+        PluginError: it has no handler or two, or one of them takes other arguments.
+    """
+    names = handlers_in(handler)
+    if len(names) != 1:
+        has = "both handle and handle_batch" if names else "neither handle nor handle_batch"
+        raise PluginError(f"{label(handler)} has {has}: it wants one of them")
+    return {
+        name: hook_of(getattr(instance, name), arguments, f"{label(handler)}.{name}")
+        for name, arguments in _ARGUMENTS.items()
+        if callable(getattr(instance, name, None))
+    }
+
+
+def misspelt_in_class(handler: type) -> list[str]:
+    """Tell which functions of a class are probably meant to be called, and never are."""
+    told = []
+    for name in dir(handler):
+        meant = _meant(name)
+        if meant and not hasattr(handler, meant) and callable(getattr(handler, name, None)):
+            told.append(
+                f"{label(handler)}.{name} is never called; did you mean {meant}? A class has "
+                "setup, handle or handle_batch, check, close"
+            )
+    return told
+
+
+def uncalled_in_module(module: ModuleType) -> list[str]:
+    """Tell which functions of a module whose plugin is a function look as if they were called."""
+    told = []
+    for name, value in vars(module).items():
+        meant = name if name in ("setup", "check", "close") else _meant(name)
+        if meant in ("setup", "check", "close") and _is_hook(value, module):
+            told.append(
+                f"the function {name} is never called: only a class has setup, check, close"
+            )
+    return told
+
+
+def _meant(name: str) -> str | None:
+    """The hook that a name is near to, if it is none itself."""
+    if name.startswith("_") or name in _ARGUMENTS or name in _OF_THEIR_OWN:
+        return None
+    plain = {one.replace("_", ""): one for one in _ARGUMENTS}
+    short = name.replace("_", "").lower()
+    near = difflib.get_close_matches(short, plain, n=1, cutoff=_NEAR)
+    return _MEANT.get(short) or (plain[near[0]] if near else None)
+
+
+def _is_hook(value: object, module: ModuleType) -> bool:
+    """Whether it is a function of this module that takes nothing, or the context alone."""
+    if not inspect.isfunction(value) or value.__module__ != module.__name__:
+        return False
+    names = list(inspect.signature(value).parameters)
+    return not names or names in (["ctx"], ["context"])

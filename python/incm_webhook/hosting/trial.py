@@ -1,0 +1,95 @@
+"""Runs in a process of its own, for `check`: loads one plugin, and sets it up as `serve` would."""
+
+import ctypes
+import inspect
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+from incm_webhook.config.settings import PluginSettings
+from incm_webhook.errors import PluginError
+from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
+from incm_webhook.hosting.event_loop import EventLoop
+from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+from incm_webhook.hosting.registry import hidden_by, load
+from incm_webhook.log import describe, set_up_logging
+
+_PR_SET_PDEATHSIG = 1
+_TEXT_LIMIT = 8000  # characters of a failure
+_FILTERS = ("types", "endpoints", "orgs", "groups", "devices", "status", "priority")
+
+
+class Trial:
+    """One plugin, taken through its life without an alert.
+
+    Shape: the first message has the settings and is answered by what the plugin is; then "check",
+    "setup" and "close" are each answered by an empty object, or by "failed" and a text.
+    """
+
+    def __init__(self, control: Channel) -> None:
+        self._control = control
+        self._loop = EventLoop("trial")
+
+    def run(self) -> None:
+        """Do what `check` says, until it goes."""
+        order, _ = self._control.receive()
+        sys.path[:] = order["path"]
+        try:
+            settings = unpack_settings(order["settings"])
+            settings.hold(order["place"])
+            plugin = load(settings, Path(order["base"]))
+        except PluginError as error:
+            self._control.send({"failed": str(error)[:_TEXT_LIMIT]})
+            return
+        hidden = hidden_by(settings.use)
+        self._control.send({"plugin": _told(plugin), "warnings": [*plugin.warnings, *hidden]})
+        steps = {"check": plugin.check, "setup": plugin.setup, "close": plugin.close}
+        while True:
+            order, _ = self._control.receive()
+            answer = {}
+            try:
+                self._finish(steps[order["step"]]())
+            except BaseException as error:  # whatever a plugin raises is for `check` to tell
+                answer = {"failed": describe(error, plugin.code)[:_TEXT_LIMIT]}
+            self._control.send(answer)
+
+    def _finish(self, result: Awaitable[None] | None) -> None:
+        if result is not None and inspect.isawaitable(result):
+            self._loop.run(result, threading.TIMEOUT_MAX)  # `check` knows when it is enough
+
+
+def _told(plugin: LoadedPlugin) -> str:
+    version = f" {plugin.origin.version}" if plugin.origin.version else ""
+    return f"{plugin.origin.text}{version}, {wanted_by(plugin.settings) or 'every alert'}"
+
+
+def wanted_by(settings: PluginSettings) -> str:
+    """Write the filters of a plugin: "types reboot, sim_switch; status active"."""
+    lists: dict[str, tuple[Any, ...]] = {key: getattr(settings, key) for key in _FILTERS}
+    return "; ".join(
+        f"{key} {', '.join(map(str, values))}" for key, values in lists.items() if values
+    )
+
+
+def main() -> None:
+    """Serve the `check` whose socket and process number are the two arguments."""
+    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    sys.argv[1:] = []
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keyword
+    set_up_logging()
+    try:
+        Trial(Channel(socket.socket(fileno=descriptor))).run()
+    except GoneError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

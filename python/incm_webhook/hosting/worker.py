@@ -1,0 +1,212 @@
+"""The process of one plugin whose isolation is "process": `python -m incm_webhook.hosting.worker`.
+
+The receiver starts it; it loads the plugin, sets it up, and handles what comes, until it is told to
+close or its receiver is gone.
+"""
+
+import ctypes
+import inspect
+import logging
+import os
+import queue
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from incm_webhook import Alert, Reject, Retry
+from incm_webhook.errors import PluginError
+from incm_webhook.hosting.attempt import failure_of
+from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
+from incm_webhook.hosting.event_loop import EventLoop
+from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+from incm_webhook.hosting.registry import load
+from incm_webhook.hosting.worker_protocol import tell_account
+from incm_webhook.log import describe, set_up_logging
+from incm_webhook.log_levels import parse_log_levels
+from incm_webhook.process.stray_errors import catch_stray_errors
+from incm_webhook.text.failures import Account, account_of
+
+_PR_SET_PDEATHSIG = 1
+_log = logging.getLogger("incm_webhook.worker")
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    key: str
+    attempt: int
+    alert_id: int
+    endpoint: str
+    received_at: datetime
+
+
+class Worker:
+    """A plugin, and the channels on which its alerts come.
+
+    Shape: on the control channel "load" is answered by "loaded", "setup" by "ready" (then as many
+    sockets follow as it said, one for each call at a time), "close" by "closed"; what went wrong is
+    told as an account. On each of the sockets a call is answered by its outcome.
+    Threads: run() in the main one; a thread for each socket is its own.
+    Source: contract section 3.
+    """
+
+    def __init__(self, control: Channel) -> None:
+        self._control = control
+        self._sockets: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
+        self._plugin: LoadedPlugin
+        self._loop: EventLoop
+
+    def run(self) -> None:
+        """Do what the receiver says, until it says close; GoneError when it is gone."""
+        order, _ = self._control.receive()
+        memory = order["memory"]
+        try:
+            self._load(order)
+        except PluginError as error:
+            text = str(error)
+            self._control.send(tell_account(Account(text, text)))
+            return
+        self._control.send({"loaded": self._description()})
+        order, _ = self._control.receive()
+        try:
+            self._finish(self._plugin.setup())
+        except BaseException as error:  # whatever a plugin raises is for the receiver to tell
+            self._control.send(tell_account(account_of(error, self._plugin.code)))
+            return
+        for _ in range(order["channels"]):
+            threading.Thread(target=self._serve, name=self._plugin.name, daemon=True).start()
+        limit_memory(memory)
+        self._control.send({"ready": True})
+        for _ in range(order["channels"]):
+            self._sockets.put(self._control.receive_socket())
+        self._control.receive()
+        self._control.send(self._close())
+
+    def _load(self, order: dict[str, Any]) -> None:
+        set_up_logging(levels=parse_log_levels(order["log_levels"]))
+        sys.path[:] = order["path"]
+        settings = unpack_settings(order["settings"])
+        settings.hold(order["place"])
+        self._loop = EventLoop(settings.name)
+        self._plugin = load(settings, Path(order["base"]))
+
+    def _description(self) -> dict[str, Any]:
+        origin = self._plugin.origin
+        return {
+            "batch": self._plugin.batch,
+            "settings": self._plugin.settings.model_dump(exclude_unset=True, exclude={"config"}),
+            "origin": [origin.text, origin.version, origin.summary],
+            "warnings": list(self._plugin.warnings),
+        }
+
+    def _close(self) -> dict[str, Any]:
+        try:
+            self._finish(self._plugin.close())
+        except BaseException as error:  # whatever a plugin raises is for the receiver to tell
+            return tell_account(account_of(error, self._plugin.code))
+        self._loop.stop()
+        return {"closed": True}
+
+    def _serve(self) -> None:
+        try:
+            channel = Channel(self._sockets.get())
+            while True:
+                order, raw = channel.receive()
+                channel.send({"call": order["call"], **self._outcome(order["alerts"], raw)})
+        except GoneError:
+            return  # the receiver closes it, and ends this process when it wants to
+        except BaseException as error:  # with a channel that is out of step nothing is left to do
+            _log.critical("plugin %s: %s", self._plugin.name, describe(error))
+            os._exit(1)
+
+    def _outcome(self, orders: list[dict[str, Any]], raw: bytes) -> dict[str, Any]:
+        try:
+            self._handle(orders, raw)
+        except MemoryError:
+            return {"outcome": "exhausted"}
+        except BaseException as error:  # whatever a plugin raises is for the receiver to tell
+            failure = failure_of(error, self._plugin.code)
+            told = tell_account(failure.account)
+            if isinstance(error, Retry):
+                return {"outcome": "retry", "after": failure.after, **told}
+            return {"outcome": "reject" if isinstance(error, Reject) else "failed", **told}
+        return {"outcome": "delivered"}
+
+    def _handle(self, orders: list[dict[str, Any]], raw: bytes) -> None:
+        alerts, facts, begin = [], [], 0
+        for one in orders:
+            end = begin + one["size"]
+            alerts.append(Alert.from_json(raw[begin:end]))
+            begin = end
+            received_at = datetime.fromisoformat(one["received_at"])
+            facts.append(
+                _Facts(one["key"], one["attempt"], one["alert_id"], one["endpoint"], received_at)
+            )
+        work = alerts if self._plugin.batch else alerts[0]
+        self._finish(self._plugin.handle(work, self._plugin.context(facts)))
+
+    def _finish(self, result: Awaitable[None] | None) -> None:
+        if result is not None and inspect.isawaitable(result):
+            self._loop.run(result, threading.TIMEOUT_MAX)  # the receiver knows when it is enough
+
+
+def limit_memory(size: int) -> None:
+    """Let this process have so many bytes more of private memory than it has now.
+
+    RLIMIT_DATA counts what a program may write and shares with nobody; RLIMIT_AS would also count
+    what is only reserved, such as the 64 MiB that malloc sets aside for each thread.
+    """
+    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - no Path for a pseudo file
+        used = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    limit = used + size if hard == resource.RLIM_INFINITY else min(used + size, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _die_with(parent: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent:
+        os._exit(1)
+
+
+def _leave_signals_to_the_receiver() -> None:
+    """Outlive the signals that a service manager or terminal sends to all: the receiver decides.
+
+    Not SIG_IGN: programs that the plugin starts would inherit that, and could not be terminated.
+    """
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda *_: None)
+    os.register_at_fork(
+        after_in_child=lambda: [signal.signal(one, signal.SIG_DFL) for one in _STOP_SIGNALS]
+    )
+
+
+def main() -> None:
+    """Serve the receiver whose socket and process number are the two arguments."""
+    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
+    _die_with(parent)
+    _leave_signals_to_the_receiver()
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keyword
+    sys.argv[1:] = []
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)  # so that what is killed has said its lines
+    set_up_logging()
+    catch_stray_errors()
+    try:
+        Worker(Channel(socket.socket(fileno=descriptor))).run()
+    except GoneError:
+        os._exit(1)
+    except Exception as error:  # no traceback: nobody may read it, and it would wait for that
+        _log.critical("%s", describe(error))
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

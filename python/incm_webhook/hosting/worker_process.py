@@ -1,0 +1,344 @@
+"""The receiver's end of one worker process: starts it, calls it, watches it, kills it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import queue
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from incm_webhook.config.quantities import format_size
+from incm_webhook.config.settings import PluginSettings
+from incm_webhook.errors import PluginError
+from incm_webhook.hosting.channel import BrokenFrameError, Channel, GoneError, pack_settings
+from incm_webhook.hosting.worker_protocol import (
+    Description,
+    WorkerDied,
+    WorkerError,
+    WorkerFailure,
+    WorkerLost,
+    WorkerTimeout,
+    call_order,
+    read_account,
+    read_description,
+    read_outcome,
+)
+from incm_webhook.log_levels import current_log_levels
+from incm_webhook.plugin import Context
+from incm_webhook.process.resident import resident_bytes
+
+_ANSWER_LIMIT = 192 * 1024  # bytes: two lines and a traceback, each character written as an escape
+_DESCRIPTION_LIMIT = 1024 * 1024  # bytes: a plugin's settings
+_WATCH_MS = 200
+_EXIT_S = 5.0  # how long a process may be seen alive after its sockets closed, or after SIGKILL
+
+
+class WorkerProcess:
+    """One process with one plugin, from its start to its end; it is not started again.
+
+    Order: load(), setup(), call() any number of times, close(). Whatever goes wrong kills the
+    process, with all that is in its process group.
+    Threads: load() and setup() one after the other; call() from any number of threads, of which as
+    many as `channels` run at once; close() and kill() from any. A thread of its own starts and
+    watches the process, since the kernel kills it when the thread that started it ends.
+    Source: contract section 3.
+    """
+
+    def __init__(
+        self,
+        spec: PluginSettings,
+        base: Path,
+        memory: int,
+        on_end: Callable[[WorkerProcess], None],
+        folder: Path | None = None,
+    ) -> None:
+        """Start the process.
+
+        Args:
+            spec: the plugin's `[[plugin]]` table.
+            base: the folder that a relative file is relative to.
+            memory: bytes that it may use beyond what it uses once it is set up.
+            on_end: called once with this, in the watching thread, after the process has ended.
+            folder: its working directory; None: that of now.
+
+        Raises:
+            OSError: no descriptor or thread is left for it.
+        """
+        self._spec = spec
+        self._base = base
+        self._memory = memory
+        self._on_end = on_end
+        self._folder = folder
+        own, theirs = socket.socketpair()
+        self._control = Channel(own)
+        self._channels = [self._control]
+        self._idle: queue.SimpleQueue[Channel | None] = queue.SimpleQueue()  # None: it has ended
+        self._numbers = itertools.count(1)
+        self._state = threading.Lock()  # guards the three below, and _channels
+        self._pid: int | None = None  # only while the number is certainly its own
+        self._killed: type[WorkerError] | None = None  # what those in flight get for it
+        self._ending = ""
+        self._resident_at_ready: int | None = None
+        self._started = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(
+            target=self._live, args=(theirs,), name=f"{spec.name}-process", daemon=True
+        )
+        try:
+            self._thread.start()
+        except RuntimeError:
+            own.close()
+            theirs.close()
+            raise BlockingIOError(errno.EAGAIN, "no thread is left to watch it") from None
+        self._started.wait()
+
+    @property
+    def pid(self) -> int | None:
+        """Its number, None after its end."""
+        return self._pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may be called."""
+        return self._killed is None and not self._ended.is_set()
+
+    @property
+    def ending(self) -> str:
+        """How it came to its end: "its process was killed by signal 11 (SIGSEGV)"."""
+        return f"its process {self._ending}"
+
+    def load(self, limit: float) -> Description:
+        """Let it load the plugin, without setting it up.
+
+        Args:
+            limit: seconds.
+
+        Returns:
+            What it says about the plugin.
+
+        Raises:
+            PluginError: it cannot be loaded, or what its import did ended the process.
+        """
+        order = {
+            "settings": pack_settings(self._spec),
+            "base": str(self._base),
+            "path": sys.path,
+            "memory": self._memory,
+            "log_levels": current_log_levels(),
+            "place": self._spec.place,
+        }
+        try:
+            return read_description(self._ask(order, _DESCRIPTION_LIMIT, limit), self._spec)
+        except BrokenFrameError:
+            problem: WorkerError = self._broken()
+        except WorkerFailure as failure:
+            raise PluginError(str(failure)) from None
+        except WorkerError as error:
+            problem = error
+        raise PluginError(f'plugin "{self._spec.name}": while it was loaded, {problem}')
+
+    def setup(self, channels: int, limit: float) -> None:
+        """Let it set the plugin up; it may be called from then on.
+
+        Args:
+            channels: how many calls may run at once.
+            limit: seconds.
+
+        Raises:
+            WorkerFailure: the plugin's setup raised an exception.
+            WorkerError: the process did not get that far.
+        """
+        if self._ask({"channels": channels}, _ANSWER_LIMIT, limit) != {"ready": True}:
+            raise self._broken()
+        self._resident_at_ready = resident_bytes(self._pid)
+        pairs: list[tuple[socket.socket, socket.socket]] = []
+        try:
+            for _ in range(channels):
+                pairs.append(socket.socketpair())
+        except OSError as error:
+            for one in itertools.chain(*pairs):
+                one.close()
+            self.kill(WorkerLost, f"was killed: there is no socket to call it: {error.strerror}")
+            raise WorkerLost(self.ending) from None
+        opened = [Channel(own) for own, _ in pairs]
+        with self._state:
+            self._channels += opened
+            over = self._pid is None
+        for _, theirs in pairs:
+            with theirs, contextlib.suppress(GoneError):
+                self._control.send_socket(theirs)
+        for channel in opened:
+            if over:
+                channel.close()
+            self._idle.put(channel)
+
+    def call(self, alerts: Sequence[bytes], contexts: Sequence[Context], limit: float) -> None:
+        """Let it handle alerts, and wait for the outcome; a return is a delivery.
+
+        Args:
+            alerts: the raw text of each.
+            contexts: of each, for what is known of its delivery.
+            limit: seconds from when it was handed over.
+
+        Raises:
+            Retry, Reject, WorkerFailure: the handler raised them.
+            WorkerTimeout, WorkerDied, WorkerLost: the process ended; see there.
+        """
+        channel = self._idle.get()
+        if channel is None:
+            self._idle.put(None)  # for the next who waits
+            raise WorkerLost(self.ending)
+        number = next(self._numbers)
+        order = call_order(number, alerts, contexts)
+        try:
+            until = time.monotonic() + limit
+            read_outcome(channel.exchange(order, alerts, _ANSWER_LIMIT, until), number)
+        except TimeoutError:
+            self.kill(WorkerLost, f"was killed: a call took longer than {limit:g} s")
+            raise WorkerTimeout(f"TimeoutError: no result within {limit:g} s") from None
+        except GoneError as gone:
+            raise self._gone(sent=gone.sent) from None
+        except BrokenFrameError:
+            raise self._broken() from None
+        except MemoryError:
+            raise self._exhausted() from None
+        finally:
+            self._idle.put(channel)
+
+    def close(self, deadline: float) -> None:
+        """Let the plugin close, and end the process by deadline, in monotonic seconds.
+
+        Raises:
+            WorkerError: closing failed; the process has ended all the same.
+        """
+        try:
+            if self._resident_at_ready and self.alive and time.monotonic() < deadline:
+                self._ask({}, _ANSWER_LIMIT, deadline - time.monotonic())
+                self._ended.wait(max(0.0, deadline - time.monotonic()))
+        finally:
+            self.kill(WorkerLost, "was told to end")
+            self._thread.join(_EXIT_S)  # it has also told its end then
+
+    def kill(self, others: type[WorkerError], ending: str) -> None:
+        """Kill it and its process group; of several reasons the first one counts.
+
+        Args:
+            others: what the calls in flight get.
+            ending: how it came to its end, such as "was told to end".
+        """
+        with self._state:
+            if self._killed is None and not self._ended.is_set():
+                self._killed, self._ending = others, ending
+            self._kill_group()
+
+    def _live(self, theirs: socket.socket) -> None:
+        """Start the process, see its end, and tell everybody who waits for it."""
+        process = None
+        try:
+            with theirs:
+                process = self._spawn(theirs)
+            self._started.set()
+            self._watch(process.pid)
+        except OSError as error:
+            what = "watched" if process is not None else "started"
+            self.kill(WorkerLost, f"cannot be {what}: {error.strerror}")
+        self._started.set()
+        with self._state:
+            if process is not None:
+                self._kill_group()  # what it forked: the number is its own until it is waited for
+                status = process.wait()
+                if self._killed is None:
+                    self._ending = ending_of(status)
+            self._pid = None
+            channels = list(self._channels)
+        for channel in channels:
+            channel.close()
+        self._idle.put(None)
+        self._ended.set()
+        self._on_end(self)
+
+    def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        descriptor = theirs.fileno()
+        # -P: what lies in the working directory must not be taken for a module of Python's own
+        command = [sys.executable, "-P", "-m", "incm_webhook.hosting.worker", str(descriptor)]
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [*command, str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            cwd=self._folder,
+            pass_fds=[descriptor],
+            start_new_session=True,
+        )
+        self._pid = process.pid
+        return process
+
+    def _watch(self, pid: int) -> None:
+        """Return when it has ended; kill it when it uses too much memory."""
+        descriptor = os.pidfd_open(pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            while not poll.poll(_WATCH_MS):
+                at_ready = self._resident_at_ready
+                if at_ready is not None and resident_bytes(self._pid) - at_ready > self._memory:
+                    self._exhausted()
+        finally:
+            os.close(descriptor)
+
+    def _kill_group(self) -> None:
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+
+    def _ask(self, order: dict[str, Any], most: int, limit: float) -> dict[str, Any]:
+        try:
+            answer = self._control.exchange(order, (), most, time.monotonic() + limit)
+        except TimeoutError:
+            self.kill(WorkerLost, f"was killed: it did not answer within {limit:.3g} s")
+            raise WorkerTimeout(f"its process did not answer within {limit:.3g} s") from None
+        except GoneError as gone:
+            raise self._gone(sent=gone.sent) from None
+        except BrokenFrameError:
+            raise self._broken() from None
+        if "account" in answer:
+            try:
+                account = read_account(answer)
+            except BrokenFrameError:
+                raise self._broken() from None
+            raise WorkerFailure(account.line, account)
+        return answer
+
+    def _exhausted(self) -> WorkerError:
+        self.kill(WorkerDied, f"used more than {format_size(self._memory)} of memory")
+        return WorkerDied(self.ending)
+
+    def _broken(self) -> WorkerError:
+        self.kill(WorkerDied, "was killed: it wrote nonsense where its answers are read")
+        return WorkerDied(self.ending)
+
+    def _gone(self, *, sent: bool) -> WorkerError:
+        """Tell why nobody answers."""
+        if not self._ended.wait(_EXIT_S):
+            self.kill(WorkerDied, "was killed: it closed the socket on which it is called")
+            self._ended.wait(_EXIT_S)
+        kind = (self._killed or WorkerDied) if sent else WorkerLost
+        return kind(self.ending)
+
+
+def ending_of(status: int) -> str:
+    """Say how a process ended, from what `wait` says: "was killed by signal 9 (SIGKILL)"."""
+    if status >= 0:
+        return f"ended with exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by signal {-status} ({signal.Signals(-status).name})"
+    return f"was killed by signal {-status}"

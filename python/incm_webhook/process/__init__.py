@@ -1,0 +1,1 @@
+"""What concerns the process as a whole: its signals, its children, its end."""

@@ -1,0 +1,1 @@
+"""Composes receiver and plugins out of the settings, and runs them as a process."""

@@ -1,0 +1,88 @@
+"""The certificate of the alerts' listener: its files for the core, and how long it is good."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from incm_webhook._core import TlsFiles
+from incm_webhook.config.server import TlsSettings
+from incm_webhook.log import printable
+
+SOON_DAYS = 14  # a certificate that ends earlier is warned about
+
+_DAY_S = 86400
+
+
+def tls_files_of(settings: TlsSettings) -> TlsFiles:
+    """Give the core the files of TLS."""
+    ca = settings.client_ca_file
+    return TlsFiles(
+        certificate=str(settings.certificate_file),
+        private_key=str(settings.private_key_file),
+        client_ca=None if ca is None else str(ca),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateView:
+    """What is to be said about the certificate.
+
+    Attributes:
+        good_until: its last day.
+        faults: for what every client refuses it, a sentence each.
+        warnings: what will become a fault, or may be one.
+    """
+
+    good_until: str
+    faults: list[str]
+    warnings: list[str]
+
+
+def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
+    """Look at the certificate with the eyes of a client.
+
+    Args:
+        settings: the PEM files.
+        now: Unix seconds.
+
+    Raises:
+        ConfigError: a file cannot be used, or the key does not fit the certificate.
+    """
+    facts = tls_files_of(settings).look()
+    file = settings.certificate_file
+    view = CertificateView(_day(facts.not_after), [], [])
+    left = facts.not_after - now
+    if facts.not_before > now:
+        view.faults.append(
+            f"the certificate {file} counts from {_moment(facts.not_before)} on: set the clock of "
+            "this machine, or wait"
+        )
+    if left < 0:
+        view.faults.append(
+            f"the certificate {file} ended on {view.good_until}: renew it, then reload"
+        )
+    elif left < SOON_DAYS * _DAY_S:
+        view.warnings.append(
+            f"the certificate {file} ends on {view.good_until}, in {int(left // _DAY_S)} days: "
+            "renew it, then reload"
+        )
+    if facts.missing_issuer and facts.issuer_is_published:
+        view.faults.append(
+            f'the certificate {file} was issued by "{printable(facts.missing_issuer)}", whose '
+            "certificate is missing in the file, and most clients do not fetch it: append it "
+            "(certbot calls the whole fullchain.pem)"
+        )
+    elif facts.missing_issuer:
+        view.warnings.append(
+            f'the certificate {file} was issued by "{printable(facts.missing_issuer)}", which this '
+            "machine does not know: clients must know it, or its certificate be appended to the "
+            "file"
+        )
+    return view
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ").replace("+00:00", " UTC")

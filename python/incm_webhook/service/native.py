@@ -1,0 +1,65 @@
+"""Gives the core its settings in its own types."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from incm_webhook._core import ClientRules, Endpoint, Filter, Route
+from incm_webhook.config.server import ServerSettings
+from incm_webhook.config.settings import EndpointSettings, PluginSettings
+from incm_webhook.delivery.retry import core_policy
+from incm_webhook.service.certificate import tls_files_of
+
+# Of the same name there and here.
+_CLIENT_RULES = (
+    "header_timeout",
+    "body_timeout",
+    "send_timeout",
+    "keep_alive",
+    "workers",
+    "max_connections",
+    "max_connections_per_address",
+    "allow",
+    "proxy_protocol",
+)
+_FILTER = ("types", "endpoints", "orgs", "groups", "devices", "status", "priority")
+
+
+def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
+    """Give the core its endpoints with their secrets."""
+    return [
+        Endpoint(
+            one.path,
+            [secret.reveal() for secret in one.secrets],
+            one.ack_timeout if one.ack == "processed" else 0.0,
+            (0.0, 1.0) if one.rate is None else (one.rate.count, one.rate.period),
+            one.strict_slash,
+        )
+        for one in settings
+    ]
+
+
+def clients_of(settings: ServerSettings) -> ClientRules:
+    """Give the core what it must know of clients."""
+    return ClientRules(
+        **_values(settings, _CLIENT_RULES),
+        max_body_bytes=settings.max_body,
+        proxies=settings.trusted_proxies,
+        tls=None if settings.tls is None else tls_files_of(settings.tls),
+        health=settings.health or "",
+    )
+
+
+def filter_of(settings: PluginSettings) -> Filter:
+    """Give the core the filter of a plugin."""
+    return Filter(**_values(settings, _FILTER))
+
+
+def route_of(settings: PluginSettings) -> Route:
+    """Give the core what it must know of a plugin."""
+    by_device = settings.order == "device"
+    return Route(settings.name, filter_of(settings), by_device, core_policy(settings.retry))
+
+
+def _values(settings: BaseModel, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in names}

@@ -1,0 +1,309 @@
+"""Composes receiver and plugins out of the settings, and runs them until a signal says stop."""
+
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from incm_webhook._core import PythonWatch, Receiver, StopGuard
+from incm_webhook.config.loading import Settings
+from incm_webhook.config.settings import PluginSettings, inbox_path
+from incm_webhook.delivery.dispatcher import Dispatcher
+from incm_webhook.errors import EXIT_FAILED, ConfigError
+from incm_webhook.hosting import registry
+from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+from incm_webhook.hosting.shared_state import SharedState
+from incm_webhook.log import describe, printable
+from incm_webhook.process.forked import keep_from_children
+from incm_webhook.process.shutdown import end_by, flushed
+from incm_webhook.process.signals import Signals
+from incm_webhook.service import listeners
+from incm_webhook.service.certificate import look_at_certificate
+from incm_webhook.service.heartbeat import Heartbeat
+from incm_webhook.service.native import clients_of, endpoints_of, route_of
+from incm_webhook.service.takeover import Supervision
+from incm_webhook.service.waiting import start_when_possible
+from incm_webhook.supervise.sd_notify import Notifier
+
+_CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
+_ANSWERS_S = 2.0  # of the grace: for answers under way, once no handler runs
+_STALLED_S = 5.0  # a front door that was not seen for so long does not work
+
+_log = logging.getLogger("incm_webhook.service")
+
+
+def load_plugin(spec: PluginSettings, base: Path, folder: Path | None = None) -> LoadedPlugin:
+    """Load a plugin into this process, or into one of its own, and log what is odd about it.
+
+    Args:
+        spec: its `[[plugin]]` table.
+        base: the folder that a relative file is relative to.
+        folder: the working directory of a process of its own; None: that of now.
+
+    Raises:
+        PluginError: it cannot be loaded.
+    """
+    if spec.isolation == "process":
+        from incm_webhook.hosting.isolated_plugin import IsolatedPlugin
+
+        plugin: LoadedPlugin = IsolatedPlugin(spec, base, spec.memory, folder)
+    else:
+        plugin = registry.load(spec, base)
+    for warning in (*plugin.warnings, *registry.hidden_by(spec.use)):
+        _log.warning("plugin %s: %s", spec.name, warning)
+    return plugin
+
+
+def scheme_of(settings: Settings) -> str:
+    """Say how alerts come: http or https."""
+    return "http" if settings.server.tls is None else "https"
+
+
+def check_ready_file(path: Path | None) -> None:
+    """See that the ready file can be written, before anything is served.
+
+    Raises:
+        ConfigError: its folder is not there or not writable, or it is no file but a folder, a
+            device, a pipe or the like.
+    """
+    if path is None:
+        return
+    if "\0" in str(path):
+        raise ConfigError(f"--ready-file {printable(str(path))}: no file has such a name")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--ready-file {path}: there is no folder {path.parent}: make it")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # The file is made beside it and renamed: that would put a file in the place of /dev/null.
+        raise ConfigError(f"--ready-file {path}: is a device or pipe: name a file")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"--ready-file {path}: it cannot be written there: name another file")
+
+
+def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: int) -> None:
+    """Say where the server listens, and which process takes signals: a JSON object, whole."""
+    admin = receiver.admin_address
+    ready = {
+        "url": f"{scheme_of(settings)}://{receiver.address}{settings.endpoint[0].path}",
+        "admin_url": None if admin is None else f"http://{admin}",
+        "pid": pid,
+    }
+    if receiver.metrics_address is not None:
+        ready["metrics_url"] = f"http://{receiver.metrics_address}"
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:  # it serves, and nobody else would
+        _log.error("cannot write %s: %s", path, error.strerror)
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def beat(receiver: Receiver, notifier: Notifier) -> None:
+    """Tell the watchdog that all works: this thread, and the one that watches the clients."""
+    if receiver.beat_age < _STALLED_S:
+        notifier.beat()
+
+
+def run(settings: Settings, load: Callable[[], Settings], signals: Signals | None = None) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: what to serve.
+        load: reads the settings anew, for SIGHUP.
+        signals: those of this process, if they are handled already.
+
+    Returns:
+        The exit status: 0 after a graceful stop, 1 when a plugin had to be left behind or the disk
+        failed. It has said to end_by() when the grace is over.
+
+    Raises:
+        ConfigError: the ready file cannot be written.
+        PluginError: a plugin cannot be loaded.
+        InboxError, ListenError: the receiver cannot start.
+
+    Threads: the main thread, since it installs signal handlers.
+    Source: contract section 2.
+    """
+    try:
+        return _run(settings, load, signals or Signals())
+    except Exception:
+        end_by(time.monotonic() + settings.server.grace)
+        raise
+
+
+def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> int:
+    check_ready_file(settings.server.ready_file)
+    watch = PythonWatch()
+    guard = StopGuard(settings.server.grace, watch)
+    signals.hand_to(guard)
+    shared = SharedState()
+    supervision = Supervision(os.environ)
+    notifier = Notifier(os.environ)
+    passed = listeners.take_over(os.environ)
+    keep_from_children(*([notifier.channel] if notifier.channel else []))
+    plugins = _load_plugins(settings, signals)
+    guard.loaded()
+    on = listeners.open_listeners(passed, settings.server, notifier)
+    receiver = _receiver(settings, plugins, on, watch)
+    dispatcher = Dispatcher(receiver, plugins, watch)
+    supervision.prepare(settings, notifier)
+
+    def reload() -> None:
+        notifier.reloading()
+        try:
+            _reload(receiver, settings, load)
+        except Exception as error:  # whatever it is, the server goes on
+            _log.error("reload failed: %s", describe(error))
+        notifier.reloaded()
+
+    def start() -> bool:
+        return supervision.start(receiver, notifier, lambda: guard.stop_is_asked)
+
+    def wait(is_over: Callable[[], bool]) -> None:
+        signals.wait(guard, reload, is_over, lambda: beat(receiver, notifier))
+
+    if not start_when_possible(receiver, notifier, start, wait):
+        end_by(time.monotonic() + settings.server.grace)
+        receiver.stop()
+        return 0
+    heartbeat = Heartbeat(watch)
+    dispatcher.start()
+    _tell_of_listeners(settings, receiver)
+    _tell_of_certificate(running=settings)
+    if settings.server.ready_file is not None:
+        write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
+    notifier.ready(f"serving {receiver.address}")
+
+    def look() -> None:
+        beat(receiver, notifier)
+        shared.look()
+
+    signals.wait(guard, reload, lambda: receiver.failed, look)
+    guard.stopping()
+    failed = receiver.failed
+    if failed:
+        _log.critical("the disk failed to write the inbox: ending; the next start checks it")
+    notifier.stopping(settings.server.grace + _CLOSING_S + _ANSWERS_S)
+    end_by(time.monotonic() + settings.server.grace)
+    waited_for = any(one.ack == "processed" for one in settings.endpoint)
+    status_of_stop = _stop(receiver, dispatcher, settings.server.grace, handlers_last=waited_for)
+    heartbeat.end()
+    return status_of_stop or (EXIT_FAILED if failed else 0)
+
+
+def _tell_of_listeners(settings: Settings, receiver: Receiver) -> None:
+    for one in settings.endpoint:
+        signed = "unsigned" if one.unsigned else "signed"
+        address = f"{scheme_of(settings)}://{receiver.address}{one.path}"
+        _log.info("listening on %s (%s)", address, signed)
+    if receiver.metrics_address is not None:
+        _log.info("health and metrics on http://%s", receiver.metrics_address)
+
+
+def _load_plugins(settings: Settings, signals: Signals) -> list[LoadedPlugin]:
+    """Load them all; what the import of one changes for the others is taken back."""
+    folder = Path.cwd()
+    plugins = []
+    for spec in settings.plugin:
+        plugins.append(load_plugin(spec, settings.base, folder))
+        for name in signals.take_back():
+            _log.warning(
+                "plugin %s took %s for itself when it was imported: taken back, since it stops or "
+                "reloads the server",
+                spec.name,
+                name,
+            )
+        if not _is_in(folder):
+            os.chdir(folder)
+            _log.warning(
+                "plugin %s moved the working directory of all plugins when it was imported: moved "
+                'back to %s; isolation = "process" gives a plugin its own',
+                spec.name,
+                folder,
+            )
+    return plugins
+
+
+def _is_in(folder: Path) -> bool:
+    try:
+        return Path.cwd() == folder
+    except OSError:  # it is gone
+        return False
+
+
+def _receiver(
+    settings: Settings,
+    plugins: Sequence[LoadedPlugin],
+    on: listeners.Listeners,
+    watch: PythonWatch,
+) -> Receiver:
+    return Receiver(
+        **on.for_core(),
+        admin_hosts=settings.server.admin_hosts,
+        inbox=str(inbox_path(settings.inbox.url)),
+        endpoints=endpoints_of(settings.endpoint),
+        routes=[route_of(plugin.settings) for plugin in plugins],
+        clients=clients_of(settings.server),
+        retention=settings.inbox.retention or 0.0,
+        reserve_bytes=settings.inbox.reserve,
+        watch=watch,
+    )
+
+
+def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:
+    """Take new endpoints, secrets and certificates; a mistake changes nothing."""
+    try:
+        settings = load()
+        receiver.reload_tls()
+        receiver.set_endpoints(endpoints_of(settings.endpoint))
+    except ConfigError as error:
+        _log.error("reload failed, everything stays as it was: %s", error)
+        return
+    for warning in settings.warnings:
+        _log.warning(warning)
+    _tell_of_certificate(running)
+    _log.info("reloaded endpoints, secrets and certificates")
+    for table in ("server", "inbox", "plugin"):
+        if getattr(settings, table) != getattr(running, table):
+            _log.warning("the new [%s] settings count from the next start on", table)
+
+
+def _tell_of_certificate(running: Settings) -> None:
+    tls = running.server.tls
+    if tls is None:
+        return
+    view = look_at_certificate(tls, time.time())
+    for fault in view.faults:
+        _log.error(fault)
+    for warning in view.warnings:
+        _log.warning(warning)
+
+
+def _stop(
+    receiver: Receiver, dispatcher: Dispatcher, grace_s: float, *, handlers_last: bool
+) -> int:
+    """Stop the handlers, and take alerts until they are done: the next process waits for both.
+
+    handlers_last: answers wait for handlers, so these end after the answers.
+    """
+    deadline = time.monotonic() + grace_s - min(_CLOSING_S, grace_s / 10)
+    _log.info("stopping")
+    if handlers_last:
+        receiver.stop_listening(grace_s / 2)
+        finished = dispatcher.stop(deadline)
+    else:
+        answers_s = min(_ANSWERS_S, grace_s / 5)
+        finished = dispatcher.stop(deadline - answers_s)
+        receiver.stop_listening(answers_s)
+    left = receiver.stats().get("open", 0)
+    receiver.stop()
+    words = "delivery stays" if left == 1 else "deliveries stay"
+    _log.info("stopped%s", f"; {left:,} {words} open in the inbox" if left else "")
+    was_flushed = flushed()
+    if finished and was_flushed:
+        return 0
+    os._exit(1)  # a handler still runs; an ordinary exit would wait for it or crash under it

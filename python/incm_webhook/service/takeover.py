@@ -1,0 +1,125 @@
+"""How a server follows another one under the supervisor: what it sees to first, and its turn."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import TYPE_CHECKING
+
+from incm_webhook.config.loading import Settings
+from incm_webhook.errors import EXIT_FAILED, InboxInUseError, InboxUnavailableError
+from incm_webhook.service.certificate import look_at_certificate
+from incm_webhook.service.inbox_file import check_inbox
+from incm_webhook.supervise.sd_notify import PREPARED, Notifier
+
+if TYPE_CHECKING:
+    from incm_webhook._core import Receiver
+
+_LOCK_LOOK_S = 0.005  # how soon the next process notices that the inbox is free
+_BEAT_S = 1.0
+_TELL_S = 10.0  # between two signs of life during a start, which may check a big inbox
+_SILENCE_S = 60.0  # that a service manager may then bear
+_PR_SET_PDEATHSIG = 1
+
+
+class Supervision:
+    """What the supervisor above this process told it; nothing when there is none.
+
+    Attributes:
+        pid: the process that an operator signals: the supervisor, or this one.
+        before: the process that serves until this one is prepared; None: there is none.
+    """
+
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
+        parent = environ.pop("INCM_WEBHOOK_SUPERVISOR", "")
+        before = environ.pop("INCM_WEBHOOK_TAKEOVER", "")
+        self.pid = int(parent) if parent else os.getpid()
+        self.before = int(before) if before else None
+        if parent:
+            libc = ctypes.CDLL(None)
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            if os.getppid() != self.pid:
+                os._exit(EXIT_FAILED)
+
+    def prepare(self, settings: Settings, notifier: Notifier) -> None:
+        """Say that this process is prepared, upon which the one before it is told to stop.
+
+        What the start would fail at for good is found out first, as far as the inbox need not be
+        open.
+
+        Raises:
+            ConfigError: the certificate or its key cannot be used.
+            InboxError: the inbox cannot be used.
+        """
+        if self.before is not None:
+            if settings.server.tls is not None:
+                look_at_certificate(settings.server.tls, time.time())
+            with contextlib.suppress(InboxUnavailableError):
+                check_inbox(settings.inbox.path, self.before)
+        notifier.say(f"{PREPARED}=1")
+
+    def start(
+        self, receiver: "Receiver", notifier: Notifier, stop_is_asked: Callable[[], bool]
+    ) -> bool:
+        """Start the receiver, after the process before has closed the inbox.
+
+        The service manager is told meanwhile that it goes on.
+
+        Returns:
+            False when a stop came first.
+
+        Raises:
+            InboxUnavailableError: it may be tried again.
+            InboxError, ListenError, ConfigError: as the receiver's start.
+        """
+        with _telling(notifier):
+            return self._start(receiver, stop_is_asked)
+
+    def _start(self, receiver: "Receiver", stop_is_asked: Callable[[], bool]) -> bool:
+        last_try = self.before is None
+        while not stop_is_asked():
+            try:
+                receiver.start()
+            except InboxInUseError:
+                if last_try:
+                    raise
+                last_try = not _exists(self.before)
+                time.sleep(_LOCK_LOOK_S)
+            else:
+                return True
+        return False
+
+
+@contextlib.contextmanager
+def _telling(notifier: Notifier) -> Iterator[None]:
+    if not notifier.is_heard:
+        yield
+        return
+    ended = threading.Event()
+
+    def tell() -> None:
+        told = time.monotonic()
+        while not ended.wait(_BEAT_S):
+            notifier.beat()  # which counts when it was ready before it had an inbox
+            if time.monotonic() - told >= _TELL_S:
+                told = time.monotonic()
+                notifier.starting(_SILENCE_S)
+
+    teller = threading.Thread(target=tell, name="starting", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
+
+
+def _exists(pid: int | None) -> bool:
+    try:
+        os.kill(pid or 0, 0)
+    except ProcessLookupError:
+        return False
+    return True

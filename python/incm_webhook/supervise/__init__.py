@@ -1,0 +1,1 @@
+"""The parent process that keeps the port open, and systemd's protocols."""

@@ -1,0 +1,18 @@
+"""Runs the supervisor as a script: `python -I -S supervise/__main__.py COMMAND...`.
+
+The package's own __init__ would load the native core and all that plugins import, so the package is
+entered here without it: the supervisor stays small for as long as it lives.
+"""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+if __name__ == "__main__":
+    package = ModuleType("incm_webhook")
+    package.__path__ = [str(Path(__file__).parents[1])]
+    sys.modules["incm_webhook"] = package
+
+    from incm_webhook.supervise.supervisor import Supervisor
+
+    sys.exit(Supervisor(sys.argv[1:]).run())

@@ -1,0 +1,266 @@
+"""The parent that keeps the port open: it holds the sockets, restarts the server, hands over."""
+
+import array
+import contextlib
+import logging
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from incm_webhook.log import set_up_logging, write_line
+from incm_webhook.supervise.child import SIGNALS, Child, ending_of, start
+from incm_webhook.supervise.sd_listen_fds import take_passed
+from incm_webhook.supervise.sd_notify import CLOSED, PREPARED, Notifier
+
+_LOOK_S = 0.5
+_PAUSE_S = 5.0  # this process did not run: the container or machine was paused, its servers too
+_GOOD_LIFE_S = 1.0  # a child that served so long did not die young
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_MOST_KEPT = 8
+_CANNOT_START = (2, 3, 4)
+_CANNOT_LISTEN = 3
+_CREDENTIALS = struct.Struct("3i")
+
+_log = logging.getLogger("incm_webhook.supervisor")
+
+
+def _has_lived(child: Child, now: float) -> bool:
+    return child.ready and now - child.ready_at >= _GOOD_LIFE_S
+
+
+class Supervisor:
+    """Runs one server after the other on the same sockets, so that none is ever closed.
+
+    SIGHUP starts a new server with the same command; when it is prepared the old one is told to
+    stop, and the new one serves as soon as it has the inbox. One that cannot be prepared changes
+    nothing. A server that dies is replaced at once, with growing pauses when it keeps dying young.
+    SIGTERM and SIGINT stop the server and then this process; the second time at once.
+
+    Threads: the main thread, and no other may exist.
+    Source: systemd's notify protocol with its descriptor store; promise P10.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """command: what a server is started with."""
+        self._command = command
+        self._above = Notifier(os.environ)
+        self._kept: dict[str, int] = {}
+        self._serving: Child | None = None  # that has the inbox, or is to have it
+        self._next: Child | None = None  # that is to take over
+        self._leaving: list[Child] = []  # that have handed over, and have not ended quite
+        self._served = False  # one has been ready
+        self._reload = False
+        self._stops = 0
+        self._status = 0
+        self._young_deaths = 0
+        self._restart_at: float | None = 0.0
+        self._looked = time.monotonic()
+
+    def run(self) -> int:
+        """Supervise until a signal; return the last server's exit status."""
+        set_up_logging()
+        try:
+            self._inherit()
+        except ValueError as error:
+            write_line(f"incm-webhook: {error}")  # as every command ends
+            return _CANNOT_LISTEN
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._notify.bind("")  # an abstract name that the kernel chooses
+        self._notify.setblocking(False)  # noqa: FBT003 - the only way to say it
+        woken, wake = socket.socketpair()
+        for one in (woken, wake):
+            one.setblocking(False)  # noqa: FBT003
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        for number in SIGNALS:
+            signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        while self._goes_on():
+            select.select([self._notify, woken], [], [], _LOOK_S)
+            with contextlib.suppress(BlockingIOError):
+                woken.recv(4096)
+            self._hear()
+            self._reap()
+        return self._status
+
+    def _inherit(self) -> None:
+        """Pass on what a service manager gave this process. Raises ValueError: a sentence."""
+        os.environ.pop("INCM_WEBHOOK_SUPERVISE", None)
+        for name, one in take_passed(os.environ).items():
+            self._keep(name, one.detach())
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if number == signal.SIGHUP:
+            self._reload = True
+        elif number in (signal.SIGTERM, signal.SIGINT):
+            self._stops += 1
+
+    def _children(self) -> list[Child]:
+        both = [child for child in (self._serving, self._next) if child is not None]
+        return [*both, *self._leaving]
+
+    def _goes_on(self) -> bool:
+        """Do what is due; False when all is done."""
+        now = time.monotonic()
+        pause = now - self._looked
+        self._looked = now
+        for child in self._children():
+            if pause > _PAUSE_S:
+                child.forgive(pause)
+            if said := child.check(now):
+                _log.error("server %d %s", child.pid, said)
+        if self._serving is not None and _has_lived(self._serving, now):
+            self._young_deaths = 0
+        if self._stops:
+            for child in self._children():
+                child.kill() if self._stops > 1 else child.stop()
+            return bool(self._children())
+        if self._serving is None and self._next is None:
+            if self._restart_at is None:
+                return False
+            if now >= self._restart_at:
+                self._reload = False
+                self._serving = self._start(None)
+                if self._serving is None:
+                    self._restart_at = now + _LONGEST_PAUSE_S
+        elif self._reload and self._next is None and self._serving and self._serving.ready:
+            self._reload = False
+            self._next = self._start(self._serving.pid)
+        self._above.beat()
+        return True
+
+    def _start(self, before: int | None) -> Child | None:
+        name = "@" + self._notify.getsockname()[1:].decode()
+        try:
+            child = start(self._command, name, self._kept, before)
+        except OSError as error:
+            _log.error("cannot start a server: %s", error.strerror)
+            return None
+        _log.info("starting server %d%s", child.pid, f" to follow {before}" if before else "")
+        return child
+
+    def _reap(self) -> None:
+        """Take what has ended: a server, or what a server left to this process as PID 1."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                for child in self._children():
+                    if child.pid == pid:
+                        self._ended(child, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, child: Child, status: int) -> None:
+        for _, descriptor in child.changes:
+            if descriptor is not None:
+                os.close(descriptor)
+        if child in self._leaving:
+            self._leaving.remove(child)
+            return
+        if child.stopping and status == -signal.SIGTERM:
+            status = 0  # asked to stop before it could catch that
+        ending = ending_of(status)
+        if child.stopping or not self._stops:
+            self._status = status if status >= 0 else 128 - status
+        if child is self._next:
+            self._next = None
+            if self._serving is not None:
+                left = "another follows" if self._serving.stopping else "nothing is changed"
+                _log.error("the new server %s: %s", ending, left)
+                return
+        else:
+            self._serving = None
+            if self._next is not None:
+                if not self._next.prepared:
+                    _log.error("server %d %s", child.pid, ending)
+                return  # the next one has the inbox now
+        if self._serving is not None or self._stops:
+            return
+        ended_by_itself = status == 0 and not child.stopping
+        if ended_by_itself or (not self._served and status in _CANNOT_START):
+            self._restart_at = None
+            return
+        now = time.monotonic()
+        self._young_deaths = 0 if _has_lived(child, now) else self._young_deaths + 1
+        pause = _FIRST_PAUSE_S * 2.0 ** min(self._young_deaths - 2, 16)
+        pause = min(pause, _LONGEST_PAUSE_S) if self._young_deaths > 1 else 0.0
+        self._restart_at = now + pause
+        when = f"in {pause:g} s" if pause else "at once"
+        _log.error("server %d %s: another %s", child.pid, ending, when)
+
+    def _hear(self) -> None:
+        """Take all that children have said."""
+        room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4 * _MOST_KEPT)
+        while True:
+            try:
+                data, ancillary, *_ = self._notify.recvmsg(65536, room)
+            except BlockingIOError:
+                return
+            sender, descriptors = 0, array.array("i")
+            for _, kind, content in ancillary:
+                if kind == socket.SCM_CREDENTIALS:
+                    sender = _CREDENTIALS.unpack(content)[0]
+                elif kind == socket.SCM_RIGHTS:
+                    descriptors.frombytes(content[: len(content) // 4 * 4])
+            lines = dict(
+                line.partition("=")[::2] for line in data.decode(errors="replace").splitlines()
+            )
+            child = next((one for one in self._children() if one.pid == sender), None)
+            if child is not None:
+                self._take(child, lines, descriptors)
+            for one in descriptors:
+                os.close(one)
+
+    def _take(self, child: Child, said: dict[str, str], descriptors: "array.array[int]") -> None:
+        """Obey a child; descriptors that are kept are taken out of what it sent."""
+        name = said.get("FDNAME", "stored")
+        if "FDSTOREREMOVE" in said:
+            child.changes.append((name, None))
+        if "FDSTORE" in said and descriptors and len(child.changes) < _MOST_KEPT:
+            child.changes.append((name, descriptors.pop(0)))
+        if PREPARED in said:
+            child.prepared = True
+            child.heard = time.monotonic()
+            if child is self._next and self._serving is not None:
+                self._serving.stop()
+        if "READY" in said:
+            self._ready(child, serves=CLOSED not in said)
+        if child.ready:
+            self._change_kept(child)
+        if "WATCHDOG" in said or "EXTEND_TIMEOUT_USEC" in said:
+            child.heard = time.monotonic()
+        if said.get("EXTEND_TIMEOUT_USEC", "").isdecimal() and child.stopping:
+            child.kill_at = time.monotonic() + int(said["EXTEND_TIMEOUT_USEC"]) / 1e6 + 5.0
+        if "STATUS" in said and child.ready:
+            self._above.say(f"STATUS={said['STATUS']}")
+
+    def _ready(self, child: Child, *, serves: bool) -> None:
+        child.ready = True
+        self._served = self._served or serves
+        child.heard = child.ready_at = time.monotonic()
+        if child is self._next:
+            if self._serving is not None:
+                self._leaving.append(self._serving)
+            self._serving, self._next = child, None
+            _log.info("server %d has taken over", child.pid)
+        self._above.say("READY=1")
+
+    def _change_kept(self, child: Child) -> None:
+        """Keep what a child wants kept: not before it serves, since it may fail until then."""
+        for name, descriptor in child.changes:
+            if name in self._kept:
+                os.close(self._kept.pop(name))
+            if descriptor is not None:
+                self._keep(name, descriptor)
+        child.changes.clear()
+
+    def _keep(self, name: str, descriptor: int) -> None:
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - the only way to say it
+        self._kept[name] = descriptor

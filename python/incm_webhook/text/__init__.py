@@ -1,0 +1,1 @@
+"""Turns exceptions, secrets and strange bytes into text that is safe to show."""

@@ -1,0 +1,67 @@
+"""What a server says to its service manager, and when it says nothing."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from incm_webhook._core import Receiver
+from incm_webhook.service import run
+from incm_webhook.supervise.sd_notify import Notifier
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(tmp_path / "notify"))
+        made.setblocking(False)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("told", "beats"),
+    [
+        ({"WATCHDOG_USEC": "1000000"}, True),
+        ({"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": str(os.getpid())}, True),
+        ({"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": str(os.getppid())}, False),
+        ({"WATCHDOG_USEC": "soon"}, False),
+        ({}, False),
+    ],
+)
+def test_only_who_is_watched_beats(
+    manager: socket.socket, told: dict[str, str], beats: bool
+) -> None:
+    environ = {"NOTIFY_SOCKET": manager.getsockname(), **told, "OTHER": "stays"}
+    notifier = Notifier(environ)
+    assert environ == {"OTHER": "stays"}
+    assert notifier.is_heard
+    notifier.beat()
+    notifier.ready("serving")
+    assert notifier._socket
+    notifier._socket.close()
+    heard = [b"WATCHDOG=1"] * beats + [b"READY=1\nSTATUS=serving"]
+    assert [manager.recv(4096) for _ in heard] == heard
+
+
+def test_without_a_manager_nothing_is_said() -> None:
+    notifier = Notifier({})
+    assert not notifier.is_heard
+    notifier.beat()
+    notifier.ready("serving")
+
+
+@pytest.mark.parametrize(("age", "beats"), [(0.0, True), (4.9, True), (5.0, False)])
+def test_a_front_door_that_does_not_move_is_told_by_silence(
+    manager: socket.socket, age: float, beats: bool
+) -> None:
+    notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"})
+    run.beat(cast("Receiver", SimpleNamespace(beat_age=age)), notifier)
+    notifier.say("END=1")
+    assert notifier._socket
+    notifier._socket.close()
+    heard = [b"WATCHDOG=1"] * beats + [b"END=1"]
+    assert [manager.recv(4096) for _ in heard] == heard

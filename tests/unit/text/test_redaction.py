@@ -1,0 +1,80 @@
+"""No secret and no secret part of a URL passes, and what finds a fault stays."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incm_webhook.text import redaction
+from incm_webhook.text.failures import account_of
+from incm_webhook.text.redaction import hide, redacted, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://hooks.slack.com/services/T0/B0/XX", "https://hooks.slack.com/services/…"),
+        ("https://api.telegram.org/bot12:AA/sendMessage", "https://api.telegram.org/…"),
+        ("https://hc-ping.com/3f2c9a1e-77aa", "https://hc-ping.com/…"),
+        ("https://ntfy.example.com/my-topic", "https://ntfy.example.com/…"),
+        ("https://discord.com/api/webhooks/1/abc", "https://discord.com/api/…"),
+        ("https://h.example.com:8443/v1/x?key=s#f", "https://h.example.com:8443/v1/…?…"),
+        ("https://h.example.com/?sig=s", "https://h.example.com/?…"),
+        ("https://user:pass@h.example.com/", "https://h.example.com/"),
+        ("postgresql://u:p/w#?@db:5432/alerts", "postgresql://db:5432/…"),
+        (r"amqp://u:a\b@mq/vhost", "amqp://mq/…"),
+        ("http://[::1]:8080/webhook", "http://[::1]:8080/…"),
+        ("sqlite:///var/lib/x.db", "sqlite:///var/lib/x.db"),
+        ("for url 'https://h/a/b'\nFor more", "for url 'https://h/a/…'\nFor more"),
+        ("Max retries exceeded with url: /services/T0/B0 (Caused", None),
+        ('"POST /services/T0/B0 HTTP/1.1" 404', '"POST /services/… HTTP/1.1" 404'),
+        ("Authorization: Bearer abc.def-123", "Authorization: Bearer ***"),
+        ("Basic authentication required", "Basic authentication required"),
+        ("cannot reach pager.example.com:443", "cannot reach pager.example.com:443"),
+    ],
+)
+def test_what_is_shown(text: str, shown: str | None) -> None:
+    expected = "Max retries exceeded with url: /services/… (Caused" if shown is None else shown
+    assert redacted(text) == expected
+
+
+@given(st.from_regex(r"[a-z]{2,9}://[ -~]{0,60}", fullmatch=True))
+def test_what_is_redacted_stays_as_it_is(text: str) -> None:
+    assert redacted(redacted(text)) == redacted(text)
+
+
+@pytest.fixture
+def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", redaction._Known())
+
+
+@pytest.mark.usefixtures("_nothing_known")
+def test_a_known_secret_is_hidden_in_every_spelling() -> None:
+    hide("s3cr3t/+x")
+    hide("quo'te\n")
+    text = without_secrets("s3cr3t/+x s3cr3t%2F%2Bx s3cr3t/%2Bx quo'te\n quo'te\\n")
+    assert "s3cr3t" not in text
+    assert "te" not in text
+    assert text.count("***") == 5
+
+
+@pytest.mark.usefixtures("_nothing_known")
+def test_a_secret_within_another_leaves_nothing_of_either() -> None:
+    hide("abcd")
+    hide("abcdefgh")
+    assert without_secrets("abcdefgh abcd") == "*** ***"
+
+
+@pytest.mark.usefixtures("_nothing_known")
+def test_what_is_too_short_is_no_secret() -> None:
+    hide("a")
+    hide("")
+    assert without_secrets("a cat") == "a cat"
+
+
+@pytest.mark.usefixtures("_nothing_known")
+def test_no_half_of_a_secret_is_left_where_a_text_is_cut() -> None:
+    hide("s3cr3t-of-the-pager")
+    for blank in (" ", ""):
+        for shift in range(20):
+            text = "x" * shift + f"s3cr3t-of-the-pager{blank}" * 3000
+            assert "s3c" not in account_of(RuntimeError(text)).line
