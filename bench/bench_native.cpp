@@ -8,8 +8,8 @@
 
 #include "incm/auth/signature.h"
 #include "incm/base/bytes.h"
-#include "incm/base/canonical_json.h"
 #include "incm/http/request_guard.h"
+#include "incm/json/canonical.h"
 #include "incm/model/alert.h"
 
 namespace {
@@ -29,7 +29,7 @@ std::string sample_alert() {
 }
 
 std::string canonical_alert() {
-    return incm::base::canonical_json(sample_alert()).value();
+    return incm::json::canonical_json(sample_alert()).value();
 }
 
 /// The sample alert as a sender without blanks writes it.
@@ -50,7 +50,7 @@ void count_bytes(benchmark::State& state, const std::string& body) {
 void canonical_text(benchmark::State& state) {
     const std::string body = sample_alert();
     for (auto _ : state) {
-        benchmark::DoNotOptimize(incm::base::canonical_json(body));
+        benchmark::DoNotOptimize(incm::json::canonical_json(body));
     }
     count_bytes(state, body);
 }
@@ -60,7 +60,7 @@ void readable_text(benchmark::State& state) {
     const std::string body = sample_alert();
     std::vector<std::string> problems;
     for (auto _ : state) {
-        benchmark::DoNotOptimize(incm::base::readable_json(body, problems));
+        benchmark::DoNotOptimize(incm::json::readable_json(body, problems));
     }
     count_bytes(state, body);
 }
@@ -74,7 +74,7 @@ void canonical_many_keys(benchmark::State& state) {
     }
     body.append("}");
     for (auto _ : state) {
-        benchmark::DoNotOptimize(incm::base::canonical_json(body));
+        benchmark::DoNotOptimize(incm::json::canonical_json(body));
     }
     count_bytes(state, body);
 }
@@ -144,7 +144,7 @@ BENCHMARK(verify_parse_canonical);
 void dedupe_key(benchmark::State& state) {
     const std::string body = canonical_alert();
     for (auto _ : state) {
-        const auto canonical = incm::base::canonical_json(body);
+        const auto canonical = incm::json::canonical_json(body);
         benchmark::DoNotOptimize(incm::auth::digest_parts({"/webhook", canonical.value()}));
     }
     count_bytes(state, body);

@@ -8,7 +8,7 @@
 #include <pybind11/operators.h>
 #include <pybind11/stl.h>
 
-#include "incm/base/canonical_json.h"
+#include "incm/json/canonical.h"
 #include "incm/model/alert_type.h"
 
 namespace incm::bindings {
@@ -58,7 +58,7 @@ py::object decoded(const Alert& alert) {
         if (!error.matches(PyExc_ValueError) && !error.matches(PyExc_RecursionError)) throw;
     }
     std::vector<std::string> changes;
-    const base::Result<std::string> readable = base::readable_json(alert.raw, changes);
+    const base::Result<std::string> readable = json::readable_json(alert.raw, changes);
     if (!readable.ok()) return py::dict();
     try {
         return loads(py::bytes(readable.value()));

@@ -7,7 +7,7 @@
 #include <pybind11/stl.h>
 
 #include "incm/auth/signature.h"
-#include "incm/base/canonical_json.h"
+#include "incm/json/canonical.h"
 
 namespace incm::bindings {
 
@@ -129,7 +129,7 @@ void bind_signature(py::module_& module) {
     module.def(
         "canonical_json",
         [](const py::bytes& body) {
-            const base::Result<std::string> text = base::canonical_json(std::string(body));
+            const base::Result<std::string> text = json::canonical_json(std::string(body));
             if (!text.ok()) {
                 // A caller asks one question here, so there is one error, whatever the reason.
                 throw base::Failure({base::ErrorCode::kNoCanonicalForm, text.error().text});

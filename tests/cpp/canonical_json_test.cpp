@@ -1,17 +1,17 @@
-#include "incm/base/canonical_json.h"
-
 #include <clocale>
 #include <functional>
 
 #include "golden.h"
 #include <gtest/gtest.h>
 
+#include "incm/json/canonical.h"
+
 namespace {
 
-using incm::base::canonical_json;
-using incm::base::comparable_json;
 using incm::base::ErrorCode;
-using incm::base::kMaxCanonicalDepth;
+using incm::json::canonical_json;
+using incm::json::comparable_json;
+using incm::json::kMaxDepth;
 
 /// The canonical text, or the name of the error.
 std::string canon(std::string_view text) {
@@ -287,13 +287,13 @@ TEST(CanonicalJson, ManyKeysFewTwice) {
 }
 
 TEST(CanonicalJson, Depth) {
-    EXPECT_EQ(canon(nested(kMaxCanonicalDepth, "[", "]")), nested(kMaxCanonicalDepth, "[", "]"));
-    EXPECT_EQ(canon(nested(kMaxCanonicalDepth + 1, "[", "]")), "<no form>");
-    EXPECT_EQ(canon(nested(kMaxCanonicalDepth / 2, "{\"a\":[", "]}")),
-              nested(kMaxCanonicalDepth / 2, "{\"a\": [", "]}"));
-    EXPECT_EQ(canon(nested(kMaxCanonicalDepth / 2, "{\"a\":[", "]}") + " "),
-              nested(kMaxCanonicalDepth / 2, "{\"a\": [", "]}"));
-    EXPECT_EQ(canon("[" + nested(kMaxCanonicalDepth, "[", "]") + ",1]"), "<no form>");
+    EXPECT_EQ(canon(nested(kMaxDepth, "[", "]")), nested(kMaxDepth, "[", "]"));
+    EXPECT_EQ(canon(nested(kMaxDepth + 1, "[", "]")), "<no form>");
+    EXPECT_EQ(canon(nested(kMaxDepth / 2, "{\"a\":[", "]}")),
+              nested(kMaxDepth / 2, "{\"a\": [", "]}"));
+    EXPECT_EQ(canon(nested(kMaxDepth / 2, "{\"a\":[", "]}") + " "),
+              nested(kMaxDepth / 2, "{\"a\": [", "]}"));
+    EXPECT_EQ(canon("[" + nested(kMaxDepth, "[", "]") + ",1]"), "<no form>");
 }
 
 TEST(ComparableJson, IsOneTextForAllSpellingsOfWhatHasNoCanonicalForm) {
@@ -360,7 +360,7 @@ TEST(CanonicalJson, HostileTextsFinish) {
 TEST(CanonicalJson, DuplicatesOnEveryLevelDoNotMultiply) {
     std::string text = '"' + std::string(1'000'000, 'x') + '"';
     std::string expected = text;
-    for (std::size_t i = 0; i < kMaxCanonicalDepth; ++i) {
+    for (std::size_t i = 0; i < kMaxDepth; ++i) {
         text.insert(0, "{\"a\":0,\"a\":").append("}");
         expected.insert(0, "{\"a\": ").append("}");
     }

@@ -1,13 +1,13 @@
 #include "golden.h"
 #include <gtest/gtest.h>
 
-#include "incm/base/canonical_json.h"
+#include "incm/json/canonical.h"
 
 namespace {
 
-using incm::base::canonical_json;
 using incm::base::ErrorCode;
-using incm::base::readable_json;
+using incm::json::canonical_json;
+using incm::json::readable_json;
 
 using Problems = std::vector<std::string>;
 

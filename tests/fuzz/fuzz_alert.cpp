@@ -6,7 +6,7 @@
 
 #include "fuzz_support.h"
 
-#include "incm/base/canonical_json.h"
+#include "incm/json/canonical.h"
 #include "incm/model/alert.h"
 
 namespace {
@@ -41,7 +41,7 @@ std::size_t sum_of(const Alert& alert) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     const std::string text(incm::fuzz::text_of(bytes, size));
     std::vector<std::string> problems;
-    const bool is_json = incm::base::readable_json(text, problems).ok();
+    const bool is_json = incm::json::readable_json(text, problems).ok();
     auto read = incm::model::parse_alert(text);
     require(read.ok() == is_json, "every JSON text is an alert, and nothing else is");
     if (!read.ok()) return 0;

@@ -5,13 +5,13 @@
 
 #include "fuzz_support.h"
 
-#include "incm/base/canonical_json.h"
+#include "incm/json/canonical.h"
 #include "incm/model/alert.h"
 
-using incm::base::canonical_json;
-using incm::base::comparable_json;
-using incm::base::readable_json;
 using incm::fuzz::require;
+using incm::json::canonical_json;
+using incm::json::comparable_json;
+using incm::json::readable_json;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     const std::string_view text = incm::fuzz::text_of(bytes, size);

@@ -6,7 +6,7 @@
 #include "fuzz_support.h"
 
 #include "incm/auth/signature.h"
-#include "incm/base/canonical_json.h"
+#include "incm/json/canonical.h"
 
 namespace {
 
@@ -21,7 +21,7 @@ void require_verifies(std::string_view body) {
     const incm::auth::Verifier verifier({kOther, kSecret});
     const auto raw = verifier.verify(body, incm::auth::sign(body, kSecret));
     require(raw.ok() && raw.secret_index == 1 && raw.text(body) == body, "a right one verifies");
-    const auto canonical = incm::base::canonical_json(body);
+    const auto canonical = incm::json::canonical_json(body);
     if (!canonical.ok()) return;
     const auto verdict = verifier.verify(body, incm::auth::sign(canonical.value(), kOther));
     require(verdict.ok() && verdict.secret_index == 0 && verdict.text(body) == canonical.value(),

@@ -8,8 +8,8 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
-#include "incm/base/canonical_json.h"
 #include "incm/base/result.h"
+#include "incm/json/canonical.h"
 
 namespace incm::auth {
 namespace {
@@ -123,7 +123,7 @@ Verdict Verifier::verify(std::string_view body, std::optional<std::string_view> 
     if (!canonical_first && fits(body)) {
         return verdict;
     }
-    base::Result<std::string> canonical = base::canonical_json(body);
+    base::Result<std::string> canonical = json::canonical_json(body);
     // A body that is canonical already is tried as it is.
     if (canonical && canonical.value() != body && fits(canonical.value())) {
         if (!canonical_first) {  // a store would take the line from every other thread

@@ -6,8 +6,8 @@
 #include "incm/auth/signature.h"
 #include "incm/base/ascii.h"
 #include "incm/base/bytes.h"
-#include "incm/base/canonical_json.h"
 #include "incm/ingest/dedupe_key.h"
+#include "incm/json/canonical.h"
 #include "incm/model/alert.h"
 
 namespace incm::ingest {
@@ -245,7 +245,7 @@ base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t
 }
 
 base::Result<inbox::NewAlert> Ingest::read(Taken taken) {
-    const base::Result<std::string> comparable = base::comparable_json(taken.text);
+    const base::Result<std::string> comparable = json::comparable_json(taken.text);
     const base::Digest content = auth::digest_parts(
         {taken.path, comparable.ok() ? comparable.value() : std::string_view(taken.text)});
     std::string kept = taken.authentic && !comparable.ok() ? taken.text : std::string();

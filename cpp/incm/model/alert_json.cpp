@@ -6,7 +6,7 @@
 #include <simdjson.h>
 
 #include "incm/base/bytes.h"
-#include "incm/base/canonical_json.h"
+#include "incm/json/canonical.h"
 #include "incm/model/alert.h"
 #include "incm/model/problems.h"
 #include "incm/model/timestamp.h"
@@ -280,7 +280,7 @@ void read_root(dom::element root, Alert& alert, Problems& problems) {
 /// What a strict parser refuses is rewritten and read again; only its own limits are left then.
 base::Status read_lenient(dom::parser& parser, Alert& alert, Problems& problems) {
     std::vector<std::string> changes;
-    const base::Result<std::string> readable = base::readable_json(alert.raw, changes);
+    const base::Result<std::string> readable = json::readable_json(alert.raw, changes);
     if (!readable.ok()) return readable.error();
     for (std::string& change : changes) problems.add(std::move(change));
     dom::element root;

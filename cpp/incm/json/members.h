@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace incm::base {
+namespace incm::json {
 
 /// Finds the duplicate keys of a JSON text while it is written, and takes them out at the end.
 ///
@@ -16,10 +16,10 @@ namespace incm::base {
 /// Threads: like a value type. Time is n log n in the keys of one object, whatever the keys are;
 ///          nothing is moved before apply(), so nesting does not multiply the work.
 /// Source:  reliability.md section 2.2, rule 12.
-class JsonMembers {
+class Members {
  public:
     /// Room for an alert with its objects, so that only larger texts grow in steps.
-    JsonMembers() {
+    Members() {
         objects_.reserve(8);
         members_.reserve(32);
     }
@@ -67,4 +67,4 @@ class JsonMembers {
     std::vector<Edit> edits_;
 };
 
-}  // namespace incm::base
+}  // namespace incm::json

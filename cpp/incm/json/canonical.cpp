@@ -1,15 +1,15 @@
-#include "incm/base/canonical_json.h"
+#include "incm/json/canonical.h"
 
-#include "incm/base/json_members.h"
-#include "incm/base/json_number.h"
-#include "incm/base/json_scanner.h"
+#include "incm/json/members.h"
+#include "incm/json/number.h"
+#include "incm/json/scanner.h"
 
-namespace incm::base {
+namespace incm::json {
 namespace {
 
 constexpr std::size_t kMaxIntegerDigits = 4300;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-// "1e15," becomes 20 characters: up to here the offsets of JsonMembers hold what is written.
+// "1e15," becomes 20 characters: up to here the offsets of Members hold what is written.
 constexpr std::size_t kMaxTextBytes = std::size_t{512} << 20;
 
 /// Writes the canonical text. What has no canonical form is noted, and the text read on to its end:
@@ -21,7 +21,7 @@ class CanonicalWriter {
     std::string& out() { return out_; }
 
     void open(bool object) {
-        if (++depth_ > kMaxCanonicalDepth) {
+        if (++depth_ > kMaxDepth) {
             refuse("it is nested too deeply");
         }
         out_.push_back(object ? '{' : '[');
@@ -74,40 +74,41 @@ class CanonicalWriter {
     void refuse(const char* why) { refusal_ = refusal_ == nullptr ? why : refusal_; }
 
     std::string out_;
-    JsonMembers members_;
+    Members members_;
     std::size_t depth_ = 0;
     bool lone_surrogates_ = false;
     const char* refusal_ = nullptr;
 };
 
 /// Limited: only what CPython can print, too.
-Result<std::string> write(std::string_view text, bool limited) {
+base::Result<std::string> write(std::string_view text, bool limited) {
     if (text.size() > kMaxTextBytes) {
-        return Error{ErrorCode::kNoCanonicalForm, "the text has no canonical form: it is too long"};
+        return base::Error{base::ErrorCode::kNoCanonicalForm,
+                           "the text has no canonical form: it is too long"};
     }
     CanonicalWriter writer(text.size());
-    JsonScanner scanner(text, writer);
+    Scanner scanner(text, writer);
     if (!scanner.run()) {
-        return Error{ErrorCode::kNotJson,
-                     "the text is no JSON near byte " + std::to_string(scanner.position())};
+        return base::Error{base::ErrorCode::kNotJson,
+                           "the text is no JSON near byte " + std::to_string(scanner.position())};
     }
     std::string written = writer.finish();
     if (limited && writer.refusal() != nullptr) {
-        return Error{ErrorCode::kNoCanonicalForm,
-                     std::string("the text has no canonical form: ") + writer.refusal()};
+        return base::Error{base::ErrorCode::kNoCanonicalForm,
+                           std::string("the text has no canonical form: ") + writer.refusal()};
     }
     return written;
 }
 
 }  // namespace
 
-Result<std::string> canonical_json(std::string_view text) {
+base::Result<std::string> canonical_json(std::string_view text) {
     return write(text, true);
 }
 
-Result<std::string> comparable_json(std::string_view text) {
+base::Result<std::string> comparable_json(std::string_view text) {
     text.remove_prefix(text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
     return write(text, false);
 }
 
-}  // namespace incm::base
+}  // namespace incm::json

@@ -1,4 +1,4 @@
-#include "incm/base/json_number.h"
+#include "incm/json/number.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include <limits>
 #include <optional>
 
-namespace incm::base {
+namespace incm::json {
 namespace {
 
 bool is_digit(char c) {
@@ -209,4 +209,4 @@ void append_float(std::string_view token, std::string& out) {
     }
 }
 
-}  // namespace incm::base
+}  // namespace incm::json

@@ -2,11 +2,11 @@
 #include <cmath>
 #include <cstdint>
 
-#include "incm/base/canonical_json.h"
-#include "incm/base/json_number.h"
-#include "incm/base/json_scanner.h"
+#include "incm/json/canonical.h"
+#include "incm/json/number.h"
+#include "incm/json/scanner.h"
 
-namespace incm::base {
+namespace incm::json {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
@@ -79,14 +79,15 @@ class ReadableWriter {
 
 }  // namespace
 
-Result<std::string> readable_json(std::string_view text, std::vector<std::string>& problems) {
+base::Result<std::string> readable_json(std::string_view text, std::vector<std::string>& problems) {
     const bool marked = text.starts_with(kByteOrderMark);
     text.remove_prefix(marked ? kByteOrderMark.size() : 0);
     ReadableWriter writer(text.size());
-    JsonScanner scanner(text, writer);
+    Scanner scanner(text, writer);
     if (!scanner.run()) {
         const std::size_t at = scanner.position() + (marked ? kByteOrderMark.size() : 0);
-        return Error{ErrorCode::kNotJson, "the text is no JSON near byte " + std::to_string(at)};
+        return base::Error{base::ErrorCode::kNotJson,
+                           "the text is no JSON near byte " + std::to_string(at)};
     }
     if (marked) {
         problems.emplace_back("a byte order mark was removed");
@@ -95,4 +96,4 @@ Result<std::string> readable_json(std::string_view text, std::vector<std::string
     return writer.finish();
 }
 
-}  // namespace incm::base
+}  // namespace incm::json

@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "incm/base/json_number.h"
-#include "incm/base/json_text.h"
+#include "incm/json/number.h"
+#include "incm/json/string_copy.h"
 
-namespace incm::base {
+namespace incm::json {
 
 /// Walks over one JSON text and tells a writer what it meets.
 ///
@@ -23,12 +23,12 @@ namespace incm::base {
 /// Threads: like a value type; not recursive, one bit a level.
 /// Source:  RFC 8259; reliability.md section 2.2, rules 1-4, 8, 14.
 template <typename Writer>
-class JsonScanner {
+class Scanner {
  public:
-    JsonScanner(std::string_view text, Writer& writer)
+    Scanner(std::string_view text, Writer& writer)
         : begin_(text.data()), at_(text.data()), end_(text.data() + text.size()), writer_(writer) {}
-    JsonScanner(const JsonScanner&) = delete;
-    JsonScanner& operator=(const JsonScanner&) = delete;
+    Scanner(const Scanner&) = delete;
+    Scanner& operator=(const Scanner&) = delete;
 
     [[nodiscard]] bool run() {
         skip_space();
@@ -180,4 +180,4 @@ class JsonScanner {
     bool broken_ = false;
 };
 
-}  // namespace incm::base
+}  // namespace incm::json

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace incm::base {
+namespace incm::json {
 
 /// Length of a lone surrogate in the output of copy_string().
 inline constexpr std::size_t kSurrogateBytes = 3;
@@ -32,4 +32,4 @@ struct StringCopy {
 /// here too, and so that it is seen whether one is left when duplicate keys have been taken out.
 [[nodiscard]] std::size_t find_surrogate(std::string_view text, std::size_t from = 0);
 
-}  // namespace incm::base
+}  // namespace incm::json

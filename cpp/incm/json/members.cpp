@@ -1,10 +1,10 @@
-#include "incm/base/json_members.h"
+#include "incm/json/members.h"
 
 #include <algorithm>
 #include <functional>
 #include <iterator>
 
-namespace incm::base {
+namespace incm::json {
 namespace {
 
 // Comparing each key with each other one is faster than sorting up to about here (measured).
@@ -18,11 +18,11 @@ std::size_t member_of(std::uint64_t ranked) {
 
 }  // namespace
 
-std::string_view JsonMembers::key_of(std::size_t member, std::string_view text) const {
+std::string_view Members::key_of(std::size_t member, std::string_view text) const {
     return text.substr(members_[member].key, members_[member].key_size);
 }
 
-bool JsonMembers::few_and_different(std::size_t first, std::string_view text) const {
+bool Members::few_and_different(std::size_t first, std::string_view text) const {
     if (members_.size() - first > kFewMembers) {
         return false;
     }
@@ -40,7 +40,7 @@ bool JsonMembers::few_and_different(std::size_t first, std::string_view text) co
 /// Bring the members into an order that puts equal keys side by side, in the order of the text.
 /// Numbers are sorted, half a hash and the member: only keys whose hashes collide cost comparisons
 /// of bytes, also those that were made to.
-void JsonMembers::rank(std::size_t first, std::string_view text) {
+void Members::rank(std::size_t first, std::string_view text) {
     ranked_.clear();
     for (std::size_t i = first; i < members_.size(); ++i) {
         ranked_.push_back((std::hash<std::string_view>{}(key_of(i, text)) & ~kMemberBits) | i);
@@ -63,7 +63,7 @@ void JsonMembers::rank(std::size_t first, std::string_view text) {
     }
 }
 
-JsonMembers::Span JsonMembers::value_of(std::size_t member, std::size_t text_size) const {
+Members::Span Members::value_of(std::size_t member, std::size_t text_size) const {
     const Member& it = members_[member];
     const bool last = member + 1 == members_.size();
     return {it.key + it.key_size + kSeparatorSize, last
@@ -72,7 +72,7 @@ JsonMembers::Span JsonMembers::value_of(std::size_t member, std::size_t text_siz
 }
 
 /// Note the edits for the members [begin, end) of ranked_, which share one key.
-void JsonMembers::merge(std::size_t begin, std::size_t end, std::size_t text_size) {
+void Members::merge(std::size_t begin, std::size_t end, std::size_t text_size) {
     edits_.push_back({value_of(member_of(ranked_[begin]), text_size),
                       value_of(member_of(ranked_[end - 1]), text_size)});
     for (std::size_t i = begin + 1; i < end; ++i) {
@@ -82,7 +82,7 @@ void JsonMembers::merge(std::size_t begin, std::size_t end, std::size_t text_siz
     }
 }
 
-void JsonMembers::close(const std::string& text) {
+void Members::close(const std::string& text) {
     const std::size_t first = objects_.back();
     objects_.pop_back();
     if (!few_and_different(first, text)) {
@@ -105,7 +105,7 @@ void JsonMembers::close(const std::string& text) {
 
 /// The first edit that begins at this offset or later. Most often it is the one asked for, or the
 /// next one.
-std::vector<JsonMembers::Edit>::const_iterator JsonMembers::edit_from(
+std::vector<Members::Edit>::const_iterator Members::edit_from(
     std::vector<Edit>::const_iterator near, std::uint32_t at) const {
     const auto fits = [&](auto edit) {
         return (edit == edits_.cend() || edit->old_text.begin >= at) &&
@@ -122,7 +122,7 @@ std::vector<JsonMembers::Edit>::const_iterator JsonMembers::edit_from(
         [](const Edit& it, std::uint32_t to) { return it.old_text.begin < to; });
 }
 
-std::string JsonMembers::apply(const std::string& text) {
+std::string Members::apply(const std::string& text) {
     // Edits of one object never overlap, and those of an inner one lie within a value: sorted by
     // where they begin, each is met before what is inside of it, and skipped with it.
     std::sort(edits_.begin(), edits_.end(),
@@ -146,4 +146,4 @@ std::string JsonMembers::apply(const std::string& text) {
     return result;
 }
 
-}  // namespace incm::base
+}  // namespace incm::json

@@ -7,11 +7,11 @@
 
 #include "incm/base/result.h"
 
-namespace incm::base {
+namespace incm::json {
 
 /// Nesting levels up to which a text has a canonical form: what CPython 3.11 reads and prints in a
 /// script without a function, with its recursion limit of 1000.
-inline constexpr std::size_t kMaxCanonicalDepth = 995;
+inline constexpr std::size_t kMaxDepth = 995;
 
 /// Write a JSON text the way CPython 3.11 writes it.
 ///
@@ -19,7 +19,7 @@ inline constexpr std::size_t kMaxCanonicalDepth = 995;
 ///          UTF-8: separators ", " and ": ", keys in the order of their first occurrence with the
 ///          value of the last, integers digit by digit, floats as repr() prints them, only `"`, `\`
 ///          and U+0000..U+001F escaped. NaN, Infinity and -Infinity are literals.
-/// Units:   at most kMaxCanonicalDepth levels of arrays and objects; time is linear in text.size()
+/// Units:   at most kMaxDepth levels of arrays and objects; time is linear in text.size()
 ///          up to a logarithm for objects with many keys, memory at most about 8 times text.size().
 /// Errors:  kNotJson when CPython's json.loads refuses the text too (broken syntax, invalid UTF-8,
 /// a
@@ -28,7 +28,7 @@ inline constexpr std::size_t kMaxCanonicalDepth = 995;
 ///          digits, too deep).
 /// Threads: any; no state, no locale.
 /// Source:  specification section 2.1; reliability.md section 2.2, rules 1-16.
-[[nodiscard]] Result<std::string> canonical_json(std::string_view text);
+[[nodiscard]] base::Result<std::string> canonical_json(std::string_view text);
 
 /// The text by which repetitions are known: one for all spellings of a content.
 ///
@@ -39,7 +39,7 @@ inline constexpr std::size_t kMaxCanonicalDepth = 995;
 /// Errors:  kNotJson; kNoCanonicalForm for more than 512 MiB.
 /// Threads: any.
 /// Source:  own choice (promise P4). It is compared, never signed and never read.
-[[nodiscard]] Result<std::string> comparable_json(std::string_view text);
+[[nodiscard]] base::Result<std::string> comparable_json(std::string_view text);
 
 /// Say whether a text is JSON, and rewrite what strict parsers refuse.
 ///
@@ -54,7 +54,7 @@ inline constexpr std::size_t kMaxCanonicalDepth = 995;
 /// Errors:  kNotJson when the text is no JSON; problems is unchanged then.
 /// Threads: any; not recursive, so depth costs one bit a level.
 /// Source:  own choice (promise P6: an authentic body is never dropped).
-[[nodiscard]] Result<std::string> readable_json(std::string_view text,
-                                                std::vector<std::string>& problems);
+[[nodiscard]] base::Result<std::string> readable_json(std::string_view text,
+                                                      std::vector<std::string>& problems);
 
-}  // namespace incm::base
+}  // namespace incm::json

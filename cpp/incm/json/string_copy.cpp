@@ -1,4 +1,4 @@
-#include "incm/base/json_text.h"
+#include "incm/json/string_copy.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace incm::base {
+namespace incm::json {
 namespace {
 
 constexpr std::uint32_t kNoUnit = 0xFFFFFFFF;
@@ -240,4 +240,4 @@ StringCopy copy_string(const char* from, const char* end, std::string& out) {
     }
 }
 
-}  // namespace incm::base
+}  // namespace incm::json

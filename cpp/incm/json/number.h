@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace incm::base {
+namespace incm::json {
 
 /// The extent of a number in a JSON text.
 struct NumberToken {
@@ -33,4 +33,4 @@ void append_integer(std::string_view token, std::string& out);
 /// Source:  reliability.md section 2.2, rules 6 and 7.
 void append_float(std::string_view token, std::string& out);
 
-}  // namespace incm::base
+}  // namespace incm::json
