@@ -31,10 +31,10 @@ class OfflineInboxView {
     }
 
     std::pair<int, std::string> call(std::string method, std::string target, std::string body) {
-        http::ApiReply reply = inbox_->call({.method = std::move(method),
-                                             .target = std::move(target),
-                                             .content_type = "application/json",
-                                             .body = std::move(body)});
+        admin::ApiReply reply = inbox_->call({.method = std::move(method),
+                                              .target = std::move(target),
+                                              .content_type = "application/json",
+                                              .body = std::move(body)});
         return {reply.status, std::move(reply.body)};
     }
     void close() { inbox_->close(); }

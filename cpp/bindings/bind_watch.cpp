@@ -76,7 +76,7 @@ Threads: any. One for a process, until its end.)")
 
 }  // namespace
 
-std::shared_ptr<const http::PluginBoard> board_of(const std::shared_ptr<WatchView>& view) {
+std::shared_ptr<const admin::PluginBoard> board_of(const std::shared_ptr<WatchView>& view) {
     if (!view) return nullptr;
     return {view, &view->watch.board()};
 }

@@ -14,7 +14,7 @@ struct WatchView {
 };
 
 /// Its board, for as long as somebody reads it; null without a watch.
-[[nodiscard]] std::shared_ptr<const http::PluginBoard> board_of(
+[[nodiscard]] std::shared_ptr<const admin::PluginBoard> board_of(
     const std::shared_ptr<WatchView>& view);
 
 }  // namespace incm::bindings

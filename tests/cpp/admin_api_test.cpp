@@ -1,16 +1,15 @@
-#include "incm/http/admin_api.h"
-
 #include "inbox_support.h"
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 
-#include "incm/http/delivery_changes.h"
+#include "incm/admin/api.h"
+#include "incm/admin/bulk_changes.h"
 
 namespace {
 
-using incm::http::AdminApi;
-using incm::http::ApiReply;
+using incm::admin::AdminApi;
+using incm::admin::ApiReply;
 using incm::inbox::NewAlert;
 using incm::inbox::Outcome;
 using incm::ingest::Route;
@@ -304,7 +303,7 @@ TEST_F(AdminApiTest, ReplaysWhatAPluginWants) {
 
 TEST_F(AdminApiTest, ALongReplayTellsHowFarItCame) {
     open_both();
-    const int most = static_cast<int>(incm::inbox::kMostByHand) * incm::http::kStepsACall;
+    const int most = static_cast<int>(incm::inbox::kMostByHand) * incm::admin::kStepsACall;
     close();
     incm::inbox::test::run_sql(
         path(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +

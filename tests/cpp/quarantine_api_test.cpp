@@ -1,18 +1,18 @@
-#include "incm/http/quarantine_api.h"
+#include "incm/admin/quarantine_api.h"
 
 #include "inbox_support.h"
 
+#include "incm/admin/api.h"
 #include "incm/auth/signature.h"
-#include "incm/http/admin_api.h"
 #include "incm/inbox/catalog.h"
 
 namespace {
 
+using incm::admin::AdminApi;
+using incm::admin::ApiReply;
+using incm::admin::QuarantineApi;
 using incm::base::ErrorCode;
 using incm::base::Result;
-using incm::http::AdminApi;
-using incm::http::ApiReply;
-using incm::http::QuarantineApi;
 using incm::inbox::RejectedKind;
 using incm::inbox::Stored;
 using incm::inbox::StoredRejected;

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "incm/admin/api.h"
 #include "incm/base/log.h"
 #include "incm/base/result.h"
-#include "incm/http/admin_api.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/reading.h"
 #include "incm/ingest/ingest.h"
@@ -35,7 +35,7 @@ class OfflineInbox {
         const std::string& path, std::optional<std::vector<ingest::Route>> routes,
         base::LogSink& log);
 
-    [[nodiscard]] http::ApiReply call(const http::ApiRequest& request) const {
+    [[nodiscard]] admin::ApiReply call(const admin::ApiRequest& request) const {
         return api_.call(request);
     }
     /// Idempotent; call() fails from now on.
@@ -56,7 +56,7 @@ class OfflineInbox {
     std::unique_ptr<inbox::Inbox> inbox_;      ///< null when it is only read
     std::unique_ptr<inbox::Reading> reading_;  ///< null when it is not
     std::unique_ptr<ingest::Ingest> ingest_;   ///< null when not all is at hand
-    http::AdminApi api_;
+    admin::AdminApi api_;
 };
 
 }  // namespace incm::receiver

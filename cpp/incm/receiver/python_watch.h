@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "incm/admin/plugin_board.h"
 #include "incm/base/log.h"
-#include "incm/http/plugin_board.h"
 #include "incm/receiver/plugin_threads.h"
 
 namespace incm::receiver {
@@ -45,8 +45,8 @@ class PythonWatch {
     [[nodiscard]] std::int64_t silent_ms() const noexcept;
 
     [[nodiscard]] PluginThreads& threads() noexcept { return threads_; }
-    [[nodiscard]] http::PluginBoard& board() noexcept { return board_; }
-    [[nodiscard]] const http::PluginBoard& board() const noexcept { return board_; }
+    [[nodiscard]] admin::PluginBoard& board() noexcept { return board_; }
+    [[nodiscard]] const admin::PluginBoard& board() const noexcept { return board_; }
 
  private:
     void loop();
@@ -60,7 +60,7 @@ class PythonWatch {
     const WatchPace pace_;
     std::atomic<std::int64_t> seen_ms_{0};  ///< steady; 0: not watched
     PluginThreads threads_;
-    http::PluginBoard board_;
+    admin::PluginBoard board_;
 
     // Of the thread alone:
     std::int64_t looked_ms_ = 0;

@@ -6,10 +6,10 @@
 
 #include <sys/resource.h>
 
+#include "incm/admin/readiness.h"
 #include "incm/base/clock.h"
-#include "incm/http/closed_door.h"
-#include "incm/http/readiness.h"
-#include "incm/http/webhook_handler.h"
+#include "incm/receiver/closed_door.h"
+#include "incm/receiver/webhook_handler.h"
 
 namespace incm::receiver {
 
@@ -124,13 +124,13 @@ base::Status Receiver::open_door() {
     } catch (const base::Failure& failure) {
         return Error{failure.code(), failure.what()};
     }
-    api_ = std::make_unique<http::AdminApi>(*inbox_, config_.routes, ingest_.get(),
-                                            config_.plugins.get());
-    alerts_answer_ = http::webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules,
-                                          [this] { return takes_alerts(); });
-    if (config_.admin) admin_answer_ = admin_pages(*config_.admin, http::Shows::kAll);
+    api_ = std::make_unique<admin::AdminApi>(*inbox_, config_.routes, ingest_.get(),
+                                             config_.plugins.get());
+    alerts_answer_ = webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules,
+                                    [this] { return takes_alerts(); });
+    if (config_.admin) admin_answer_ = admin_pages(*config_.admin, admin::Shows::kAll);
     if (config_.metrics) {
-        metrics_answer_ = admin_pages(*config_.metrics, http::Shows::kHealthAndMetrics);
+        metrics_answer_ = admin_pages(*config_.metrics, admin::Shows::kHealthAndMetrics);
     }
     ready_ = true;
     is_open_ = true;
@@ -141,17 +141,17 @@ base::Status Receiver::listen() {
     if (base::Status loaded = reload_tls(); !loaded.ok()) return loaded;
     server_ = std::make_unique<http::Server>(
         alerts_listener(),
-        door(http::closed_alerts_answer(counters_, refusals_, config_.rules), alerts_answer_));
+        door(closed_alerts_answer(counters_, refusals_, config_.rules), alerts_answer_));
     if (base::Status started = server_->start(); !started.ok()) return started;
     if (config_.metrics) {
         metrics_ = admin_listener(*config_.metrics, config_.metrics_fd,
-                                  http::Shows::kHealthAndMetrics, metrics_answer_);
+                                  admin::Shows::kHealthAndMetrics, metrics_answer_);
         if (base::Status started = metrics_->start(); !started.ok()) {
             return Error{started.error().code, started.error().text + " (the metrics listener)"};
         }
     }
     if (!config_.admin) return base::success();
-    admin_ = admin_listener(*config_.admin, config_.admin_fd, http::Shows::kAll, admin_answer_);
+    admin_ = admin_listener(*config_.admin, config_.admin_fd, admin::Shows::kAll, admin_answer_);
     base::Status started = admin_->start();
     if (started.ok()) return started;
     return Error{started.error().code, started.error().text +
@@ -182,7 +182,7 @@ base::Error Receiver::why_closed() const {
 }
 
 bool Receiver::takes_alerts() const {
-    return !http::why_not_ready(*inbox_, ready_);
+    return !admin::why_not_ready(*inbox_, ready_);
 }
 
 http::ServerOptions Receiver::alerts_listener() {
@@ -202,7 +202,7 @@ http::ServerOptions Receiver::alerts_listener() {
 
 std::unique_ptr<http::Server> Receiver::admin_listener(const Address& address,
                                                        std::optional<int> inherited,
-                                                       http::Shows shows,
+                                                       admin::Shows shows,
                                                        const http::Answer& open) {
     const std::size_t share = shares_of_descriptors().admin / (config_.metrics ? 2 : 1);
     http::ServerOptions options{
@@ -210,16 +210,16 @@ std::unique_ptr<http::Server> Receiver::admin_listener(const Address& address,
         .port = address.port,
         .inherited = inherited,
         .limits = {.workers = kAdminWorkers, .connections = std::min(kAdminConnections, share)}};
-    options.rules.max_body_bytes = http::kApiBodyBytes;
+    options.rules.max_body_bytes = admin::kApiBodyBytes;
     options.rules.refused = refused(/*counted=*/false);
     http::Answer closed =
-        http::closed_admin_answer(shows, hosts_of(address), [this] { return why_closed(); });
+        closed_admin_answer(shows, hosts_of(address), [this] { return why_closed(); });
     return std::make_unique<http::Server>(std::move(options), door(std::move(closed), open));
 }
 
-http::Answer Receiver::admin_pages(const Address& address, http::Shows shows) {
-    return http::admin_answer(*inbox_, *api_, shows, counters_, ready_, hosts_of(address), log_,
-                              [this] { return front_door(); });
+http::Answer Receiver::admin_pages(const Address& address, admin::Shows shows) {
+    return admin::admin_answer(*inbox_, *api_, shows, counters_, ready_, hosts_of(address), log_,
+                               [this] { return front_door(); });
 }
 
 /// What an admin listener may be asked by.
@@ -251,8 +251,8 @@ std::shared_ptr<const net::TlsContext> Receiver::tls() const {
     return tls_;
 }
 
-http::FrontDoor Receiver::front_door() const {
-    http::FrontDoor door{.connections = server_->open_connections(), .certificate_end = {}};
+admin::FrontDoor Receiver::front_door() const {
+    admin::FrontDoor door{.connections = server_->open_connections(), .certificate_end = {}};
     if (const auto context = tls()) door.certificate_end = context->not_after();
     return door;
 }

@@ -8,18 +8,18 @@
 #include <string>
 #include <vector>
 
+#include "incm/admin/api.h"
+#include "incm/admin/handler.h"
+#include "incm/admin/metrics_page.h"
+#include "incm/admin/plugin_board.h"
 #include "incm/base/log.h"
 #include "incm/base/result.h"
-#include "incm/http/admin_api.h"
-#include "incm/http/admin_handler.h"
-#include "incm/http/metrics_page.h"
-#include "incm/http/plugin_board.h"
-#include "incm/http/refusal_log.h"
 #include "incm/http/server.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
 #include "incm/ingest/ingest.h"
 #include "incm/net/tls_context.h"
+#include "incm/receiver/refusal_log.h"
 #include "incm/receiver/start_log.h"
 
 namespace incm::receiver {
@@ -52,7 +52,7 @@ struct Config {
     std::optional<net::TlsFiles> tls;  ///< its; none: plain TCP
     std::int64_t retention_ms = 0;     ///< see inbox::Options
     std::int64_t reserve_bytes = 0;    ///< see inbox::Options
-    std::shared_ptr<const http::PluginBoard> plugins;  ///< how they do; null when none run
+    std::shared_ptr<const admin::PluginBoard> plugins;  ///< how they do; null when none run
 };
 
 /// The composition root: inbox, ingest and listeners, with one life cycle.
@@ -121,21 +121,21 @@ class Receiver {
     [[nodiscard]] http::ServerOptions alerts_listener();
     [[nodiscard]] std::unique_ptr<http::Server> admin_listener(const Address& address,
                                                                std::optional<int> inherited,
-                                                               http::Shows shows,
+                                                               admin::Shows shows,
                                                                const http::Answer& open);
-    [[nodiscard]] http::Answer admin_pages(const Address& address, http::Shows shows);
+    [[nodiscard]] http::Answer admin_pages(const Address& address, admin::Shows shows);
     [[nodiscard]] std::vector<std::string> hosts_of(const Address& address) const;
     [[nodiscard]] base::Error why_closed() const;
     [[nodiscard]] http::Refused refused(bool counted);
     [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
-    [[nodiscard]] http::FrontDoor front_door() const;
+    [[nodiscard]] admin::FrontDoor front_door() const;
 
     const Config config_;
     std::vector<ingest::Endpoint> endpoints_;  ///< to start with
     base::LogSink& log_;
     StartLog inbox_log_;
     ingest::Counters counters_;
-    http::RefusalLog refusals_;
+    RefusalLog refusals_;
     std::atomic<bool> ready_{false};
     std::atomic<bool> is_open_{false};  ///< whether the listeners give the answers below
     http::Answer alerts_answer_;        ///< these do not change while is_open_
@@ -148,7 +148,7 @@ class Receiver {
     std::unique_ptr<inbox::Inbox> inbox_;
     std::unique_ptr<ingest::Ingest> ingest_;
     std::unique_ptr<http::Server> server_;
-    std::unique_ptr<http::AdminApi> api_;
+    std::unique_ptr<admin::AdminApi> api_;
     std::unique_ptr<http::Server> admin_;
     std::unique_ptr<http::Server> metrics_;
 };

@@ -1,0 +1,337 @@
+#include "incm/admin/api.h"
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "incm/admin/bulk_changes.h"
+#include "incm/admin/records_json.h"
+#include "incm/http/problem.h"
+#include "incm/inbox/catalog.h"
+#include "incm/model/alert.h"
+
+namespace incm::admin {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using inbox::ByHand;
+using inbox::DeliveryState;
+
+constexpr std::int64_t kMostNumber = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMostListed = 1000;
+constexpr std::size_t kMostIds = 1000;
+
+Error bad(const std::string& text) {
+    return {ErrorCode::kMalformedRequest, text};
+}
+
+bool is_json(const std::string& content_type) {
+    std::string type = content_type.substr(0, content_type.find(';'));
+    type.erase(type.find_last_not_of(" \t") + 1);
+    std::ranges::transform(type, type.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return type == "application/json";
+}
+
+ApiReply refusal(const Error& error) {
+    return {.status = http::problem_for(error.code).status,
+            .content_type = "application/problem+json",
+            .body = http::problem_json(error),
+            .allow = {}};
+}
+
+std::optional<DeliveryState> read_state(Parameters& given, std::optional<Error>& error) {
+    const std::optional<std::string> state = given.text("state");
+    if (!state) return std::nullopt;
+    if (*state == "open") return DeliveryState::kOpen;
+    if (*state == "dead") return DeliveryState::kDead;
+    if (*state == "delivered") return DeliveryState::kDelivered;
+    error = bad("\"state\" wants open, dead or delivered");
+    return std::nullopt;
+}
+
+/// The part of a query that a list and a replay share: numbers, times, types and devices.
+inbox::AlertQuery read_alert_query(Parameters& given) {
+    inbox::AlertQuery query;
+    query.since_ms = given.time_ms("since");
+    query.until_ms = given.time_ms("until");
+    query.after = given.integer("after", 0, kMostNumber).value_or(0);
+    query.before = given.integer("before", 0, kMostNumber).value_or(kMostNumber);
+    model::AlertFilter filter{.types = given.texts("type"), .devices = given.texts("device")};
+    if (filter.types.empty() && filter.devices.empty()) return query;
+    // The type is a column of its own; the names of a device are in the text only.
+    query.wanted_reads_text = !filter.devices.empty();
+    query.wanted = [filter = std::move(filter)](const inbox::StoredAlert& stored) {
+        if (!filter.devices.empty()) {
+            const auto alert = model::parse_alert(stored.text);
+            return alert.ok() && filter.matches(alert.value(), stored.endpoint);
+        }
+        model::Alert alert;
+        alert.type = stored.type;
+        return filter.matches(alert, stored.endpoint);
+    };
+    return query;
+}
+
+/// Why a plugin never got an alert, as far as one can tell today.
+Reason reason_for(const ingest::Route* route, const inbox::PluginHistory& plugin,
+                  const inbox::StoredAlert& stored) {
+    if (!route) return {"not-configured"};
+    if (plugin.first_alert_id > stored.id) return {"added-later"};
+    const auto alert = model::parse_alert(stored.text);
+    const char* key = alert.ok() ? route->filter.mismatch(alert.value(), stored.endpoint) : nullptr;
+    return key ? Reason{"filter", key} : Reason{"filter-changed"};
+}
+
+template <typename Cursor>
+std::string progress_json(const char* word, const Progress<Cursor>& progress) {
+    std::string text = std::string("{\"") + word + "\":" + std::to_string(progress.changed);
+    if (!progress.next) return text + ",\"next\":null}";
+    if constexpr (std::is_same_v<Cursor, inbox::UndeliveredCursor>) {
+        return text + ",\"next\":\"" + cursor_text(*progress.next) + "\"}";
+    } else {
+        return text + ",\"next\":" + std::to_string(*progress.next) + "}";
+    }
+}
+
+}  // namespace
+
+struct AdminApi::Call {
+    const char* method;
+    std::string_view path;  ///< ends with `/` when a number follows
+    Text (AdminApi::*answer)(Parameters&) const;
+};
+
+const std::vector<AdminApi::Call>& AdminApi::calls() {
+    static const std::vector<Call> kCalls = {
+        {"GET", "/api/v1/alerts", &AdminApi::list_alerts},
+        {"GET", "/api/v1/alerts/", &AdminApi::show_alert},
+        {"GET", "/api/v1/stats", &AdminApi::show_statistics},
+        {"GET", "/api/v1/dead", &AdminApi::list_dead},
+        {"POST", "/api/v1/dead/retry", &AdminApi::retry_dead},
+        {"POST", "/api/v1/dead/drop", &AdminApi::drop_dead},
+        {"POST", "/api/v1/replay", &AdminApi::replay},
+        {"GET", "/api/v1/quarantine", &AdminApi::list_quarantine},
+        {"POST", "/api/v1/quarantine/retry", &AdminApi::retry_rejected},
+        {"POST", "/api/v1/quarantine/drop", &AdminApi::drop_rejected},
+        {"GET", "/api/v1/quarantine/", &AdminApi::show_rejected},
+        {"GET", "/api/v1/backup/progress", &AdminApi::show_backup},
+        {"POST", "/api/v1/backup", &AdminApi::start_backup},
+        {"POST", "/api/v1/backup/cancel", &AdminApi::cancel_backup},
+    };
+    return kCalls;
+}
+
+ApiReply AdminApi::call(const ApiRequest& request) const {
+    const std::string_view path =
+        std::string_view(request.target).substr(0, request.target.find('?'));
+    const auto found = std::ranges::find_if(calls(), [&](const Call& one) {
+        return path == one.path || (one.path.ends_with('/') && path.starts_with(one.path));
+    });
+    if (found == calls().end()) return refusal({ErrorCode::kNotFound, "no such page"});
+    if (request.method != found->method) {
+        ApiReply reply = refusal({ErrorCode::kMethodNotAllowed,
+                                  std::string("this page is asked with ") + found->method});
+        reply.allow = found->method;
+        return reply;
+    }
+    base::Result<Parameters> given = parameters(request);
+    if (!given.ok()) return refusal(given.error());
+    if (!inbox_ && request.method == "POST") return refusal(bad("the inbox is only read"));
+    if (found->path.ends_with('/')) {
+        given.value().add("id", std::string(path.substr(found->path.size())));
+    }
+    Text text = (this->*found->answer)(given.value());
+    if (!text.ok()) return refusal(text.error());
+    ApiReply reply{.body = std::move(text).value()};
+    reply.body += '\n';
+    return reply;
+}
+
+base::Result<Parameters> AdminApi::parameters(const ApiRequest& request) const {
+    if (request.method == "GET") return Parameters::of_target(request.target);
+    // Pages of other sites can post forms and texts without asking first, but not this type.
+    if (!is_json(request.content_type)) {
+        return Error{ErrorCode::kWrongContentType, "send Content-Type: application/json"};
+    }
+    return Parameters::of_json(request.body);
+}
+
+AdminApi::Text AdminApi::list_alerts(Parameters& given) const {
+    std::optional<Error> wrong;
+    inbox::AlertQuery query = read_alert_query(given);
+    query.plugin = given.text("plugin");
+    query.state = read_state(given, wrong);
+    query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMostListed).value_or(100));
+    query.with_text = given.flag("body");
+    const std::string order = given.text("order").value_or("asc");
+    query.descending = order == "desc";
+    if (order != "asc" && order != "desc") wrong = bad("\"order\" wants asc or desc");
+    if (const auto error = given.finish()) return *error;
+    if (wrong) return *wrong;
+    if (const auto error = unknown_plugin(query.plugin)) return *error;
+    const std::lock_guard lock(*making_page_);
+    const auto page = catalog_.alerts(query);
+    if (!page.ok()) return page.error();
+    return alerts_json(page.value(), query.with_text);
+}
+
+AdminApi::Text AdminApi::show_alert(Parameters& given) const {
+    const std::string text = given.text("id").value_or("");
+    const auto id = given.integer("id", 0, kMostNumber);
+    if (!id) return Error{ErrorCode::kNotFound, "no such page"};
+    if (const auto error = given.finish()) return *error;
+    const auto history = catalog_.alert(*id);
+    if (!history.ok()) return history.error();
+    if (!history.value()) {
+        return Error{ErrorCode::kNotFound,
+                     "no alert has the number " + text + ", or it was pruned"};
+    }
+    const inbox::StoredAlert& stored = history.value()->alert;
+    return history_json(
+        *history.value(), [this](const std::string& plugin) { return configured(plugin); },
+        [&](const inbox::PluginHistory& plugin) -> std::optional<Reason> {
+            if (!routes_) return std::nullopt;
+            return reason_for(route(plugin.plugin), plugin, stored);
+        },
+        [this](const std::string& plugin) { return status(plugin); });
+}
+
+AdminApi::Text AdminApi::show_statistics(Parameters& given) const {
+    if (const auto error = given.finish()) return *error;
+    const auto statistics = catalog_.statistics();
+    if (!statistics.ok()) return statistics.error();
+    const auto counts = inbox_ ? inbox_->counts() : catalog_.counts();
+    if (!counts.ok()) return counts.error();
+    return statistics_json(
+        statistics.value(), counts.value(),
+        [this](const std::string& plugin) { return configured(plugin); },
+        [this](const std::string& plugin) { return status(plugin); });
+}
+
+AdminApi::Text AdminApi::list_dead(Parameters& given) const {
+    inbox::UndeliveredQuery query;
+    query.plugin = given.text("plugin");
+    query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMostListed).value_or(100));
+    query.orphaned = [this](const std::string& name) { return configured(name) == false; };
+    const auto after = given.text("after");
+    if (const auto error = given.finish()) return *error;
+    if (const auto error = unknown_plugin(query.plugin)) return *error;
+    const auto cursor = read_cursor(after.value_or("0:0"));
+    if (!cursor) return bad("\"after\" wants what \"next\" said");
+    query.after = *cursor;
+    const auto page = catalog_.undelivered(query);
+    if (!page.ok()) return page.error();
+    return undelivered_json(page.value());
+}
+
+AdminApi::Text AdminApi::retry_dead(Parameters& given) const {
+    return change_dead(given, ByHand::kRetry, "retried");
+}
+
+AdminApi::Text AdminApi::drop_dead(Parameters& given) const {
+    return change_dead(given, ByHand::kDropDead, "dropped");
+}
+
+AdminApi::Text AdminApi::change_dead(Parameters& given, ByHand how, const char* word) const {
+    inbox::UndeliveredQuery query;
+    query.plugin = given.text("plugin");
+    query.orphaned = [this](const std::string& name) { return configured(name) == false; };
+    const std::vector<std::int64_t> ids = given.integers("ids", 1, kMostNumber);
+    const bool all = given.flag("all");
+    const auto cursor = read_cursor(given.text("after").value_or("0:0"));
+    if (const auto error = given.finish()) return *error;
+    if (const auto error = unknown_plugin(query.plugin)) return *error;
+    if (!cursor) return bad("\"after\" wants what \"next\" said");
+    if (ids.size() > kMostIds) return bad("at most 1000 ids at once");
+    if (ids.empty() && !query.plugin && !all)
+        return bad("say which: ids, plugin, or \"all\": true");
+    if (how == ByHand::kRetry && query.plugin && configured(*query.plugin) == false) {
+        return bad("plugin " + *query.plugin +
+                   " is not configured: nobody would make the delivery");
+    }
+    if (!ids.empty()) {
+        const auto changed = change_ids(how, ids, query.plugin);
+        if (!changed.ok()) return changed.error();
+        return progress_json(word, Progress<inbox::UndeliveredCursor>{changed.value(), {}});
+    }
+    query.after = *cursor;
+    const auto progress = change_undelivered(*inbox_, how, std::move(query));
+    if (!progress.ok()) return progress.error();
+    return progress_json(word, progress.value());
+}
+
+base::Result<std::int64_t> AdminApi::change_ids(ByHand how, const std::vector<std::int64_t>& ids,
+                                                const std::optional<std::string>& name) const {
+    const auto plugins = catalog_.plugins();
+    if (!plugins.ok()) return plugins.error();
+    std::vector<inbox::DeliveryName> dead;
+    std::vector<inbox::DeliveryName> orphaned;
+    for (const std::string& plugin : plugins.value()) {
+        if (name && plugin != *name) continue;
+        const bool abandoned = configured(plugin) == false;
+        if (how == ByHand::kRetry && abandoned) continue;
+        for (const std::int64_t id : ids) {
+            dead.push_back({plugin, id});
+            if (abandoned) orphaned.push_back({plugin, id});
+        }
+    }
+    const auto changed = change_all(*inbox_, how, std::move(dead));
+    if (!changed.ok()) return changed.error();
+    const auto dropped = change_all(*inbox_, ByHand::kDropOpen, std::move(orphaned));
+    if (!dropped.ok()) return dropped.error();
+    return changed.value() + dropped.value();
+}
+
+AdminApi::Text AdminApi::replay(Parameters& given) const {
+    const bool begins = given.text("since") || given.text("after");
+    Replay what;
+    what.alerts = read_alert_query(given);
+    const auto plugin = given.text("plugin");
+    what.dry_run = given.flag("dry_run");
+    if (const auto error = given.finish()) return *error;
+    if (!begins) return bad("say from when: since, or after");
+    if (!routes_) {
+        return bad("which alerts a plugin wants is in its configuration, and none is at hand");
+    }
+    for (const ingest::Route& one : *routes_) {
+        if (!plugin || one.plugin == *plugin) what.routes.push_back(one);
+    }
+    if (plugin && what.routes.empty()) return bad("no plugin " + *plugin + " is configured");
+    const auto progress = admin::replay(*inbox_, std::move(what));
+    if (!progress.ok()) return progress.error();
+    return progress_json("replayed", progress.value());
+}
+
+std::optional<Error> AdminApi::unknown_plugin(const std::optional<std::string>& name) const {
+    if (!name) return std::nullopt;
+    const auto plugins = catalog_.plugins();
+    if (!plugins.ok()) return plugins.error();
+    std::string known;
+    for (const std::string& one : plugins.value()) {
+        if (one == *name) return std::nullopt;
+        known += (known.empty() ? "" : ", ") + one;
+    }
+    return bad("the inbox knows no plugin " + *name + (known.empty() ? "" : "; it knows " + known));
+}
+
+const ingest::Route* AdminApi::route(const std::string& plugin) const {
+    const auto found = std::ranges::find_if(
+        *routes_, [&](const ingest::Route& one) { return one.plugin == plugin; });
+    return found == routes_->end() ? nullptr : &*found;
+}
+
+std::optional<bool> AdminApi::configured(const std::string& plugin) const {
+    if (!routes_) return std::nullopt;
+    return route(plugin) != nullptr;
+}
+
+std::optional<PluginStatus> AdminApi::status(const std::string& plugin) const {
+    return plugins_ == nullptr ? std::nullopt : plugins_->status(plugin);
+}
+
+}  // namespace incm::admin

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "incm/admin/backup_api.h"
+#include "incm/admin/parameters.h"
+#include "incm/admin/plugin_board.h"
+#include "incm/admin/quarantine_api.h"
+#include "incm/inbox/catalog.h"
+#include "incm/inbox/inbox.h"
+#include "incm/ingest/ingest.h"
+
+namespace incm::admin {
+
+struct ApiRequest {
+    std::string method;
+    std::string target;        ///< path and query
+    std::string content_type;  ///< "" when there is none
+    std::string body;
+};
+
+struct ApiReply {
+    int status = 200;
+    std::string content_type = "application/json";
+    std::string body;
+    std::string allow;  ///< for the Allow header; not empty with 405
+};
+
+/// Paths below this one are the API's.
+inline constexpr const char* kApiRoot = "/api/";
+/// Longest body of a request.
+inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
+
+/// The ledger for programs: lists alerts, tells the life of one, retries, drops and replays
+/// deliveries. It knows no socket, so that the command line can ask it without a server.
+///
+/// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead, /quarantine, /quarantine/{id},
+///          /backup/progress;
+///          POST /api/v1/dead/retry, /dead/drop, /replay, /quarantine/retry, /quarantine/drop,
+///          /backup, /backup/cancel with a JSON object. Errors are problem documents. See
+///          docs/inbox.md.
+/// Threads: call() from any.
+/// Source:  contract section 4.
+class AdminApi {
+ public:
+    /// routes: the configured plugins; empty when no configuration is at hand. ingest: see
+    /// QuarantineApi. plugins: how they do; null when none run. All three must outlive this.
+    AdminApi(inbox::Inbox& inbox, std::optional<std::vector<ingest::Route>> routes,
+             ingest::Ingest* ingest = nullptr, const PluginBoard* plugins = nullptr)
+        : inbox_(&inbox),
+          catalog_(inbox.catalog()),
+          routes_(std::move(routes)),
+          plugins_(plugins),
+          quarantine_(catalog_, inbox_, ingest),
+          backup_(inbox_) {}
+    /// To read only: what changes something is refused.
+    AdminApi(inbox::Catalog& catalog, std::optional<std::vector<ingest::Route>> routes)
+        : inbox_(nullptr),
+          catalog_(catalog),
+          routes_(std::move(routes)),
+          plugins_(nullptr),
+          quarantine_(catalog_, nullptr, nullptr),
+          backup_(nullptr) {}
+
+    [[nodiscard]] ApiReply call(const ApiRequest& request) const;
+    /// How the plugins do; null when none run.
+    [[nodiscard]] const PluginBoard* plugins() const { return plugins_; }
+
+ private:
+    using Text = base::Result<std::string>;
+    struct Call;
+    static const std::vector<Call>& calls();
+    [[nodiscard]] base::Result<Parameters> parameters(const ApiRequest& request) const;
+    [[nodiscard]] Text list_alerts(Parameters& given) const;
+    [[nodiscard]] Text show_alert(Parameters& given) const;
+    [[nodiscard]] Text show_statistics(Parameters& given) const;
+    [[nodiscard]] Text list_dead(Parameters& given) const;
+    [[nodiscard]] Text retry_dead(Parameters& given) const;
+    [[nodiscard]] Text drop_dead(Parameters& given) const;
+    [[nodiscard]] Text replay(Parameters& given) const;
+
+    [[nodiscard]] Text list_quarantine(Parameters& given) const { return quarantine_.list(given); }
+    [[nodiscard]] Text show_rejected(Parameters& given) const { return quarantine_.show(given); }
+    [[nodiscard]] Text retry_rejected(Parameters& given) const { return quarantine_.retry(given); }
+    [[nodiscard]] Text drop_rejected(Parameters& given) const { return quarantine_.drop(given); }
+
+    [[nodiscard]] Text show_backup(Parameters& given) const { return backup_.show(given); }
+    [[nodiscard]] Text start_backup(Parameters& given) const { return backup_.start(given); }
+    [[nodiscard]] Text cancel_backup(Parameters& given) const { return backup_.cancel(given); }
+
+    [[nodiscard]] Text change_dead(Parameters& given, inbox::ByHand how, const char* word) const;
+    [[nodiscard]] base::Result<std::int64_t> change_ids(
+        inbox::ByHand how, const std::vector<std::int64_t>& ids,
+        const std::optional<std::string>& name) const;
+    [[nodiscard]] std::optional<base::Error> unknown_plugin(
+        const std::optional<std::string>& name) const;
+    [[nodiscard]] const ingest::Route* route(const std::string& plugin) const;
+    [[nodiscard]] std::optional<bool> configured(const std::string& plugin) const;
+    [[nodiscard]] std::optional<PluginStatus> status(const std::string& plugin) const;
+
+    inbox::Inbox* inbox_;  ///< null: to read only
+    inbox::Catalog& catalog_;
+    const std::optional<std::vector<ingest::Route>> routes_;
+    const PluginBoard* const plugins_;
+    const QuarantineApi quarantine_;
+    const BackupApi backup_;
+    // A page may have megabytes, and its answer as many again: one is made at a time.
+    const std::unique_ptr<std::mutex> making_page_ = std::make_unique<std::mutex>();
+};
+
+}  // namespace incm::admin

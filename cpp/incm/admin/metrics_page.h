@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "incm/inbox/inbox.h"
+#include "incm/inbox/log_length.h"
+#include "incm/ingest/counters.h"
+
+namespace incm::admin {
+
+/// What the alerts' listener knows of itself.
+struct FrontDoor {
+    std::size_t connections = 0;                  ///< open now
+    std::optional<std::int64_t> certificate_end;  ///< Unix seconds; none without TLS
+};
+
+/// What Prometheus reads.
+///
+/// Shape:   -> text exposition format 0.0.4. Names begin with `incm_webhook_`.
+/// Threads: any.
+[[nodiscard]] std::string metrics_page(const ingest::Counters& counters,
+                                       const inbox::Counts& counts, inbox::Inbox::Disk disk,
+                                       const inbox::LogLength& log, const FrontDoor& door);
+
+}  // namespace incm::admin

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "incm/admin/plugin_board.h"
+#include "incm/inbox/catalog.h"
+#include "incm/inbox/inbox.h"
+
+namespace incm::admin {
+
+/// Whether a plugin is configured; null: nobody knows, because the configuration is not at hand.
+using Configured = std::function<std::optional<bool>(const std::string& plugin)>;
+
+/// Why a plugin did not get an alert.
+struct Reason {
+    const char* code;              ///< see reason_for() in admin_api.cpp
+    const char* filter = nullptr;  ///< which list of its filter does not want the alert
+};
+/// Asked for a plugin that never got the alert; empty when nobody knows.
+using Explain = std::function<std::optional<Reason>(const inbox::PluginHistory& plugin)>;
+
+/// How a plugin does; empty when nobody knows, because none run.
+using Doing = std::function<std::optional<PluginStatus>(const std::string& plugin)>;
+
+/// The answers of the admin API, as JSON texts.
+///
+/// Shape:   see docs/inbox.md. Units: times are RFC 3339 in UTC with milliseconds, of the wall
+///          clock; durations say their unit in the name.
+/// Threads: any.
+[[nodiscard]] std::string alerts_json(const inbox::AlertPage& page, bool with_body);
+[[nodiscard]] std::string history_json(const inbox::AlertHistory& history,
+                                       const Configured& configured, const Explain& explain,
+                                       const Doing& doing);
+[[nodiscard]] std::string statistics_json(const inbox::Statistics& statistics,
+                                          const inbox::Counts& counts, const Configured& configured,
+                                          const Doing& doing);
+[[nodiscard]] std::string undelivered_json(const inbox::UndeliveredPage& page);
+
+/// `2026-11-24T10:00:00.123Z`
+[[nodiscard]] std::string rfc3339(std::int64_t wall_ms);
+
+/// A place in the list of undelivered ones as clients hand it back: `PLUGIN:ALERT`, two numbers.
+[[nodiscard]] std::string cursor_text(const inbox::UndeliveredCursor& cursor);
+[[nodiscard]] std::optional<inbox::UndeliveredCursor> read_cursor(const std::string& text);
+
+}  // namespace incm::admin

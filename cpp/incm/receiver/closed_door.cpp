@@ -1,0 +1,37 @@
+#include "incm/receiver/closed_door.h"
+
+#include <utility>
+
+#include "incm/base/clock.h"
+#include "incm/http/request.h"
+#include "incm/http/response.h"
+#include "incm/receiver/webhook_handler.h"
+
+namespace incm::receiver {
+
+http::Answer closed_alerts_answer(ingest::Counters& counters, RefusalLog& refusals,
+                                  const http::ConnectionRules& rules) {
+    return [&counters, &refusals, rules](http::Request& request, http::Response& response) {
+        if (asks_for_health(request, rules)) {
+            counters.count_health_check();
+            return tell_health(response, /*takes_alerts=*/false);
+        }
+        const base::Error error{base::ErrorCode::kStoreFailed, "the inbox cannot be opened yet"};
+        counters.count_refused(error.code);
+        refusals.note(error, request.client(rules).text(), base::steady_ms());
+        response.send_problem(error);
+    };
+}
+
+http::Answer closed_admin_answer(admin::Shows shows, std::vector<std::string> hosts, Why why) {
+    return [shows, hosts = std::move(hosts), why = std::move(why)](http::Request& request,
+                                                                   http::Response& response) {
+        const admin::Page page = admin::page_of(request, response, shows, hosts);
+        if (page == admin::Page::kNone) return;
+        if (page == admin::Page::kHealth)
+            return response.send(200, "text/plain; charset=utf-8", "ok\n");
+        admin::send_reason(response, why());
+    };
+}
+
+}  // namespace incm::receiver

@@ -1,0 +1,159 @@
+#include "incm/receiver/webhook_handler.h"
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "incm/base/bytes.h"
+#include "incm/base/clock.h"
+#include "incm/receiver/refusal_log.h"
+
+namespace incm::receiver {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+class WebhookHandler {
+ public:
+    WebhookHandler(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
+                   base::LogSink& log, const http::ConnectionRules& rules,
+                   std::function<bool()> takes_alerts)
+        : ingest_(ingest),
+          counters_(counters),
+          refusals_(refusals),
+          log_(log),
+          rules_(rules),
+          takes_alerts_(std::move(takes_alerts)) {}
+
+    void handle(http::Request& request, http::Response& response) const {
+        if (asks_for_health(request, rules_)) {
+            counters_.count_health_check();
+            return tell_health(response, takes_alerts_());
+        }
+        const net::IpAddress client = request.client(rules_);
+        if (!rules_.admits(client)) {
+            return refuse(client.text(), response,
+                          {ErrorCode::kForbidden, "this address may not send"});
+        }
+        if (!ingest_.knows(request.path())) {
+            return turn_away(request, client, response,
+                             {ErrorCode::kNotFound, "no endpoint has this path"});
+        }
+        if (request.method() != "POST") {
+            response.add("Allow", "POST");
+            return turn_away(request, client, response,
+                             {ErrorCode::kMethodNotAllowed, "alerts are sent with POST"});
+        }
+        ingest::Request content = content_of(request, client);
+        const std::string path(request.path());
+        auto receipt = std::make_unique<Told>(*this, content.peer, response.postpone());
+        ingest_.accept(path, std::move(content), std::move(receipt));
+    }
+
+ private:
+    static ingest::Request content_of(http::Request& request, const net::IpAddress& client) {
+        ingest::Request content;
+        content.body = request.take_body();
+        content.signature = request.field("x-signature");
+        content.content_type = request.field("content-type").value_or("");
+        content.received_at = base::now();
+        content.peer = client.text();
+        content.is_coded = request.is_coded();
+        return content;
+    }
+
+    /// Answers when the inbox says what became of the alert.
+    class Told final : public inbox::Receipt {
+     public:
+        Told(const WebhookHandler& handler, std::string client, http::Response response)
+            : handler_(handler), client_(std::move(client)), response_(std::move(response)) {}
+        void told(const base::Result<inbox::Stored>& stored) noexcept override {
+            try {
+                stored.ok() ? handler_.confirm(response_, stored.value())
+                            : handler_.refuse(client_, response_, stored.error());
+            } catch (const std::exception&) {
+                handler_.log_.write(base::LogLevel::kError,
+                                    "no memory is left to answer a request: its client is cut off");
+            }
+        }
+
+     private:
+        const WebhookHandler& handler_;
+        const std::string client_;
+        http::Response response_;
+    };
+
+    void confirm(http::Response& response, inbox::Stored stored) const {
+        stored.duplicate ? counters_.count_duplicate() : counters_.count_accepted();
+        std::string body = stored.duplicate ? R"({"status": "duplicate", "id": )"
+                                            : R"({"status": "accepted", "id": )";
+        body.append(std::to_string(stored.id)).append("}");
+        response.send(200, "application/json", body);
+    }
+
+    /// What is signed is an alert that would be lost.
+    void turn_away(http::Request& request, const net::IpAddress& client, http::Response& response,
+                   Error error) const {
+        if (request.field("x-signature")) {
+            error = ingest_.keep_misdirected(request.path(), content_of(request, client),
+                                             std::move(error));
+        }
+        refuse(client.text(), response, error);
+    }
+
+    void refuse(const std::string& client, http::Response& response, const Error& error) const {
+        counters_.count_refused(error.code);
+        refusals_.note(error, client, base::steady_ms());
+        response.send_problem(error);
+    }
+
+    ingest::Ingest& ingest_;
+    ingest::Counters& counters_;
+    RefusalLog& refusals_;
+    base::LogSink& log_;
+    const http::ConnectionRules rules_;
+    const std::function<bool()> takes_alerts_;
+};
+
+}  // namespace
+
+bool asks_for_health(const http::Request& request, const http::ConnectionRules& rules) {
+    return !rules.health_path.empty() && request.path() == rules.health_path &&
+           (request.method() == "GET" || request.method() == "HEAD");
+}
+
+void tell_health(http::Response& response, bool takes_alerts) {
+    takes_alerts ? response.send(200, "text/plain", "ok\n")
+                 : response.send(503, "text/plain", "not ready\n");
+}
+
+http::Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
+                            RefusalLog& refusals, base::LogSink& log,
+                            const http::ConnectionRules& rules,
+                            std::function<bool()> takes_alerts) {
+    const auto handler = std::make_shared<const WebhookHandler>(ingest, counters, refusals, log,
+                                                                rules, std::move(takes_alerts));
+    return [handler, &counters, &log](http::Request& request, http::Response& response) {
+        std::string what = "an unknown exception";
+        try {
+            return handler->handle(request, response);
+        } catch (const std::exception& error) {
+            what = error.what();
+        } catch (...) {
+        }
+        log.write(base::LogLevel::kError, "answering a request failed: " + base::printable(what));
+        counters.count_refused(ErrorCode::kInternal);
+        try {
+            if (!response.sent()) {
+                response.send_problem({ErrorCode::kInternal, what});
+            }
+        } catch (...) {
+            log.write(base::LogLevel::kError, "the client of a failed request is gone");
+        }
+    };
+}
+
+}  // namespace incm::receiver
