@@ -8,7 +8,7 @@
 
 #include "incm/auth/signature.h"
 #include "incm/base/bytes.h"
-#include "incm/http/request_guard.h"
+#include "incm/http/request_head_parser.h"
 #include "incm/json/canonical.h"
 #include "incm/model/alert.h"
 
@@ -178,7 +178,7 @@ void guard_of_head(benchmark::State& state) {
         "X-Signature: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\r\n"
         "Content-Length: 624\r\n\r\n";
     for (auto _ : state) {
-        incm::http::HeadGuard guard;
+        incm::http::RequestHeadParser guard;
         benchmark::DoNotOptimize(guard.look(head));
     }
     count_bytes(state, head);

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "incm/http/connection_manager.h"
 #include "incm/http/connection_rules.h"
-#include "incm/http/lobby.h"
 #include "incm/net/tls_context.h"
 
 namespace incm::bindings {
@@ -12,7 +12,7 @@ namespace incm::bindings {
 /// All that the alerts' listener must know of its clients.
 struct ClientRules {
     http::ConnectionRules rules;
-    http::LobbyLimits limits;
+    http::ConnectionLimits limits;
     std::optional<net::TlsFiles> tls;
 };
 

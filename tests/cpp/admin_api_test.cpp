@@ -303,7 +303,7 @@ TEST_F(AdminApiTest, ReplaysWhatAPluginWants) {
 
 TEST_F(AdminApiTest, ALongReplayTellsHowFarItCame) {
     open_both();
-    const int most = static_cast<int>(incm::inbox::kMostByHand) * incm::admin::kStepsACall;
+    const int most = static_cast<int>(incm::inbox::kMaxOperatorActions) * incm::admin::kStepsACall;
     close();
     incm::inbox::test::run_sql(
         path(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +

@@ -13,7 +13,7 @@ using incm::ingest::Endpoint;
 using incm::ingest::Endpoints;
 
 /// The configured path of the endpoint that takes a request; "" when there is none.
-std::string taker(const Endpoints& endpoints, const std::string& path) {
+std::string fetcher(const Endpoints& endpoints, const std::string& path) {
     const auto door = endpoints.find(path);
     return door ? door->path : "";
 }
@@ -27,25 +27,25 @@ Endpoint strict(const std::string& path) {
 TEST(Endpoints, AreFoundByEverySpellingOfTheirPath) {
     const Endpoints endpoints({{"/caf%c3%a9", {}}, {"/~a", {}}});
     for (const char* const path : {"/caf%c3%a9", "/caf%C3%A9", "/%63af%c3%A9", "/caf%c3%a9/"}) {
-        EXPECT_EQ(taker(endpoints, path), "/caf%c3%a9") << path;
+        EXPECT_EQ(fetcher(endpoints, path), "/caf%c3%a9") << path;
     }
-    EXPECT_EQ(taker(endpoints, "/%7ea"), "/~a");
-    EXPECT_EQ(taker(endpoints, "/~A"), "");
-    EXPECT_EQ(taker(endpoints, "/b/../~a"), "");
+    EXPECT_EQ(fetcher(endpoints, "/%7ea"), "/~a");
+    EXPECT_EQ(fetcher(endpoints, "/~A"), "");
+    EXPECT_EQ(fetcher(endpoints, "/b/../~a"), "");
 }
 
 TEST(Endpoints, ASlashAtTheEndCountsWhenTheEndpointSaysSo) {
     const Endpoints loose({{"/a", {}}, {"/b/", {}}});
-    EXPECT_EQ(taker(loose, "/a/"), "/a");
-    EXPECT_EQ(taker(loose, "/b"), "/b/");
-    EXPECT_EQ(taker(loose, "/a//"), "");
+    EXPECT_EQ(fetcher(loose, "/a/"), "/a");
+    EXPECT_EQ(fetcher(loose, "/b"), "/b/");
+    EXPECT_EQ(fetcher(loose, "/a//"), "");
     const Endpoints just({strict("/a"), strict("/b/")});
-    EXPECT_EQ(taker(just, "/a"), "/a");
-    EXPECT_EQ(taker(just, "/a/"), "");
-    EXPECT_EQ(taker(just, "/b"), "");
+    EXPECT_EQ(fetcher(just, "/a"), "/a");
+    EXPECT_EQ(fetcher(just, "/a/"), "");
+    EXPECT_EQ(fetcher(just, "/b"), "");
     const Endpoints both({{"/a", {}}, {"/a/", {}}});
-    EXPECT_EQ(taker(both, "/a"), "/a");
-    EXPECT_EQ(taker(both, "/%61/"), "/a/") << "the one that has just this path comes first";
+    EXPECT_EQ(fetcher(both, "/a"), "/a");
+    EXPECT_EQ(fetcher(both, "/%61/"), "/a/") << "the one that has just this path comes first";
 }
 
 TEST(Endpoints, TwoSpellingsOfOnePathAreTwoOfOnePath) {

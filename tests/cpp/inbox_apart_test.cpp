@@ -103,8 +103,8 @@ TEST_F(InboxApartTest, ARefusedRequestThatTheDiskRefusedIsKeptLater) {
     ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
     const rlimit full{1, before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
-    Rejected rejected{};
-    rejected.kind = RejectedKind::kWrongSignature;
+    QuarantinedRequest rejected{};
+    rejected.kind = QuarantineKind::kWrongSignature;
     rejected.source = "192.0.2.1";
     rejected.body = "{}";
     const bool will_be_kept =
@@ -124,8 +124,8 @@ TEST_F(InboxApartTest, ARefusedRequestThatCannotBeStoredIsCounted) {
             "CREATE TRIGGER refused BEFORE INSERT ON quarantine BEGIN"
             " SELECT RAISE(ABORT, 'made up'); END");
     open();
-    Rejected rejected{};
-    rejected.kind = RejectedKind::kWrongSignature;
+    QuarantinedRequest rejected{};
+    rejected.kind = QuarantineKind::kWrongSignature;
     rejected.endpoint = "/alerts";
     rejected.peer = "192.0.2.1";
     int not_kept = 0;

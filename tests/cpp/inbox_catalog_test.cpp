@@ -174,7 +174,7 @@ TEST_F(InboxCatalogTest, APageEndsAfterSoManyRows) {
     const auto rare = [](const StoredAlert& one) { return one.type == "rare"; };
     const AlertPage page = list({.wanted = rare});
     EXPECT_EQ(page.alerts.size(), 0U);
-    EXPECT_EQ(page.next, static_cast<std::int64_t>(kMostScanned));
+    EXPECT_EQ(page.next, static_cast<std::int64_t>(kMaxScanned));
     EXPECT_EQ(ids({.after = *page.next, .wanted = rare}), Ids{50002});
 }
 
@@ -182,7 +182,7 @@ TEST_F(InboxCatalogTest, APageEndsAfterSoManyBytes) {
     open({});
     for (std::uint64_t number = 1; number <= 4; ++number) {
         NewAlert large = alert(number);
-        large.text = "\"" + std::string(kMostScannedBytes / 2, 'x') + "\"";
+        large.text = "\"" + std::string(kMaxScannedBytes / 2, 'x') + "\"";
         append(std::move(large));
     }
     const auto last = [](const StoredAlert& one) { return one.id == 4; };
@@ -194,7 +194,7 @@ TEST_F(InboxCatalogTest, APageEndsAfterSoManyBytes) {
 
 TEST_F(InboxCatalogTest, APageHasSoManyBytesOfTextsAndAtLeastOneAlert) {
     open({});
-    const std::size_t sizes[] = {kMostPageBytes / 2, kMostPageBytes / 2, 3 * kMostPageBytes, 10};
+    const std::size_t sizes[] = {kMaxPageBytes / 2, kMaxPageBytes / 2, 3 * kMaxPageBytes, 10};
     for (std::uint64_t number = 1; number <= 4; ++number) {
         NewAlert large = alert(number);
         large.text = "\"" + std::string(sizes[number - 1], 'x') + "\"";
@@ -269,9 +269,9 @@ TEST_F(InboxCatalogTest, TellsTheTracebackOfTheLastAttemptThatHadOne) {
     }
     EXPECT_EQ(tracebacks(), "1: 2:second 3: ");
     take();
-    fail(1, std::string(kMostTraceback - 1, 'x') + "\xc3\xa4", Outcome::kDead);
+    fail(1, std::string(kMaxTraceback - 1, 'x') + "\xc3\xa4", Outcome::kDead);
     flush();
-    EXPECT_TRUE(tracebacks() == "1: 2: 3: 4:" + std::string(kMostTraceback - 1, 'x') + " ");
+    EXPECT_TRUE(tracebacks() == "1: 2: 3: 4:" + std::string(kMaxTraceback - 1, 'x') + " ");
     EXPECT_TRUE(history(1, "b").ledger.empty());
 }
 

@@ -291,8 +291,8 @@ TEST_F(InboxDeliveryTest, WakeEndsEveryWaitFromThenOn) {
         takers.emplace_back([&] { EXPECT_EQ(take_ids(1, 60'000), Ids{}); });
     }
     inbox_->wake_takers();
-    for (std::thread& taker : takers) {
-        taker.join();
+    for (std::thread& fetcher : takers) {
+        fetcher.join();
     }
     EXPECT_EQ(take_ids(1, 60'000), Ids{});
     append(alert(1, {"a"}));
@@ -302,7 +302,7 @@ TEST_F(InboxDeliveryTest, WakeEndsEveryWaitFromThenOn) {
 TEST_F(InboxDeliveryTest, CloseEndsABlockedTake) {
     open();
     std::atomic<bool> started{false};
-    std::thread taker([&] {
+    std::thread fetcher([&] {
         started = true;
         const auto taken = inbox_->take("a", 1, 60'000);
         EXPECT_FALSE(taken.ok());
@@ -312,7 +312,7 @@ TEST_F(InboxDeliveryTest, CloseEndsABlockedTake) {
         std::this_thread::yield();
     }
     inbox_->close();
-    taker.join();
+    fetcher.join();
     settle(1, Outcome::kDelivered);
     inbox_->give_back("a", {1});
 }

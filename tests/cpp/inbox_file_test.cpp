@@ -191,7 +191,7 @@ TEST_F(InboxFileTest, Version2IsMigratedWithItsQuarantine) {
     open();
     EXPECT_EQ(counts().alerts, 2);
     EXPECT_EQ(counts().open, 2);
-    EXPECT_EQ(counts().quarantined[RejectedKind::kNotJson], 2);
+    EXPECT_EQ(counts().quarantined[QuarantineKind::kNotJson], 2);
     const auto kept = inbox_->catalog().rejected(3);
     ASSERT_TRUE(kept.ok() && kept.value());
     EXPECT_EQ(kept.value()->request.body, "reboot");

@@ -168,7 +168,7 @@ TEST_F(InboxIdentityTest, AKeyIsTheSameForEveryAttemptReplayAndOpen) {
     EXPECT_TRUE(std::ranges::count(all, key) == 1) << key;
     settle(1, Outcome::kDelivered);
     flush();
-    ASSERT_TRUE(inbox_->change(ByHand::kRedeliver, {{"a", 1}}).ok());
+    ASSERT_TRUE(inbox_->change(OperatorAction::kRedeliver, {{"a", 1}}).ok());
     EXPECT_EQ(keys().at(0), key);
 }
 

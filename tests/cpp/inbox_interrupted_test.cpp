@@ -60,7 +60,7 @@ TEST_F(InboxInterruptedTest, AttemptsBeforeAReplayMakeNoPauseLonger) {
     }
     ASSERT_EQ(take_ids(), Ids{1});
     deliver(1);
-    ASSERT_EQ(inbox_->change(ByHand::kRedeliver, {{"a", 1}}).value(), 1);
+    ASSERT_EQ(inbox_->change(OperatorAction::kRedeliver, {{"a", 1}}).value(), 1);
     append(alert(2, {"a"}));
     ASSERT_EQ(take_ids(), Ids{1});
     open_with({}, true);

@@ -61,7 +61,7 @@ TEST_F(InboxOrderTest, RetriedByHandWaitsForWhatIsUnderWay) {
     settle(1, Outcome::kDead);
     flush();
     ASSERT_EQ(take_ids(), Ids{2});
-    ASSERT_EQ(inbox_->change(ByHand::kRetry, {{"a", 1}}).value(), 1);
+    ASSERT_EQ(inbox_->change(OperatorAction::kRetry, {{"a", 1}}).value(), 1);
     EXPECT_EQ(take_ids(), Ids{}) << "two at once of a device";
     settle(2, Outcome::kRetry, 0);
     flush();
@@ -87,9 +87,9 @@ TEST_F(InboxOrderTest, ReplayedOnesGoOneAfterTheOther) {
         flush();
     }
     // The later one is due first, and is found first.
-    ASSERT_EQ(inbox_->change(ByHand::kRedeliver, {{"a", 3}}).value(), 1);
+    ASSERT_EQ(inbox_->change(OperatorAction::kRedeliver, {{"a", 3}}).value(), 1);
     clock_.pass(1);
-    ASSERT_EQ(inbox_->change(ByHand::kRedeliver, {{"a", 1}, {"a", 2}}).value(), 2);
+    ASSERT_EQ(inbox_->change(OperatorAction::kRedeliver, {{"a", 1}, {"a", 2}}).value(), 2);
     Ids seen;
     for (Ids taken = take_ids(); !taken.empty(); taken = take_ids()) {
         ASSERT_EQ(taken.size(), 1U) << "two at once of a device";

@@ -8,19 +8,19 @@ namespace {
 class InboxQuarantineTest : public InboxTest {
  protected:
     /// A request of nobody knows whom; its body says which one it is.
-    static Rejected hostile(const std::string& source, std::int64_t number,
-                            std::size_t body_bytes = 0) {
-        Rejected made;
+    static QuarantinedRequest hostile(const std::string& source, std::int64_t number,
+                                      std::size_t body_bytes = 0) {
+        QuarantinedRequest made;
         made.received_at_ms = number;
         made.endpoint = "/alerts";
         made.reason = "wrong";
-        made.kind = RejectedKind::kWrongSignature;
+        made.kind = QuarantineKind::kWrongSignature;
         made.source = source;
         made.signature = "sig";
         made.body = std::to_string(number) + std::string(body_bytes, 'x');
         return made;
     }
-    void keep_later(Rejected rejected) {
+    void keep_later(QuarantinedRequest rejected) {
         EXPECT_TRUE(inbox_->quarantine().keep_later(std::move(rejected)));
         flush();
     }
@@ -52,7 +52,7 @@ class InboxQuarantineTest : public InboxTest {
         return std::stoll(
             rows(path(), "SELECT count(*) FROM quarantine WHERE source = '" + source + "'").at(0));
     }
-    std::int64_t wrong() { return counts().quarantined[RejectedKind::kWrongSignature]; }
+    std::int64_t wrong() { return counts().quarantined[QuarantineKind::kWrongSignature]; }
 };
 
 TEST_F(InboxQuarantineTest, AuthenticOnesAreBoundedByNumber) {
@@ -90,8 +90,8 @@ TEST_F(InboxQuarantineTest, AFloodNeverTouchesAuthenticOnes) {
                               " WHERE kind <> 'not-json'")
                              .at(0)),
               kMaxHostileBytes);
-    EXPECT_EQ(counts().quarantined[RejectedKind::kNotJson], 1);
-    EXPECT_EQ(list({.kind = RejectedKind::kNotJson}).found.at(0).body_bytes, 9);
+    EXPECT_EQ(counts().quarantined[QuarantineKind::kNotJson], 1);
+    EXPECT_EQ(list({.kind = QuarantineKind::kNotJson}).found.at(0).body_bytes, 9);
 }
 
 TEST_F(InboxQuarantineTest, ASourceWithMoreThanItsShareGivesFirst) {
@@ -130,7 +130,7 @@ TEST_F(InboxQuarantineTest, ManySmallSourcesGiveTheirOldest) {
 
 TEST_F(InboxQuarantineTest, IdenticalOnesAreKeptOnce) {
     open();
-    Rejected one = hostile("a", 1);
+    QuarantinedRequest one = hostile("a", 1);
     one.identity = digest_of(1);
     for (int i = 0; i < 3; ++i) {
         keep_later(one);
@@ -152,14 +152,14 @@ TEST_F(InboxQuarantineTest, WhatWaitsIsBounded) {
     sqlite3* other = nullptr;
     ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
     ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
-    for (std::int64_t i = 0; i < Quarantine::kMostPending; ++i) {
+    for (std::int64_t i = 0; i < Quarantine::kMaxPending; ++i) {
         EXPECT_TRUE(inbox_->quarantine().keep_later(hostile("a", i)));
     }
     EXPECT_FALSE(inbox_->quarantine().keep_later(hostile("a", 99)));
     ASSERT_EQ(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(other);
     flush();
-    EXPECT_EQ(wrong(), Quarantine::kMostPending);
+    EXPECT_EQ(wrong(), Quarantine::kMaxPending);
     keep_later(hostile("a", 99));
 }
 
@@ -186,7 +186,7 @@ TEST_F(InboxQuarantineTest, ANewerOneReplacesAnother) {
     keep_later(hostile("a", 1));
     ASSERT_TRUE(inbox_->quarantine().keep({.body = "authentic", .replaces = 1}).ok());
     EXPECT_EQ(wrong(), 0);
-    EXPECT_EQ(counts().quarantined[RejectedKind::kNotJson], 1);
+    EXPECT_EQ(counts().quarantined[QuarantineKind::kNotJson], 1);
     EXPECT_EQ(ids(), Ids{2});
 }
 
@@ -201,18 +201,18 @@ TEST_F(InboxQuarantineTest, NumbersNeverComeBack) {
 
 TEST_F(InboxQuarantineTest, ListsWhatIsAskedFor) {
     open();
-    Rejected first = hostile("a", 1);
+    QuarantinedRequest first = hostile("a", 1);
     first.peer = "192.0.2.7";
     first.signature = std::string(1000, 's');
     first.content_type = std::string(1000, 't');
     keep_later(first);
     keep(2);
-    Rejected third = hostile("a", 3);
-    third.kind = RejectedKind::kMissingSignature;
+    QuarantinedRequest third = hostile("a", 3);
+    third.kind = QuarantineKind::kMissingSignature;
     third.endpoint = "/other";
     third.signature = std::nullopt;
     keep_later(third);
-    EXPECT_EQ(ids({.kind = RejectedKind::kMissingSignature}), Ids{3});
+    EXPECT_EQ(ids({.kind = QuarantineKind::kMissingSignature}), Ids{3});
     EXPECT_EQ(ids({.endpoint = "/alerts"}), (Ids{1, 2}));
     EXPECT_EQ(ids({.since_ms = 2}), (Ids{2, 3}));
     EXPECT_EQ(ids({.after = 1, .before = 3}), Ids{2});

@@ -12,8 +12,8 @@ namespace incm::inbox::test {
 namespace {
 
 constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::size_t kOfOne = TakenBytes::kMostOfOne / kMiB;
-constexpr std::size_t kOfAll = TakenBytes::kMostOfAll / kMiB;
+constexpr std::size_t kOfOne = TakenBytes::kMaxOfOne / kMiB;
+constexpr std::size_t kOfAll = TakenBytes::kMaxOfAll / kMiB;
 
 /// How much text may be taken and not settled.
 class InboxRoomTest : public InboxTest {
@@ -51,10 +51,10 @@ TEST_F(InboxRoomTest, APluginTakesNoMoreThanItsBytes) {
 
 TEST_F(InboxRoomTest, OneDeliveryMayAlwaysBeTaken) {
     open();
-    append_large(1, 3 * TakenBytes::kMostOfOne);
+    append_large(1, 3 * TakenBytes::kMaxOfOne);
     append_large(2, 10);
     append_large(3, 10);
-    append_large(4, 3 * TakenBytes::kMostOfOne);
+    append_large(4, 3 * TakenBytes::kMaxOfOne);
     EXPECT_EQ(take_ids(), Ids{1}) << "and no other beside it";
     EXPECT_EQ(take_ids(), Ids{});
     settle(1, Outcome::kDelivered);

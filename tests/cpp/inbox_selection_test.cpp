@@ -111,12 +111,12 @@ class InboxSelectionTest : public InboxTest, public ::testing::WithParamInterfac
     void ask_again() {
         std::vector<DeliveryName> names;
         std::int64_t changed = 0;
-        const ByHand how = chance(50) ? ByHand::kRetry : ByHand::kRedeliver;
+        const OperatorAction how = chance(50) ? OperatorAction::kRetry : OperatorAction::kRedeliver;
         for (auto& [id, one] : oracle_.all) {
             if (!chance(10)) continue;
             names.push_back({"a", id});
             if (one.state == State::kDead ||
-                (how == ByHand::kRedeliver && one.state == State::kDelivered)) {
+                (how == OperatorAction::kRedeliver && one.state == State::kDelivered)) {
                 one.state = State::kWaiting;
                 one.due_at_ms = now_ms();
                 ++changed;

@@ -57,10 +57,12 @@ class Lines final : public base::LogSink {
 };
 
 /// A receipt that fulfils a promise.
-class Promised final : public Receipt {
+class Promised final : public AppendCallback {
  public:
     explicit Promised(std::promise<base::Result<Stored>>& promise) : promise_(promise) {}
-    void told(const base::Result<Stored>& stored) noexcept override { promise_.set_value(stored); }
+    void on_complete(const base::Result<Stored>& stored) noexcept override {
+        promise_.set_value(stored);
+    }
 
  private:
     std::promise<base::Result<Stored>>& promise_;

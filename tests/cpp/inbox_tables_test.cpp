@@ -2,8 +2,8 @@
 
 #include "incm/inbox/bulk_insert.h"
 #include "incm/inbox/database_file.h"
-#include "incm/inbox/manual_change.h"
-#include "incm/inbox/seen_keys.h"
+#include "incm/inbox/dedupe_index.h"
+#include "incm/inbox/operator_change.h"
 #include "incm/inbox/tables.h"
 
 namespace incm::inbox::test {
@@ -108,7 +108,7 @@ TEST_F(InboxTablesTest, TracebacksGoWithTheirAlert) {
 
 TEST_F(InboxTablesTest, AChangeByHandSeesWhatTheSameTransactionSettled) {
     const Settled made = settled(1, Outcome::kDelivered);
-    ManualChange again(ByHand::kRedeliver, 0, {{nullptr, {"a", 1}}});
+    OperatorChange again(OperatorAction::kRedeliver, 0, {{nullptr, {"a", 1}}});
     tables_->settle(made);
     again.execute(*tables_);
     commit();

@@ -12,8 +12,8 @@
 namespace {
 
 using incm::base::Error;
+using incm::http::ConnectionLimits;
 using incm::http::ConnectionRules;
-using incm::http::LobbyLimits;
 using incm::testing::RawAnswer;
 using incm::testing::RawClient;
 
@@ -21,7 +21,7 @@ const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 class KeepAliveTest : public testing::Test {
  protected:
-    void start(ConnectionRules rules, const LobbyLimits& limits = {}) {
+    void start(ConnectionRules rules, const ConnectionLimits& limits = {}) {
         rules.refused = [this](const Error& error, const std::string&) {
             if (error.text.starts_with("it came as")) crossed_.set_value(error.text);
         };

@@ -17,7 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "incm/base/clock.h"
-#include "incm/http/lobby.h"
+#include "incm/http/connection_manager.h"
 #include "incm/http/server.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/operations.h"
@@ -120,10 +120,10 @@ TEST(NoMemoryTest, AnAnswerThatFailedLeavesNoFieldsToTheNextOne) {
 
 TEST(NoMemoryTest, ALobbyForgetsNobody) {
     const Poco::Net::ServerSocket listener{Poco::Net::SocketAddress("127.0.0.1", 0)};
-    incm::http::Lobby lobby({.header_timeout_ms = 1}, {}, nullptr);
-    lobby.open(listener.impl()->sockfd());
+    incm::http::ConnectionManager manager({.header_timeout_ms = 1}, {}, nullptr);
+    manager.open(listener.impl()->sockfd());
     const RawClient silent(listener.address().port());
-    while (lobby.open_connections() == 0) static_cast<void>(lobby.wait(100));
+    while (manager.open_connections() == 0) static_cast<void>(manager.wait(100));
     const auto wait_later = [&] {  // it looks at the deadlines four times a second
         const std::int64_t before = incm::base::now().steady_ms;
         while (incm::base::now().steady_ms < before + 300) std::this_thread::yield();
@@ -131,19 +131,20 @@ TEST(NoMemoryTest, ALobbyForgetsNobody) {
     wait_later();
     {
         const NoMemory now;
-        EXPECT_NO_THROW(static_cast<void>(lobby.wait(0)));
+        EXPECT_NO_THROW(static_cast<void>(manager.wait(0)));
     }
     wait_later();
-    static_cast<void>(lobby.wait(0));
-    EXPECT_EQ(lobby.open_connections(), 0U);
+    static_cast<void>(manager.wait(0));
+    EXPECT_EQ(manager.open_connections(), 0U);
 }
 
 TEST(NoMemoryTest, AReceiptThatCannotBeToldIsGivenUp) {
-    class Asked final : public incm::inbox::Receipt {
+    class Asked final : public incm::inbox::AppendCallback {
      public:
         explicit Asked(bool& is_gone) : is_gone_(is_gone) {}
         ~Asked() override { is_gone_ = true; }
-        void told(const incm::base::Result<incm::inbox::Stored>& /*stored*/) noexcept override {}
+        void on_complete(
+            const incm::base::Result<incm::inbox::Stored>& /*stored*/) noexcept override {}
 
      private:
         bool& is_gone_;

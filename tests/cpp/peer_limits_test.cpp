@@ -53,7 +53,7 @@ TEST(PeerLimitsTest, TheSourceNotSeenForLongestIsForgotten) {
     EXPECT_EQ(admitted(limits, "first", 0, 1000), PeerLimits::kBurst);
     EXPECT_EQ(admitted(limits, "second", 0, 1000), PeerLimits::kBurst);
     // Refused by the limit of all, but seen.
-    for (std::size_t source = 0; source < PeerLimits::kMostSources - 1; ++source) {
+    for (std::size_t source = 0; source < PeerLimits::kMaxSources - 1; ++source) {
         admitted(limits, "other" + std::to_string(source), 0, 1);
         admitted(limits, "second", 0, 1);
     }

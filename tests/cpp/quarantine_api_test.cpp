@@ -13,17 +13,17 @@ using incm::admin::ApiReply;
 using incm::admin::QuarantineApi;
 using incm::base::ErrorCode;
 using incm::base::Result;
-using incm::inbox::RejectedKind;
+using incm::inbox::QuarantineKind;
 using incm::inbox::Stored;
 using incm::inbox::StoredRejected;
 using incm::inbox::test::Promised;
 using incm::ingest::Counters;
 using incm::ingest::Endpoint;
 using incm::ingest::Ingest;
+using incm::ingest::NotKept;
 using incm::ingest::PeerLimits;
 using incm::ingest::Request;
 using incm::ingest::Route;
-using incm::ingest::Unkept;
 
 const incm::base::Secret kRight("the right one");
 constexpr const char* kBody = R"({"_id": "1", "type": "reboot"})";
@@ -70,7 +70,7 @@ class QuarantineApiTest : public incm::inbox::test::InboxTest {
                                            .body = body});
         return std::to_string(reply.status) + " " + reply.body;
     }
-    std::int64_t kept(RejectedKind kind) { return counts().quarantined[kind]; }
+    std::int64_t kept(QuarantineKind kind) { return counts().quarantined[kind]; }
 
     Counters counters_;
     std::unique_ptr<Ingest> ingest_;
@@ -113,13 +113,13 @@ TEST_F(QuarantineApiTest, ACorrectedSecretLetsThemIn) {
     EXPECT_NE(refused.find(R"("accepted":0,"duplicate":0,"refused":2)"), std::string::npos)
         << refused;
     EXPECT_NE(refused.find(R"("type":"wrong-signature")"), std::string::npos) << refused;
-    EXPECT_EQ(kept(RejectedKind::kWrongSignature), 2);
+    EXPECT_EQ(kept(QuarantineKind::kWrongSignature), 2);
     serve(kRight);
     const std::string accepted = post("/retry", R"({"endpoint": "/webhook"})");
     EXPECT_NE(accepted.find(R"("accepted":2,"duplicate":0,"refused":0,"next":null)"),
               std::string::npos)
         << accepted;
-    EXPECT_EQ(kept(RejectedKind::kWrongSignature), 0);
+    EXPECT_EQ(kept(QuarantineKind::kWrongSignature), 0);
     EXPECT_EQ(take().size(), 2U);
     EXPECT_NE(post("/retry", R"({"ids": [1]})").find(R"("result":"gone")"), std::string::npos);
 }
@@ -145,7 +145,7 @@ TEST_F(QuarantineApiTest, WhatIsAuthenticButNoJsonStaysAsThat) {
     for (int i = 0; i < 2; ++i) {
         const std::string answer = post("/retry", R"({"all": true})");
         EXPECT_NE(answer.find(R"("type":"not-json")"), std::string::npos) << answer;
-        EXPECT_EQ(kept(RejectedKind::kNotJson), 1);
+        EXPECT_EQ(kept(QuarantineKind::kNotJson), 1);
         EXPECT_EQ(counts().quarantined.total(), 1);
     }
     EXPECT_EQ(inbox_->catalog().rejected(2).value()->request.body, "no JSON");
@@ -197,17 +197,17 @@ TEST_F(QuarantineApiTest, DropsWhatIsNamed) {
 TEST_F(QuarantineApiTest, SaysWhyOneIsNotKept) {
     EXPECT_NE(refuse(std::string(incm::ingest::kMaxKeptBody + 1, 'x')).find("longer than 256 KiB"),
               std::string::npos);
-    EXPECT_EQ(counters_.unkept(Unkept::kTooLarge), 1U);
+    EXPECT_EQ(counters_.unkept(NotKept::kTooLarge), 1U);
     for (std::int64_t i = 0; i < PeerLimits::kBurst; ++i) {
         refuse(std::to_string(i));
         if (i % 10 == 9) flush();
     }
     EXPECT_NE(refuse("one more").find("too many"), std::string::npos);
-    EXPECT_EQ(counters_.unkept(Unkept::kTooOften), 1U);
+    EXPECT_EQ(counters_.unkept(NotKept::kTooOften), 1U);
     EXPECT_NE(refuse("one more", "192.0.2.2").find("kept in the quarantine: incm-webhook"),
               std::string::npos);
     flush();
-    EXPECT_EQ(kept(RejectedKind::kWrongSignature), PeerLimits::kBurst + 1);
+    EXPECT_EQ(kept(QuarantineKind::kWrongSignature), PeerLimits::kBurst + 1);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ class NoLog final : public incm::base::LogSink {
 
 const incm::base::Secret kSecret("topsecret");
 
-/// A whole life of a receiver with senders, silent clients, a scraper and a taker, for the thread
+/// A whole life of a receiver with senders, silent clients, a scraper and a fetcher, for the thread
 /// sanitizer: `./dev tsan` repeats it.
 class StartStopTest : public ::testing::Test {
  protected:

@@ -92,7 +92,7 @@ class Exchange {
         Request request;
         require(connection_->advance(0) == Connection::Step::kRequest,
                 "it is there until taken up");
-        connection_->take_up();
+        connection_->mark_consumed();
         request.head = connection_->head_text();
         require(request.head.ends_with("\r\n\r\n"), "a head is whole");
         request.body = connection_->take_body();

@@ -6,15 +6,15 @@
 
 #include "fuzz_support.h"
 
-#include "incm/http/request_guard.h"
+#include "incm/http/request_head_parser.h"
 
 namespace {
 
 using incm::base::ErrorCode;
 using incm::fuzz::require;
 using incm::http::Framing;
-using incm::http::HeadGuard;
 using incm::http::RequestHead;
+using incm::http::RequestHeadParser;
 
 /// What became of a head.
 struct Verdict {
@@ -25,20 +25,20 @@ struct Verdict {
     RequestHead head;
 };
 
-Verdict verdict_of(const HeadGuard& guard, const incm::base::Result<bool>& looked) {
+Verdict verdict_of(const RequestHeadParser& guard, const incm::base::Result<bool>& looked) {
     if (!looked.ok()) return {.error = looked.error().code};
     if (!looked.value()) return {};
     return {true, std::nullopt, guard.begin(), guard.end(), guard.head()};
 }
 
 Verdict look_at_whole(std::string_view all) {
-    HeadGuard guard;
+    RequestHeadParser guard;
     const auto looked = guard.look(all);
     return verdict_of(guard, looked);
 }
 
 Verdict look_at_pieces(incm::fuzz::Pieces pieces) {
-    HeadGuard guard;
+    RequestHeadParser guard;
     std::string all;
     while (!pieces.empty()) {
         all += pieces.next();
@@ -101,7 +101,7 @@ void require_plain_where_read(const std::string& head) {
 /// Rules that are read off the text, without the guard's own ways.
 void require_strict(std::string_view all, const Verdict& found) {
     require(found.begin == 0 || found.begin == 2, "at most one empty line comes before");
-    require(found.end <= all.size() && found.end - found.begin <= HeadGuard::kMaxHead,
+    require(found.end <= all.size() && found.end - found.begin <= RequestHeadParser::kMaxHead,
             "the head lies within the bytes and its limit");
     const std::string_view text = all.substr(found.begin, found.end - found.begin);
     require(text.find("\r\n\r\n") == text.size() - 4, "the first empty line ends the head");

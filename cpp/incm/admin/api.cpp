@@ -18,12 +18,12 @@ namespace {
 
 using base::Error;
 using base::ErrorCode;
-using inbox::ByHand;
 using inbox::DeliveryState;
+using inbox::OperatorAction;
 
-constexpr std::int64_t kMostNumber = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kMostListed = 1000;
-constexpr std::size_t kMostIds = 1000;
+constexpr std::int64_t kMaxNumber = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMaxListed = 1000;
+constexpr std::size_t kMaxIds = 1000;
 
 Error bad(const std::string& text) {
     return {ErrorCode::kMalformedRequest, text};
@@ -59,8 +59,8 @@ inbox::AlertQuery read_alert_query(Parameters& given) {
     inbox::AlertQuery query;
     query.since_ms = given.time_ms("since");
     query.until_ms = given.time_ms("until");
-    query.after = given.integer("after", 0, kMostNumber).value_or(0);
-    query.before = given.integer("before", 0, kMostNumber).value_or(kMostNumber);
+    query.after = given.integer("after", 0, kMaxNumber).value_or(0);
+    query.before = given.integer("before", 0, kMaxNumber).value_or(kMaxNumber);
     model::AlertFilter filter{.types = given.texts("type"), .devices = given.texts("device")};
     if (filter.types.empty() && filter.devices.empty()) return query;
     // The type is a column of its own; the names of a device are in the text only.
@@ -166,7 +166,7 @@ AdminApi::Text AdminApi::list_alerts(Parameters& given) const {
     inbox::AlertQuery query = read_alert_query(given);
     query.plugin = given.text("plugin");
     query.state = read_state(given, wrong);
-    query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMostListed).value_or(100));
+    query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMaxListed).value_or(100));
     query.with_text = given.flag("body");
     const std::string order = given.text("order").value_or("asc");
     query.descending = order == "desc";
@@ -182,7 +182,7 @@ AdminApi::Text AdminApi::list_alerts(Parameters& given) const {
 
 AdminApi::Text AdminApi::show_alert(Parameters& given) const {
     const std::string text = given.text("id").value_or("");
-    const auto id = given.integer("id", 0, kMostNumber);
+    const auto id = given.integer("id", 0, kMaxNumber);
     if (!id) return Error{ErrorCode::kNotFound, "no such page"};
     if (const auto error = given.finish()) return *error;
     const auto history = catalog_.alert(*id);
@@ -216,7 +216,7 @@ AdminApi::Text AdminApi::show_statistics(Parameters& given) const {
 AdminApi::Text AdminApi::list_dead(Parameters& given) const {
     inbox::UndeliveredQuery query;
     query.plugin = given.text("plugin");
-    query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMostListed).value_or(100));
+    query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMaxListed).value_or(100));
     query.orphaned = [this](const std::string& name) { return configured(name) == false; };
     const auto after = given.text("after");
     if (const auto error = given.finish()) return *error;
@@ -230,27 +230,28 @@ AdminApi::Text AdminApi::list_dead(Parameters& given) const {
 }
 
 AdminApi::Text AdminApi::retry_dead(Parameters& given) const {
-    return change_dead(given, ByHand::kRetry, "retried");
+    return change_dead(given, OperatorAction::kRetry, "retried");
 }
 
 AdminApi::Text AdminApi::drop_dead(Parameters& given) const {
-    return change_dead(given, ByHand::kDropDead, "dropped");
+    return change_dead(given, OperatorAction::kDropDead, "dropped");
 }
 
-AdminApi::Text AdminApi::change_dead(Parameters& given, ByHand how, const char* word) const {
+AdminApi::Text AdminApi::change_dead(Parameters& given, OperatorAction how,
+                                     const char* word) const {
     inbox::UndeliveredQuery query;
     query.plugin = given.text("plugin");
     query.orphaned = [this](const std::string& name) { return configured(name) == false; };
-    const std::vector<std::int64_t> ids = given.integers("ids", 1, kMostNumber);
+    const std::vector<std::int64_t> ids = given.integers("ids", 1, kMaxNumber);
     const bool all = given.flag("all");
     const auto cursor = read_cursor(given.text("after").value_or("0:0"));
     if (const auto error = given.finish()) return *error;
     if (const auto error = unknown_plugin(query.plugin)) return *error;
     if (!cursor) return bad("\"after\" wants what \"next\" said");
-    if (ids.size() > kMostIds) return bad("at most 1000 ids at once");
+    if (ids.size() > kMaxIds) return bad("at most 1000 ids at once");
     if (ids.empty() && !query.plugin && !all)
         return bad("say which: ids, plugin, or \"all\": true");
-    if (how == ByHand::kRetry && query.plugin && configured(*query.plugin) == false) {
+    if (how == OperatorAction::kRetry && query.plugin && configured(*query.plugin) == false) {
         return bad("plugin " + *query.plugin +
                    " is not configured: nobody would make the delivery");
     }
@@ -265,7 +266,8 @@ AdminApi::Text AdminApi::change_dead(Parameters& given, ByHand how, const char* 
     return progress_json(word, progress.value());
 }
 
-base::Result<std::int64_t> AdminApi::change_ids(ByHand how, const std::vector<std::int64_t>& ids,
+base::Result<std::int64_t> AdminApi::change_ids(OperatorAction how,
+                                                const std::vector<std::int64_t>& ids,
                                                 const std::optional<std::string>& name) const {
     const auto plugins = catalog_.plugins();
     if (!plugins.ok()) return plugins.error();
@@ -274,7 +276,7 @@ base::Result<std::int64_t> AdminApi::change_ids(ByHand how, const std::vector<st
     for (const std::string& plugin : plugins.value()) {
         if (name && plugin != *name) continue;
         const bool abandoned = configured(plugin) == false;
-        if (how == ByHand::kRetry && abandoned) continue;
+        if (how == OperatorAction::kRetry && abandoned) continue;
         for (const std::int64_t id : ids) {
             dead.push_back({plugin, id});
             if (abandoned) orphaned.push_back({plugin, id});
@@ -282,7 +284,7 @@ base::Result<std::int64_t> AdminApi::change_ids(ByHand how, const std::vector<st
     }
     const auto changed = change_all(*inbox_, how, std::move(dead));
     if (!changed.ok()) return changed.error();
-    const auto dropped = change_all(*inbox_, ByHand::kDropOpen, std::move(orphaned));
+    const auto dropped = change_all(*inbox_, OperatorAction::kDropOpen, std::move(orphaned));
     if (!dropped.ok()) return dropped.error();
     return changed.value() + dropped.value();
 }

@@ -92,9 +92,10 @@ class AdminApi {
     [[nodiscard]] Text start_backup(Parameters& given) const { return backup_.start(given); }
     [[nodiscard]] Text cancel_backup(Parameters& given) const { return backup_.cancel(given); }
 
-    [[nodiscard]] Text change_dead(Parameters& given, inbox::ByHand how, const char* word) const;
+    [[nodiscard]] Text change_dead(Parameters& given, inbox::OperatorAction how,
+                                   const char* word) const;
     [[nodiscard]] base::Result<std::int64_t> change_ids(
-        inbox::ByHand how, const std::vector<std::int64_t>& ids,
+        inbox::OperatorAction how, const std::vector<std::int64_t>& ids,
         const std::optional<std::string>& name) const;
     [[nodiscard]] std::optional<base::Error> unknown_plugin(
         const std::optional<std::string>& name) const;

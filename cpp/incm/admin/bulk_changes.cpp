@@ -10,8 +10,8 @@ namespace incm::admin {
 
 namespace {
 
-using inbox::ByHand;
 using inbox::DeliveryName;
+using inbox::OperatorAction;
 
 /// The deliveries of a page that the routes want.
 std::vector<DeliveryName> wanted(const std::vector<ingest::Route>& routes,
@@ -42,11 +42,12 @@ base::Result<std::int64_t> count_closed(inbox::Catalog& catalog,
 
 }  // namespace
 
-base::Result<std::int64_t> change_all(inbox::Inbox& inbox, ByHand how,
+base::Result<std::int64_t> change_all(inbox::Inbox& inbox, OperatorAction how,
                                       std::vector<DeliveryName> deliveries) {
     std::int64_t changed = 0;
     for (auto begin = deliveries.begin(); begin != deliveries.end();) {
-        const auto size = std::min<std::ptrdiff_t>(deliveries.end() - begin, inbox::kMostByHand);
+        const auto size =
+            std::min<std::ptrdiff_t>(deliveries.end() - begin, inbox::kMaxOperatorActions);
         const auto done = inbox.change(
             how, {std::make_move_iterator(begin), std::make_move_iterator(begin + size)});
         if (!done.ok()) return done.error();
@@ -59,14 +60,14 @@ base::Result<std::int64_t> change_all(inbox::Inbox& inbox, ByHand how,
 base::Result<Progress<std::int64_t>> replay(inbox::Inbox& inbox, Replay what) {
     Progress<std::int64_t> progress;
     what.alerts.with_text = true;
-    what.alerts.limit = inbox::kMostByHand;
+    what.alerts.limit = inbox::kMaxOperatorActions;
     for (int step = 0; step < kStepsACall; ++step) {
         auto page = inbox.catalog().alerts(what.alerts);
         if (!page.ok()) return page.error();
         std::vector<DeliveryName> deliveries = wanted(what.routes, page.value().alerts);
-        const auto done = what.dry_run
-                              ? count_closed(inbox.catalog(), deliveries)
-                              : change_all(inbox, ByHand::kRedeliver, std::move(deliveries));
+        const auto done =
+            what.dry_run ? count_closed(inbox.catalog(), deliveries)
+                         : change_all(inbox, OperatorAction::kRedeliver, std::move(deliveries));
         if (!done.ok()) return done.error();
         progress.changed += done.value();
         progress.next = page.value().next;
@@ -76,10 +77,11 @@ base::Result<Progress<std::int64_t>> replay(inbox::Inbox& inbox, Replay what) {
     return progress;
 }
 
-base::Result<Progress<inbox::UndeliveredCursor>> change_undelivered(inbox::Inbox& inbox, ByHand how,
+base::Result<Progress<inbox::UndeliveredCursor>> change_undelivered(inbox::Inbox& inbox,
+                                                                    OperatorAction how,
                                                                     inbox::UndeliveredQuery query) {
     Progress<inbox::UndeliveredCursor> progress;
-    query.limit = inbox::kMostByHand;
+    query.limit = inbox::kMaxOperatorActions;
     for (int step = 0; step < kStepsACall; ++step) {
         auto page = inbox.catalog().undelivered(query);
         if (!page.ok()) return page.error();
@@ -87,12 +89,12 @@ base::Result<Progress<inbox::UndeliveredCursor>> change_undelivered(inbox::Inbox
         std::vector<DeliveryName> orphaned;
         for (inbox::Undelivered& one : page.value().found) {
             const bool abandoned = query.orphaned && query.orphaned(one.plugin);
-            if (how == ByHand::kRetry && abandoned) continue;
+            if (how == OperatorAction::kRetry && abandoned) continue;
             (one.dead ? dead : orphaned).push_back({std::move(one.plugin), one.alert.id});
         }
         const auto done = change_all(inbox, how, std::move(dead));
         if (!done.ok()) return done.error();
-        const auto dropped = change_all(inbox, ByHand::kDropOpen, std::move(orphaned));
+        const auto dropped = change_all(inbox, OperatorAction::kDropOpen, std::move(orphaned));
         if (!dropped.ok()) return dropped.error();
         progress.changed += done.value() + dropped.value();
         progress.next = page.value().next;

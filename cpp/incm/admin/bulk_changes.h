@@ -36,9 +36,9 @@ struct Replay {
 /// Change what the query finds: dead letters by `how`, orphaned ones by kDropOpen.
 /// how: kRetry (leaves orphaned ones alone) or kDropDead.
 [[nodiscard]] base::Result<Progress<inbox::UndeliveredCursor>> change_undelivered(
-    inbox::Inbox& inbox, inbox::ByHand how, inbox::UndeliveredQuery query);
+    inbox::Inbox& inbox, inbox::OperatorAction how, inbox::UndeliveredQuery query);
 /// Change these deliveries, however many; returns how many were changed.
-[[nodiscard]] base::Result<std::int64_t> change_all(inbox::Inbox& inbox, inbox::ByHand how,
+[[nodiscard]] base::Result<std::int64_t> change_all(inbox::Inbox& inbox, inbox::OperatorAction how,
                                                     std::vector<inbox::DeliveryName> deliveries);
 
 inline constexpr int kStepsACall = 32;

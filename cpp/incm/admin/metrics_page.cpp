@@ -64,18 +64,19 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     sample(page, kDeliveries, "{state=\"dead\"}", counts.dead);
     constexpr std::string_view kQuarantined = "incm_webhook_quarantined";
     head(page, kQuarantined, "gauge", "Refused requests in the quarantine, by the reason.");
-    for (std::size_t kind = 0; kind < inbox::kRejectedKinds.size(); ++kind) {
-        sample(page, kQuarantined, "{reason=\"" + std::string(inbox::kRejectedKinds[kind]) + "\"}",
+    for (std::size_t kind = 0; kind < inbox::kQuarantineKinds.size(); ++kind) {
+        sample(page, kQuarantined,
+               "{reason=\"" + std::string(inbox::kQuarantineKinds[kind]) + "\"}",
                counts.quarantined.by_kind[kind]);
     }
-    using ingest::Unkept;
+    using ingest::NotKept;
     constexpr std::string_view kUnkept = "incm_webhook_quarantine_dropped_total";
     head(page, kUnkept, "counter",
          "Refused requests that were not kept in the quarantine, by the reason.");
-    sample(page, kUnkept, "{reason=\"size\"}", counters.unkept(Unkept::kTooLarge));
-    sample(page, kUnkept, "{reason=\"rate\"}", counters.unkept(Unkept::kTooOften));
-    sample(page, kUnkept, "{reason=\"busy\"}", counters.unkept(Unkept::kBusy));
-    sample(page, kUnkept, "{reason=\"failed\"}", counters.unkept(Unkept::kFailed));
+    sample(page, kUnkept, "{reason=\"size\"}", counters.unkept(NotKept::kTooLarge));
+    sample(page, kUnkept, "{reason=\"rate\"}", counters.unkept(NotKept::kTooOften));
+    sample(page, kUnkept, "{reason=\"busy\"}", counters.unkept(NotKept::kBusy));
+    sample(page, kUnkept, "{reason=\"failed\"}", counters.unkept(NotKept::kFailed));
     metric(page, "incm_webhook_inbox_log_bytes", "gauge",
            "Length of the inbox's log, which a program that reads for long makes grow.",
            log.bytes());

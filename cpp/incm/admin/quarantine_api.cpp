@@ -15,20 +15,20 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-constexpr std::int64_t kMostNumber = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kMostListed = 1000;
+constexpr std::int64_t kMaxNumber = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMaxListed = 1000;
 
 Error bad(const std::string& text) {
     return {ErrorCode::kMalformedRequest, text};
 }
 
-std::optional<inbox::RejectedKind> read_kind(Parameters& given, std::optional<Error>& error) {
+std::optional<inbox::QuarantineKind> read_kind(Parameters& given, std::optional<Error>& error) {
     const std::optional<std::string> name = given.text("kind");
     if (!name) return std::nullopt;
     const auto kind = inbox::kind_named(*name);
     if (!kind) {
         std::string known;
-        for (const std::string_view one : inbox::kRejectedKinds) {
+        for (const std::string_view one : inbox::kQuarantineKinds) {
             known.append(known.empty() ? "" : ", ").append(one);
         }
         error = bad("\"kind\" wants one of " + known);
@@ -56,9 +56,9 @@ QuarantineApi::Text QuarantineApi::list(Parameters& given) const {
     query.kind = read_kind(given, wrong);
     query.endpoint = given.text("endpoint");
     query.since_ms = given.time_ms("since").value_or(query.since_ms);
-    query.after = given.integer("after", 0, kMostNumber).value_or(0);
-    query.before = given.integer("before", 0, kMostNumber).value_or(kMostNumber);
-    query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMostListed).value_or(100));
+    query.after = given.integer("after", 0, kMaxNumber).value_or(0);
+    query.before = given.integer("before", 0, kMaxNumber).value_or(kMaxNumber);
+    query.limit = static_cast<std::size_t>(given.integer("limit", 1, kMaxListed).value_or(100));
     const std::string order = given.text("order").value_or("asc");
     query.descending = order == "desc";
     if (order != "asc" && order != "desc") wrong = bad("\"order\" wants asc or desc");
@@ -71,7 +71,7 @@ QuarantineApi::Text QuarantineApi::list(Parameters& given) const {
 
 QuarantineApi::Text QuarantineApi::show(Parameters& given) const {
     const std::string text = given.text("id").value_or("");
-    const auto id = given.integer("id", 0, kMostNumber);
+    const auto id = given.integer("id", 0, kMaxNumber);
     if (!id) return Error{ErrorCode::kNotFound, "no such page"};
     if (const auto error = given.finish()) return *error;
     const auto found = catalog_.rejected(*id);
@@ -88,10 +88,10 @@ base::Result<QuarantineApi::Chosen> QuarantineApi::choose(Parameters& given, std
     inbox::RejectedQuery query;
     query.kind = read_kind(given, wrong);
     query.endpoint = given.text("endpoint");
-    query.after = given.integer("after", 0, kMostNumber).value_or(0);
+    query.after = given.integer("after", 0, kMaxNumber).value_or(0);
     query.with_body = with_body;
     query.limit = most;
-    const std::vector<std::int64_t> ids = given.integers("ids", 1, kMostNumber);
+    const std::vector<std::int64_t> ids = given.integers("ids", 1, kMaxNumber);
     const bool all = given.flag("all");
     if (const auto error = given.finish()) return *error;
     if (wrong) return *wrong;

@@ -43,7 +43,7 @@ std::string base64(const std::string& bytes) {
 }
 
 Object entry(const inbox::StoredRejected& stored) {
-    const inbox::Rejected& request = stored.request;
+    const inbox::QuarantinedRequest& request = stored.request;
     Object object = ordered();
     object.set("id", stored.id);
     object.set("kind", std::string(inbox::kind_name(request.kind)));

@@ -205,8 +205,9 @@ std::string statistics_json(const inbox::Statistics& statistics, const inbox::Co
     document.set("open", counts.open);
     document.set("dead", counts.dead);
     Object quarantined = ordered();
-    for (std::size_t kind = 0; kind < inbox::kRejectedKinds.size(); ++kind) {
-        quarantined.set(std::string(inbox::kRejectedKinds[kind]), counts.quarantined.by_kind[kind]);
+    for (std::size_t kind = 0; kind < inbox::kQuarantineKinds.size(); ++kind) {
+        quarantined.set(std::string(inbox::kQuarantineKinds[kind]),
+                        counts.quarantined.by_kind[kind]);
     }
     document.set("quarantined", quarantined);
     document.set("last_alert_id", statistics.last_alert_id);

@@ -24,7 +24,7 @@ namespace incm::base {
 namespace {
 
 constexpr int kAnyDescriptor = -1;
-constexpr int kMostWithoutProc = 65'536;
+constexpr int kMaxWithoutProc = 65'536;
 
 /// A file by its inode. Those without a name (epoll, eventfd) share one, so the number counts, too.
 struct Inode {
@@ -127,7 +127,7 @@ void replace_all(const Registry& registry) {
     } else {
         rlimit limit{};
         getrlimit(RLIMIT_NOFILE, &limit);
-        const int most = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kMostWithoutProc));
+        const int most = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kMaxWithoutProc));
         for (int number = 0; number < most; ++number) visit(number);
     }
     if (null >= 0) close(null);

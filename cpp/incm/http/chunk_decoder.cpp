@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "incm/http/grammar.h"
-#include "incm/http/request_guard.h"
+#include "incm/http/request_head_parser.h"
 
 namespace incm::http {
 

@@ -160,7 +160,7 @@ void Connection::next_request() {
     in_.erase(0, taken_);
     release_if_large(in_);
     taken_ = head_end_ = received_ = 0;
-    guard_ = HeadGuard();
+    guard_ = RequestHeadParser();
     chunks_.reset();
     body_.clear();
     release_if_large(body_);

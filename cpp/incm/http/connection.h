@@ -11,7 +11,7 @@
 #include "incm/base/result.h"
 #include "incm/http/chunk_decoder.h"
 #include "incm/http/connection_rules.h"
-#include "incm/http/request_guard.h"
+#include "incm/http/request_head_parser.h"
 #include "incm/net/ip_address.h"
 #include "incm/net/transport.h"
 
@@ -19,9 +19,9 @@ namespace incm::http {
 
 /// One client's connection: from its bytes to whole, strict requests, one after the other.
 ///
-/// Nothing here waits for the client, but for advance() with a time. What HeadGuard, the chunks or
-/// the rules refuse is answered here with a problem document and the end of the connection; the
-/// bytes of the next request are not looked at before the one before is answered.
+/// Nothing here waits for the client, but for advance() with a time. What RequestHeadParser, the
+/// chunks or the rules refuse is answered here with a problem document and the end of the
+/// connection; the bytes of the next request are not looked at before the one before is answered.
 /// Threads: one at a time; only shut_down() may come from another.
 /// Source:  reliability.md, sections 1.3 to 1.5.
 class Connection {
@@ -58,7 +58,7 @@ class Connection {
     [[nodiscard]] Step advance(int wait_ms);
 
     /// The request that advance() found is being answered; until then it finds it again.
-    void take_up() { found_ = false; }
+    void mark_consumed() { found_ = false; }
 
     /// Of the request that advance() found: its head, valid until the next advance(); its body,
     /// decoded, once; what the guard knows of it.
@@ -101,7 +101,7 @@ class Connection {
     [[nodiscard]] std::int64_t deadline_ms() const;
     /// Since when it takes a place in vain, in steady milliseconds: as since_ms(), but since it
     /// came when it has had answers and no good one. Asking again makes it no younger.
-    [[nodiscard]] std::int64_t in_vain_since_ms() const {
+    [[nodiscard]] std::int64_t eviction_age_ms() const {
         return served_one_ && !is_known_ ? came_ms_ : since_ms_;
     }
     /// The deadline has passed: tell a client whose request has begun. One that was silent between
@@ -129,7 +129,7 @@ class Connection {
     [[nodiscard]] bool has_no_request() const;
     [[nodiscard]] Step ended();
     [[nodiscard]] Step refused(const base::Error& error);
-    void say_no(const base::Error& error);
+    void reject(const base::Error& error);
     [[nodiscard]] Step wait(net::Io state);
     [[nodiscard]] Waiting waits_for() const;
     [[nodiscard]] net::Io flush();
@@ -146,7 +146,7 @@ class Connection {
     std::uint16_t port_;
 
     Phase phase_;
-    HeadGuard guard_;
+    RequestHeadParser guard_;
     std::string in_;         // what came since the last request's end
     std::size_t taken_ = 0;  // how much of it belongs to the request
     std::size_t head_end_ = 0;
@@ -170,7 +170,7 @@ class Connection {
     bool was_silent_ = false;  // it ends because nothing came after the last answer
     bool refused_ = false;
     bool peer_ended_ = false;
-    bool said_all_ = false;  // while closing
+    bool shutdown_sent_ = false;  // while closing
 };
 
 }  // namespace incm::http

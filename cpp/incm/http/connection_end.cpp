@@ -44,7 +44,7 @@ Connection::Step Connection::ended() {
 }
 
 Connection::Step Connection::refused(const Error& error) {
-    say_no(error);
+    reject(error);
     return Step::kEnd;
 }
 
@@ -54,13 +54,13 @@ void Connection::refuse(ErrorCode code, const char* why) noexcept {
         return abandon();
     }
     try {
-        say_no({code, why});
+        reject({code, why});
     } catch (const std::exception&) {
         abandon();
     }
 }
 
-void Connection::say_no(const Error& error) {
+void Connection::reject(const Error& error) {
     refused_ = true;
     const std::string answer = refusal_text(error, guard_.head().head_only);
     std::string().swap(in_);  // others may need the room while this one closes
@@ -121,8 +121,8 @@ bool Connection::go_on_closing() noexcept {
         return false;
     }
     wants_write_ = false;
-    if (!said_all_) {
-        said_all_ = true;
+    if (!shutdown_sent_) {
+        shutdown_sent_ = true;
         transport_->say_end();
         if (peer_ended_ || !peer_may_send()) return true;
         transport_->finish();

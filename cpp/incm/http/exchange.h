@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "incm/http/connection.h"
-#include "incm/http/lobby.h"
+#include "incm/http/connection_manager.h"
 #include "incm/http/request.h"
 #include "incm/http/response.h"
 
@@ -20,6 +20,6 @@ using Answer = std::function<void(Request&, Response&)>;
 /// Returns whether a request is left, because other clients wait for a worker.
 /// Threads: the worker that has the connection.
 [[nodiscard]] bool serve(std::unique_ptr<Connection>& connection, const Answer& answer,
-                         Lobby& lobby);
+                         ConnectionManager& manager);
 
 }  // namespace incm::http

@@ -16,7 +16,7 @@ namespace incm::http {
 /// Names are found whatever their case, values come without blanks around them. All views are into
 /// the connection, and valid until it advances.
 /// Threads: one.
-/// Source:  RFC 9112, sections 3 and 5; HeadGuard has checked every byte.
+/// Source:  RFC 9112, sections 3 and 5; RequestHeadParser has checked every byte.
 class Request {
  public:
     explicit Request(Connection& connection);

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "incm/http/answer_text.h"
-#include "incm/http/lobby.h"
+#include "incm/http/connection_manager.h"
 #include "incm/http/problem.h"
 #include "incm/http/request.h"
 
@@ -16,16 +16,16 @@ constexpr std::string_view kLastFields = "Connection: Close\r\n";
 
 }  // namespace
 
-Response::Response(const Request& request, std::unique_ptr<Connection>& from, Lobby& lobby,
-                   bool keep_alive)
-    : place_(&from), lobby_(&lobby), version_(request.version()), keep_alive_(keep_alive) {
+Response::Response(const Request& request, std::unique_ptr<Connection>& from,
+                   ConnectionManager& manager, bool keep_alive)
+    : place_(&from), manager_(&manager), version_(request.version()), keep_alive_(keep_alive) {
     fields_.reserve(kUsualFields);
     add("Date", http_date());
 }
 
 Response::Response(std::unique_ptr<Connection> connection, Response& from)
     : taken_(std::move(connection)),
-      lobby_(from.lobby_),
+      manager_(from.manager_),
       version_(std::move(from.version_)),
       fields_(std::move(from.fields_)),
       keep_alive_(from.keep_alive_) {}
@@ -33,7 +33,7 @@ Response::Response(std::unique_ptr<Connection> connection, Response& from)
 Response::~Response() {
     if (!taken_) return;
     taken_->abandon();
-    lobby_->answered(std::move(taken_));
+    manager_->answered(std::move(taken_));
 }
 
 void Response::add(std::string_view name, std::string_view value) {
@@ -42,11 +42,11 @@ void Response::add(std::string_view name, std::string_view value) {
 
 void Response::send(int status, std::string_view content_type, std::string_view body) {
     // A drain may have begun since it was taken away.
-    const bool keep_alive = keep_alive_ && !lobby_->is_draining();
+    const bool keep_alive = keep_alive_ && !manager_->is_draining();
     Connection& connection = taken_ ? *taken_ : **place_;
     const std::size_t given = fields_.size();
     try {
-        fields_.append(keep_alive ? lobby_->kept_fields() : kLastFields);
+        fields_.append(keep_alive ? manager_->kept_fields() : kLastFields);
         add("Content-Type", content_type);
         add("Content-Length", std::to_string(body.size()));
         if (connection.head().head_only) body = {};
@@ -62,7 +62,7 @@ void Response::send(int status, std::string_view content_type, std::string_view 
         throw;
     }
     sent_ = true;
-    if (taken_) lobby_->answered(std::move(taken_));
+    if (taken_) manager_->answered(std::move(taken_));
 }
 
 void Response::send_problem(const base::Error& error) {

@@ -9,20 +9,21 @@
 
 namespace incm::http {
 
-class Lobby;
+class ConnectionManager;
 class Request;
 
 /// The answer to one request: given at once, or taken away to be given later.
 ///
 /// Write errors are swallowed: the client is gone then.
-/// Threads: one at a time; one that was taken away may be given by any. The lobby outlives it: a
+/// Threads: one at a time; one that was taken away may be given by any. The connection manager
+/// outlives it: a
 ///          stop waits for those that are out.
 /// Source:  own choice: a thread that waits for an fsync is two switches an alert.
 class Response {
  public:
-    /// keep_alive: another request may follow, unless the lobby drains. `from` stays the caller's
-    /// unless postpone() takes it.
-    Response(const Request& request, std::unique_ptr<Connection>& from, Lobby& lobby,
+    /// keep_alive: another request may follow, unless the connection manager drains. `from` stays
+    /// the caller's unless postpone() takes it.
+    Response(const Request& request, std::unique_ptr<Connection>& from, ConnectionManager& manager,
              bool keep_alive);
     Response(Response&& other) noexcept = default;
     Response& operator=(Response&&) = delete;
@@ -51,7 +52,7 @@ class Response {
 
     std::unique_ptr<Connection>* place_ = nullptr;  // of a worker
     std::unique_ptr<Connection> taken_;             // from there
-    Lobby* lobby_;
+    ConnectionManager* manager_;
     std::string version_;
     std::string fields_;
     bool keep_alive_;

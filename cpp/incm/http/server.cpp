@@ -72,12 +72,12 @@ struct Server::Impl {
     Impl(ServerOptions given, Answer given_answer)
         : options(std::move(given)),
           answer(std::move(given_answer)),
-          lobby(options.rules, options.limits, options.tls) {}
+          manager(options.rules, options.limits, options.tls) {}
 
     void watch() {
         while (!stopped) {
             try {
-                const std::size_t wanted = lobby.wait(kLookMs);
+                const std::size_t wanted = manager.wait(kLookMs);
                 for (std::size_t i = 0; i < wanted; ++i) {
                     if (workers.size() < options.limits.workers) add_worker();
                 }
@@ -89,32 +89,32 @@ struct Server::Impl {
     }
 
     void add_worker() {
-        lobby.expect_worker(true);
+        manager.expect_worker(true);
         try {
             workers.emplace_back([this] { work(); });
         } catch (...) {
-            lobby.expect_worker(false);
+            manager.expect_worker(false);
             throw;
         }
     }
 
     void work() {
-        std::unique_ptr<Connection> connection = lobby.take();
+        std::unique_ptr<Connection> connection = manager.take();
         while (connection) {
             bool has_more = false;
             try {
-                has_more = serve(connection, answer, lobby);
+                has_more = serve(connection, answer, manager);
             } catch (const std::exception&) {
                 // No memory, and nobody knows how far it came.
                 if (connection) connection->abandon();
             }
-            connection = lobby.take_next(std::move(connection), has_more);
+            connection = manager.take_next(std::move(connection), has_more);
         }
     }
 
     const ServerOptions options;
     const Answer answer;
-    Lobby lobby;
+    ConnectionManager manager;
     Listener listener;
     std::atomic<bool> stopped{false};
     std::vector<std::thread> workers;  // of watch(), until it has ended
@@ -133,7 +133,7 @@ base::Status Server::start() {
     try {
         impl_->listener =
             options.inherited ? duplicate(*options.inherited) : bound(options.host, options.port);
-        impl_->lobby.open(impl_->listener.descriptor());
+        impl_->manager.open(impl_->listener.descriptor());
         impl_->watcher = std::thread([this] { impl_->watch(); });
     } catch (const base::Failure& failure) {
         return base::Error{failure.code(), failure.what()};
@@ -161,22 +161,22 @@ int Server::descriptor() const {
     return impl_->listener.descriptor();
 }
 
-const Lobby& Server::lobby() const {
-    return impl_->lobby;
+const ConnectionManager& Server::manager() const {
+    return impl_->manager;
 }
 
 void Server::drain(std::int64_t grace_ms) {
-    if (impl_->watcher.joinable()) impl_->lobby.drain(grace_ms);
+    if (impl_->watcher.joinable()) impl_->manager.drain(grace_ms);
 }
 
 void Server::stop(std::int64_t grace_ms) {
     if (!impl_->watcher.joinable()) return;
     drain(grace_ms);
     impl_->stopped = true;
-    impl_->lobby.close();
+    impl_->manager.close();
     impl_->watcher.join();
     for (std::thread& worker : impl_->workers) worker.join();
-    impl_->lobby.wait_for_answers();
+    impl_->manager.wait_for_answers();
     impl_->listener = Listener();
 }
 

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "incm/base/result.h"
+#include "incm/http/connection_manager.h"
 #include "incm/http/connection_rules.h"
 #include "incm/http/exchange.h"
-#include "incm/http/lobby.h"
 
 namespace incm::http {
 
@@ -18,12 +18,12 @@ struct ServerOptions {
     std::uint16_t port = 0;        ///< 0 takes a free one
     std::optional<int> inherited;  ///< a listening socket to use instead; stays the caller's
     ConnectionRules rules;
-    LobbyLimits limits;
+    ConnectionLimits limits;
     TlsSource tls;  ///< empty: plain TCP
 };
 
-/// One listening address: its lobby, one thread that watches it, and as many workers as are wanted
-/// at once.
+/// One listening address: its manager, one thread that watches it, and as many workers as are
+/// wanted at once.
 ///
 /// Threads: start(), drain() and stop() from one thread at a time; port() from any after start().
 /// Source:  reliability.md section 1 (what Poco 1.11 needs around it).
@@ -45,8 +45,8 @@ class Server {
     [[nodiscard]] int descriptor() const;
 
     /// When the thread that watches the clients was seen last, in steady milliseconds.
-    [[nodiscard]] std::int64_t beat_ms() const { return lobby().beat_ms(); }
-    [[nodiscard]] std::size_t open_connections() const { return lobby().open_connections(); }
+    [[nodiscard]] std::int64_t beat_ms() const { return manager().beat_ms(); }
+    [[nodiscard]] std::size_t open_connections() const { return manager().open_connections(); }
 
     /// Stop taking connections, and wait up to grace_ms until every request begun is answered.
     void drain(std::int64_t grace_ms);
@@ -55,7 +55,7 @@ class Server {
     void stop(std::int64_t grace_ms);
 
  private:
-    [[nodiscard]] const Lobby& lobby() const;
+    [[nodiscard]] const ConnectionManager& manager() const;
 
     struct Impl;
     std::unique_ptr<Impl> impl_;

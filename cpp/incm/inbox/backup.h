@@ -9,8 +9,8 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
+#include "incm/inbox/database.h"
 #include "incm/inbox/disk_reserve.h"
-#include "incm/inbox/sqlite.h"
 #include "incm/inbox/unfinished.h"
 
 namespace incm::inbox {

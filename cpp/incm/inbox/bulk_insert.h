@@ -8,7 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "incm/inbox/sqlite.h"
+#include "incm/inbox/database.h"
 
 namespace incm::inbox {
 
@@ -23,7 +23,7 @@ class BulkInsert {
     /// insert: up to and with VALUES; OR ROLLBACK spares SQLite what it needs to undo one statement
     /// alone. row: one row in brackets, with a ? for each of Values.
     BulkInsert(Database& database, std::string_view insert, std::string_view row) {
-        for (std::size_t rows = kMostRows; rows > 0; rows /= 2) {
+        for (std::size_t rows = kMaxRows; rows > 0; rows /= 2) {
             std::string sql(insert);
             for (std::size_t i = 0; i < rows; ++i) {
                 sql.append(i == 0 ? " " : ", ").append(row);
@@ -39,7 +39,7 @@ class BulkInsert {
     /// of it is still to be written: roll back and forget().
     void write() {
         std::span<const Row> left(rows_);
-        std::size_t rows = kMostRows;
+        std::size_t rows = kMaxRows;
         for (Statement& statement : statements_) {
             for (; left.size() >= rows; left = left.subspan(rows)) {
                 statement.run_rows(left.first(rows));
@@ -54,9 +54,9 @@ class BulkInsert {
 
  private:
     using Row = std::tuple<Values...>;
-    static constexpr std::size_t kMostRows = 32;  ///< more gain next to nothing; a power of two
+    static constexpr std::size_t kMaxRows = 32;  ///< more gain next to nothing; a power of two
 
-    std::deque<Statement> statements_;  ///< for kMostRows rows, for half of them, ..., for one
+    std::deque<Statement> statements_;  ///< for kMaxRows rows, for half of them, ..., for one
     std::vector<Row> rows_;
 };
 

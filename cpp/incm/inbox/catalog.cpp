@@ -100,10 +100,10 @@ base::Result<Counts> Catalog::counts() {
         counts.alerts = database_->integer_of("SELECT value FROM meta WHERE key = 'alerts'");
         counts.open = database_->integer_of("SELECT count(*) FROM delivery WHERE dead = 0");
         counts.dead = database_->integer_of("SELECT count(*) FROM delivery WHERE dead = 1");
-        for (std::size_t kind = 0; kind < kRejectedKinds.size(); ++kind) {
+        for (std::size_t kind = 0; kind < kQuarantineKinds.size(); ++kind) {
             counts.quarantined.by_kind[kind] =
                 database_->integer_of("SELECT count(*) FROM quarantine WHERE kind = '" +
-                                      std::string(kRejectedKinds[kind]) + "'");
+                                      std::string(kQuarantineKinds[kind]) + "'");
         }
         return counts;
     });

@@ -12,8 +12,8 @@
 
 #include "incm/base/result.h"
 #include "incm/inbox/log_length.h"
+#include "incm/inbox/quarantined_request.h"
 #include "incm/inbox/records.h"
-#include "incm/inbox/rejected.h"
 #include "incm/inbox/statistics.h"
 
 namespace incm::inbox {
@@ -125,10 +125,10 @@ struct UndeliveredPage {
 
 /// A page ends when so many rows, or so many bytes of texts, were looked at: then its snapshot ends
 /// too, and the log can be copied back.
-inline constexpr std::size_t kMostScanned = 50'000;
-inline constexpr std::size_t kMostScannedBytes = 16 * 1024 * 1024;
+inline constexpr std::size_t kMaxScanned = 50'000;
+inline constexpr std::size_t kMaxScannedBytes = 16 * 1024 * 1024;
 /// A page ends when its texts have so many bytes; one alert is always in it.
-inline constexpr std::size_t kMostPageBytes = 2 * 1024 * 1024;
+inline constexpr std::size_t kMaxPageBytes = 2 * 1024 * 1024;
 
 /// The questions of people, on a read-only connection that nothing else uses: a long question
 /// delays other questions, and no delivery.

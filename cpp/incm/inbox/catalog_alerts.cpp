@@ -144,8 +144,8 @@ AlertPage list_alerts(Database& database, const AlertQuery& query) {
     std::size_t page_bytes = 0;
     Rows rows = select.query(low, high);
     while (rows.next()) {
-        if (page.alerts.size() >= query.limit || scanned >= kMostScanned ||
-            scanned_bytes >= kMostScannedBytes || page_bytes >= kMostPageBytes) {
+        if (page.alerts.size() >= query.limit || scanned >= kMaxScanned ||
+            scanned_bytes >= kMaxScannedBytes || page_bytes >= kMaxPageBytes) {
             page.next = last_id;
             break;
         }

@@ -40,7 +40,7 @@ class UndeliveredList {
         last_ = {plugin.id, after};
         Rows rows = deliveries_.query(plugin.id, after);
         while (rows.next()) {
-            if (page_.found.size() >= query_.limit || scanned_ >= kMostScanned) {
+            if (page_.found.size() >= query_.limit || scanned_ >= kMaxScanned) {
                 page_.next = last_;
                 return false;
             }
@@ -106,14 +106,14 @@ std::vector<PluginTotals> count_deliveries(Database& database, std::int64_t now_
     for (const Plugin& plugin : all_plugins(database)) {
         PluginTotals& totals = all.emplace_back();
         totals.plugin = plugin.name;
-        Rows rows = count.query(plugin.id, kMostCounted);
+        Rows rows = count.query(plugin.id, kMaxCounted);
         if (!rows.next()) {
             continue;
         }
         totals.open = rows.integer(1);
         totals.waiting = rows.integer(2);
         totals.dead = rows.integer(0) - totals.open;
-        totals.more = rows.integer(0) == kMostCounted;
+        totals.more = rows.integer(0) == kMaxCounted;
         if (totals.open > 0) {
             totals.oldest_open_ms = std::max<std::int64_t>(now_ms - rows.integer(3), 0);
         }

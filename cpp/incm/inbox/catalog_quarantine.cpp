@@ -27,8 +27,8 @@ StoredRejected read_rejected(const Rows& rows, bool with_body) {
     StoredRejected stored;
     stored.id = rows.integer(kId);
     stored.body_bytes = rows.integer(kBytes);
-    Rejected& request = stored.request;
-    request.kind = kind_named(rows.bytes(kKind)).value_or(RejectedKind::kNotJson);
+    QuarantinedRequest& request = stored.request;
+    request.kind = kind_named(rows.bytes(kKind)).value_or(QuarantineKind::kNotJson);
     request.received_at_ms = rows.integer(kReceivedAt);
     request.endpoint = rows.bytes(kEndpoint);
     request.peer = rows.bytes(kPeer);
@@ -59,7 +59,7 @@ RejectedPage list_rejected(Database& database, const RejectedQuery& query) {
     std::size_t bytes = 0;
     Rows rows = select.query(query.after, query.before, kind, endpoint, query.since_ms);
     while (rows.next()) {
-        if (page.found.size() >= query.limit || bytes >= kMostScannedBytes) {
+        if (page.found.size() >= query.limit || bytes >= kMaxScannedBytes) {
             page.next = page.found.back().id;
             break;
         }

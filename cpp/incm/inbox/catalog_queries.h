@@ -1,7 +1,7 @@
 #pragma once
 
 #include "incm/inbox/catalog.h"
-#include "incm/inbox/sqlite.h"
+#include "incm/inbox/database.h"
 
 namespace incm::inbox {
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "incm/base/log.h"
+#include "incm/inbox/database.h"
 #include "incm/inbox/last_commit.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

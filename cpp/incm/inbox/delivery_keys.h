@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "incm/inbox/database.h"
 #include "incm/inbox/records.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

@@ -8,7 +8,7 @@ namespace incm::inbox {
 namespace {
 
 /// What has gone is cut off when it is so much, and half of all.
-constexpr std::size_t kMostGone = 64;
+constexpr std::size_t kMaxGone = 64;
 
 std::optional<std::int64_t> lowest(const DeviceLanes::Lane& lane) {
     std::optional<std::int64_t> alert_id;
@@ -158,7 +158,7 @@ void DeviceLanes::drop_first(Lane& lane, std::int64_t alert_id) noexcept {
         lane.others.pop_back();
         --held_;
     }
-    if (lane.first > kMostGone && 2 * lane.first > lane.held.size()) {
+    if (lane.first > kMaxGone && 2 * lane.first > lane.held.size()) {
         lane.held.erase(lane.held.begin(),
                         lane.held.begin() + static_cast<std::ptrdiff_t>(lane.first));
         lane.first = 0;

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "incm/base/log.h"
+#include "incm/inbox/completion_waiters.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/operation.h"
 #include "incm/inbox/tables.h"
-#include "incm/inbox/watches.h"
 
 namespace incm::inbox {
 
@@ -21,7 +21,7 @@ class Settle final : public Operation {
  public:
     using Item = std::pair<DeliveryQueue*, Settled>;
 
-    Settle(Watches& watches, base::LogSink& log) : watches_(watches), log_(log) {}
+    Settle(CompletionWaiters& watches, base::LogSink& log) : watches_(watches), log_(log) {}
     /// For as many, add() takes no memory. Errors: bad_alloc.
     void reserve(std::size_t items) { items_.reserve(items); }
     void add(Item item) { items_.push_back(std::move(item)); }
@@ -33,7 +33,7 @@ class Settle final : public Operation {
     [[nodiscard]] List parts() const override;
 
  private:
-    Watches& watches_;
+    CompletionWaiters& watches_;
     base::LogSink& log_;
     std::vector<Item> items_;
 };

@@ -11,25 +11,25 @@
 #include "incm/base/kept_from_children.h"
 #include "incm/inbox/backup.h"
 #include "incm/inbox/catalog.h"
+#include "incm/inbox/completion_waiters.h"
 #include "incm/inbox/database_file.h"
+#include "incm/inbox/dedupe_index.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/errors.h"
+#include "incm/inbox/fetcher.h"
 #include "incm/inbox/file_lock.h"
 #include "incm/inbox/file_watch.h"
 #include "incm/inbox/housekeeper.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/last_commit.h"
-#include "incm/inbox/manual_change.h"
 #include "incm/inbox/open_error.h"
 #include "incm/inbox/operations.h"
+#include "incm/inbox/operator_change.h"
 #include "incm/inbox/recovery.h"
-#include "incm/inbox/seen_keys.h"
 #include "incm/inbox/session.h"
 #include "incm/inbox/settler.h"
 #include "incm/inbox/store_state.h"
-#include "incm/inbox/taker.h"
-#include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
 
 namespace incm::inbox {
@@ -54,7 +54,7 @@ struct Inbox::Impl {
         writer = std::make_unique<Writer>(*database, clock, *note, watch, state, log,
                                           [this] { ask_for_check(path); });
         quarantine = std::make_unique<Quarantine>(*writer, reserve, watch, log);
-        taker = std::make_unique<Taker>(path, DeliveryKeys(*database), clock, *writer);
+        fetcher = std::make_unique<Fetcher>(path, DeliveryKeys(*database), clock, *writer);
         settler = std::make_unique<Settler>(queues, clock, watches, log, *writer);
         backup = std::make_unique<Backup>(path, reserve, log);
         housekeeper = std::make_unique<Housekeeper>(
@@ -94,14 +94,14 @@ struct Inbox::Impl {
     StoreState state;
     InboxClock clock;
     DiskReserve reserve;
-    Watches watches;
+    CompletionWaiters watches;
     Catalog catalog;
     TakenBytes taken_bytes;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<Quarantine> quarantine;  ///< before the writer, which holds what it counts
     std::unique_ptr<CommitNote> note;
     std::unique_ptr<Writer> writer;
-    std::unique_ptr<Taker> taker;
+    std::unique_ptr<Fetcher> fetcher;
     std::unique_ptr<Settler> settler;
     std::unique_ptr<Backup> backup;
     std::unique_ptr<Housekeeper> housekeeper;
@@ -120,7 +120,7 @@ void Inbox::Impl::close() {
     watches.close();
     housekeeper->stop();
     writer->stop();
-    taker->close();
+    fetcher->close();
     backup->close();
     catalog.close();
     try {
@@ -192,10 +192,10 @@ base::Result<Stored> Inbox::append(NewAlert alert) {
     return operation.value()->stored();
 }
 
-void Inbox::append_later(NewAlert alert, std::unique_ptr<Receipt> receipt) {
+void Inbox::append_later(NewAlert alert, std::unique_ptr<AppendCallback> receipt) {
     base::Result<std::unique_ptr<Append>> operation = impl_->prepare(std::move(alert));
     if (!operation) {
-        return receipt->told(operation.error());
+        return receipt->on_complete(operation.error());
     }
     operation.value()->tell(std::move(receipt));
     impl_->writer->submit(std::move(operation).value());
@@ -208,10 +208,10 @@ base::Result<Progress> Inbox::wait_processed(std::int64_t alert_id, std::int64_t
         plugin_ids.push_back(queue.id());
     }
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-    Watches::Watch watch(impl_->watches, alert_id);
+    CompletionWaiters::Watch watch(impl_->watches, alert_id);
     for (bool waiting = true;;) {
         const std::uint64_t version = watch.version();
-        base::Result<Progress> progress = impl_->taker->progress(alert_id, plugin_ids);
+        base::Result<Progress> progress = impl_->fetcher->progress(alert_id, plugin_ids);
         if (!progress.ok() || progress.value() != Progress::kOpen || !waiting) {
             return progress;
         }
@@ -229,7 +229,7 @@ base::Result<std::vector<Delivery>> Inbox::take(const std::string& plugin, std::
     if (!queue) {
         return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
     }
-    return impl_->taker->take(*queue, {max_items, max_retries}, timeout_ms);
+    return impl_->fetcher->take(*queue, {max_items, max_retries}, timeout_ms);
 }
 
 void Inbox::settle(std::vector<Settlement> settlements) {
@@ -266,12 +266,12 @@ std::optional<base::Error> Inbox::why_not_stored() const {
     return impl_->state.failure();
 }
 
-base::Result<std::int64_t> Inbox::change(ByHand how, std::vector<DeliveryName> deliveries) {
-    std::vector<ManualChange::Item> items;
+base::Result<std::int64_t> Inbox::change(OperatorAction how, std::vector<DeliveryName> deliveries) {
+    std::vector<OperatorChange::Item> items;
     items.reserve(deliveries.size());
     for (DeliveryName& delivery : deliveries) {
         DeliveryQueue* queue = impl_->find(delivery.plugin);
-        if (queue && how == ByHand::kDropOpen) {
+        if (queue && how == OperatorAction::kDropOpen) {
             return base::Error{base::ErrorCode::kBadConfig,
                                "plugin " + delivery.plugin +
                                    " is configured: its open deliveries "
@@ -279,7 +279,7 @@ base::Result<std::int64_t> Inbox::change(ByHand how, std::vector<DeliveryName> d
         }
         items.push_back({queue, std::move(delivery)});
     }
-    ManualChange operation(how, impl_->clock.wall_ms(), std::move(items));
+    OperatorChange operation(how, impl_->clock.wall_ms(), std::move(items));
     const base::Status done = impl_->writer->run(operation);
     if (!done) {
         return done.error();

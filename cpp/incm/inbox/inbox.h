@@ -8,9 +8,9 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
-#include "incm/inbox/manual.h"
+#include "incm/inbox/append_callback.h"
+#include "incm/inbox/operator_action.h"
 #include "incm/inbox/quarantine.h"
-#include "incm/inbox/receipt.h"
 #include "incm/inbox/records.h"
 
 namespace incm::inbox {
@@ -50,7 +50,7 @@ class Inbox {
     [[nodiscard]] base::Result<Stored> append(NewAlert alert);
 
     /// append() without waiting: the receipt is told what append() would have returned.
-    void append_later(NewAlert alert, std::unique_ptr<Receipt> receipt);
+    void append_later(NewAlert alert, std::unique_ptr<AppendCallback> receipt);
 
     /// Wait up to timeout_ms (>= 0) until no delivery of an alert is open, and say how it stands.
     ///
@@ -119,9 +119,10 @@ class Inbox {
     /// each second. What is stored is still delivered. Waits for nothing.
     [[nodiscard]] std::optional<base::Error> why_not_stored() const;
 
-    /// Change at most kMostByHand deliveries in one transaction; returns how many were changed.
-    /// Errors: kStoreFailed, kClosed; kBadConfig for kDropOpen of a plugin that open() was told.
-    [[nodiscard]] base::Result<std::int64_t> change(ByHand how,
+    /// Change at most kMaxOperatorActions deliveries in one transaction; returns how many were
+    /// changed. Errors: kStoreFailed, kClosed; kBadConfig for kDropOpen of a plugin that open() was
+    /// told.
+    [[nodiscard]] base::Result<std::int64_t> change(OperatorAction how,
                                                     std::vector<DeliveryName> deliveries);
 
     /// What was refused, and is kept within the bounds of rejected.h.

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <fstream>
 
-#include "incm/inbox/sqlite.h"
+#include "incm/inbox/database.h"
 
 namespace incm::inbox {
 

@@ -10,10 +10,10 @@
 #include "incm/base/bytes.h"
 #include "incm/base/local_time.h"
 #include "incm/base/result.h"
+#include "incm/inbox/database.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/file_place.h"
 #include "incm/inbox/session.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

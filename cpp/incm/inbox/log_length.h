@@ -8,7 +8,7 @@
 
 namespace incm::inbox {
 
-/// Watches how long the log of the open inbox is.
+/// CompletionWaiters how long the log of the open inbox is.
 ///
 /// It is copied back and begun anew all the time, unless somebody reads an old snapshot: then it
 /// grows by all that comes, until the disk is full, and each question gets slower.

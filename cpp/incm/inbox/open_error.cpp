@@ -3,10 +3,10 @@
 #include <exception>
 
 #include "incm/base/bytes.h"
+#include "incm/inbox/database.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/file_system.h"
 #include "incm/inbox/foreign_lock.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "incm/inbox/append_callback.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/disk_reserve.h"
 #include "incm/inbox/file_watch.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/operation.h"
-#include "incm/inbox/receipt.h"
 #include "incm/inbox/tables.h"
 
 namespace incm::inbox {
@@ -27,7 +27,7 @@ class Append final : public Operation {
         }
     }
     /// Who is told of its end, beside the thread that waits for it, if any does.
-    void tell(std::unique_ptr<Receipt> receipt) { receipt_ = std::move(receipt); }
+    void tell(std::unique_ptr<AppendCallback> receipt) { receipt_ = std::move(receipt); }
     void execute(Tables& tables) override {
         stored_ = tables.append(alert_, plugin_ids_);
         if (alert_.from_quarantine != 0) {
@@ -45,7 +45,7 @@ class Append final : public Operation {
             return;
         }
         if (!watch_.lost()) {
-            return receipt_->told(stored_);
+            return receipt_->on_complete(stored_);
         }
         try {
             failed(FileWatch::error());
@@ -58,7 +58,7 @@ class Append final : public Operation {
             return;
         }
         try {
-            receipt_->told(error);
+            receipt_->on_complete(error);
         } catch (const std::bad_alloc&) {  // of the error's copy: told() does not throw
             receipt_.reset();
         }
@@ -76,7 +76,7 @@ class Append final : public Operation {
     const FileWatch& watch_;
     std::vector<std::int64_t> plugin_ids_;
     Stored stored_{};
-    std::unique_ptr<Receipt> receipt_;
+    std::unique_ptr<AppendCallback> receipt_;
 };
 
 class Lease final : public Operation {

@@ -18,11 +18,11 @@ namespace {
 
 class Keep final : public Operation {
  public:
-    explicit Keep(Rejected rejected) : rejected_(std::move(rejected)) {}
+    explicit Keep(QuarantinedRequest rejected) : rejected_(std::move(rejected)) {}
     void execute(Tables& tables) override { tables.quarantine(rejected_); }
 
  private:
-    const Rejected rejected_;
+    const QuarantinedRequest rejected_;
 };
 
 class Drop final : public Operation {
@@ -45,8 +45,8 @@ class Drop final : public Operation {
 
 class KeepLater final : public Operation {
  public:
-    KeepLater(Rejected rejected, Quarantine::Pending& pending, std::function<void()> not_kept,
-              base::LogSink& log)
+    KeepLater(QuarantinedRequest rejected, Quarantine::Pending& pending,
+              std::function<void()> not_kept, base::LogSink& log)
         : rejected_(std::move(rejected)),
           bytes_(static_cast<std::int64_t>(rejected_.body.size())),
           pending_(pending),
@@ -75,14 +75,14 @@ class KeepLater final : public Operation {
     }
 
  private:
-    const Rejected rejected_;
+    const QuarantinedRequest rejected_;
     const std::int64_t bytes_;
     Quarantine::Pending& pending_;
     const std::function<void()> not_kept_;
     base::LogSink& log_;
 };
 
-base::Status Quarantine::keep(Rejected rejected) {
+base::Status Quarantine::keep(QuarantinedRequest rejected) {
     if (reserve_.low_now()) {
         return low_disk_error();
     }
@@ -94,9 +94,9 @@ base::Status Quarantine::keep(Rejected rejected) {
     return done.ok() && watch_.lost() ? FileWatch::error() : done;
 }
 
-bool Quarantine::keep_later(Rejected rejected, std::function<void()> not_kept) {
-    if (reserve_.low() || watch_.lost() || pending_.count >= kMostPending ||
-        pending_.bytes >= kMostPendingBytes) {
+bool Quarantine::keep_later(QuarantinedRequest rejected, std::function<void()> not_kept) {
+    if (reserve_.low() || watch_.lost() || pending_.count >= kMaxPending ||
+        pending_.bytes >= kMaxPendingBytes) {
         return false;
     }
     Operation::List posted;

@@ -8,7 +8,7 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
-#include "incm/inbox/rejected.h"
+#include "incm/inbox/quarantined_request.h"
 
 namespace incm::inbox {
 
@@ -30,16 +30,16 @@ class Quarantine {
 
     /// Keep an authentic body that is no alert; blocks until the commit's fsync returned. Errors:
     /// kStoreFailed, kDiskLow, kClosed.
-    [[nodiscard]] base::Status keep(Rejected rejected);
+    [[nodiscard]] base::Status keep(QuarantinedRequest rejected);
 
     /// Keep a request of nobody knows whom with the next commit, without waiting for it.
     ///
-    /// Shape:   false when it will not be kept: more than kMostPending of them or
-    ///          kMostPendingBytes wait, or the disk is nearly full. While the disk takes nothing it
+    /// Shape:   false when it will not be kept: more than kMaxPending of them or
+    ///          kMaxPendingBytes wait, or the disk is nearly full. While the disk takes nothing it
     ///          is tried again; not_kept is called, by another thread and without an exception,
     ///          when it turns out that it can never be stored, which is logged.
     [[nodiscard]] bool keep_later(
-        Rejected rejected, std::function<void()> not_kept = [] {});
+        QuarantinedRequest rejected, std::function<void()> not_kept = [] {});
 
     /// Drop those with these numbers, in one transaction; returns how many there were. Blocks and
     /// fails like keep(), except that a full disk is no reason.
@@ -47,8 +47,8 @@ class Quarantine {
 
     // As much as there is room for behind: a disk that takes a second for a sync loses none of
     // those that its limits let in.
-    static constexpr std::int64_t kMostPending = kMaxHostile;
-    static constexpr std::int64_t kMostPendingBytes = kMaxHostileBytes;
+    static constexpr std::int64_t kMaxPending = kMaxHostile;
+    static constexpr std::int64_t kMaxPendingBytes = kMaxHostileBytes;
 
  private:
     friend class KeepLater;

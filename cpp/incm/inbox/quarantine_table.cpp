@@ -23,12 +23,12 @@ std::string_view cut(std::string_view text, std::size_t size) {
 
 }  // namespace
 
-std::optional<RejectedKind> kind_named(std::string_view name) noexcept {
-    const auto* const found = std::ranges::find(kRejectedKinds, name);
-    if (found == kRejectedKinds.end()) {
+std::optional<QuarantineKind> kind_named(std::string_view name) noexcept {
+    const auto* const found = std::ranges::find(kQuarantineKinds, name);
+    if (found == kQuarantineKinds.end()) {
         return std::nullopt;
     }
-    return static_cast<RejectedKind>(found - kRejectedKinds.begin());
+    return static_cast<QuarantineKind>(found - kQuarantineKinds.begin());
 }
 
 QuarantineTable::QuarantineTable(Database& database)
@@ -59,7 +59,7 @@ Quarantined QuarantineTable::count() {
     return kept;
 }
 
-bool QuarantineTable::keep(const Rejected& rejected, Quarantined& kept) {
+bool QuarantineTable::keep(const QuarantinedRequest& rejected, Quarantined& kept) {
     const bool removed = rejected.replaces != 0 && remove(rejected.replaces, kept);
     Blob identity{};
     if (rejected.identity) {
@@ -76,7 +76,7 @@ bool QuarantineTable::keep(const Rejected& rejected, Quarantined& kept) {
         return removed;
     }
     ++kept[rejected.kind];
-    if (rejected.kind == RejectedKind::kNotJson) {
+    if (rejected.kind == QuarantineKind::kNotJson) {
         trim_authentic(kept);
     } else {
         trim_hostile(kept);

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "incm/inbox/rejected.h"
-#include "incm/inbox/sqlite.h"
+#include "incm/inbox/database.h"
+#include "incm/inbox/quarantined_request.h"
 
 namespace incm::inbox {
 
@@ -18,7 +18,7 @@ class QuarantineTable {
     [[nodiscard]] Quarantined count();
     /// Keep one, within the bounds of its kind. False when an identical one is there already and
     /// nothing was changed. kept: the totals, to be brought up to date.
-    bool keep(const Rejected& rejected, Quarantined& kept);
+    bool keep(const QuarantinedRequest& rejected, Quarantined& kept);
     /// False when there is none of this number.
     bool remove(std::int64_t id, Quarantined& kept);
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "incm/inbox/database.h"
 #include "incm/inbox/device_lanes.h"
 #include "incm/inbox/inbox.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

@@ -7,12 +7,12 @@ namespace incm::inbox {
 namespace {
 
 /// Each keeps pages in memory, and a selection lasts some milliseconds at most.
-constexpr std::size_t kMostIdle = 4;
+constexpr std::size_t kMaxIdle = 4;
 
 }  // namespace
 
 ReaderPool::ReaderPool(std::string path) : path_(std::move(path)) {
-    idle_.reserve(kMostIdle);
+    idle_.reserve(kMaxIdle);
     idle_.push_back(std::make_unique<Reader>(path_));
 }
 
@@ -39,7 +39,7 @@ std::unique_ptr<Reader> ReaderPool::lend() {
 
 void ReaderPool::take_back(std::unique_ptr<Reader> reader) noexcept {
     const std::lock_guard lock(mutex_);
-    if (reader && idle_.size() < kMostIdle && !closed_) {
+    if (reader && idle_.size() < kMaxIdle && !closed_) {
         idle_.push_back(std::move(reader));
     }
     reader.reset();  // before close() may go on

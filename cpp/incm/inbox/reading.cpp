@@ -9,10 +9,10 @@
 
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
+#include "incm/inbox/database.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/lock_holder.h"
 #include "incm/inbox/recovery.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

@@ -8,7 +8,7 @@
 
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
-#include "incm/inbox/rejected.h"
+#include "incm/inbox/quarantined_request.h"
 #include "incm/inbox/retry_policy.h"
 
 namespace incm::inbox {
@@ -71,7 +71,7 @@ struct Delivery {
 enum class Outcome { kDelivered, kRetry, kDead };
 
 /// Bytes of a traceback that are kept.
-inline constexpr std::size_t kMostTraceback = 16 * 1024;
+inline constexpr std::size_t kMaxTraceback = 16 * 1024;
 
 /// What became of one attempt.
 struct Settlement {
@@ -81,7 +81,7 @@ struct Settlement {
     std::int64_t retry_in_ms = 0;  ///< for kRetry: how long to wait, >= 0
     std::int64_t duration_ms = 0;  ///< how long the attempt took
     std::string error;             ///< for kRetry and kDead: a sentence, cut to 2000 bytes
-    /// For kRetry and kDead: of the exception, cut to kMostTraceback bytes; empty: there is none,
+    /// For kRetry and kDead: of the exception, cut to kMaxTraceback bytes; empty: there is none,
     /// and that of an earlier attempt stays.
     std::string traceback = {};
 };

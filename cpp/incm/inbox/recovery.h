@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "incm/base/log.h"
+#include "incm/inbox/database.h"
 #include "incm/inbox/records.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

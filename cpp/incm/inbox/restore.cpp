@@ -11,13 +11,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "incm/inbox/database.h"
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/file_lock.h"
 #include "incm/inbox/file_place.h"
 #include "incm/inbox/log_check.h"
 #include "incm/inbox/schema.h"
 #include "incm/inbox/session.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "incm/base/result.h"
-#include "incm/inbox/sqlite.h"
+#include "incm/inbox/database.h"
 
 namespace incm::inbox {
 

@@ -8,8 +8,8 @@ namespace incm::inbox {
 namespace {
 
 /// Some milliseconds' work.
-constexpr std::size_t kMostLooks = 1024;
-constexpr std::size_t kMostRows = 4096;
+constexpr std::size_t kMaxLooks = 1024;
+constexpr std::size_t kMaxRows = 4096;
 
 std::size_t room_for_retries(const DeliveryQueue& queue, const Wanted& wanted) {
     const std::size_t room = wanted.retries - std::min(wanted.retries, queue.retries_taken());
@@ -84,7 +84,7 @@ bool Selection::look() {
     std::vector<std::int64_t>& offered = queue_.offered();
     std::size_t looks = 0;
     for (; !offered.empty(); offered.pop_back()) {
-        if (++looks > kMostLooks) {
+        if (++looks > kMaxLooks) {
             return false;
         }
         const std::int64_t alert_id = offered.back();
@@ -98,7 +98,7 @@ bool Selection::look() {
             return false;
         });
     }
-    for (const Candidate& candidate : lanes.unknown(kMostLooks)) {
+    for (const Candidate& candidate : lanes.unknown(kMaxLooks)) {
         std::optional<Turn> turn;
         reader_.find(queue_.id(), candidate.alert_id, now_ms_, [&](const Reader::Row& row) {
             turn = row.turn();
@@ -130,8 +130,8 @@ void Selection::scan(std::size_t wanted) {
                 }
             }
             queue_.move_cursor(turn.alert_id);
-            unfinished_ |= ++rows == kMostRows;
-            return rows < kMostRows && lanes.fresh_count() < wanted;
+            unfinished_ |= ++rows == kMaxRows;
+            return rows < kMaxRows && lanes.fresh_count() < wanted;
         });
     if (at_end) {  // so that the rows that were passed over are not passed again
         queue_.move_cursor(std::max(queue_.cursor(), reader_.last_alert_id()));

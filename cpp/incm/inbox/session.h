@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "incm/inbox/database.h"
 #include "incm/inbox/file_watch.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "incm/base/log.h"
+#include "incm/inbox/completion_waiters.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/inbox_clock.h"
-#include "incm/inbox/watches.h"
 #include "incm/inbox/writer.h"
 
 namespace incm::inbox {
@@ -21,7 +21,7 @@ class Settler {
  public:
     /// The references must outlive it; no queue is added or removed from here on.
     Settler(std::unordered_map<std::string, DeliveryQueue>& queues, const InboxClock& clock,
-            Watches& watches, base::LogSink& log, Writer& writer)
+            CompletionWaiters& watches, base::LogSink& log, Writer& writer)
         : queues_(queues), clock_(clock), watches_(watches), log_(log), writer_(writer) {}
 
     /// As Inbox::settle().
@@ -35,7 +35,7 @@ class Settler {
 
     std::unordered_map<std::string, DeliveryQueue>& queues_;
     const InboxClock& clock_;
-    Watches& watches_;
+    CompletionWaiters& watches_;
     base::LogSink& log_;
     Writer& writer_;
 };

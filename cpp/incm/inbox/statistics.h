@@ -7,7 +7,7 @@
 
 namespace incm::inbox {
 
-inline constexpr std::int64_t kMostCounted = 1'000'000;
+inline constexpr std::int64_t kMaxCounted = 1'000'000;
 
 /// The deliveries of one plugin.
 struct PluginTotals {
@@ -16,7 +16,7 @@ struct PluginTotals {
     std::int64_t waiting = 0;  ///< of the open ones, those that failed before
     std::int64_t dead = 0;
     std::optional<std::int64_t> oldest_open_ms;  ///< age, by the inbox clock
-    bool more = false;                           ///< counting ended at kMostCounted
+    bool more = false;                           ///< counting ended at kMaxCounted
 };
 
 struct Statistics {

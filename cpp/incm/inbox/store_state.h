@@ -7,7 +7,7 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
-#include "incm/inbox/sqlite.h"
+#include "incm/inbox/database.h"
 
 namespace incm::inbox {
 

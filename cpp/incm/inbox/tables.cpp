@@ -147,7 +147,7 @@ void Tables::rollback() noexcept {
 }
 
 Stored Tables::append(const NewAlert& alert, std::span<const std::int64_t> plugin_ids) {
-    const std::optional<SeenKeys::Seen> earlier = seen_.find(alert.dedupe_key);
+    const std::optional<DedupeIndex::Seen> earlier = seen_.find(alert.dedupe_key);
     if (earlier && (alert.duplicate_for_ever || now_ms_ - earlier->at_ms <= kShortDedupeMs)) {
         return {earlier->alert_id, true};
     }
@@ -170,7 +170,7 @@ std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t>
     return id;
 }
 
-void Tables::quarantine(const Rejected& rejected) {
+void Tables::quarantine(const QuarantinedRequest& rejected) {
     changed_ |= rejected_.keep(rejected, next_.counts.quarantined);
 }
 
@@ -213,7 +213,7 @@ void Tables::settle(const Settled& settled) {
                       outcome, error);
     if (it.outcome != Outcome::kDelivered && !it.traceback.empty()) {
         keep_traceback_.run(it.alert_id, settled.plugin_id, settled.attempt,
-                            cut(it.traceback, kMostTraceback));
+                            cut(it.traceback, kMaxTraceback));
     }
     lease_changes_[settled.lease_id].removed.push_back(it.alert_id);
 }

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "incm/inbox/bulk_insert.h"
+#include "incm/inbox/database.h"
+#include "incm/inbox/dedupe_index.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/quarantine_table.h"
-#include "incm/inbox/seen_keys.h"
-#include "incm/inbox/sqlite.h"
 
 namespace incm::inbox {
 
@@ -54,7 +54,7 @@ class Tables {
     void folded() noexcept { folded_ms_ = written_ms_; }
 
     Stored append(const NewAlert& alert, std::span<const std::int64_t> plugin_ids);
-    void quarantine(const Rejected& rejected);
+    void quarantine(const QuarantinedRequest& rejected);
     /// False when there is none of this number in the quarantine.
     bool drop_rejected(std::int64_t id);
     /// lease_id: one never used before.
@@ -77,7 +77,7 @@ class Tables {
     /// The number of the last commit that wrote something.
     [[nodiscard]] std::int64_t commits() const noexcept { return commits_; }
 
-    /// What a change that is made elsewhere (manual_change.h) works with, in this transaction, at
+    /// What a change that is made elsewhere (operator_change.h) works with, in this transaction, at
     /// once. Rows of before are written; append() and settle() have their rows written later.
     struct Edit {
         Database& database;
@@ -121,7 +121,7 @@ class Tables {
     std::atomic<std::int64_t> alerts_{0};
     std::atomic<std::int64_t> open_{0};
     std::atomic<std::int64_t> dead_{0};
-    std::array<std::atomic<std::int64_t>, kRejectedKinds.size()> quarantined_{};
+    std::array<std::atomic<std::int64_t>, kQuarantineKinds.size()> quarantined_{};
 
     Statement begin_, commit_;
     Statement set_meta_;
@@ -140,7 +140,7 @@ class Tables {
     Statement insert_lease_, update_lease_, delete_lease_;
     Statement keep_traceback_;
     Statement find_old_, delete_attempts_, delete_tracebacks_, delete_alert_;
-    SeenKeys seen_;
+    DedupeIndex seen_;
     QuarantineTable rejected_;
 };
 

@@ -11,14 +11,14 @@ class DeliveryQueue;
 
 /// How much text of alerts is taken and neither settled nor given back, of all plugins together.
 ///
-/// One plugin may have kMostOfOne, all together kMostOfAll. Whatever the others have, one may have
+/// One plugin may have kMaxOfOne, all together kMaxOfAll. Whatever the others have, one may have
 /// kAlwaysOfOne, and one delivery however large: who holds much delays nobody else.
 /// Threads: any, once the queues are added.
 /// Source:  docs/security.md.
 class TakenBytes {
  public:
-    static constexpr std::int64_t kMostOfOne = 8LL << 20;
-    static constexpr std::int64_t kMostOfAll = 64LL << 20;
+    static constexpr std::int64_t kMaxOfOne = 8LL << 20;
+    static constexpr std::int64_t kMaxOfAll = 64LL << 20;
     static constexpr std::int64_t kAlwaysOfOne = 256LL << 10;
 
     TakenBytes() = default;

@@ -19,7 +19,7 @@ namespace {
 /// most of its pages are new ones at the end of a table, which are copied once either way.
 constexpr int kCheckpointPages = 512;
 constexpr auto kRetryPause = std::chrono::seconds(1);
-constexpr int kMostTimesAlone = 10;    ///< for lack of memory
+constexpr int kMaxTimesAlone = 10;     ///< for lack of memory
 constexpr int kLittlePatienceMs = 50;  ///< for a lock that another program had just now
 
 }  // namespace
@@ -42,7 +42,7 @@ Writer::~Writer() {
 }
 
 base::Status Writer::run(Operation& operation) {
-    auto done = std::make_shared<OneShot>();
+    auto done = std::make_shared<Latch>();
     const bool queued = enqueue([&](Work& work) {
         work.waiting.push_back(&operation);
         if (!work.done) work.done = std::move(done);
@@ -277,7 +277,7 @@ void Writer::sort_out(Operation::List& posted) noexcept {
         if (remedy == Remedy::kAnotherDisk) {
             continue;
         }
-        if (remedy == Remedy::kMoreMemory && ++operation.times_alone_ <= kMostTimesAlone) {
+        if (remedy == Remedy::kMoreMemory && ++operation.times_alone_ <= kMaxTimesAlone) {
             apart_.splice(apart_.end(), posted, here);
             apart_at_ = std::chrono::steady_clock::now() + kRetryPause;
             continue;

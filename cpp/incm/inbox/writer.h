@@ -13,12 +13,12 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
+#include "incm/inbox/database.h"
 #include "incm/inbox/file_watch.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/last_commit.h"
-#include "incm/inbox/one_shot.h"
+#include "incm/inbox/latch.h"
 #include "incm/inbox/operation.h"
-#include "incm/inbox/sqlite.h"
 #include "incm/inbox/store_state.h"
 #include "incm/inbox/tables.h"
 
@@ -71,7 +71,7 @@ class Writer {
         Operation::List posted;
         std::vector<Operation*> waiting;  // whose threads wait
         std::vector<std::unique_ptr<Operation>> submitted;
-        std::shared_ptr<OneShot> done;  ///< what the waiting threads share; the last one frees it
+        std::shared_ptr<Latch> done;  ///< what the waiting threads share; the last one frees it
 
         /// Whether somebody wants to know what becomes of it.
         [[nodiscard]] bool is_awaited() const { return !waiting.empty() || !submitted.empty(); }

@@ -10,7 +10,7 @@
 namespace incm::ingest {
 
 /// Why a refused request was not kept in the quarantine.
-enum class Unkept {
+enum class NotKept {
     kTooLarge,  ///< its body is over kMaxKeptBody
     kTooOften,  ///< its source, or all together, sent too many
     kBusy,      ///< too many wait to be written, or the disk is nearly full
@@ -31,7 +31,7 @@ class Counters {
     void count_health_check() { health_checks_.fetch_add(1, std::memory_order_relaxed); }
     /// Signed, but for a path that no endpoint has, or with another method than POST.
     void count_misdirected() { misdirected_.fetch_add(1, std::memory_order_relaxed); }
-    void count_unkept(Unkept why) {
+    void count_unkept(NotKept why) {
         unkept_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint64_t accepted() const {
@@ -49,7 +49,7 @@ class Counters {
     [[nodiscard]] std::uint64_t misdirected() const {
         return misdirected_.load(std::memory_order_relaxed);
     }
-    [[nodiscard]] std::uint64_t unkept(Unkept why) const {
+    [[nodiscard]] std::uint64_t unkept(NotKept why) const {
         return unkept_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
     }
 
@@ -60,7 +60,8 @@ class Counters {
     std::atomic<std::uint64_t> health_checks_{0};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(base::kLastErrorCode) + 1>
         refused_{};
-    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Unkept::kFailed) + 1> unkept_{};
+    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(NotKept::kFailed) + 1>
+        unkept_{};
 };
 
 }  // namespace incm::ingest

@@ -7,7 +7,7 @@
 
 namespace incm::ingest {
 
-Door::Door(const Endpoint& endpoint)
+EndpointState::EndpointState(const Endpoint& endpoint)
     : path(endpoint.path),
       normal(base::normal_path(endpoint.path)),
       strict_slash(endpoint.strict_slash),
@@ -18,7 +18,7 @@ Door::Door(const Endpoint& endpoint)
 
 Endpoints::Endpoints(const std::vector<Endpoint>& endpoints) {
     for (const Endpoint& endpoint : endpoints) {
-        auto door = std::make_shared<const Door>(endpoint);
+        auto door = std::make_shared<const EndpointState>(endpoint);
         const auto same = std::ranges::find_if(
             doors_, [&](const auto& other) { return other->normal == door->normal; });
         if (same != doors_.end()) {
@@ -31,8 +31,8 @@ Endpoints::Endpoints(const std::vector<Endpoint>& endpoints) {
     }
 }
 
-std::shared_ptr<const Door> Endpoints::find(std::string_view path) const {
-    const auto where = [this](const auto& fits) -> std::shared_ptr<const Door> {
+std::shared_ptr<const EndpointState> Endpoints::find(std::string_view path) const {
+    const auto where = [this](const auto& fits) -> std::shared_ptr<const EndpointState> {
         const auto found = std::ranges::find_if(doors_, fits);
         return found == doors_.end() ? nullptr : *found;
     };

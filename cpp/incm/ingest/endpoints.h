@@ -26,8 +26,8 @@ struct Endpoint {
 };
 
 /// One endpoint, ready to verify. Threads: any.
-struct Door {
-    explicit Door(const Endpoint& endpoint);
+struct EndpointState {
+    explicit EndpointState(const Endpoint& endpoint);
 
     const std::string path;    ///< as it is configured
     const std::string normal;  ///< as all its spellings have it
@@ -45,13 +45,13 @@ class Endpoints {
 
     /// The endpoint of a path (without query) in any spelling: the one that has just this path,
     /// else one that does not care for a `/` at the end. Null when there is none.
-    [[nodiscard]] std::shared_ptr<const Door> find(std::string_view path) const;
+    [[nodiscard]] std::shared_ptr<const EndpointState> find(std::string_view path) const;
 
     /// The configured path that is the most like this one; "" when there is no endpoint.
     [[nodiscard]] std::string nearest(std::string_view path) const;
 
  private:
-    std::vector<std::shared_ptr<const Door>> doors_;
+    std::vector<std::shared_ptr<const EndpointState>> doors_;
 };
 
 }  // namespace incm::ingest

@@ -16,7 +16,7 @@ namespace {
 
 using base::Error;
 using base::ErrorCode;
-using inbox::RejectedKind;
+using inbox::QuarantineKind;
 
 constexpr std::size_t kMaxToldPath = 100;
 constexpr std::size_t kMaxKeptPath = 1024;
@@ -41,8 +41,8 @@ Error refusal_error(auth::Refusal refusal) {
 }
 
 /// Without its body.
-inbox::Rejected rejected_of(const std::string& path, const Request& request, RejectedKind kind,
-                            const std::string& reason) {
+inbox::QuarantinedRequest rejected_of(const std::string& path, const Request& request,
+                                      QuarantineKind kind, const std::string& reason) {
     return {.received_at_ms = request.received_at.wall_ms,
             .endpoint = path,
             .reason = reason,
@@ -55,7 +55,7 @@ inbox::Rejected rejected_of(const std::string& path, const Request& request, Rej
 }
 
 /// A sender that tries again sends the same.
-base::Digest identity_of(const inbox::Rejected& rejected) {
+base::Digest identity_of(const inbox::QuarantinedRequest& rejected) {
     return auth::digest_parts(
         {inbox::kind_name(rejected.kind), rejected.endpoint,
          rejected.signature ? std::string_view(*rejected.signature) : std::string_view(),
@@ -65,7 +65,7 @@ base::Digest identity_of(const inbox::Rejected& rejected) {
 }  // namespace
 
 /// A request on its way from its verification to the inbox.
-struct Ingest::Taken {
+struct Ingest::VerifiedRequest {
     const std::string& path;
     const char* form;
     std::string text;
@@ -94,7 +94,7 @@ std::shared_ptr<const Endpoints> Ingest::endpoints() const {
     return endpoints_;
 }
 
-std::shared_ptr<const Door> Ingest::find(std::string_view path) const {
+std::shared_ptr<const EndpointState> Ingest::find(std::string_view path) const {
     return endpoints()->find(path);
 }
 
@@ -103,20 +103,20 @@ bool Ingest::knows(std::string_view path) const {
 }
 
 void Ingest::accept(std::string_view path, Request request,
-                    std::unique_ptr<inbox::Receipt> receipt) {
-    const std::shared_ptr<const Door> door = find(path);
-    if (!door) return receipt->told(no_endpoint());
+                    std::unique_ptr<inbox::AppendCallback> receipt) {
+    const std::shared_ptr<const EndpointState> door = find(path);
+    if (!door) return receipt->on_complete(no_endpoint());
     base::Result<inbox::NewAlert> alert = take(*door, request, 0);
-    if (!alert.ok()) return receipt->told(refused(*door, std::move(request), alert.error()));
+    if (!alert.ok()) return receipt->on_complete(refused(*door, std::move(request), alert.error()));
     if (door->ack_timeout_ms == 0) {
         return inbox_.append_later(std::move(alert).value(), std::move(receipt));
     }
     const base::Result<inbox::Stored> stored = inbox_.append(std::move(alert).value());
-    receipt->told(stored.ok() ? processed(stored.value(), door->ack_timeout_ms) : stored);
+    receipt->on_complete(stored.ok() ? processed(stored.value(), door->ack_timeout_ms) : stored);
 }
 
 /// The error, after a request whose signature is to blame was kept.
-Error Ingest::refused(const Door& door, Request request, Error error) {
+Error Ingest::refused(const EndpointState& door, Request request, Error error) {
     const bool missing = error.code == ErrorCode::kMissingSignature;
     const bool wrong = error.code == ErrorCode::kWrongSignature;
     if (request.is_coded && (wrong || error.code == ErrorCode::kNotJson)) {
@@ -126,9 +126,9 @@ Error Ingest::refused(const Door& door, Request request, Error error) {
     if (!missing && !wrong) return error;
     error.log_note = why_not_kept(request);
     if (!error.log_note.empty()) return error;
-    error.log_note =
-        keep(door.path, std::move(request),
-             missing ? RejectedKind::kMissingSignature : RejectedKind::kWrongSignature, error.text);
+    error.log_note = keep(
+        door.path, std::move(request),
+        missing ? QuarantineKind::kMissingSignature : QuarantineKind::kWrongSignature, error.text);
     return error;
 }
 
@@ -153,20 +153,20 @@ Error Ingest::keep_misdirected(std::string_view path, Request request, Error err
     }
     error.log_note +=
         "; " + keep(std::string(path.substr(0, kMaxKeptPath)), std::move(request),
-                    unknown ? RejectedKind::kUnknownPath : RejectedKind::kWrongMethod, reason);
+                    unknown ? QuarantineKind::kUnknownPath : QuarantineKind::kWrongMethod, reason);
     return error;
 }
 
 base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Instant received_at) {
-    inbox::Rejected& was = kept.request;
-    const std::shared_ptr<const Door> door = find(was.endpoint);
+    inbox::QuarantinedRequest& was = kept.request;
+    const std::shared_ptr<const EndpointState> door = find(was.endpoint);
     if (!door) return no_endpoint();
     Request request{.body = std::move(was.body),
                     .signature = std::move(was.signature),
                     .content_type = std::move(was.content_type),
                     .received_at = received_at,
                     .peer = std::move(was.peer)};
-    base::Result<inbox::NewAlert> alert = was.kind == RejectedKind::kNotJson
+    base::Result<inbox::NewAlert> alert = was.kind == QuarantineKind::kNotJson
                                               ? read({.path = door->path,
                                                       .form = "raw",
                                                       .text = std::move(request.body),
@@ -180,14 +180,14 @@ base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Inst
 }
 
 /// Leaves the request as it is when its signature is refused.
-base::Result<inbox::NewAlert> Ingest::take(const Door& door, Request& request,
+base::Result<inbox::NewAlert> Ingest::take(const EndpointState& door, Request& request,
                                            std::int64_t from_quarantine) {
-    Taken taken{.path = door.path,
-                .form = "unsigned",
-                .text = {},
-                .request = request,
-                .authentic = door.verifier.has_value(),
-                .from_quarantine = from_quarantine};
+    VerifiedRequest taken{.path = door.path,
+                          .form = "unsigned",
+                          .text = {},
+                          .request = request,
+                          .authentic = door.verifier.has_value(),
+                          .from_quarantine = from_quarantine};
     if (door.verifier) {
         auth::Verdict verdict = door.verifier->verify(request.body, request.signature);
         if (!verdict.ok()) return refusal_error(verdict.refusal);
@@ -209,25 +209,25 @@ base::Result<inbox::NewAlert> Ingest::take(const Door& door, Request& request,
 /// What forbids to keep a request of nobody knows whom; "" when nothing does.
 std::string Ingest::why_not_kept(const Request& request) {
     if (request.body.size() > kMaxKeptBody) {
-        counters_.count_unkept(Unkept::kTooLarge);
+        counters_.count_unkept(NotKept::kTooLarge);
         return "not kept in the quarantine: the body is longer than 256 KiB";
     }
     if (!limits_.admit(source_of(request.peer), request.received_at.steady_ms)) {
-        counters_.count_unkept(Unkept::kTooOften);
+        counters_.count_unkept(NotKept::kTooOften);
         return "not kept in the quarantine: there were too many";
     }
     return {};
 }
 
 /// Keep a request of nobody knows whom that may be kept; says for the log whether it is.
-std::string Ingest::keep(const std::string& path, Request request, RejectedKind kind,
+std::string Ingest::keep(const std::string& path, Request request, QuarantineKind kind,
                          const std::string& reason) {
-    inbox::Rejected rejected = rejected_of(path, request, kind, reason);
+    inbox::QuarantinedRequest rejected = rejected_of(path, request, kind, reason);
     rejected.body = std::move(request.body);
     rejected.identity = identity_of(rejected);
-    const auto not_kept = [&counters = counters_] { counters.count_unkept(Unkept::kFailed); };
+    const auto not_kept = [&counters = counters_] { counters.count_unkept(NotKept::kFailed); };
     if (!inbox_.quarantine().keep_later(std::move(rejected), not_kept)) {
-        counters_.count_unkept(Unkept::kBusy);
+        counters_.count_unkept(NotKept::kBusy);
         return "not kept in the quarantine: the inbox is busy, or its disk nearly full";
     }
     return kKeptNote;
@@ -244,7 +244,7 @@ base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t
                            : " is stored, but the plugins are not done with it")};
 }
 
-base::Result<inbox::NewAlert> Ingest::read(Taken taken) {
+base::Result<inbox::NewAlert> Ingest::read(VerifiedRequest taken) {
     const base::Result<std::string> comparable = json::comparable_json(taken.text);
     const base::Digest content = auth::digest_parts(
         {taken.path, comparable.ok() ? comparable.value() : std::string_view(taken.text)});
@@ -252,8 +252,8 @@ base::Result<inbox::NewAlert> Ingest::read(Taken taken) {
     base::Result<model::Alert> parsed = model::parse_alert(std::move(taken.text));
     if (!parsed.ok()) {
         if (!taken.authentic || taken.is_not_json) return parsed.error();
-        inbox::Rejected rejected =
-            rejected_of(taken.path, taken.request, RejectedKind::kNotJson, parsed.error().text);
+        inbox::QuarantinedRequest rejected =
+            rejected_of(taken.path, taken.request, QuarantineKind::kNotJson, parsed.error().text);
         rejected.body = std::move(kept);
         rejected.identity = identity_of(rejected);
         rejected.replaces = taken.from_quarantine;

@@ -71,7 +71,8 @@ class Ingest {
     ///          kStoreFailed, kDiskLow and kClosed from the inbox. Nothing is stored unless said
     ///          so. kNotProcessed: stored, but an endpoint that waits for the plugins saw one that
     ///          is not done, or gave up; the deliveries go on, and a repetition may say 200.
-    void accept(std::string_view path, Request request, std::unique_ptr<inbox::Receipt> receipt);
+    void accept(std::string_view path, Request request,
+                std::unique_ptr<inbox::AppendCallback> receipt);
 
     /// Keep a signed request that no endpoint takes: its path is unknown, or its method is not
     /// POST.
@@ -99,15 +100,16 @@ class Ingest {
 
  private:
     [[nodiscard]] std::shared_ptr<const Endpoints> endpoints() const;
-    [[nodiscard]] std::shared_ptr<const Door> find(std::string_view path) const;
-    struct Taken;
-    [[nodiscard]] base::Result<inbox::NewAlert> take(const Door& door, Request& request,
+    [[nodiscard]] std::shared_ptr<const EndpointState> find(std::string_view path) const;
+    struct VerifiedRequest;
+    [[nodiscard]] base::Result<inbox::NewAlert> take(const EndpointState& door, Request& request,
                                                      std::int64_t from_quarantine);
-    [[nodiscard]] base::Result<inbox::NewAlert> read(Taken taken);
-    [[nodiscard]] base::Error refused(const Door& door, Request request, base::Error error);
+    [[nodiscard]] base::Result<inbox::NewAlert> read(VerifiedRequest taken);
+    [[nodiscard]] base::Error refused(const EndpointState& door, Request request,
+                                      base::Error error);
     [[nodiscard]] std::string why_not_kept(const Request& request);
     [[nodiscard]] std::string keep(const std::string& path, Request request,
-                                   inbox::RejectedKind kind, const std::string& reason);
+                                   inbox::QuarantineKind kind, const std::string& reason);
     [[nodiscard]] base::Result<inbox::Stored> processed(inbox::Stored stored,
                                                         std::int64_t timeout_ms);
 

@@ -53,7 +53,7 @@ PeerLimits::Source& PeerLimits::find(const std::string& name, std::int64_t now_m
         recent_.splice(recent_.begin(), recent_, found->second);
         return recent_.front();
     }
-    if (recent_.size() == kMostSources) {
+    if (recent_.size() == kMaxSources) {
         by_name_.erase(recent_.back().name);
         recent_.pop_back();
     }

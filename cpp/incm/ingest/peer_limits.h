@@ -22,7 +22,7 @@ namespace incm::ingest {
 /// each kIntervalMs, and of all sources together kBurstOfAll and then one each kIntervalOfAllMs.
 ///
 /// The last ones bound what a flood from many addresses writes to the disk.
-/// Shape:   knows kMostSources; the one that was not seen for the longest time is forgotten first.
+/// Shape:   knows kMaxSources; the one that was not seen for the longest time is forgotten first.
 /// Units:   milliseconds of the monotonic clock.
 /// Threads: any.
 /// Source:  own choice: a power cut across a fleet makes some hundred alerts at once, a sender
@@ -33,7 +33,7 @@ class PeerLimits {
     static constexpr std::int64_t kIntervalMs = 6'000;
     static constexpr std::int64_t kBurstOfAll = 1'000;
     static constexpr std::int64_t kIntervalOfAllMs = 100;
-    static constexpr std::size_t kMostSources = 4096;
+    static constexpr std::size_t kMaxSources = 4096;
 
     PeerLimits() = default;
     PeerLimits(const PeerLimits&) = delete;

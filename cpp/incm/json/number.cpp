@@ -30,12 +30,12 @@ bool is_too_large(std::string_view token) {
     std::string_view exponent = token.substr(std::min(mark + 1, token.size()));
     const bool negative = exponent.starts_with('-');
     exponent.remove_prefix(negative || exponent.starts_with('+') ? 1 : 0);
-    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;
+    constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max() / 2;
     std::int64_t value = 0;
     const auto [_, error] =
         std::from_chars(exponent.data(), exponent.data() + exponent.size(), value);
-    if (error == std::errc::result_out_of_range || value > kMost) {
-        value = kMost;  // so that the sum is a number, too
+    if (error == std::errc::result_out_of_range || value > kMax) {
+        value = kMax;  // so that the sum is a number, too
     }
     return magnitude + (negative ? -value : value) > 0;
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
-#include "incm/model/text_keeper.h"
+#include "incm/model/arena.h"
 
 namespace incm::model {
 

@@ -45,7 +45,7 @@ std::string shown(dom::element value) {
 /// Reads the values of one object's members into fields.
 class FieldReader {
  public:
-    FieldReader(TextKeeper& texts, Problems& problems, std::string_view parent)
+    FieldReader(Arena& texts, Problems& problems, std::string_view parent)
         : texts_(texts), problems_(problems), parent_(parent) {}
 
     /// A reader for the object that is the value of this key.
@@ -158,7 +158,7 @@ class FieldReader {
         return number;
     }
 
-    TextKeeper& texts_;
+    Arena& texts_;
     Problems& problems_;
     std::string_view parent_;  // "" at the top, else "data" and the like
 };
@@ -265,7 +265,7 @@ void read_root(dom::element root, Alert& alert, Problems& problems) {
         problems.add("the body: expected an object, got " + shown(root));
         return;
     }
-    TextKeeper texts(alert.memory, alert.raw.size());
+    Arena texts(alert.memory, alert.raw.size());
     FieldReader reader(texts, problems, "");
     read_fields(kTopFields, object, reader, alert);
     if (alert.status) {

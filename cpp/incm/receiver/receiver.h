@@ -48,7 +48,7 @@ struct Config {
     std::vector<ingest::Endpoint> endpoints;
     std::vector<ingest::Route> routes;
     http::ConnectionRules rules;       ///< of the alerts' listener, but for `refused`
-    http::LobbyLimits limits;          ///< its; connections also stay below the descriptor limit
+    http::ConnectionLimits limits;     ///< its; connections also stay below the descriptor limit
     std::optional<net::TlsFiles> tls;  ///< its; none: plain TCP
     std::int64_t retention_ms = 0;     ///< see inbox::Options
     std::int64_t reserve_bytes = 0;    ///< see inbox::Options

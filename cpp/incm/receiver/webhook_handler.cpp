@@ -66,11 +66,11 @@ class WebhookHandler {
     }
 
     /// Answers when the inbox says what became of the alert.
-    class Told final : public inbox::Receipt {
+    class Told final : public inbox::AppendCallback {
      public:
         Told(const WebhookHandler& handler, std::string client, http::Response response)
             : handler_(handler), client_(std::move(client)), response_(std::move(response)) {}
-        void told(const base::Result<inbox::Stored>& stored) noexcept override {
+        void on_complete(const base::Result<inbox::Stored>& stored) noexcept override {
             try {
                 stored.ok() ? handler_.confirm(response_, stored.value())
                             : handler_.refuse(client_, response_, stored.error());

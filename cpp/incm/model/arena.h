@@ -25,9 +25,9 @@ struct TextBlocks {
 /// Threads: like a value type; the blocks must outlive it.
 /// Source:  own choice; std::pmr::monotonic_buffer_resource does the same with calls that took a
 ///          tenth of the time to parse an alert.
-class TextKeeper {
+class Arena {
  public:
-    TextKeeper(TextBlocks& blocks, std::size_t expected) : blocks_(blocks) { grow(expected); }
+    Arena(TextBlocks& blocks, std::size_t expected) : blocks_(blocks) { grow(expected); }
 
     [[nodiscard]] std::string_view keep(std::string_view text) {
         if (text.size() > room_) grow(text.size());

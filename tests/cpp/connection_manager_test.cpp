@@ -15,8 +15,8 @@
 
 namespace {
 
+using incm::http::ConnectionLimits;
 using incm::http::ConnectionRules;
-using incm::http::LobbyLimits;
 using incm::http::Response;
 using incm::testing::RawClient;
 
@@ -24,13 +24,14 @@ const std::string kLate = "GET /late HTTP/1.1\r\nHost: x\r\n\r\n";
 const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// A server that answers 200 with `answer`.
-class LobbyTest : public testing::Test {
+class ConnectionManagerTest : public testing::Test {
  protected:
-    void start(ConnectionRules rules, const LobbyLimits& limits, std::string answer = "hello") {
+    void start(ConnectionRules rules, const ConnectionLimits& limits,
+               std::string answer = "hello") {
         start(
             std::move(rules), limits, [] {}, std::move(answer));
     }
-    void start(ConnectionRules rules, const LobbyLimits& limits, std::function<void()> before,
+    void start(ConnectionRules rules, const ConnectionLimits& limits, std::function<void()> before,
                std::string answer = "hello") {
         start(std::move(rules), limits,
               [before = std::move(before), answer = std::move(answer)](auto&, auto& response) {
@@ -38,7 +39,7 @@ class LobbyTest : public testing::Test {
                   response.send(200, "text/plain", answer);
               });
     }
-    void start(ConnectionRules rules, const LobbyLimits& limits, incm::http::Answer answer) {
+    void start(ConnectionRules rules, const ConnectionLimits& limits, incm::http::Answer answer) {
         rules.refused = [](const incm::base::Error&, const std::string&) {};
         server_ = std::make_unique<incm::http::Server>(
             incm::http::ServerOptions{
@@ -47,7 +48,7 @@ class LobbyTest : public testing::Test {
         ASSERT_TRUE(server_->start().ok());
     }
     /// A server that answers /late when answer_late() is told to, and everything else at once.
-    void start_late(const LobbyLimits& limits) {
+    void start_late(const ConnectionLimits& limits) {
         start({}, limits, [this](auto& request, auto& response) {
             if (request.target() != "/late") {
                 return response.send(200, "text/plain", "at once");
@@ -68,7 +69,7 @@ class LobbyTest : public testing::Test {
     std::unique_ptr<incm::http::Server> server_;
 };
 
-TEST_F(LobbyTest, AnAddressGetsSoManyConnections) {
+TEST_F(ConnectionManagerTest, AnAddressGetsSoManyConnections) {
     start({.uncounted = {}}, {.per_address = 2});
     auto first = std::make_unique<RawClient>(port());
     RawClient second(port());
@@ -88,7 +89,7 @@ TEST_F(LobbyTest, AnAddressGetsSoManyConnections) {
     }
 }
 
-TEST_F(LobbyTest, WhoDoesNotReadItsAnswersHoldsNoWorker) {
+TEST_F(ConnectionManagerTest, WhoDoesNotReadItsAnswersHoldsNoWorker) {
     start({.send_timeout_ms = 60'000}, {.workers = 1}, std::string(4 * 1024 * 1024, 'x'));
     RawClient lazy(port());
     for (int i = 0; i < 10; ++i) lazy.send(kGet);
@@ -98,7 +99,7 @@ TEST_F(LobbyTest, WhoDoesNotReadItsAnswersHoldsNoWorker) {
     for (int i = 0; i < 10; ++i) EXPECT_EQ(lazy.receive().body.size(), 4U * 1024 * 1024);
 }
 
-TEST_F(LobbyTest, WhoNeverReadsItsAnswerIsLeft) {
+TEST_F(ConnectionManagerTest, WhoNeverReadsItsAnswerIsLeft) {
     start({.send_timeout_ms = 50}, {}, std::string(16 * 1024 * 1024, 'x'));
     RawClient lazy(port());
     lazy.send(kGet);
@@ -108,7 +109,7 @@ TEST_F(LobbyTest, WhoNeverReadsItsAnswerIsLeft) {
         << "the kernel must not keep the rest for it";
 }
 
-TEST_F(LobbyTest, AnEmptyLineAfterARequestBeginsNone) {
+TEST_F(ConnectionManagerTest, AnEmptyLineAfterARequestBeginsNone) {
     start({.header_timeout_ms = 50, .keep_alive_ms = 50}, {});
     RawClient client(port());
     client.send(kGet + "\r\n");
@@ -116,7 +117,7 @@ TEST_F(LobbyTest, AnEmptyLineAfterARequestBeginsNone) {
     EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(LobbyTest, RequestsBegunStayWithinTheirMemory) {
+TEST_F(ConnectionManagerTest, RequestsBegunStayWithinTheirMemory) {
     start({.max_body_bytes = 1024 * 1024}, {.request_bytes = 600'000});
     const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ";
     RawClient large(port());
@@ -127,7 +128,7 @@ TEST_F(LobbyTest, RequestsBegunStayWithinTheirMemory) {
     EXPECT_EQ(other.receive().status, 200);
 }
 
-TEST_F(LobbyTest, TheSlowestLargeRequestGoesBeforeThereIsNoMemoryForOthers) {
+TEST_F(ConnectionManagerTest, TheSlowestLargeRequestGoesBeforeThereIsNoMemoryForOthers) {
     start({.max_body_bytes = 1024 * 1024}, {.request_bytes = 800'000});
     const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ";
     RawClient small(port());
@@ -142,7 +143,7 @@ TEST_F(LobbyTest, TheSlowestLargeRequestGoesBeforeThereIsNoMemoryForOthers) {
     EXPECT_EQ(small.receive().status, 200);
 }
 
-TEST_F(LobbyTest, WhoSendsWithoutEndKeepsNobodyOut) {
+TEST_F(ConnectionManagerTest, WhoSendsWithoutEndKeepsNobodyOut) {
     start({}, {.workers = 1});
     std::atomic<bool> enough{false};
     RawClient greedy(port());
@@ -166,7 +167,7 @@ TEST_F(LobbyTest, WhoSendsWithoutEndKeepsNobodyOut) {
     reads.join();
 }
 
-TEST_F(LobbyTest, ManyAtOnceGetAWorkerEach) {
+TEST_F(ConnectionManagerTest, ManyAtOnceGetAWorkerEach) {
     constexpr int kMany = 20;
     std::latch all(kMany);
     start({}, {}, [&] { all.arrive_and_wait(); });
@@ -176,7 +177,7 @@ TEST_F(LobbyTest, ManyAtOnceGetAWorkerEach) {
     for (auto& client : clients) EXPECT_EQ(client->receive().status, 200);
 }
 
-TEST_F(LobbyTest, HeadGetsTheLengthOfABodyAndNoBody) {
+TEST_F(ConnectionManagerTest, HeadGetsTheLengthOfABodyAndNoBody) {
     start({}, {});
     RawClient client(port());
     client.send("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -187,7 +188,7 @@ TEST_F(LobbyTest, HeadGetsTheLengthOfABodyAndNoBody) {
     EXPECT_EQ(answer.body, "");
 }
 
-TEST_F(LobbyTest, WhoWaitsForALateAnswerHoldsNoWorker) {
+TEST_F(ConnectionManagerTest, WhoWaitsForALateAnswerHoldsNoWorker) {
     start_late({.workers = 1});
     RawClient patient(port());
     patient.send(kLate);
@@ -205,7 +206,7 @@ TEST_F(LobbyTest, WhoWaitsForALateAnswerHoldsNoWorker) {
     EXPECT_EQ(patient.receive().body, "at once");
 }
 
-TEST_F(LobbyTest, ALateAnswerComesBeforeThatOfTheNextRequest) {
+TEST_F(ConnectionManagerTest, ALateAnswerComesBeforeThatOfTheNextRequest) {
     start_late({});
     RawClient client(port());
     client.send(kLate + kGet + kLate);
@@ -218,7 +219,7 @@ TEST_F(LobbyTest, ALateAnswerComesBeforeThatOfTheNextRequest) {
     EXPECT_NE(received.headers.find("Retry-After: "), std::string::npos);
 }
 
-TEST_F(LobbyTest, ALateAnswerMayBeTheLast) {
+TEST_F(ConnectionManagerTest, ALateAnswerMayBeTheLast) {
     start_late({});
     RawClient client(port());
     client.send("GET /late HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + kGet);
@@ -227,7 +228,7 @@ TEST_F(LobbyTest, ALateAnswerMayBeTheLast) {
     EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(LobbyTest, WithoutItsLateAnswerAConnectionEnds) {
+TEST_F(ConnectionManagerTest, WithoutItsLateAnswerAConnectionEnds) {
     start_late({});
     RawClient client(port());
     client.send(kLate);
@@ -235,7 +236,7 @@ TEST_F(LobbyTest, WithoutItsLateAnswerAConnectionEnds) {
     EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(LobbyTest, AnIdleOneGoesBeforeARequestThatHasJustBegun) {
+TEST_F(ConnectionManagerTest, AnIdleOneGoesBeforeARequestThatHasJustBegun) {
     start({}, {.connections = 2});
     RawClient idle(port());
     idle.send(kGet);
@@ -250,14 +251,14 @@ TEST_F(LobbyTest, AnIdleOneGoesBeforeARequestThatHasJustBegun) {
     EXPECT_EQ(begun.receive().status, 200);
 }
 
-TEST_F(LobbyTest, WithoutAnyAnswerAConnectionEnds) {
+TEST_F(ConnectionManagerTest, WithoutAnyAnswerAConnectionEnds) {
     start({.keep_alive_ms = 3'600'000}, {}, incm::http::Answer([](auto&, auto&) {}));
     RawClient client(port());
     client.send(kGet);
     EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(LobbyTest, AStopWaitsForLateAnswers) {
+TEST_F(ConnectionManagerTest, AStopWaitsForLateAnswers) {
     start_late({});
     RawClient patient(port());
     patient.send(kLate);
@@ -267,12 +268,12 @@ TEST_F(LobbyTest, AStopWaitsForLateAnswers) {
     EXPECT_EQ(idle.receive().status, 200);
     auto stopped = std::async(std::launch::async, [&] { server_.reset(); });
     EXPECT_TRUE(idle.at_end());
-    answer->send(200, "text/plain", "late");  // into a lobby that still is there
+    answer->send(200, "text/plain", "late");  // into a connection manager that still is there
     stopped.get();
     EXPECT_EQ(patient.receive().body, "late");
 }
 
-TEST_F(LobbyTest, ADrainSendsLateAnswers) {
+TEST_F(ConnectionManagerTest, ADrainSendsLateAnswers) {
     start_late({});
     RawClient patient(port());
     patient.send(kLate);
@@ -290,7 +291,7 @@ TEST_F(LobbyTest, ADrainSendsLateAnswers) {
     drained.get();
 }
 
-TEST_F(LobbyTest, ADrainAnswersWhatHasBegun) {
+TEST_F(ConnectionManagerTest, ADrainAnswersWhatHasBegun) {
     start({}, {});
     RawClient begun(port());
     begun.send(kGet.substr(0, 9));

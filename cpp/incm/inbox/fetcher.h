@@ -18,10 +18,10 @@ namespace incm::inbox {
 /// Picks due deliveries, leases them through the writer and hands them out.
 ///
 /// Threads: any.
-class Taker {
+class Fetcher {
  public:
-    /// The references must outlive the taker.
-    Taker(const std::string& path, DeliveryKeys keys, const InboxClock& clock, Writer& writer);
+    /// The references must outlive the fetcher.
+    Fetcher(const std::string& path, DeliveryKeys keys, const InboxClock& clock, Writer& writer);
 
     /// As Inbox::take().
     [[nodiscard]] base::Result<std::vector<Delivery>> take(DeliveryQueue& queue,

@@ -17,7 +17,7 @@
 #include "incm/base/kept_from_children.h"
 #include "incm/http/connection.h"
 #include "incm/http/connection_rules.h"
-#include "incm/http/parking.h"
+#include "incm/http/idle_connections.h"
 #include "incm/net/tls_context.h"
 
 struct epoll_event;
@@ -25,7 +25,7 @@ struct epoll_event;
 namespace incm::http {
 
 /// How many clients may be there. Units: connections.
-struct LobbyLimits {
+struct ConnectionLimits {
     std::size_t workers = 256;         ///< threads that answer: handed out at once
     std::size_t connections = 16'384;  ///< open in all
     std::size_t per_address = 1000;    ///< open for one client address (of IPv6: /64), but for
@@ -47,15 +47,15 @@ using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 ///
 /// Threads: wait() from one; everything else from any.
 /// Source:  promises P11, P12 and P14.
-class Lobby {
+class ConnectionManager {
  public:
-    Lobby(ConnectionRules rules, const LobbyLimits& limits, TlsSource tls);
-    Lobby(const Lobby&) = delete;
-    Lobby& operator=(const Lobby&) = delete;
-    ~Lobby();
+    ConnectionManager(ConnectionRules rules, const ConnectionLimits& limits, TlsSource tls);
+    ConnectionManager(const ConnectionManager&) = delete;
+    ConnectionManager& operator=(const ConnectionManager&) = delete;
+    ~ConnectionManager();
 
-    /// Begin to accept from a listening socket, which must stay open as long as the lobby lives.
-    /// Errors: Failure(kCannotListen) without descriptors for the watch itself.
+    /// Begin to accept from a listening socket, which must stay open as long as the connection
+    /// manager lives. Errors: Failure(kCannotListen) without descriptors for the watch itself.
     void open(int listener);
 
     /// Watch the clients for up to timeout_ms. Returns how many further workers are wanted: a few
@@ -142,7 +142,7 @@ class Lobby {
 
     const ConnectionRules rules_;
     const std::string kept_fields_;
-    const LobbyLimits limits_;
+    const ConnectionLimits limits_;
     const TlsSource tls_;
     ByteBudget budget_;
     int epoll_ = -1;
@@ -157,7 +157,7 @@ class Lobby {
     std::condition_variable quiet_;  // draining: every request that had begun is answered
     std::condition_variable all_answered_;
     std::condition_variable work_;  // a client is ready, or there will be none
-    Parking parking_;               // guarded, like all below
+    IdleConnections idle_;          // guarded, like all below
     std::deque<Ready> ready_;       // wait for a worker
     std::unordered_map<net::IpAddress, std::size_t> held_;  // connections of a client address
     std::size_t open_ = 0;                                  // connections in all

@@ -1,4 +1,4 @@
-#include "incm/http/request_guard.h"
+#include "incm/http/request_head_parser.h"
 
 #include <random>
 #include <sstream>
@@ -18,15 +18,15 @@ using incm::base::ErrorCode;
 using incm::base::Result;
 using incm::http::ChunkDecoder;
 using incm::http::Framing;
-using incm::http::HeadGuard;
 using incm::http::RequestHead;
+using incm::http::RequestHeadParser;
 
 const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n";
 const std::string kPost = "POST / HTTP/1.1\r\nHost: x\r\n";
 
 /// The head, which must be right.
 RequestHead head_of(const std::string& bytes) {
-    HeadGuard guard;
+    RequestHeadParser guard;
     const Result<bool> whole = guard.look(bytes);
     EXPECT_TRUE(whole.ok() && whole.value()) << bytes;
     EXPECT_EQ(guard.end(), bytes.size());
@@ -35,9 +35,9 @@ RequestHead head_of(const std::string& bytes) {
 
 /// The error, however the bytes are cut; kInternal when there is none.
 ErrorCode error_of(const std::string& bytes) {
-    HeadGuard at_once;
+    RequestHeadParser at_once;
     const Result<bool> whole = at_once.look(bytes);
-    HeadGuard by_byte;
+    RequestHeadParser by_byte;
     Result<bool> last = false;
     for (std::size_t i = 1; i <= bytes.size() && last.ok(); ++i) {
         last = by_byte.look(std::string_view(bytes).substr(0, i));
@@ -48,9 +48,9 @@ ErrorCode error_of(const std::string& bytes) {
     return whole.error().code;
 }
 
-TEST(HeadGuard, KnowsWhereTheHeadEndsAtEachCut) {
+TEST(RequestHeadParser, KnowsWhereTheHeadEndsAtEachCut) {
     const std::string head = "\r\n" + kPost + "Content-Length: 5\r\n\r\n";
-    HeadGuard guard;
+    RequestHeadParser guard;
     for (std::size_t i = 0; i < head.size(); ++i) {
         const Result<bool> whole = guard.look(std::string_view(head).substr(0, i));
         ASSERT_TRUE(whole.ok());
@@ -63,7 +63,7 @@ TEST(HeadGuard, KnowsWhereTheHeadEndsAtEachCut) {
     EXPECT_EQ(guard.head().content_length, 5U);
 }
 
-TEST(HeadGuard, ReadsFramingAndConnection) {
+TEST(RequestHeadParser, ReadsFramingAndConnection) {
     EXPECT_EQ(head_of(kGet + "\r\n").framing, Framing::kNone);
     EXPECT_EQ(head_of(kPost + "transfer-encoding:\tCHUNKED \r\n\r\n").framing, Framing::kChunked);
     EXPECT_EQ(head_of(kPost + "Content-Length: 9999999999\r\n\r\n").content_length, 9'999'999'999U);
@@ -80,7 +80,7 @@ TEST(HeadGuard, ReadsFramingAndConnection) {
     EXPECT_TRUE(head_of("GET / HTTP/1.0\r\nConnection: x, keep-alive\r\n\r\n").keep_alive);
 }
 
-TEST(HeadGuard, MeetsOneExpectation) {
+TEST(RequestHeadParser, MeetsOneExpectation) {
     EXPECT_TRUE(
         head_of(kPost + "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n").expects_continue);
     EXPECT_FALSE(head_of("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").expects_continue);
@@ -91,7 +91,7 @@ TEST(HeadGuard, MeetsOneExpectation) {
     }
 }
 
-TEST(HeadGuard, AValueThatNobodyReadsIsOpaque) {
+TEST(RequestHeadParser, AValueThatNobodyReadsIsOpaque) {
     for (const std::string value :
          {"Z\xc3\xbcrich", "\x80\xff", "a\tb", "=?utf-8?Q?x?=", "=?", "http://a/?b=?c"}) {
         EXPECT_EQ(head_of(kPost + "CF-IPCity: " + value + "\r\nContent-Length: 1\r\n\r\n").framing,
@@ -105,7 +105,7 @@ TEST(HeadGuard, AValueThatNobodyReadsIsOpaque) {
     }
 }
 
-TEST(HeadGuard, WhatIsReadIsAsciiTextWithoutEncodedWords) {
+TEST(RequestHeadParser, WhatIsReadIsAsciiTextWithoutEncodedWords) {
     for (const std::string name :
          {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Expect", "Content-Type",
           "Content-Encoding", "X-Signature", "X-Forwarded-For", "Origin"}) {
@@ -122,7 +122,7 @@ TEST(HeadGuard, WhatIsReadIsAsciiTextWithoutEncodedWords) {
     EXPECT_EQ(error_of(kGet + "\xc3\xa9: x\r\n\r\n"), ErrorCode::kMalformedRequest);
 }
 
-TEST(HeadGuard, RefusesWhatPocoWouldTake) {
+TEST(RequestHeadParser, RefusesWhatPocoWouldTake) {
     for (const std::string fields : {"Content-Length: 3\r\nContent-Length: 3\r\n",
                                      "Content-Length: 1,0\r\n",
                                      "Content-Length: +3\r\n",
@@ -167,12 +167,12 @@ TEST(HeadGuard, RefusesWhatPocoWouldTake) {
     }
 }
 
-TEST(HeadGuard, EveryPartHasALimit) {
-    const std::string path(HeadGuard::kMaxRequestLine - 15, 'a');
+TEST(RequestHeadParser, EveryPartHasALimit) {
+    const std::string path(RequestHeadParser::kMaxRequestLine - 15, 'a');
     EXPECT_EQ(error_of("GET /" + path + " HTTP/1.1\r\n"), ErrorCode::kUriTooLong);
     head_of("GET /" + path.substr(1) + " HTTP/1.1\r\nHost: x\r\n\r\n");
     std::string fields;
-    for (std::size_t i = 1; i < HeadGuard::kMaxFields; ++i) fields += "A: x\r\n";
+    for (std::size_t i = 1; i < RequestHeadParser::kMaxFields; ++i) fields += "A: x\r\n";
     head_of(kGet + fields + "\r\n");
     EXPECT_EQ(error_of(kGet + fields + "A: x\r\n\r\n"), ErrorCode::kHeaderTooLarge);
     EXPECT_EQ(error_of(kGet + std::string(257, 'a') + ": x\r\n\r\n"), ErrorCode::kHeaderTooLarge);
@@ -285,7 +285,7 @@ std::string mutate(std::string head, std::mt19937& random) {
     return head;
 }
 
-TEST(HeadGuard, WhatItLetsThroughAnotherReaderReadsAlike) {
+TEST(RequestHeadParser, WhatItLetsThroughAnotherReaderReadsAlike) {
     std::mt19937 random(1);
     int passed = 0;
     for (int i = 0; i < 50'000; ++i) {
@@ -293,7 +293,7 @@ TEST(HeadGuard, WhatItLetsThroughAnotherReaderReadsAlike) {
             mutate(kPost + (i % 2 ? "Content-Length: 5\r\n" : "Transfer-Encoding: chunked\r\n") +
                        "Connection: te\r\nX-Signature: abc=\r\n\r\n",
                    random);
-        HeadGuard guard;
+        RequestHeadParser guard;
         const Result<bool> whole = guard.look(bytes);
         if (!whole.ok() || !whole.value()) continue;
         ++passed;

@@ -1,4 +1,4 @@
-#include "incm/http/parking.h"
+#include "incm/http/idle_connections.h"
 
 #include <new>
 #include <utility>
@@ -8,11 +8,12 @@ namespace incm::http {
 using Stage = Connection::Stage;
 using Connections = std::list<std::unique_ptr<Connection>>;
 
-std::optional<std::uint64_t> Parking::put(std::unique_ptr<Connection>& connection) noexcept {
+std::optional<std::uint64_t> IdleConnections::put(
+    std::unique_ptr<Connection>& connection) noexcept {
     const Stage stage = connection->stage();
     const int descriptor = connection->descriptor();
     Row& waiting = row(stage);
-    const Age age{connection->in_vain_since_ms(), ++serial_};
+    const Age age{connection->eviction_age_ms(), ++serial_};
     Row::iterator place = waiting.end();
     try {
         place = waiting.try_emplace(age).first;
@@ -25,7 +26,7 @@ std::optional<std::uint64_t> Parking::put(std::unique_ptr<Connection>& connectio
     return static_cast<std::uint64_t>(serial_) << 32 | static_cast<std::uint32_t>(descriptor);
 }
 
-std::unique_ptr<Connection> Parking::take(std::uint64_t mark) {
+std::unique_ptr<Connection> IdleConnections::take(std::uint64_t mark) {
     const auto found = by_descriptor_.find(static_cast<int>(mark & 0xFFFFFFFF));
     if (found == by_descriptor_.end()) return nullptr;
     const auto [stage, place] = found->second;
@@ -33,7 +34,7 @@ std::unique_ptr<Connection> Parking::take(std::uint64_t mark) {
     return remove(stage, place);
 }
 
-std::unique_ptr<Connection> Parking::take_idlest(std::int64_t silent_ms) {
+std::unique_ptr<Connection> IdleConnections::evict_idlest(std::int64_t silent_ms) {
     for (const Stage stage : {Stage::kClosing, Stage::kFresh, Stage::kKept}) {
         const auto oldest = row(stage).begin();
         if (oldest == row(stage).end()) continue;
@@ -43,15 +44,15 @@ std::unique_ptr<Connection> Parking::take_idlest(std::int64_t silent_ms) {
     return nullptr;
 }
 
-Connections Parking::take_idlest_of(const net::IpAddress& holder, std::int64_t silent_ms,
-                                    std::size_t most) {
+Connections IdleConnections::evict_idlest_of(const net::IpAddress& holder, std::int64_t silent_ms,
+                                             std::size_t most) {
     const auto chosen = [&](const Connection& one) {
         return one.since_ms() <= silent_ms && one.peer().holder() == holder;
     };
     return take_if(Stage::kKept, chosen, most);
 }
 
-std::unique_ptr<Connection> Parking::take_oldest() {
+std::unique_ptr<Connection> IdleConnections::take_oldest() {
     const Row& fresh = row(Stage::kFresh);
     const Row& kept = row(Stage::kKept);
     if (fresh.empty() && kept.empty()) return nullptr;
@@ -61,14 +62,15 @@ std::unique_ptr<Connection> Parking::take_oldest() {
     return remove(stage, row(stage).begin());
 }
 
-std::unique_ptr<Connection> Parking::take_slowest(std::int64_t begun_ms) {
+std::unique_ptr<Connection> IdleConnections::take_slowest(std::int64_t begun_ms) {
     Row& begun = row(Stage::kBegun);
     if (begun.empty() || begun.begin()->first.first > begun_ms) return nullptr;
     return remove(Stage::kBegun, begun.begin());
 }
 
-Connections Parking::take_if(Stage stage, const std::function<bool(const Connection&)>& chosen,
-                             std::size_t most) {
+Connections IdleConnections::take_if(Stage stage,
+                                     const std::function<bool(const Connection&)>& chosen,
+                                     std::size_t most) {
     Connections taken;
     for (auto place = row(stage).begin(); place != row(stage).end() && taken.size() < most;) {
         const auto next = std::next(place);
@@ -85,7 +87,7 @@ Connections Parking::take_if(Stage stage, const std::function<bool(const Connect
     return taken;
 }
 
-Connections Parking::take_expired(std::int64_t now_ms) {
+Connections IdleConnections::take_expired(std::int64_t now_ms) {
     const auto expired = [now_ms](const Connection& one) { return one.deadline_ms() <= now_ms; };
     Connections taken;
     for (const Stage stage : {Stage::kFresh, Stage::kBegun, Stage::kKept, Stage::kClosing}) {
@@ -94,7 +96,7 @@ Connections Parking::take_expired(std::int64_t now_ms) {
     return taken;
 }
 
-std::unique_ptr<Connection> Parking::remove(Stage stage, Row::iterator place) {
+std::unique_ptr<Connection> IdleConnections::remove(Stage stage, Row::iterator place) {
     std::unique_ptr<Connection> connection = std::move(place->second);
     by_descriptor_.erase(connection->descriptor());
     row(stage).erase(place);

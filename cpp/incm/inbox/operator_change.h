@@ -7,21 +7,21 @@
 #include <vector>
 
 #include "incm/inbox/delivery_queue.h"
-#include "incm/inbox/manual.h"
+#include "incm/inbox/operator_action.h"
 #include "incm/inbox/tables.h"
 #include "incm/inbox/writer.h"
 
 namespace incm::inbox {
 
 /// A person's change of some deliveries, as one Operation.
-class ManualChange final : public Operation {
+class OperatorChange final : public Operation {
  public:
     struct Item {
         DeliveryQueue* queue;  ///< null when the plugin is not configured
         DeliveryName delivery;
     };
     /// wall_ms: for the ledger.
-    ManualChange(ByHand how, std::int64_t wall_ms, std::vector<Item> items)
+    OperatorChange(OperatorAction how, std::int64_t wall_ms, std::vector<Item> items)
         : how_(how), wall_ms_(wall_ms), items_(std::move(items)) {}
 
     void execute(Tables& tables) override;
@@ -32,7 +32,7 @@ class ManualChange final : public Operation {
  private:
     class Rewrite;
 
-    const ByHand how_;
+    const OperatorAction how_;
     const std::int64_t wall_ms_;
     const std::vector<Item> items_;
     std::int64_t changed_ = 0;

@@ -1,4 +1,4 @@
-#include "incm/inbox/taker.h"
+#include "incm/inbox/fetcher.h"
 
 #include <algorithm>
 #include <chrono>
@@ -51,11 +51,12 @@ class Marked {
 
 }  // namespace
 
-Taker::Taker(const std::string& path, DeliveryKeys keys, const InboxClock& clock, Writer& writer)
+Fetcher::Fetcher(const std::string& path, DeliveryKeys keys, const InboxClock& clock,
+                 Writer& writer)
     : keys_(std::move(keys)), clock_(clock), writer_(writer), readers_(path) {}
 
-base::Result<Progress> Taker::progress(std::int64_t alert_id,
-                                       std::span<const std::int64_t> plugin_ids) {
+base::Result<Progress> Fetcher::progress(std::int64_t alert_id,
+                                         std::span<const std::int64_t> plugin_ids) {
     try {
         const ReaderPool::Loan reader(readers_);
         if (!reader) {
@@ -67,12 +68,12 @@ base::Result<Progress> Taker::progress(std::int64_t alert_id,
     }
 }
 
-void Taker::close() {
+void Fetcher::close() {
     readers_.close();
 }
 
-base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, const Wanted& wanted,
-                                                std::int64_t timeout_ms) {
+base::Result<std::vector<Delivery>> Fetcher::take(DeliveryQueue& queue, const Wanted& wanted,
+                                                  std::int64_t timeout_ms) {
     const SteadyTime deadline = in(timeout_ms);
     for (bool last = timeout_ms <= 0;;) {
         const std::uint64_t version = queue.version();
@@ -114,7 +115,7 @@ base::Result<std::vector<Delivery>> Taker::take(DeliveryQueue& queue, const Want
     }
 }
 
-void Taker::select(DeliveryQueue& queue, const Wanted& wanted, Selected& selected) {
+void Fetcher::select(DeliveryQueue& queue, const Wanted& wanted, Selected& selected) {
     const std::lock_guard selecting(queue.selecting());
     const ReaderPool::Loan reader(readers_);
     if (!reader) {
@@ -144,7 +145,7 @@ void Taker::select(DeliveryQueue& queue, const Wanted& wanted, Selected& selecte
     }
 }
 
-base::Status Taker::lease(DeliveryQueue& queue, const Selected& selected) {
+base::Status Fetcher::lease(DeliveryQueue& queue, const Selected& selected) {
     std::vector<std::int64_t> alert_ids;
     alert_ids.reserve(selected.deliveries.size());
     for (const Delivery& delivery : selected.deliveries) {

@@ -10,15 +10,15 @@ namespace incm::inbox {
 /// Without memory it may be destroyed without having been told.
 /// Threads: told() once, by the thread that gave the alert or by the inbox's own, which stores
 ///          nothing meanwhile: it must be short.
-class Receipt {
+class AppendCallback {
  public:
-    Receipt() = default;
-    Receipt(const Receipt&) = delete;
-    Receipt& operator=(const Receipt&) = delete;
-    virtual ~Receipt() = default;
+    AppendCallback() = default;
+    AppendCallback(const AppendCallback&) = delete;
+    AppendCallback& operator=(const AppendCallback&) = delete;
+    virtual ~AppendCallback() = default;
 
     /// The alert is on disk, or the error says why it is not.
-    virtual void told(const base::Result<Stored>& stored) noexcept = 0;
+    virtual void on_complete(const base::Result<Stored>& stored) noexcept = 0;
 };
 
 }  // namespace incm::inbox

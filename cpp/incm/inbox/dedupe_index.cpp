@@ -1,4 +1,4 @@
-#include "incm/inbox/seen_keys.h"
+#include "incm/inbox/dedupe_index.h"
 
 #include <algorithm>
 #include <new>
@@ -47,7 +47,7 @@ base::Digest key_of(Rows rows, const base::Digest& none) {
     return key;
 }
 
-bool before(const std::pair<base::Digest, SeenKeys::Seen>& one, const base::Digest& key) {
+bool before(const std::pair<base::Digest, DedupeIndex::Seen>& one, const base::Digest& key) {
     return one.first < key;
 }
 
@@ -80,7 +80,7 @@ void index_left_over(Database& database) {
     }
 }
 
-SeenKeys::SeenKeys(Database& database)
+DedupeIndex::DedupeIndex(Database& database)
     : find_(database, "SELECT alert_id, at_ms FROM seen WHERE key = ?1"),
       keep_(database, "INSERT INTO fresh(first_alert_id, at_ms, keys) VALUES (?1, ?2, ?3)"),
       remove_(database, "DELETE FROM fresh WHERE first_alert_id <= ?1"),
@@ -88,7 +88,7 @@ SeenKeys::SeenKeys(Database& database)
       first_from_(database, "SELECT min(key) FROM seen WHERE key >= ?1"),
       index_(database, kIndex, kIndexRow) {}
 
-std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
+std::optional<DedupeIndex::Seen> DedupeIndex::find(const base::Digest& key) {
     if (const auto latest = latest_.find(key); latest != latest_.end()) {
         return latest->second;
     }
@@ -106,7 +106,7 @@ std::optional<SeenKeys::Seen> SeenKeys::find(const base::Digest& key) {
     return Seen{rows.integer(0), rows.integer(1)};
 }
 
-void SeenKeys::add(const base::Digest& key, Seen seen) {
+void DedupeIndex::add(const base::Digest& key, Seen seen) {
     const auto earlier = latest_.find(key);
     // First what undoes it: there may be no memory for the second.
     added_.push_back(
@@ -114,7 +114,7 @@ void SeenKeys::add(const base::Digest& key, Seen seen) {
     latest_.insert_or_assign(key, seen);
 }
 
-void SeenKeys::write(std::int64_t now_ms) {
+void DedupeIndex::write(std::int64_t now_ms) {
     if (soon_ == base::Digest{}) {
         find_gap(now_ms);
     }
@@ -122,7 +122,7 @@ void SeenKeys::write(std::int64_t now_ms) {
     index_some(now_ms);
 }
 
-void SeenKeys::keep_added() {
+void DedupeIndex::keep_added() {
     if (added_.empty()) {
         return;
     }
@@ -134,7 +134,7 @@ void SeenKeys::keep_added() {
     keep_.run(added_.front().seen.alert_id, added_.front().seen.at_ms, Blob{keys});
 }
 
-void SeenKeys::index_some(std::int64_t now_ms) {
+void DedupeIndex::index_some(std::int64_t now_ms) {
     const std::size_t came = since_share_ + added_.size();
     const std::size_t share = came >= kShareEvery ? 2 * came : 0;
     indexing_ = std::min(share, leaving_.size() - indexed_);
@@ -152,12 +152,12 @@ void SeenKeys::index_some(std::int64_t now_ms) {
     }
 }
 
-bool SeenKeys::is_in_gap(const base::Digest& key) const {
+bool DedupeIndex::is_in_gap(const base::Digest& key) const {
     return gap_begin_ < key && key < gap_end_;
 }
 
 /// Keys that begin with no time can be anywhere, so there is not one last key.
-void SeenKeys::find_gap(std::int64_t now_ms) {
+void DedupeIndex::find_gap(std::int64_t now_ms) {
     const base::Digest soon = first_key_of((now_ms + kHourMs) / 1000);
     const base::Digest begin = key_of(last_before_.query(blob_of(soon)), kFirst);
     gap_end_ = key_of(first_from_.query(blob_of(soon)), kLast);
@@ -165,13 +165,13 @@ void SeenKeys::find_gap(std::int64_t now_ms) {
     soon_ = soon;
 }
 
-void SeenKeys::narrow_gap(const base::Digest& key) {
+void DedupeIndex::narrow_gap(const base::Digest& key) {
     if (is_in_gap(key)) {
         (key < soon_ ? gap_begin_ : gap_end_) = key;
     }
 }
 
-void SeenKeys::committed(std::int64_t last_alert_id) noexcept {
+void DedupeIndex::committed(std::int64_t last_alert_id) noexcept {
     since_share_ = indexing_ > 0 ? 0 : since_share_ + added_.size();
     added_.clear();
     indexed_ += std::exchange(indexing_, 0);
@@ -187,7 +187,7 @@ void SeenKeys::committed(std::int64_t last_alert_id) noexcept {
     }
 }
 
-void SeenKeys::begin_to_leave(std::int64_t last_alert_id) noexcept {
+void DedupeIndex::begin_to_leave(std::int64_t last_alert_id) noexcept {
     try {
         leaving_.assign(latest_.begin(), latest_.end());
     } catch (const std::bad_alloc&) {
@@ -200,7 +200,7 @@ void SeenKeys::begin_to_leave(std::int64_t last_alert_id) noexcept {
     since_share_ = 0;
 }
 
-void SeenKeys::rolled_back() noexcept {
+void DedupeIndex::rolled_back() noexcept {
     for (auto added = added_.rbegin(); added != added_.rend(); ++added) {
         if (added->earlier) {
             latest_.find(added->key)->second = *added->earlier;

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "incm/inbox/database_file.h"
+#include "incm/inbox/dedupe_index.h"
 #include "incm/inbox/recovery.h"
-#include "incm/inbox/seen_keys.h"
 #include "incm/inbox/tables.h"
 
 namespace incm::inbox::test {

@@ -10,7 +10,7 @@
 
 #include "incm/base/bytes.h"
 #include "incm/inbox/bulk_insert.h"
-#include "incm/inbox/sqlite.h"
+#include "incm/inbox/database.h"
 
 namespace incm::inbox {
 
@@ -32,7 +32,7 @@ void index_left_over(Database& database);
 ///
 /// What is remembered changes with committed() and rolled_back(), as the file does.
 /// Errors:  SqlError. Threads: the writer's.
-class SeenKeys {
+class DedupeIndex {
  public:
     struct Seen {
         std::int64_t alert_id;  ///< the latest alert with the key
@@ -40,7 +40,7 @@ class SeenKeys {
     };
 
     /// Every key in the file is in the index (see index_left_over).
-    explicit SeenKeys(Database& database);
+    explicit DedupeIndex(Database& database);
 
     [[nodiscard]] std::optional<Seen> find(const base::Digest& key);
     /// Remember a key whose alert this transaction stores. Within one, numbers are consecutive, and

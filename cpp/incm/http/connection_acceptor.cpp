@@ -10,10 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "incm/http/lobby.h"
-#include "incm/http/lobby_watch.h"
+#include "incm/http/connection_manager.h"
+#include "incm/http/connection_watch.h"
 
-// How Lobby lets newcomers in.
+// How ConnectionManager lets newcomers in.
 
 namespace incm::http {
 
@@ -36,29 +36,29 @@ int out_of_the_way(int descriptor) {
 
 }  // namespace
 
-void Lobby::accept_all() {
+void ConnectionManager::accept_all() {
     for (int i = 0; i < kAcceptedAtOnce; ++i) {
         if (is_draining() || !has_place() || !accept_one()) return;
     }
 }
 
-std::size_t Lobby::open_connections() const {
+std::size_t ConnectionManager::open_connections() const {
     const Lock lock(mutex_);
     return open_;
 }
 
 /// Whether another client may come in. If not, it waits in the backlog.
-bool Lobby::has_place() {
+bool ConnectionManager::has_place() {
     return open_connections() < limits_.connections || make_room();
 }
 
-void Lobby::resume(const Lock& /*lock*/) {
+void ConnectionManager::resume(const Lock& /*lock*/) {
     if (!paused_ || is_draining()) return;
     paused_ = false;
     watch(epoll_, EPOLL_CTL_MOD, listener_, EPOLLIN, kListenerMark);
 }
 
-bool Lobby::accept_one() {
+bool ConnectionManager::accept_one() {
     const std::shared_ptr<const net::TlsContext> tls = tls_ ? tls_() : nullptr;
     sockaddr_storage storage{};
     auto* const address = reinterpret_cast<sockaddr*>(&storage);
@@ -80,7 +80,7 @@ bool Lobby::accept_one() {
     return true;
 }
 
-void Lobby::admit(std::unique_ptr<Connection> connection) {
+void ConnectionManager::admit(std::unique_ptr<Connection> connection) {
     Gone gone;
     const Lock lock(mutex_);
     const net::IpAddress& peer = connection->peer();
@@ -100,7 +100,7 @@ void Lobby::admit(std::unique_ptr<Connection> connection) {
 }
 
 /// Let the one go that costs least to lose. Returns whether a newcomer can come in its place.
-bool Lobby::make_room() {
+bool ConnectionManager::make_room() {
     pollfd newcomer{.fd = listener_, .events = POLLIN, .revents = 0};
     if (::poll(&newcomer, 1, 0) <= 0) return false;  // nobody shall go for nobody
     Gone gone;
@@ -116,24 +116,24 @@ bool Lobby::make_room() {
 
 /// End the longest silent ones of an address, between two requests: several at once, since looking
 /// for them among all takes time that a client can ask for. Returns whether one has gone.
-bool Lobby::make_room_for(const net::IpAddress& holder, const Lock& lock) {
+bool ConnectionManager::make_room_for(const net::IpAddress& holder, const Lock& lock) {
     const std::int64_t long_ago = now_ms() - kNewcomerMs;
     const std::size_t most = std::max<std::size_t>(1, limits_.per_address / kPartOfAnAddress);
     bool has_room = false;
-    for (auto& idle : parking_.take_idlest_of(holder, long_ago, most)) {
+    for (auto& idle : idle_.evict_idlest_of(holder, long_ago, most)) {
         has_room = end_if_silent(std::move(idle), lock) || has_room;
     }
     return has_room;
 }
 
-bool Lobby::end_one(const Lock& lock) {
+bool ConnectionManager::end_one(const Lock& lock) {
     const std::int64_t now = now_ms();
     const std::int64_t long_ago = now - kNewcomerMs;
-    while (std::unique_ptr<Connection> idlest = parking_.take_idlest(long_ago)) {
+    while (std::unique_ptr<Connection> idlest = idle_.evict_idlest(long_ago)) {
         if (end_if_silent(std::move(idlest), lock)) return true;
     }
     // Requests of good clients are whole within moments: those that wait longest are a flood's.
-    if (std::unique_ptr<Connection> slowest = parking_.take_slowest(long_ago)) {
+    if (std::unique_ptr<Connection> slowest = idle_.take_slowest(long_ago)) {
         slowest->refuse(ErrorCode::kBusy, "too many connections, and this one was the slowest");
         static_cast<void>(slowest->close(now));
         forget(std::move(slowest), lock);
@@ -143,12 +143,12 @@ bool Lobby::end_one(const Lock& lock) {
     // alerts. The newcomer waits a while, before the longest silent one goes for it.
     if (waiting_since_ms_ == 0) waiting_since_ms_ = now;
     if (waiting_since_ms_ > long_ago) return false;
-    std::unique_ptr<Connection> oldest = parking_.take_oldest();
+    std::unique_ptr<Connection> oldest = idle_.take_oldest();
     return oldest && end_if_silent(std::move(oldest), lock);
 }
 
 /// False when it spoke, and its turn had not come yet: it is ready then.
-bool Lobby::end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock) {
+bool ConnectionManager::end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock) {
     if (connection->stage() != Stage::kClosing && connection->has_unread()) {
         make_ready(std::move(connection), lock);
         return false;

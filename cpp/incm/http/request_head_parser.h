@@ -36,7 +36,7 @@ struct RequestHead {
 ///          choice: in the fields that are read here no bytes from 0x80 on and no `=?` (some
 ///          libraries decode RFC 2047 words), one Content-Type and one X-Signature. All other
 ///          values are opaque: proxies add what they like.
-class HeadGuard {
+class RequestHeadParser {
  public:
     static constexpr std::size_t kMaxHead = 16 * 1024;
     static constexpr std::size_t kMaxRequestLine = 8 * 1024;

@@ -9,7 +9,7 @@
 
 namespace incm::http {
 
-// What the files of Lobby share.
+// What the files of ConnectionManager share.
 
 inline constexpr std::uint64_t kListenerMark = UINT64_MAX;
 inline constexpr std::int64_t kNewcomerMs = 250;  ///< to say what it came for, when others want its

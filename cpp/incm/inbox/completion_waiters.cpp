@@ -1,15 +1,15 @@
-#include "incm/inbox/watches.h"
+#include "incm/inbox/completion_waiters.h"
 
 namespace incm::inbox {
 
-Watches::Watch::Watch(Watches& watches, std::int64_t alert_id)
+CompletionWaiters::Watch::Watch(CompletionWaiters& watches, std::int64_t alert_id)
     : watches_(watches), alert_id_(alert_id) {
     const std::lock_guard lock(watches_.mutex_);
     watches_.watchers_.fetch_add(1);
     ++watches_.watched_[alert_id_].watchers;
 }
 
-Watches::Watch::~Watch() {
+CompletionWaiters::Watch::~Watch() {
     const std::lock_guard lock(watches_.mutex_);
     watches_.watchers_.fetch_sub(1);
     const auto found = watches_.watched_.find(alert_id_);
@@ -18,12 +18,13 @@ Watches::Watch::~Watch() {
     }
 }
 
-std::uint64_t Watches::Watch::version() const {
+std::uint64_t CompletionWaiters::Watch::version() const {
     const std::lock_guard lock(watches_.mutex_);
     return watches_.watched_.at(alert_id_).version;
 }
 
-bool Watches::Watch::wait(std::uint64_t version, std::chrono::steady_clock::time_point deadline) {
+bool CompletionWaiters::Watch::wait(std::uint64_t version,
+                                    std::chrono::steady_clock::time_point deadline) {
     std::unique_lock lock(watches_.mutex_);
     Watched& watched = watches_.watched_.at(alert_id_);
     watched.change.wait_until(lock, deadline,
@@ -31,7 +32,7 @@ bool Watches::Watch::wait(std::uint64_t version, std::chrono::steady_clock::time
     return !watches_.closed_ && watched.version != version;
 }
 
-void Watches::changed(std::int64_t alert_id) {
+void CompletionWaiters::changed(std::int64_t alert_id) {
     if (watchers_.load() == 0) {
         return;
     }
@@ -43,7 +44,7 @@ void Watches::changed(std::int64_t alert_id) {
     }
 }
 
-void Watches::close() {
+void CompletionWaiters::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     for (auto& [alert_id, watched] : watched_) {

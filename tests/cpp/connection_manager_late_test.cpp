@@ -10,32 +10,34 @@
 #include <gtest/gtest.h>
 
 #include "incm/base/clock.h"
+#include "incm/http/connection_manager.h"
 #include "incm/http/exchange.h"
-#include "incm/http/lobby.h"
 
 namespace {
 
 using incm::http::Connection;
+using incm::http::ConnectionManager;
 using incm::http::ConnectionRules;
-using incm::http::Lobby;
 using incm::testing::RawClient;
 
 const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A lobby that looks only when a test lets it, so that a test can speak while it looks away.
-class LobbyLateTest : public testing::Test {
+/// A connection manager that looks only when a test lets it, so that a test can speak while it
+/// looks away.
+class ConnectionManagerLateTest : public testing::Test {
  protected:
-    /// Two clients have had an answer, and the first one waits in the lobby; the worker that has
+    /// Two clients have had an answer, and the first one waits in the manager; the worker that has
     /// the second one goes on with let_go().
     void start(const ConnectionRules& rules) {
-        lobby_ = std::make_unique<Lobby>(rules, incm::http::LobbyLimits{}, nullptr);
-        lobby_->open(listener_.impl()->sockfd());
+        manager_ =
+            std::make_unique<ConnectionManager>(rules, incm::http::ConnectionLimits{}, nullptr);
+        manager_->open(listener_.impl()->sockfd());
         first_ = connect();
         second_ = connect();
-        static_cast<void>(lobby_->wait(30'000));  // they come in
-        while (lobby_->wait(30'000) < 1 || lobby_->open_connections() < 2) {
+        static_cast<void>(manager_->wait(30'000));  // they come in
+        while (manager_->wait(30'000) < 1 || manager_->open_connections() < 2) {
         }
-        lobby_->expect_worker(true);
+        manager_->expect_worker(true);
         worker_ = std::thread([this] { work(); });
         second_taken_.get_future().get();
         EXPECT_EQ(first_->receive().status, 200);
@@ -43,11 +45,11 @@ class LobbyLateTest : public testing::Test {
     void let_go() { go_.set_value(); }
 
     void TearDown() override {
-        lobby_->close();
+        manager_->close();
         worker_.join();
     }
 
-    std::unique_ptr<Lobby> lobby_;
+    std::unique_ptr<ConnectionManager> manager_;
     std::unique_ptr<RawClient> first_;
 
  private:
@@ -61,14 +63,14 @@ class LobbyLateTest : public testing::Test {
         const incm::http::Answer answer = [](auto&, auto& response) {
             response.send(200, "text/plain", "hello");
         };
-        std::unique_ptr<Connection> connection = lobby_->take();
+        std::unique_ptr<Connection> connection = manager_->take();
         for (int count = 1; connection; ++count) {
             if (count == 2) {
                 second_taken_.set_value();
                 go_.get_future().get();
             }
-            const bool has_more = serve(connection, answer, *lobby_);
-            connection = lobby_->take_next(std::move(connection), has_more);
+            const bool has_more = serve(connection, answer, *manager_);
+            connection = manager_->take_next(std::move(connection), has_more);
         }
     }
 
@@ -79,22 +81,22 @@ class LobbyLateTest : public testing::Test {
     std::thread worker_;
 };
 
-TEST_F(LobbyLateTest, ADrainAnswersWhatHasArrived) {
+TEST_F(ConnectionManagerLateTest, ADrainAnswersWhatHasArrived) {
     start({});
     first_->send(kGet);
-    lobby_->drain(0);
+    manager_->drain(0);
     let_go();
     const auto answer = first_->receive();
     EXPECT_EQ(answer.status, 200);
     EXPECT_NE(answer.headers.find("Connection: Close"), std::string::npos);
 }
 
-TEST_F(LobbyLateTest, WhatArrivedInTimeIsAnsweredHoweverLateItIsSeen) {
+TEST_F(ConnectionManagerLateTest, WhatArrivedInTimeIsAnsweredHoweverLateItIsSeen) {
     start({.keep_alive_ms = 1});
     first_->send(kGet);
     const std::int64_t sent_ms = incm::base::now().steady_ms;
     while (incm::base::now().steady_ms < sent_ms + 300) std::this_thread::yield();
-    static_cast<void>(lobby_->wait(0));
+    static_cast<void>(manager_->wait(0));
     let_go();
     EXPECT_EQ(first_->receive().status, 200);
 }

@@ -1,4 +1,4 @@
-#include "incm/http/request_guard.h"
+#include "incm/http/request_head_parser.h"
 
 #include <algorithm>
 #include <array>
@@ -54,7 +54,7 @@ Status check_shape(std::string_view line) {
     return base::success();
 }
 
-/// In the order of HeadGuard::Field.
+/// In the order of RequestHeadParser::Field.
 constexpr std::array<std::string_view, 10> kRead = {
     "host",         "content-length",   "transfer-encoding", "connection",      "expect",
     "content-type", "content-encoding", "x-signature",       "x-forwarded-for", "origin"};
@@ -80,7 +80,7 @@ Status check_field(std::string_view line) {
     return base::success();
 }
 
-base::Result<bool> HeadGuard::look(std::string_view all) {
+base::Result<bool> RequestHeadParser::look(std::string_view all) {
     while (seen_ < all.size()) {
         const bool after_cr = seen_ > line_begin_ && all[seen_ - 1] == '\r';
         if (!after_cr) skip_text(all);
@@ -101,20 +101,20 @@ base::Result<bool> HeadGuard::look(std::string_view all) {
     return false;
 }
 
-void HeadGuard::skip_text(std::string_view all) {
+void RequestHeadParser::skip_text(std::string_view all) {
     const Bytes& text = has_request_line_ ? kOpaque : kText;
     while (seen_ < all.size() && text[static_cast<unsigned char>(all[seen_])]) ++seen_;
 }
 
 /// Of a byte that is no text, or comes after a CR.
-Status HeadGuard::check_line_end(char c, bool after_cr) const {
+Status RequestHeadParser::check_line_end(char c, bool after_cr) const {
     if (after_cr != (c == '\n')) return malformed("lines must end with CR LF");
     if (c == '\r' || c == '\n') return base::success();
     return malformed(has_request_line_ ? "the request's head has a control character"
                                        : "the request line has a byte that is not ASCII text");
 }
 
-Status HeadGuard::check_limits() const {
+Status RequestHeadParser::check_limits() const {
     if (!has_request_line_ && seen_ - line_begin_ > kMaxRequestLine) {
         return Error{ErrorCode::kUriTooLong, "the request line is longer than 8 KiB"};
     }
@@ -124,7 +124,7 @@ Status HeadGuard::check_limits() const {
     return base::success();
 }
 
-Status HeadGuard::take_line(std::string_view line) {
+Status RequestHeadParser::take_line(std::string_view line) {
     if (has_request_line_) return take_field(line);
     if (line.empty() && begin_ == 0) {
         begin_ = seen_;
@@ -134,7 +134,7 @@ Status HeadGuard::take_line(std::string_view line) {
     return take_request_line(line);
 }
 
-Status HeadGuard::take_request_line(std::string_view line) {
+Status RequestHeadParser::take_request_line(std::string_view line) {
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
     if (first == std::string_view::npos || first == last) {
@@ -161,7 +161,7 @@ Status HeadGuard::take_request_line(std::string_view line) {
     return base::success();
 }
 
-Status HeadGuard::take_field(std::string_view line) {
+Status RequestHeadParser::take_field(std::string_view line) {
     if (++count_.all > kMaxFields) {
         return Error{ErrorCode::kHeaderTooLarge, "the request has more than 64 header lines"};
     }
@@ -175,14 +175,14 @@ Status HeadGuard::take_field(std::string_view line) {
     return take_read(field, value);
 }
 
-HeadGuard::Field HeadGuard::field_named(std::string_view name) {
+RequestHeadParser::Field RequestHeadParser::field_named(std::string_view name) {
     static_assert(kRead.size() == static_cast<std::size_t>(Field::kOther));
     const auto* const found = std::ranges::find_if(
         kRead, [name](std::string_view one) { return equals_ignoring_case(name, one); });
     return static_cast<Field>(found - kRead.begin());
 }
 
-Status HeadGuard::take_read(Field field, std::string_view value) {
+Status RequestHeadParser::take_read(Field field, std::string_view value) {
     switch (field) {
         case Field::kHost:
             ++count_.host;
@@ -220,7 +220,7 @@ Status HeadGuard::take_read(Field field, std::string_view value) {
     return base::success();
 }
 
-Status HeadGuard::take_length(std::string_view value) {
+Status RequestHeadParser::take_length(std::string_view value) {
     ++count_.length;
     const bool digits = std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
     if (value.empty() || value.size() > kMaxLengthDigits || !digits) {
@@ -230,7 +230,7 @@ Status HeadGuard::take_length(std::string_view value) {
     return base::success();
 }
 
-void HeadGuard::take_connection(std::string_view value) {
+void RequestHeadParser::take_connection(std::string_view value) {
     while (!value.empty()) {
         const std::size_t comma = std::min(value.find(','), value.size());
         const std::string_view option = trimmed(value.substr(0, comma));
@@ -240,7 +240,7 @@ void HeadGuard::take_connection(std::string_view value) {
     }
 }
 
-Status HeadGuard::finish() {
+Status RequestHeadParser::finish() {
     if (count_.host > 1 || (http_1_1_ && count_.host == 0)) {
         return malformed("a request has exactly one Host");
     }

@@ -1,4 +1,4 @@
-#include "incm/inbox/one_shot.h"
+#include "incm/inbox/latch.h"
 
 #include <limits>
 
@@ -8,13 +8,13 @@
 
 namespace incm::inbox {
 
-void OneShot::open() noexcept {
+void Latch::open() noexcept {
     open_.store(1, std::memory_order_release);
     syscall(SYS_futex, &open_, FUTEX_WAKE_PRIVATE, std::numeric_limits<int>::max(), nullptr,
             nullptr, 0);
 }
 
-void OneShot::wait() noexcept {
+void Latch::wait() noexcept {
     while (open_.load(std::memory_order_acquire) == 0) {
         syscall(SYS_futex, &open_, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
     }

@@ -11,11 +11,11 @@ namespace incm::inbox {
 /// worth it in front of an fsync and cost a tenth of the CPU of an append; a condition variable
 /// makes the woken threads queue for its mutex.
 /// Threads: any. What was written before open() is visible after wait().
-class OneShot {
+class Latch {
  public:
-    OneShot() = default;
-    OneShot(const OneShot&) = delete;
-    OneShot& operator=(const OneShot&) = delete;
+    Latch() = default;
+    Latch(const Latch&) = delete;
+    Latch& operator=(const Latch&) = delete;
 
     /// Let all through, with one wake-up.
     void open() noexcept;

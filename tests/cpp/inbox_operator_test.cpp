@@ -2,16 +2,16 @@
 
 #include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
-#include "incm/inbox/manual.h"
-#include "incm/inbox/manual_change.h"
+#include "incm/inbox/operator_action.h"
+#include "incm/inbox/operator_change.h"
 #include "incm/inbox/tables.h"
 
 namespace incm::inbox::test {
 namespace {
 
-class InboxManualTest : public InboxTest {
+class InboxOperatorTest : public InboxTest {
  protected:
-    std::int64_t change(ByHand how, std::vector<DeliveryName> deliveries) {
+    std::int64_t change(OperatorAction how, std::vector<DeliveryName> deliveries) {
         auto changed = inbox_->change(how, std::move(deliveries));
         EXPECT_TRUE(changed.ok()) << changed.error().text;
         return changed.ok() ? changed.value() : -1;
@@ -30,7 +30,7 @@ class InboxManualTest : public InboxTest {
     }
 };
 
-TEST_F(InboxManualTest, ARetriedDeadLetterIsDueNowAndCountsAnew) {
+TEST_F(InboxOperatorTest, ARetriedDeadLetterIsDueNowAndCountsAnew) {
     open();
     append_range(1, 2);
     const std::string key = take().at(0).key;
@@ -38,7 +38,7 @@ TEST_F(InboxManualTest, ARetriedDeadLetterIsDueNowAndCountsAnew) {
     settle(2, Outcome::kDelivered);
     flush();
     clock_.pass(60'000);
-    EXPECT_EQ(change(ByHand::kRetry, {{"a", 1}, {"a", 2}, {"a", 7}}), 1);
+    EXPECT_EQ(change(OperatorAction::kRetry, {{"a", 1}, {"a", 2}, {"a", 7}}), 1);
     expect_counts(1, 0);
     clock_.pass(500);
     const auto taken = take();
@@ -52,7 +52,7 @@ TEST_F(InboxManualTest, ARetriedDeadLetterIsDueNowAndCountsAnew) {
     expect_counts_after_restart(0, 0);
 }
 
-TEST_F(InboxManualTest, TellsThoseWhoWaitOnceItIsOnDisk) {
+TEST_F(InboxOperatorTest, TellsThoseWhoWaitOnceItIsOnDisk) {
     open();
     append_range(1, 1);
     take();
@@ -62,7 +62,7 @@ TEST_F(InboxManualTest, TellsThoseWhoWaitOnceItIsOnDisk) {
     Tables tables(*database);
     TakenBytes bytes;
     DeliveryQueue queue({"a"}, 1, bytes);
-    ManualChange retry(ByHand::kRetry, clock_.wall_ms, {{&queue, {"a", 1}}});
+    OperatorChange retry(OperatorAction::kRetry, clock_.wall_ms, {{&queue, {"a", 1}}});
     const std::uint64_t version = queue.version();
     tables.begin(clock_.wall_ms);
     retry.execute(tables);
@@ -73,20 +73,20 @@ TEST_F(InboxManualTest, TellsThoseWhoWaitOnceItIsOnDisk) {
     EXPECT_GT(queue.version(), version);
 }
 
-TEST_F(InboxManualTest, ADroppedDeadLetterIsGoneButInTheLedger) {
+TEST_F(InboxOperatorTest, ADroppedDeadLetterIsGoneButInTheLedger) {
     open();
     append_range(1, 2);
     take();
     settle(1, Outcome::kDead);
     settle(2, Outcome::kRetry, 1000);
     flush();
-    EXPECT_EQ(change(ByHand::kDropDead, {{"a", 1}, {"a", 2}}), 1) << "2 is open";
+    EXPECT_EQ(change(OperatorAction::kDropDead, {{"a", 1}, {"a", 2}}), 1) << "2 is open";
     expect_counts(1, 0);
-    const auto refused = inbox_->change(ByHand::kDropOpen, {{"a", 2}});
+    const auto refused = inbox_->change(OperatorAction::kDropOpen, {{"a", 2}});
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, base::ErrorCode::kBadConfig);
     expect_counts_after_restart(1, 0);
-    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 1}}), 1);
+    EXPECT_EQ(change(OperatorAction::kRedeliver, {{"a", 1}}), 1);
     clock_.pass(1000);
     EXPECT_EQ(take_ids(), (Ids{1, 2}));
     settle(1, Outcome::kDelivered);
@@ -95,7 +95,7 @@ TEST_F(InboxManualTest, ADroppedDeadLetterIsGoneButInTheLedger) {
               (std::vector<std::string>{"1|dead|7", "2|dropped|NULL", "3|delivered|7"}));
 }
 
-TEST_F(InboxManualTest, OpenDeliveriesOfAForgottenPluginCanBeDropped) {
+TEST_F(InboxOperatorTest, OpenDeliveriesOfAForgottenPluginCanBeDropped) {
     open({"a", "old"});
     append(alert(1, {"a", "old"}));
     append(alert(2, {"old"}));
@@ -104,13 +104,14 @@ TEST_F(InboxManualTest, OpenDeliveriesOfAForgottenPluginCanBeDropped) {
     flush();
     open({"a"});
     expect_counts(3, 0);
-    EXPECT_EQ(change(ByHand::kDropOpen, {{"old", 1}, {"old", 2}, {"old", 9}, {"none", 1}}), 2);
+    EXPECT_EQ(change(OperatorAction::kDropOpen, {{"old", 1}, {"old", 2}, {"old", 9}, {"none", 1}}),
+              2);
     expect_counts_after_restart(1, 0);
     EXPECT_EQ(rows(path(), "SELECT alert_id, attempt, outcome FROM attempt ORDER BY 1, 2"),
               (std::vector<std::string>{"1|1|retry", "1|2|dropped", "2|1|dropped"}));
 }
 
-TEST_F(InboxManualTest, ADeliveryIsMadeAgainUnderItsKeyUnlessItIsOpen) {
+TEST_F(InboxOperatorTest, ADeliveryIsMadeAgainUnderItsKeyUnlessItIsOpen) {
     open();
     append_range(1, 3);
     const std::string key = take(1).at(0).key;
@@ -118,7 +119,7 @@ TEST_F(InboxManualTest, ADeliveryIsMadeAgainUnderItsKeyUnlessItIsOpen) {
     settle(1, Outcome::kDelivered);
     settle(2, Outcome::kDead);
     flush();
-    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 1}, {"a", 2}, {"a", 3}, {"a", 99}}), 2);
+    EXPECT_EQ(change(OperatorAction::kRedeliver, {{"a", 1}, {"a", 2}, {"a", 3}, {"a", 99}}), 2);
     expect_counts(3, 0);
     const auto taken = take();
     ASSERT_EQ(taken.size(), 2U);
@@ -126,7 +127,7 @@ TEST_F(InboxManualTest, ADeliveryIsMadeAgainUnderItsKeyUnlessItIsOpen) {
     EXPECT_EQ(taken[0].attempt, 2);
     EXPECT_EQ(taken[0].tries, 1);
     EXPECT_EQ(taken[1].alert_id, 2);
-    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 1}}), 0) << "it is under way";
+    EXPECT_EQ(change(OperatorAction::kRedeliver, {{"a", 1}}), 0) << "it is under way";
     settle(1, Outcome::kDelivered);
     settle(2, Outcome::kDelivered);
     settle(3, Outcome::kDelivered);
@@ -134,13 +135,13 @@ TEST_F(InboxManualTest, ADeliveryIsMadeAgainUnderItsKeyUnlessItIsOpen) {
     expect_counts_after_restart(0, 0);
 }
 
-TEST_F(InboxManualTest, APluginThatCameLaterGetsOlderAlerts) {
+TEST_F(InboxOperatorTest, APluginThatCameLaterGetsOlderAlerts) {
     open({"a"});
     append_range(1, 3);
     open({"a", "b"});
     append(alert(9, {"b"}));
     EXPECT_EQ(take(10, 0, "b").size(), 1U);
-    EXPECT_EQ(change(ByHand::kRedeliver, {{"b", 3}, {"b", 1}}), 2);
+    EXPECT_EQ(change(OperatorAction::kRedeliver, {{"b", 3}, {"b", 1}}), 2);
     const auto taken = take(10, 0, "b");
     ASSERT_EQ(taken.size(), 2U);
     EXPECT_EQ(taken[0].alert_id, 1);
@@ -149,18 +150,18 @@ TEST_F(InboxManualTest, APluginThatCameLaterGetsOlderAlerts) {
     EXPECT_EQ(take(10, 0, "b").size(), 0U);
 }
 
-TEST_F(InboxManualTest, WhatIsMadeAgainSurvivesACrashOfTheProcess) {
+TEST_F(InboxOperatorTest, WhatIsMadeAgainSurvivesACrashOfTheProcess) {
     open();
     append_range(1, 1);
     take();
     settle(1, Outcome::kDelivered);
     flush();
-    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 1}}), 1);
+    EXPECT_EQ(change(OperatorAction::kRedeliver, {{"a", 1}}), 1);
     open();
     EXPECT_EQ(take_ids(), Ids{1});
 }
 
-TEST_F(InboxManualTest, OneDevicesAlertsAreMadeAgainInOrder) {
+TEST_F(InboxOperatorTest, OneDevicesAlertsAreMadeAgainInOrder) {
     open_by_device();
     append_range(1, 3);
     for (std::int64_t id = 1; id <= 3; ++id) {
@@ -168,7 +169,7 @@ TEST_F(InboxManualTest, OneDevicesAlertsAreMadeAgainInOrder) {
         settle(id, Outcome::kDelivered);
         flush();
     }
-    EXPECT_EQ(change(ByHand::kRedeliver, {{"a", 3}, {"a", 1}, {"a", 2}}), 3);
+    EXPECT_EQ(change(OperatorAction::kRedeliver, {{"a", 3}, {"a", 1}, {"a", 2}}), 3);
     for (std::int64_t id = 1; id <= 3; ++id) {
         EXPECT_EQ(take_ids(), Ids{id});
         settle(id, Outcome::kDelivered);
@@ -177,10 +178,11 @@ TEST_F(InboxManualTest, OneDevicesAlertsAreMadeAgainInOrder) {
     expect_counts(0, 0);
 }
 
-TEST_F(InboxManualTest, IsRefusedAfterClose) {
+TEST_F(InboxOperatorTest, IsRefusedAfterClose) {
     open();
     inbox_->close();
-    EXPECT_EQ(inbox_->change(ByHand::kRetry, {{"a", 1}}).error().code, base::ErrorCode::kClosed);
+    EXPECT_EQ(inbox_->change(OperatorAction::kRetry, {{"a", 1}}).error().code,
+              base::ErrorCode::kClosed);
 }
 
 }  // namespace

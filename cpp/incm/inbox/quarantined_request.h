@@ -15,7 +15,7 @@
 namespace incm::inbox {
 
 /// Why a request is in the quarantine.
-enum class RejectedKind {
+enum class QuarantineKind {
     kNotJson,           ///< authentic, but no alert can be read out of it
     kWrongSignature,    ///< its signature fits no secret
     kMissingSignature,  ///< it has no signature
@@ -23,22 +23,22 @@ enum class RejectedKind {
     kWrongMethod,       ///< it has a signature, and its method is not POST
 };
 
-/// In the order of RejectedKind.
-inline constexpr std::array<std::string_view, 5> kRejectedKinds = {
+/// In the order of QuarantineKind.
+inline constexpr std::array<std::string_view, 5> kQuarantineKinds = {
     "not-json", "wrong-signature", "missing-signature", "unknown-path", "wrong-method"};
 
-[[nodiscard]] constexpr std::string_view kind_name(RejectedKind kind) noexcept {
-    return kRejectedKinds[static_cast<std::size_t>(kind)];
+[[nodiscard]] constexpr std::string_view kind_name(QuarantineKind kind) noexcept {
+    return kQuarantineKinds[static_cast<std::size_t>(kind)];
 }
-[[nodiscard]] std::optional<RejectedKind> kind_named(std::string_view name) noexcept;
+[[nodiscard]] std::optional<QuarantineKind> kind_named(std::string_view name) noexcept;
 
 /// A request that was refused and is kept, so that nothing is lost by a mistake.
-struct Rejected {
+struct QuarantinedRequest {
     std::int64_t received_at_ms = 0;  ///< wall clock, for display
     std::string endpoint;             ///< path; of kUnknownPath the one that was asked for
     std::string reason;               ///< a short sentence
     std::string body;
-    RejectedKind kind = RejectedKind::kNotJson;
+    QuarantineKind kind = QuarantineKind::kNotJson;
     std::string peer;                      ///< address; "" when unknown
     std::string source;                    ///< whose share of the quarantine it uses up
     std::optional<std::string> signature;  ///< value of X-Signature, cut to kMaxSignatureBytes
@@ -62,12 +62,12 @@ inline constexpr std::size_t kMaxContentTypeBytes = 256;
 
 /// How many are kept, by kind.
 struct Quarantined {
-    std::array<std::int64_t, kRejectedKinds.size()> by_kind{};
+    std::array<std::int64_t, kQuarantineKinds.size()> by_kind{};
 
-    [[nodiscard]] std::int64_t& operator[](RejectedKind kind) {
+    [[nodiscard]] std::int64_t& operator[](QuarantineKind kind) {
         return by_kind[static_cast<std::size_t>(kind)];
     }
-    [[nodiscard]] std::int64_t operator[](RejectedKind kind) const {
+    [[nodiscard]] std::int64_t operator[](QuarantineKind kind) const {
         return by_kind[static_cast<std::size_t>(kind)];
     }
     [[nodiscard]] std::int64_t total() const { return std::reduce(by_kind.begin(), by_kind.end()); }
@@ -77,12 +77,12 @@ struct Quarantined {
 struct StoredRejected {
     std::int64_t id = 0;  ///< never that of another one
     std::int64_t body_bytes = 0;
-    Rejected request;  ///< without body when it was not asked for; never with an identity
+    QuarantinedRequest request;  ///< without body when it was not asked for; never with an identity
 };
 
 /// Which ones. Everything given must fit.
 struct RejectedQuery {
-    std::optional<RejectedKind> kind;
+    std::optional<QuarantineKind> kind;
     std::optional<std::string> endpoint;
     std::int64_t since_ms =
         std::numeric_limits<std::int64_t>::min();                    ///< received since, wall clock

@@ -18,7 +18,7 @@ namespace incm::http {
 /// Connections that wait for their clients, by descriptor and by how far they are.
 ///
 /// Threads: not locked; one at a time.
-class Parking {
+class IdleConnections {
  public:
     /// Put a waiting connection in. Returns the mark that its events carry; without memory nothing,
     /// and leaves it where it is.
@@ -31,11 +31,11 @@ class Parking {
     /// Take out the one that has waited longest of those that cost least to lose: one that is
     /// closing, else of those silent since `silent_ms` or before a newcomer, else one between two
     /// requests. Null when there is none.
-    [[nodiscard]] std::unique_ptr<Connection> take_idlest(std::int64_t silent_ms);
+    [[nodiscard]] std::unique_ptr<Connection> evict_idlest(std::int64_t silent_ms);
 
     /// Take out up to `most` of a holder that are between two requests, those that wait longest
     /// first, and since `silent_ms` or before; without memory fewer.
-    [[nodiscard]] std::list<std::unique_ptr<Connection>> take_idlest_of(
+    [[nodiscard]] std::list<std::unique_ptr<Connection>> evict_idlest_of(
         const net::IpAddress& holder, std::int64_t silent_ms, std::size_t most);
 
     /// Take out the silent one, newcomer or not, that has waited longest. Null when there is none.

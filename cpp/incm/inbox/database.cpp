@@ -1,4 +1,4 @@
-#include "incm/inbox/sqlite.h"
+#include "incm/inbox/database.h"
 
 #include <cerrno>
 #include <cstring>

@@ -12,12 +12,12 @@ namespace incm::inbox {
 /// Threads that wait for something to happen to the deliveries of one alert.
 ///
 /// Threads: any.
-class Watches {
+class CompletionWaiters {
  public:
     /// One thread's interest in one alert, from construction to destruction.
     class Watch {
      public:
-        Watch(Watches& watches, std::int64_t alert_id);
+        Watch(CompletionWaiters& watches, std::int64_t alert_id);
         Watch(const Watch&) = delete;
         Watch& operator=(const Watch&) = delete;
         ~Watch();
@@ -29,13 +29,13 @@ class Watches {
                                 std::chrono::steady_clock::time_point deadline);
 
      private:
-        Watches& watches_;
+        CompletionWaiters& watches_;
         const std::int64_t alert_id_;
     };
 
-    Watches() = default;
-    Watches(const Watches&) = delete;
-    Watches& operator=(const Watches&) = delete;
+    CompletionWaiters() = default;
+    CompletionWaiters(const CompletionWaiters&) = delete;
+    CompletionWaiters& operator=(const CompletionWaiters&) = delete;
 
     /// A change of this alert's deliveries is committed. Costs nothing while nobody watches.
     void changed(std::int64_t alert_id);

@@ -1,4 +1,4 @@
-#include "incm/http/parking.h"
+#include "incm/http/idle_connections.h"
 
 #include <array>
 #include <cstdint>
@@ -30,13 +30,13 @@ void pass_a_moment() {
 }
 
 /// Connections over socket pairs, each with the descriptor of its client.
-class ParkingTest : public testing::Test {
+class IdleConnectionsTest : public testing::Test {
  protected:
     struct Guest {
         std::unique_ptr<Connection> connection;
         int client;
     };
-    ~ParkingTest() override {
+    ~IdleConnectionsTest() override {
         for (const int client : clients_) ::close(client);
     }
 
@@ -55,18 +55,18 @@ class ParkingTest : public testing::Test {
     static void exchange(const Guest& guest, bool well) {
         say(guest, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
         ASSERT_EQ(guest.connection->advance(0), Connection::Step::kRequest);
-        guest.connection->take_up();
+        guest.connection->mark_consumed();
         EXPECT_TRUE(guest.connection->answer("HTTP/1.1 200 OK\r\n\r\n", /*keep_alive=*/true, well));
         ASSERT_EQ(guest.connection->advance(0), Connection::Step::kWait);
     }
 
     incm::http::ConnectionRules rules_;
     incm::http::ByteBudget budget_{1024};
-    incm::http::Parking parking_;
+    incm::http::IdleConnections idle_;
     std::vector<int> clients_;
 };
 
-TEST_F(ParkingTest, WhoAsksInVainDoesNotBecomeYoungerByIt) {
+TEST_F(IdleConnectionsTest, WhoAsksInVainDoesNotBecomeYoungerByIt) {
     Guest known = come();
     Guest stranger = come();
     const std::int64_t came_ms = now_ms();
@@ -74,13 +74,13 @@ TEST_F(ParkingTest, WhoAsksInVainDoesNotBecomeYoungerByIt) {
     exchange(known, true);
     exchange(stranger, false);
     Connection* const expected = stranger.connection.get();
-    ASSERT_TRUE(parking_.put(known.connection));
-    ASSERT_TRUE(parking_.put(stranger.connection));
-    EXPECT_EQ(parking_.take_idlest(came_ms).get(), expected);
-    EXPECT_EQ(parking_.take_idlest(came_ms), nullptr);
+    ASSERT_TRUE(idle_.put(known.connection));
+    ASSERT_TRUE(idle_.put(stranger.connection));
+    EXPECT_EQ(idle_.evict_idlest(came_ms).get(), expected);
+    EXPECT_EQ(idle_.evict_idlest(came_ms), nullptr);
 }
 
-TEST_F(ParkingTest, NorByBeginningAnotherRequest) {
+TEST_F(IdleConnectionsTest, NorByBeginningAnotherRequest) {
     Guest newcomer = come();
     Guest stranger = come();
     const std::int64_t came_ms = now_ms();
@@ -91,10 +91,10 @@ TEST_F(ParkingTest, NorByBeginningAnotherRequest) {
         ASSERT_EQ(guest->connection->advance(0), Connection::Step::kWait);
     }
     Connection* const expected = stranger.connection.get();
-    ASSERT_TRUE(parking_.put(newcomer.connection));
-    ASSERT_TRUE(parking_.put(stranger.connection));
-    EXPECT_EQ(parking_.take_slowest(came_ms).get(), expected);
-    EXPECT_EQ(parking_.take_slowest(came_ms), nullptr);
+    ASSERT_TRUE(idle_.put(newcomer.connection));
+    ASSERT_TRUE(idle_.put(stranger.connection));
+    EXPECT_EQ(idle_.take_slowest(came_ms).get(), expected);
+    EXPECT_EQ(idle_.take_slowest(came_ms), nullptr);
 }
 
 }  // namespace

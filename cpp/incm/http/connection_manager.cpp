@@ -1,4 +1,4 @@
-#include "incm/http/lobby.h"
+#include "incm/http/connection_manager.h"
 
 #include <algorithm>
 #include <array>
@@ -17,7 +17,7 @@
 
 #include "incm/base/clock.h"
 #include "incm/http/answer_text.h"
-#include "incm/http/lobby_watch.h"
+#include "incm/http/connection_watch.h"
 
 namespace incm::http {
 
@@ -39,7 +39,8 @@ std::size_t processors() {
 
 }  // namespace
 
-Lobby::Lobby(ConnectionRules rules, const LobbyLimits& limits, TlsSource tls)
+ConnectionManager::ConnectionManager(ConnectionRules rules, const ConnectionLimits& limits,
+                                     TlsSource tls)
     : rules_(std::move(rules)),
       kept_fields_(keep_alive_fields(rules_.keep_alive_ms)),
       limits_(limits),
@@ -48,13 +49,13 @@ Lobby::Lobby(ConnectionRules rules, const LobbyLimits& limits, TlsSource tls)
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       waker_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-Lobby::~Lobby() {
+ConnectionManager::~ConnectionManager() {
     for (auto* const kept : {&epoll_kept_, &waker_kept_}) *kept = {};
     ::close(waker_);
     ::close(epoll_);
 }
 
-void Lobby::open(int listener) {
+void ConnectionManager::open(int listener) {
     if (epoll_ < 0 || waker_ < 0) {
         throw base::Failure({ErrorCode::kCannotListen, "no descriptor is left to watch clients"});
     }
@@ -67,7 +68,7 @@ void Lobby::open(int listener) {
     watch(epoll_, EPOLL_CTL_ADD, listener_, EPOLLIN, kListenerMark);
 }
 
-std::size_t Lobby::wait(int timeout_ms) {
+std::size_t ConnectionManager::wait(int timeout_ms) {
     const std::int64_t begun_ms = now_ms();
     beat_ms_.store(begun_ms, std::memory_order_relaxed);
     if (begun_ms - looked_ms_ >= kLookEachMs) {
@@ -83,7 +84,7 @@ std::size_t Lobby::wait(int timeout_ms) {
     return wanted_workers(lock);
 }
 
-std::size_t Lobby::wanted_workers(const Lock& /*lock*/) const {
+std::size_t ConnectionManager::wanted_workers(const Lock& /*lock*/) const {
     const std::size_t waiting = ready_.size() - std::min(ready_.size(), idle_workers_);
     if (waiting == 0) return 0;
     if (workers_ <= processors()) return 1;
@@ -92,7 +93,7 @@ std::size_t Lobby::wanted_workers(const Lock& /*lock*/) const {
     return held_up_since_ms + kPatienceMs <= now_ms() ? std::min(waiting, workers_) : 0;
 }
 
-void Lobby::expect_worker(bool comes) {
+void ConnectionManager::expect_worker(bool comes) {
     const Lock lock(mutex_);
     comes ? ++idle_workers_ : --idle_workers_;
     comes ? ++workers_ : --workers_;
@@ -100,7 +101,7 @@ void Lobby::expect_worker(bool comes) {
 }
 
 /// Returns whether newcomers are there.
-bool Lobby::look_at_all(std::span<const epoll_event> events) {
+bool ConnectionManager::look_at_all(std::span<const epoll_event> events) {
     bool newcomers = false;
     Gone gone;
     const Lock lock(mutex_);
@@ -115,8 +116,8 @@ bool Lobby::look_at_all(std::span<const epoll_event> events) {
     return newcomers;
 }
 
-void Lobby::look_at(std::uint64_t mark, const Lock& lock) {
-    std::unique_ptr<Connection> connection = parking_.take(mark);
+void ConnectionManager::look_at(std::uint64_t mark, const Lock& lock) {
+    std::unique_ptr<Connection> connection = idle_.take(mark);
     if (!connection) return;
     if (connection->stage() != Stage::kClosing) {
         make_ready(std::move(connection), lock);
@@ -128,7 +129,8 @@ void Lobby::look_at(std::uint64_t mark, const Lock& lock) {
 }
 
 /// Without memory it is closed instead.
-void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
+void ConnectionManager::make_ready(std::unique_ptr<Connection> connection,
+                                   const Lock& lock) noexcept {
     try {
         ready_.emplace_back();  // nothing has happened when it throws
     } catch (const std::bad_alloc&) {
@@ -139,12 +141,12 @@ void Lobby::make_ready(std::unique_ptr<Connection> connection, const Lock& lock)
     if (ready_.size() == 1) work_.notify_one();  // who takes it wakes the next one
 }
 
-std::unique_ptr<Connection> Lobby::take() {
+std::unique_ptr<Connection> ConnectionManager::take() {
     Lock lock(mutex_);
     return take(lock);
 }
 
-std::unique_ptr<Connection> Lobby::take(Lock& lock) {
+std::unique_ptr<Connection> ConnectionManager::take(Lock& lock) {
     work_.wait(lock, [this] { return closed_ || !ready_.empty(); });
     if (closed_) return nullptr;
     --idle_workers_;
@@ -157,7 +159,7 @@ std::unique_ptr<Connection> Lobby::take(Lock& lock) {
     return connection;
 }
 
-void Lobby::close() {
+void ConnectionManager::close() {
     const Lock lock(mutex_);
     closed_ = true;
     work_.notify_all();
@@ -165,81 +167,8 @@ void Lobby::close() {
     [[maybe_unused]] const ssize_t written = ::write(waker_, &one, sizeof one);
 }
 
-void Lobby::keep_time(std::int64_t now) {
-    for (std::unique_ptr<Connection>& connection : take_expired(now)) {
-        // Telling thousands of slow clients takes time, in which answers shall go out.
-        const bool was_closing = connection->stage() == Stage::kClosing;
-        // What came in time may be seen late: by a server that was stopped, or has much to do.
-        const bool speaks = !was_closing && connection->has_unread();
-        if (!speaks) connection->expire();
-        const bool is_closed = was_closing || (!speaks && connection->close(now));
-        if (!speaks) {
-            put_back(std::move(connection), is_closed);
-            continue;
-        }
-        const Lock lock(mutex_);
-        --handed_;
-        make_ready(std::move(connection), lock);
-    }
-    make_memory(now);
-    Gone gone;
-    const Lock lock(mutex_);
-    if (is_draining()) turn_idle_away(now, lock);
-    resume(lock);
-    gone.swap(gone_);
-}
-
-/// They count as being answered until they are given back.
-std::list<std::unique_ptr<Connection>> Lobby::take_expired(std::int64_t now) {
-    const Lock lock(mutex_);
-    auto expired = parking_.take_expired(now);
-    handed_ += expired.size();
-    return expired;
-}
-
-/// Good requests are whole within moments: large ones that are not go before there is no room.
-void Lobby::make_memory(std::int64_t now) {
-    if (budget_.excess() == 0) return;
-    for (std::unique_ptr<Connection>& connection : take_slow_large(now)) {
-        connection->refuse(ErrorCode::kBusy, "too many large requests, and this one was slow");
-        const bool is_closed = connection->close(now);
-        put_back(std::move(connection), is_closed);
-    }
-}
-
-/// The slowest, as many as hold what is used too much. They count as being answered, too.
-std::list<std::unique_ptr<Connection>> Lobby::take_slow_large(std::int64_t now) {
-    const Lock lock(mutex_);
-    std::size_t excess = budget_.excess();
-    auto taken = parking_.take_if(Stage::kBegun, [&](const Connection& one) {
-        const bool is_young = one.since_ms() > now - kNewcomerMs;
-        if (excess == 0 || one.held_bytes() == 0 || is_young) return false;
-        excess -= std::min(excess, one.held_bytes());
-        return true;
-    });
-    handed_ += taken.size();
-    return taken;
-}
-
-void Lobby::put_back(std::unique_ptr<Connection> connection, bool is_closed) noexcept {
-    const Lock lock(mutex_);
-    --handed_;
-    is_closed ? forget(std::move(connection), lock)
-              : park(std::move(connection), EPOLL_CTL_MOD, lock);
-}
-
-void Lobby::turn_idle_away(std::int64_t now, const Lock& lock) {
-    const auto all = [](const Connection&) { return true; };
-    const auto silent = [&](const Connection& one) { return one.since_ms() + kNewcomerMs <= now; };
-    for (auto& connection : parking_.take_if(Stage::kKept, all))
-        let_go(std::move(connection), lock);
-    for (auto& connection : parking_.take_if(Stage::kFresh, silent)) {
-        let_go(std::move(connection), lock);
-    }
-    if (is_quiet(lock)) quiet_.notify_all();
-}
-
-std::unique_ptr<Connection> Lobby::take_next(std::unique_ptr<Connection> done, bool has_more) {
+std::unique_ptr<Connection> ConnectionManager::take_next(std::unique_ptr<Connection> done,
+                                                         bool has_more) {
     const bool is_closed = done && !done->is_waiting() && !has_more && done->close(now_ms());
     Lock lock(mutex_);
     ++idle_workers_;
@@ -258,8 +187,8 @@ std::unique_ptr<Connection> Lobby::take_next(std::unique_ptr<Connection> done, b
     return take(lock);
 }
 
-void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more,
-                      const Lock& lock) noexcept {
+void ConnectionManager::give_back(std::unique_ptr<Connection> connection, bool has_more,
+                                  const Lock& lock) noexcept {
     if (has_more) {
         make_ready(std::move(connection), lock);
     } else if (connection->is_waiting() && is_draining() && connection->stage() == Stage::kKept) {
@@ -270,39 +199,41 @@ void Lobby::give_back(std::unique_ptr<Connection> connection, bool has_more,
 }
 
 /// End one that is silent; what has arrived, and nobody has looked at yet, is answered.
-void Lobby::let_go(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
+void ConnectionManager::let_go(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
     if (connection->has_unread()) return make_ready(std::move(connection), lock);
     end(std::move(connection), lock);
 }
 
-void Lobby::answered(std::unique_ptr<Connection> connection) noexcept {
+void ConnectionManager::answered(std::unique_ptr<Connection> connection) noexcept {
     const Lock lock(mutex_);
     --handed_;
     if (!closed_) return make_ready(std::move(connection), lock);
-    // Nothing of the lobby may be touched without the lock: who waits for the last one frees it.
+    // Nothing of the connection manager may be touched without the lock: who waits for the last one
+    // frees it.
     static_cast<void>(connection->close(now_ms()));  // sends what the client takes at once
     forget(std::move(connection), lock);
     gone_.clear();
     all_answered_.notify_all();
 }
 
-void Lobby::wait_for_answers() {
+void ConnectionManager::wait_for_answers() {
     Lock lock(mutex_);
     all_answered_.wait(lock, [this] { return handed_ == 0; });
     for (Ready& one : ready_) static_cast<void>(one.connection->close(now_ms()));
 }
 
-void Lobby::end(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
+void ConnectionManager::end(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
     if (connection->close(now_ms())) return forget(std::move(connection), lock);
     park(std::move(connection), EPOLL_CTL_MOD, lock);
 }
 
 /// Without memory it is closed instead.
-void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lock& lock) noexcept {
+void ConnectionManager::park(std::unique_ptr<Connection> connection, int operation,
+                             const Lock& lock) noexcept {
     resume(lock);
     const int descriptor = connection->descriptor();
     const std::uint32_t events = connection->wants_write() ? EPOLLOUT : EPOLLIN;
-    if (const auto mark = parking_.put(connection)) {
+    if (const auto mark = idle_.put(connection)) {
         watch(epoll_, operation, descriptor, events | EPOLLONESHOT, *mark);
     } else {
         forget(std::move(connection), lock);
@@ -310,7 +241,7 @@ void Lobby::park(std::unique_ptr<Connection> connection, int operation, const Lo
 }
 
 /// Closing a socket takes time: it is done when nobody waits for the lock, if there is memory.
-void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
+void ConnectionManager::forget(std::unique_ptr<Connection> connection, const Lock& lock) noexcept {
     resume(lock);
     const auto held = held_.find(connection->peer().holder());
     if (--held->second == 0) held_.erase(held);
@@ -321,7 +252,7 @@ void Lobby::forget(std::unique_ptr<Connection> connection, const Lock& lock) noe
     }
 }
 
-int Lobby::may_linger() {
+int ConnectionManager::may_linger() {
     if (is_crowded() || is_draining()) return 0;
     const std::size_t most = std::min(processors(), limits_.workers / 2);
     if (lingering_.fetch_add(1, std::memory_order_relaxed) < most) return kLingerMs;
@@ -329,7 +260,7 @@ int Lobby::may_linger() {
     return 0;
 }
 
-void Lobby::drain(std::int64_t grace_ms) {
+void ConnectionManager::drain(std::int64_t grace_ms) {
     Gone gone;
     Lock lock(mutex_);
     draining_ = true;
@@ -339,9 +270,9 @@ void Lobby::drain(std::int64_t grace_ms) {
     quiet_.wait_for(lock, std::chrono::milliseconds(grace_ms), [&] { return is_quiet(lock); });
 }
 
-bool Lobby::is_quiet(const Lock& /*lock*/) const {
-    return handed_ == 0 && ready_.empty() && parking_.size(Stage::kFresh) == 0 &&
-           parking_.size(Stage::kBegun) == 0;
+bool ConnectionManager::is_quiet(const Lock& /*lock*/) const {
+    return handed_ == 0 && ready_.empty() && idle_.size(Stage::kFresh) == 0 &&
+           idle_.size(Stage::kBegun) == 0;
 }
 
 }  // namespace incm::http

@@ -1,4 +1,4 @@
-#include "incm/inbox/manual_change.h"
+#include "incm/inbox/operator_change.h"
 
 #include <optional>
 #include <string_view>
@@ -6,7 +6,7 @@
 namespace incm::inbox {
 
 /// The rows of one transaction.
-class ManualChange::Rewrite {
+class OperatorChange::Rewrite {
  public:
     Rewrite(Database& database, std::int64_t now_ms, std::int64_t wall_ms, Counts& counts)
         : database_(database),
@@ -84,7 +84,7 @@ class ManualChange::Rewrite {
     Statement plugin_, find_, revive_, remove_, made_, dropped_, insert_;
 };
 
-void ManualChange::execute(Tables& tables) {
+void OperatorChange::execute(Tables& tables) {
     const Tables::Edit edit = tables.edit();
     Rewrite rewrite(edit.database, edit.now_ms, wall_ms_, edit.counts);
     changed_ = 0;
@@ -94,13 +94,13 @@ void ManualChange::execute(Tables& tables) {
         const std::int64_t alert_id = delivery.alert_id;
         std::optional<std::int64_t> attempts;
         bool done = false;
-        if (how_ == ByHand::kRetry) {
+        if (how_ == OperatorAction::kRetry) {
             done = rewrite.retry(plugin_id, alert_id);
-        } else if (how_ == ByHand::kRedeliver) {
+        } else if (how_ == OperatorAction::kRedeliver) {
             attempts = rewrite.redeliver(plugin_id, alert_id);
             done = attempts.has_value();
         } else {
-            done = rewrite.drop(plugin_id, alert_id, how_ == ByHand::kDropDead);
+            done = rewrite.drop(plugin_id, alert_id, how_ == OperatorAction::kDropDead);
         }
         if (!done) {
             continue;
@@ -116,7 +116,7 @@ void ManualChange::execute(Tables& tables) {
     }
 }
 
-void ManualChange::committed() noexcept {
+void OperatorChange::committed() noexcept {
     for (auto& [queue, offered] : offered_) {
         queue->offer(offered);
         queue->arrived(true);

@@ -6,7 +6,7 @@
 namespace incm::inbox {
 
 /// What a person does to deliveries.
-enum class ByHand {
+enum class OperatorAction {
     kRetry,      ///< dead letters are open again and due now; when to give up counts anew
     kDropDead,   ///< dead letters are deleted; the ledger keeps `dropped`
     kDropOpen,   ///< the same for open ones; never of a plugin that is configured
@@ -20,6 +20,6 @@ struct DeliveryName {
 };
 
 /// At most so many deliveries are changed in one transaction, since all others wait for it.
-inline constexpr std::size_t kMostByHand = 256;
+inline constexpr std::size_t kMaxOperatorActions = 256;
 
 }  // namespace incm::inbox
