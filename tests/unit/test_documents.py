@@ -1,0 +1,321 @@
+"""The documents: what they link to, cite, list and show is there, and works."""
+
+import json
+import re
+import shlex
+import subprocess
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from incm_webhook import Alert, CanonicalError, alert_types, canonical_json
+from incm_webhook.cli.program import commands
+from incm_webhook.config.loading import load_settings
+from incm_webhook.config.server import ServerSettings
+from incm_webhook.config.settings import (
+    EndpointSettings,
+    InboxSettings,
+    PluginSettings,
+    RetrySettings,
+)
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    path
+    for folder in (ROOT, DOCS, ROOT / "plugins", ROOT / "bench")
+    for path in folder.glob("*.md")
+)
+CODE = sorted(
+    path
+    for folder in ("cpp", "python", "plugins")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in {".h", ".cpp", ".py", ".pyi"}
+)
+# What names of files begin at, in this order; the short forms are those of docs/architecture.md.
+STARTS = (ROOT, ROOT / "cpp" / "incm", ROOT / "python" / "incm_webhook")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:cpp|h|pyi?|md|toml|txt|json|sql))`")
+ELSEWHERE = re.compile(
+    r"(?:contract|specification|architecture),? (?:section|introduction)"
+    r"|(?<!docs/)reliability\.md,? section|promises? P[0-9]"
+)
+
+
+def slug(heading: str) -> str:
+    """The anchor that a forge makes of a heading."""
+    text = re.sub(r"[^\w\- ]", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower())
+    return text.replace(" ", "-")
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+@cache
+def headings(page: Path) -> list[str]:
+    return re.findall(r"^#{1,6} (.+)$", prose(page), re.MULTILINE)
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the tables below a heading, without their heads."""
+    text = (DOCS / page).read_text(encoding="utf-8").partition(f" {heading}\n")[2]
+    text = re.split(r"^#{1,6} ", text, maxsplit=1, flags=re.MULTILINE)[0]
+    body = re.sub(r"^\|.*\|\n\|[-| ]+\|$", "", text, flags=re.MULTILINE)
+    return [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in body.splitlines()
+        if line.startswith("|")
+    ]
+
+
+def codes(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def blocks(*languages: str) -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for language, code in FENCE.findall(page.read_text(encoding="utf-8")):
+            if language in languages:
+                yield page.name, code
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def sources(path: Path) -> Iterator[str]:
+    """Each `Source:` of a file, on one line, without the marks of comments."""
+    for found in re.finditer(r"Source:", path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+        rest = re.split(r'\n\s*\n|"""|\)"|"[,)]', text[found.end() :], maxsplit=1)[0]
+        if mark := re.match(r"\s*(///|//)", line):
+            lines = rest.split("\n")
+            more = [one for one in lines[1:] if one.lstrip().startswith(mark[1])]
+            rest = "\n".join([lines[0], *more[: len(lines) - 1]])
+        yield " ".join(re.sub(r"^\s*//+<?", "", rest, flags=re.MULTILINE).split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        if anchor:
+            assert anchor in map(slug, headings(there)), target
+
+
+@pytest.mark.parametrize("path", CODE, ids=names(CODE))
+def test_every_source_is_in_the_repository(path: Path) -> None:
+    text = " ".join(re.sub(r"^\s*//+", "", path.read_text(), flags=re.MULTILINE).split())
+    assert ELSEWHERE.search(text) is None
+    for page in re.findall(r"docs/([\w-]+\.md)", text):
+        assert (DOCS / page).exists(), page
+    for source in sources(path):
+        for page, heading in re.findall(r"docs/([\w-]+\.md), ([^.;:()]+)", source):
+            known = headings(DOCS / page)
+            assert any(
+                one == heading.strip() or one.startswith(f"{heading.strip()}:") for one in known
+            ), f"docs/{page} has no heading {heading!r}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    if page.name == "CHANGELOG.md":  # it tells of files as they were
+        return
+    short = page.name in {"architecture.md", "promises.md"}
+    for name in FILE_NAME.findall(prose(page)):
+        known = re.match(r"(cpp|python|tests|plugins|docs|bench)/", name)
+        if (known or short) and "NAME" not in name:
+            assert any((start / name).exists() for start in STARTS), name
+
+
+def test_every_test_of_a_promise_is_there() -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", prose(DOCS / "promises.md")):
+        assert f"def {name}(" in tests, name
+
+
+def test_the_readme_is_short_and_names_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    for page in DOCS.glob("*.md"):
+        assert f"(docs/{page.name})" in text, page.name
+
+
+def test_every_decision_is_in_the_index_with_date_and_status() -> None:
+    text = (DOCS / "decisions.md").read_text(encoding="utf-8")
+    index = re.findall(r"^\| \[(.+)\]\(#.*\) \| ([-0-9]{10}) \| (.+) \|$", text, re.MULTILINE)
+    found = re.findall(r"^### (.+)\n\n\*([-0-9]{10}), (.+)\.\*$", text, re.MULTILINE)
+    assert found == index
+    assert len(re.findall(r"^### ", text, re.MULTILINE)) == len(found) > 50
+
+
+def test_every_word_is_explained_once() -> None:
+    words = [row[0].strip("*") for row in rows("glossary.md", "Glossary")]
+    assert len(words) > 50
+    assert words == sorted(words)
+    assert [word for word, count in Counter(words).items() if count > 1] == []
+
+
+def test_the_examples_of_the_canonical_text_are_right() -> None:
+    page = (DOCS / "canonical-json.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^\| `(.*)` \| (?:`(.*)`|no form) \|$", page, re.MULTILINE)
+    assert len(examples) > 30
+    for body, text in examples:
+        try:
+            found = canonical_json(body.encode()).decode()
+        except CanonicalError:
+            found = ""
+        try:
+            said = json.dumps(json.loads(body), ensure_ascii=False).encode().decode()
+        except ValueError:
+            said = ""
+        assert found == said == text, body
+
+
+def test_the_alert_types_of_the_protocol_are_those_of_the_core() -> None:
+    listed = [
+        (codes(row[0])[0], row[1], next(iter(codes("".join(row[2:]))), None))
+        for row in rows("protocol.md", "Alert types")
+    ]
+    assert listed == [(one.name, one.label, one.opposite) for one in alert_types()]
+
+
+def test_the_attributes_of_the_page_are_those_of_an_alert() -> None:
+    listed = [name for row in rows("plugins.md", "What an alert has") for name in codes(row[0])]
+    assert sorted(listed) == sorted([*Alert.from_json(b"{}").to_dict(), "raw"])
+
+
+def test_every_command_is_listed() -> None:
+    listed = set()
+    for row in rows("commands.md", "Commands"):
+        first, *others = (name.split() for name in codes(row[0]))
+        listed.add(" ".join(first).removesuffix(" URL"))
+        listed |= {" ".join([*first[:-1], *name] if len(name) == 1 else name) for name in others}
+    known = set()
+    for name, command in commands.commands.items():
+        inner = command.commands if isinstance(command, click.Group) else {}
+        known |= {f"{name} {one}" for one in inner} or {name}
+    assert listed == known
+
+
+def test_the_metrics_and_problems_of_the_page_are_those_of_the_core() -> None:
+    sources_of = "".join(path.read_text() for path in (ROOT / "cpp" / "incm").rglob("*.cpp"))
+    listed = {re.match(r"\w+", codes(row[0])[0])[0] for row in rows("http-api.md", "Metrics")}  # type: ignore[index]
+    assert listed == set(re.findall(r'"(incm_webhook_\w+)"', sources_of))
+    problems = (ROOT / "cpp" / "incm" / "http" / "problem.cpp").read_text()
+    said = {
+        (word, status)
+        for cell, status in rows("http-api.md", "Problem documents")
+        for word in codes(cell)
+    }
+    known = {(word, status) for status, word in re.findall(r'\{(\d+), "([\w-]+)",', problems)}
+    assert said - {("python-stalled", "503")} == known
+
+
+def test_every_key_of_the_configuration_is_listed_with_its_default(tmp_path: Path) -> None:
+    page = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    models = (ServerSettings, InboxSettings, EndpointSettings, PluginSettings, RetrySettings)
+    for model in models:
+        for key in model.model_fields:
+            assert re.search(rf"^(?:# )?{key} = |`{key}\b|\b{key} = ", page, re.MULTILINE), key
+    whole = next(
+        code for name, code in blocks("toml") if name == "configuration.md" and "#" in code
+    )
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "incm-webhook.toml").write_text(whole)
+    settings = load_settings({}, {}, tmp_path)
+    assert settings.server == ServerSettings()
+    assert settings.inbox == InboxSettings(url=settings.inbox.url)
+    for given, bare in (
+        (settings.endpoint[0], EndpointSettings(unsigned=True)),
+        (settings.plugin[0], PluginSettings(use="jsonl")),
+    ):
+        without = {"secret_file", "unsigned"}
+        assert given.model_dump(exclude=without) == bare.model_dump(exclude=without)
+
+
+def test_every_flag_of_serve_is_listed() -> None:
+    listed = {
+        codes(row[0])[0].split()[0] for row in rows("configuration.md", "Where a value comes from")
+    }
+    options = [one for one in commands.commands["serve"].params if isinstance(one, click.Option)]
+    assert listed == {option.opts[0] for option in options}
+
+
+@pytest.mark.parametrize(("page", "code"), list(blocks("python")))
+def test_python_blocks_compile(page: str, code: str) -> None:
+    compile(code, page, "exec")
+
+
+def variants(code: str) -> Iterator[str]:
+    """The block as it stands, and with each key that is shown as a comment."""
+    yield code
+    lines = code.splitlines()
+    for line in lines:
+        key = re.match(r"# ((\w+) = .*)", line)
+        if key:
+            others = [one for one in lines if not one.startswith(f"{key[2]} = ")]
+            at = others.index(line)
+            yield "\n".join([*others[:at], key[1], *others[at + 1 :]])
+
+
+@pytest.mark.parametrize(("page", "code"), list(blocks("toml")))
+def test_toml_blocks_can_be_loaded(page: str, code: str, tmp_path: Path) -> None:
+    for text in variants(code):
+        tables = tomllib.loads(text)
+        if not tables.keys() & {"server", "inbox", "endpoint", "plugin"}:
+            continue
+        for name in re.findall(r'^secret_file = "(\w[\w-]*)"', text, re.MULTILINE):
+            (tmp_path / name).write_text("secret")
+        (tmp_path / "incm-webhook.toml").write_text(text)
+        load_settings({}, {}, tmp_path, endpoints="endpoint" in tables)
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    """What the pages show on a shell's prompt, and in the text as a call of the program."""
+    for page, code in blocks("console", "sh", "bash"):
+        joined = re.sub(r"\\\n\s*", "", code)
+        for line in joined.splitlines():
+            if line.startswith("$ "):
+                yield page, re.sub(r"<[a-z ]+>", "x", line[2:])
+    for path in PAGES:
+        if path.name == "CHANGELOG.md":
+            continue
+        for code in codes(prose(path)):
+            first, _, rest = code.partition(" ")
+            if first == "incm-webhook" and rest[:1].islower():
+                yield path.name, code
+            elif first in commands.commands and rest.startswith("--"):
+                yield path.name, f"incm-webhook {code}"
+
+
+@pytest.mark.parametrize(("page", "line"), sorted(set(command_lines())))
+def test_commands_and_their_flags_exist(page: str, line: str) -> None:
+    subprocess.run(["bash", "-n", "-c", line], check=True)
+    dev = (ROOT / "dev").read_text()
+    for part in re.split(r"&&|\|\||[|;>]", line):
+        words = shlex.split(part, comments=True)
+        if words[:1] == ["./dev"]:
+            assert f"\n  {words[1]} " in dev, words[1]
+        at = next((i for i, word in enumerate(words) if word.endswith("incm-webhook")), None)
+        if at is None or words[0] in {"cd", "git", "sudo"}:
+            continue
+        command: click.Command = commands
+        for word in words[at + 1 :]:
+            if word.startswith("-"):
+                known = {flag for option in command.params for flag in option.opts} | {"--help"}
+                assert word.partition("=")[0] in known, f"{page}: {word} of {line}"
+            elif isinstance(command, click.Group):
+                assert word in command.commands, f"{page}: {word} of {line}"
+                command = command.commands[word]
