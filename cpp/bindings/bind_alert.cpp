@@ -187,7 +187,7 @@ void bind_party(py::module_& module) {
 
 Shape:   `.id` and `.name`; every member, documented or not, by its JSON name as in a mapping.
 Threads: immutable.
-Source:  specification section 3.)")
+Source:  docs/protocol.md, The fields of an alert.)")
         .def_property_readonly("id", [](const PartyView& self) { return self.id; })
         .def_property_readonly("name", [](const PartyView& self) { return self.name; })
         .def(
@@ -226,7 +226,7 @@ Source:  specification section 3.)")
 
 void bind_alert_type(py::module_& module) {
     py::class_<model::AlertType>(module, "AlertType",
-                                 "A known kind of alert. Source: specification section 4.")
+                                 "A known kind of alert. Source: docs/protocol.md, Alert types.")
         .def_property_readonly(
             "name", [](const model::AlertType& self) { return self.name; }, "Value of `type`.")
         .def_property_readonly(
@@ -254,13 +254,13 @@ void bind_alert_type(py::module_& module) {
 
 constexpr const char* kAlertDoc = R"(One alert: the documented fields, typed, and all the rest.
 
-Shape:   attributes as listed in the README; times are aware datetimes in UTC, `retention` an int of seconds,
+Shape:   attributes as listed in docs/plugins.md, What an alert has; times are aware datetimes in UTC, `retention` an int of seconds,
          `data` and `extra` dicts, `org` and `device_group` a Party; what is absent or unreadable is None.
          `raw` is the verified text byte for byte; `extra` holds the top-level members that no one documented or
          that could not be read; `problems` says what was odd. Two alerts are equal when their texts are.
 Errors:  none on access.
 Threads: immutable; any. Dicts are made anew on each access, so that changing one changes nothing else.
-Source:  specification section 3.)";
+Source:  docs/protocol.md, The fields of an alert.)";
 
 }  // namespace
 

@@ -103,7 +103,7 @@ Shape:   path of the file; routes are the configured plugins, endpoints the conf
          beside the file, and calls that change something are refused.
 Errors:  InboxError when there is no such inbox, or another process has it open.
 Threads: any.
-Source:  contract section 4.)")
+Source:  docs/http-api.md, The admin API.)")
         .def(py::init<const std::string&, std::optional<std::vector<ingest::Route>>,
                       const std::optional<std::vector<ingest::Endpoint>>&, bool>(),
              WithoutGil(), py::arg("path"), py::arg("routes"), py::arg("endpoints") = std::nullopt,

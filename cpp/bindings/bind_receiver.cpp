@@ -248,7 +248,7 @@ void bind_receiver(py::module_& module) {
 
 Constructed (opens nothing) -> start() -> stop_listening() -> stop(). Not started twice.
 Threads: any; every call that can block releases the GIL, and no thread of the core ever takes it.
-Source:  architecture section 1.)")
+Source:  docs/architecture.md, Pull, not push.)")
         .def(
             py::init(&make_receiver), py::kw_only(), py::arg("listen"), py::arg("admin"),
             py::arg("inbox"), py::arg("endpoints"), py::arg("routes"),

@@ -42,9 +42,9 @@ void bind_routes(py::module_& module) {
     py::class_<AlertFilter>(module, "Filter",
                             R"(Which alerts a plugin wants; an empty list wants all.
 
-Shape:   patterns with `*` and `?`; see the README's table of filters.
+Shape:   patterns with `*` and `?`; see docs/configuration.md, Filters.
 Threads: immutable.
-Source:  contract section 3.)")
+Source:  docs/configuration.md, Filters.)")
         .def(py::init([](Texts types, Texts endpoints, Texts orgs, Texts groups, Texts devices,
                          Texts status, std::vector<std::int64_t> priority) {
                  return AlertFilter{std::move(types),   std::move(endpoints), std::move(orgs),

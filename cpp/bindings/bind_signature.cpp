@@ -140,7 +140,7 @@ void bind_signature(py::module_& module) {
 
 Shape:   bytes -> the bytes of json.dumps(json.loads(body), ensure_ascii=False), at most 995 levels deep.
 Errors:  CanonicalError (a ValueError) when the body has no such text.
-Source:  specification section 2.1.)");
+Source:  docs/canonical-json.md, Canonical text.)");
     module.def(
         "sign",
         [](const py::object& body, const py::object& secret) {
@@ -152,7 +152,7 @@ Source:  specification section 2.1.)");
 Shape:   the bytes to sign (a sender that follows the guide signs canonical_json(body)) and a secret (str is taken as
          UTF-8) -> 44 characters, the value of X-Signature.
 Errors:  ValueError when the secret is empty.
-Source:  specification section 2.)");
+Source:  docs/protocol.md, The signature.)");
     module.def(
         "verify",
         [](const py::object& body, const py::object& signature, const py::object& secrets) {
@@ -165,7 +165,7 @@ Source:  specification section 2.)");
 Shape:   the body as received, the header's value (None: the request has none), 1..n secrets -> Verdict.
 Errors:  ConfigError when there is no secret, ValueError when one is empty.
 Threads: any; tags are compared in constant time.
-Source:  specification section 2.)");
+Source:  docs/protocol.md, The signature.)");
 }
 
 }  // namespace incm::bindings

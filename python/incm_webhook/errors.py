@@ -41,7 +41,7 @@ class PluginError(Error):
     """A plugin cannot be loaded, configured or set up.
 
     The text is a sentence for the operator that names the plugin, the place (file and line where
-    there is one) and what to change. Source: contract section 2 (exit status 4).
+    there is one) and what to change. Source: docs/contract.md, Exit statuses (exit status 4).
     """
 
 
@@ -67,7 +67,7 @@ def exit_status(error: BaseException) -> int:
         2 for configuration, secrets and what is no URL, 3 for the listener and the inbox, 4 for a
         plugin, else 1.
 
-    Source: contract section 2.
+    Source: docs/contract.md, Exit statuses.
     """
     if isinstance(error, (ConfigError, UrlError)):
         return EXIT_USAGE

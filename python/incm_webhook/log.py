@@ -48,7 +48,7 @@ class LineFormatter(logging.Formatter):
     secret parts of URLs (those that we log ourselves stay whole); an exception is one more clause
     of it, or a traceback of several lines when debug is on. Units: milliseconds, in the time zone
     of the machine, as the tables of the commands are ("Z" where that is UTC).
-    Source: promise P16; the layout is our own choice.
+    Source: docs/promises.md, P16; the layout is our own choice.
     """
 
     def __init__(self, *, debug: bool = False) -> None:

@@ -61,7 +61,7 @@ class Context:
     each alert, in the alerts' order, and the fields of the whole are: the highest attempt, and of
     the first delivery the rest. In setup, close and check there is no delivery: attempt and
     alert_id are 0, delivery_key and endpoint are empty, received_at is the Unix epoch.
-    Threads: immutable. Source: contract section 5.
+    Threads: immutable. Source: docs/contract.md, Python.
 
     Attributes:
         config: the plugin's validated model, or the plain dict when it has none.
@@ -154,7 +154,7 @@ def plugin(
     Returns:
         The decorator.
 
-    Source: contract section 5.
+    Source: docs/contract.md, Python.
     """
     given = {
         "types": types,

@@ -42,9 +42,9 @@ inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
 ///          /backup/progress;
 ///          POST /api/v1/dead/retry, /dead/drop, /replay, /quarantine/retry, /quarantine/drop,
 ///          /backup, /backup/cancel with a JSON object. Errors are problem documents. See
-///          docs/inbox.md.
+///          docs/http-api.md.
 /// Threads: call() from any.
-/// Source:  contract section 4.
+/// Source:  docs/http-api.md, The admin API.
 class AdminApi {
  public:
     /// routes: the configured plugins; empty when no configuration is at hand. ingest: see

@@ -24,7 +24,7 @@ namespace incm::admin {
 /// hosts: names that the listener may be asked by.
 /// door: tells of the alerts' listener; from any thread.
 /// Threads: as webhook_answer(); ready may be changed at any time.
-/// Source:  contract section 4.
+/// Source:  docs/http-api.md, The admin listener.
 [[nodiscard]] http::Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
                                         const ingest::Counters& counters,
                                         const std::atomic<bool>& ready,

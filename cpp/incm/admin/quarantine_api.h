@@ -15,7 +15,7 @@ namespace incm::admin {
 /// The part of the AdminApi about the quarantine.
 ///
 /// Shape:   each call takes its parameters and gives the JSON text of its answer; see
-///          docs/inbox.md.
+///          docs/http-api.md.
 /// Errors:  kMalformedRequest, kNotFound, and those of the inbox. What a call did before it failed
 ///          stays done.
 /// Threads: any.

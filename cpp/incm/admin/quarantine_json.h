@@ -18,7 +18,7 @@ struct Retried {
 
 /// The answers of the QuarantineApi, as JSON texts.
 ///
-/// Shape:   see docs/inbox.md. What a client sent is written with everything but printable ASCII
+/// Shape:   see docs/http-api.md. What a client sent is written with everything but printable ASCII
 ///          escaped, except for the body: that is a text, or Base64 when it is no UTF-8.
 /// Threads: any.
 [[nodiscard]] std::string quarantine_json(const inbox::RejectedPage& page);

@@ -26,7 +26,7 @@ using Doing = std::function<std::optional<PluginStatus>(const std::string& plugi
 
 /// The answers of the admin API, as JSON texts.
 ///
-/// Shape:   see docs/inbox.md. Units: times are RFC 3339 in UTC with milliseconds, of the wall
+/// Shape:   see docs/http-api.md. Units: times are RFC 3339 in UTC with milliseconds, of the wall
 ///          clock; durations say their unit in the name.
 /// Threads: any.
 [[nodiscard]] std::string alerts_json(const inbox::AlertPage& page, bool with_body);

@@ -38,7 +38,7 @@ struct Verdict {
 /// Shape:   constructed with 1..n secrets, in the order in which they are tried.
 /// Threads: verify() may be called from any number of threads at once (no lock; they share which
 ///          form fitted last).
-/// Source:  specification section 2.
+/// Source:  docs/protocol.md, The signature.
 class Verifier {
  public:
     /// Errors: Failure(kBadConfig) when there is no secret or one of them is empty.

@@ -24,8 +24,8 @@ using Digest = std::array<std::uint8_t, 32>;
 ///          -> 32 bytes; anything else (white space, URL alphabet, prefix, missing padding) ->
 ///          empty.
 /// Threads: any.
-/// Source:  specification section 2 (44 characters); strictness: own choice, so that one tag has
-///          one spelling.
+/// Source:  docs/protocol.md, The signature (44 characters); strictness: own choice, so that one
+///          tag has one spelling.
 [[nodiscard]] std::optional<Digest> base64_decode_digest(std::string_view text);
 
 /// Lower-case hexadecimal of a digest: 64 characters.
@@ -37,7 +37,7 @@ using Digest = std::array<std::uint8_t, 32>;
 /// input
 ///          bytes with "..." behind it.
 /// Threads: any.
-/// Source:  promise P16.
+/// Source:  docs/promises.md, P16.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = 200);
 
 }  // namespace incm::base

@@ -7,7 +7,7 @@ namespace incm::base {
 /// One moment on both clocks. Time is always handed in as an argument; only the edges
 /// (http, receiver, bindings) read a clock.
 struct Instant {
-    std::int64_t wall_ms;    ///< UTC Unix time in milliseconds: for display only (promise P13)
+    std::int64_t wall_ms;    ///< UTC Unix milliseconds, for display: docs/promises.md, P13
     std::int64_t steady_ms;  ///< monotonic milliseconds since boot: for every decision
 };
 

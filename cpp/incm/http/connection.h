@@ -23,7 +23,7 @@ namespace incm::http {
 /// chunks or the rules refuse is answered here with a problem document and the end of the
 /// connection; the bytes of the next request are not looked at before the one before is answered.
 /// Threads: one at a time; only shut_down() may come from another.
-/// Source:  reliability.md, sections 1.3 to 1.5.
+/// Source:  docs/security.md, Strict reading of HTTP.
 class Connection {
  public:
     /// What advance() found.

@@ -46,7 +46,7 @@ using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 /// newcomers wait in the backlog.
 ///
 /// Threads: wait() from one; everything else from any.
-/// Source:  promises P11, P12 and P14.
+/// Source:  docs/promises.md, P11; docs/promises.md, P12; docs/promises.md, P14.
 class ConnectionManager {
  public:
     ConnectionManager(ConnectionRules rules, const ConnectionLimits& limits, TlsSource tls);

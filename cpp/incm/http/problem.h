@@ -30,7 +30,7 @@ enum class Detail { kForClients, kAlways };
 ///
 /// Shape:   {"type": "urn:incm-webhook:problem:SLUG", "title", "status", "detail"}; detail as the
 ///          argument wants it.
-/// Source:  contract section 4.
+/// Source:  docs/http-api.md, Problem documents.
 [[nodiscard]] std::string problem_json(const base::Error& error,
                                        Detail detail = Detail::kForClients);
 

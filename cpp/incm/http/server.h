@@ -26,7 +26,7 @@ struct ServerOptions {
 /// wanted at once.
 ///
 /// Threads: start(), drain() and stop() from one thread at a time; port() from any after start().
-/// Source:  reliability.md section 1 (what Poco 1.11 needs around it).
+/// Source:  docs/security.md, Strict reading of HTTP.
 class Server {
  public:
     Server(ServerOptions options, Answer answer);

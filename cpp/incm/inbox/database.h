@@ -24,7 +24,8 @@ class SqlError : public std::runtime_error {
     /// For rows that contradict each other.
     [[nodiscard]] static SqlError contradiction(const std::string& text);
     [[nodiscard]] int code() const noexcept { return code_; }
-    /// Whether the kernel may have dropped pages that it reported as written (promise P8).
+    /// Whether the kernel may have dropped pages that it reported as written (docs/promises.md,
+    /// P8).
     [[nodiscard]] bool sync_failed() const noexcept;
     /// Whether it says nothing of what was to be written: the disk or another process is to blame.
     [[nodiscard]] bool refused_by_disk() const noexcept;

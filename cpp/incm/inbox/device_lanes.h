@@ -27,7 +27,7 @@ struct Turn {
 /// go (never attempted), is due at a time, or its row is to be read again. Alerts of no device have
 /// no lane. Numbers are hints: a row may have gone meanwhile, and a number may be there twice.
 /// Threads: one at a time.
-/// Source:  contract section 3, `order = "device"`.
+/// Source:  docs/inbox.md, Selection.
 class DeviceLanes {
  public:
     static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();

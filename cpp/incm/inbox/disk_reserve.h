@@ -14,7 +14,7 @@ namespace incm::inbox {
 /// their attempts, and the log's way back into the file.
 /// Units:   bytes that an unprivileged user may still write.
 /// Threads: any.
-/// Source:  promise P15.
+/// Source:  docs/promises.md, P15.
 class DiskReserve {
  public:
     /// reserve_bytes: 0 for none. folder: of the inbox. log must outlive this.

@@ -21,7 +21,7 @@ namespace incm::inbox {
 ///
 /// A step is one operation of the writer among others, bounded in rows and in time, and followed by
 /// a pause: ingestion never waits for more than one step.
-/// Threads: any. Source: promise P15; the pace: own choice.
+/// Threads: any. Source: docs/promises.md, P15; the pace: own choice.
 class Housekeeper {
  public:
     /// retention_ms: 0 keeps every alert for ever. The references must outlive this.

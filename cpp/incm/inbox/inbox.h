@@ -26,7 +26,8 @@ class Catalog;
 /// database.
 ///
 /// Threads: every method may be called from any thread.
-/// Source:  architecture section 3; promises P1-P4, P13.
+/// Source:  docs/inbox.md, Invariants; docs/promises.md, P1; docs/promises.md, P2;
+///          docs/promises.md, P3; docs/promises.md, P4; docs/promises.md, P13.
 class Inbox {
  public:
     /// Open the inbox, create it when there is no file, migrate it when it is of an older version.
@@ -138,8 +139,8 @@ class Inbox {
     [[nodiscard]] base::Result<Counts> counts();
 
     /// Whether an fsync failed since open(). Every later change that waits for a commit, and every
-    /// take() that finds something, fails with kStoreFailed then: the process should end (promise
-    /// P8).
+    /// take() that finds something, fails with kStoreFailed then: the process should end
+    /// (docs/promises.md, P8).
     [[nodiscard]] bool failed() const noexcept;
 
     /// Refuse new work, commit what waits, checkpoint and close the file. Idempotent.

@@ -14,7 +14,7 @@ namespace incm::inbox {
 ///
 /// Units:   milliseconds; near Unix time, but to be compared with itself only.
 /// Threads: any.
-/// Source:  promise P13.
+/// Source:  docs/promises.md, P13.
 class InboxClock {
  public:
     /// last_ms: the last reading that was stored.

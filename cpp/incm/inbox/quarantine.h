@@ -19,7 +19,7 @@ class Writer;
 /// Keeps requests that were refused, and lets go of them.
 ///
 /// Threads: any.
-/// Source:  contract section 4.
+/// Source:  docs/inbox.md, The quarantine.
 class Quarantine {
  public:
     /// All must outlive this.

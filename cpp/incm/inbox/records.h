@@ -45,7 +45,7 @@ struct NewAlert {
     std::int64_t from_quarantine = 0;
 };
 
-/// A body without `_id` is a duplicate only within this time (contract section 4).
+/// A body without `_id` is a duplicate only within this time (docs/contract.md, HTTP).
 inline constexpr std::int64_t kShortDedupeMs = 5 * 60 * 1000;
 
 /// What append() did.

@@ -8,7 +8,7 @@ namespace incm::inbox {
 ///
 /// The one formula of all waits: of a failure, of an interruption, of a set-up.
 /// Threads: immutable.
-/// Source:  contract section 3; the defaults are those of the settings.
+/// Source:  docs/configuration.md, Every key; the defaults are those of the settings.
 struct RetryPolicy {
     double first_s = 1;         ///< full wait after the first try, > 0
     double factor = 2;          ///< by how much each wait is longer than the one before, >= 1

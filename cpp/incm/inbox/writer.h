@@ -31,7 +31,7 @@ namespace incm::inbox {
 /// When it is not the disk that refuses a transaction, its operations are made in smaller ones:
 /// what can be stored is stored, and what cannot fails alone.
 /// After a failed fsync nothing is written any more: the kernel may have dropped pages that it
-/// calls clean, so that a second fsync would succeed without them (promise P8).
+/// calls clean, so that a second fsync would succeed without them (docs/promises.md, P8).
 /// Threads: any, except where said.
 class Writer {
  public:

@@ -18,7 +18,7 @@ namespace incm::ingest {
 /// same
 ///          content has the same id, and so the same key.
 /// Threads: any.
-/// Source:  promise P4; the layout: own choice.
+/// Source:  docs/promises.md, P4; the layout: own choice.
 [[nodiscard]] base::Digest dedupe_key(const base::Digest& content,
                                       std::optional<std::string_view> alert_id);
 

@@ -43,7 +43,7 @@ inline constexpr std::size_t kMaxKeptBody = 256 * 1024;
 /// routes, inbox, in that order.
 ///
 /// Threads: accept() from any number of threads; set_endpoints() from any, at any time.
-/// Source:  architecture section 1; contract section 4.
+/// Source:  docs/architecture.md, The way of an alert; docs/http-api.md, Answers to alerts.
 class Ingest {
  public:
     /// Errors: Failure(kBadConfig) for an empty secret or two endpoints of one path.

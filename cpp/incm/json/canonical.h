@@ -27,7 +27,7 @@ inline constexpr std::size_t kMaxDepth = 995;
 ///          print again or that is beyond the limits (lone surrogates, an integer of more than 4300
 ///          digits, too deep).
 /// Threads: any; no state, no locale.
-/// Source:  specification section 2.1; reliability.md section 2.2, rules 1-16.
+/// Source:  docs/canonical-json.md, Canonical text.
 [[nodiscard]] base::Result<std::string> canonical_json(std::string_view text);
 
 /// The text by which repetitions are known: one for all spellings of a content.
@@ -38,7 +38,7 @@ inline constexpr std::size_t kMaxDepth = 995;
 /// Units:   as canonical_json(), at any depth.
 /// Errors:  kNotJson; kNoCanonicalForm for more than 512 MiB.
 /// Threads: any.
-/// Source:  own choice (promise P4). It is compared, never signed and never read.
+/// Source:  own choice (docs/promises.md, P4). It is compared, never signed and never read.
 [[nodiscard]] base::Result<std::string> comparable_json(std::string_view text);
 
 /// Say whether a text is JSON, and rewrite what strict parsers refuse.
@@ -53,7 +53,7 @@ inline constexpr std::size_t kMaxDepth = 995;
 ///          added to problems for each kind of change (not for each place).
 /// Errors:  kNotJson when the text is no JSON; problems is unchanged then.
 /// Threads: any; not recursive, so depth costs one bit a level.
-/// Source:  own choice (promise P6: an authentic body is never dropped).
+/// Source:  own choice (docs/promises.md, P6: an authentic body is never dropped).
 [[nodiscard]] base::Result<std::string> readable_json(std::string_view text,
                                                       std::vector<std::string>& problems);
 

@@ -15,7 +15,7 @@ namespace incm::json {
 /// Units:   offsets into the written text, which must stay below 4 GiB.
 /// Threads: like a value type. Time is n log n in the keys of one object, whatever the keys are;
 ///          nothing is moved before apply(), so nesting does not multiply the work.
-/// Source:  reliability.md section 2.2, rule 12.
+/// Source:  docs/canonical-json.md, Objects.
 class Members {
  public:
     /// Room for an alert with its objects, so that only larger texts grow in steps.

@@ -30,7 +30,7 @@ void append_integer(std::string_view token, std::string& out);
 /// positional for 1e-4 <= |x| < 1e16 and for
 ///          zero, always with a point; otherwise `d[.ddd]e±XX`.
 /// Threads: any; no locale.
-/// Source:  reliability.md section 2.2, rules 6 and 7.
+/// Source:  docs/canonical-json.md, Numbers.
 void append_float(std::string_view token, std::string& out);
 
 }  // namespace incm::json

@@ -21,7 +21,7 @@ namespace incm::json {
 /// Shape:   accepts exactly what CPython's json.loads accepts of strict UTF-8, at any depth.
 /// Errors:  run() is false when the text is no JSON; position() then says about where.
 /// Threads: like a value type; not recursive, one bit a level.
-/// Source:  RFC 8259; reliability.md section 2.2, rules 1-4, 8, 14.
+/// Source:  RFC 8259; docs/canonical-json.md, Input.
 template <typename Writer>
 class Scanner {
  public:

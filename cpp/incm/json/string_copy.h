@@ -23,7 +23,7 @@ struct StringCopy {
 ///          U+0000..U+001F stay escaped, in their shortest form.
 /// Errors:  a null end; the output then ends anywhere in the string.
 /// Threads: any; no state, no locale.
-/// Source:  reliability.md section 2.2, rules 8-11; RFC 3629.
+/// Source:  docs/canonical-json.md, Strings; RFC 3629.
 [[nodiscard]] StringCopy copy_string(const char* from, const char* end, std::string& out);
 
 /// The place of the next lone surrogate in what copy_string() wrote, or npos.

@@ -35,7 +35,7 @@ struct Party {
 /// Shape:   can be moved, not copied. The texts of an Alert that parse_alert() made live as long as
 ///          it, or as what it was moved to; moving raw away leaves them as they are.
 /// Threads: like a value type.
-/// Source:  specification section 3 (path of each field in the comment).
+/// Source:  docs/protocol.md, The fields of an alert (path of each field in the comment).
 struct Alert {
     std::string raw;                          ///< the text that verified, byte for byte
     Text id;                                  ///< `_id`
@@ -79,7 +79,8 @@ inline constexpr std::size_t kMaxProblems = 32;
 ///          field and a problem.
 /// Errors:  kNotJson when the text is no JSON.
 /// Threads: any. Each thread keeps a parser's buffers (about 1 MiB at most) for its next call.
-/// Source:  specification section 3; liberal reading: own choice (promise P6).
+/// Source:  docs/protocol.md, The fields of an alert; liberal reading: own choice
+///          (docs/promises.md, P6).
 [[nodiscard]] base::Result<Alert> parse_alert(std::string text);
 
 }  // namespace incm::model

@@ -18,7 +18,7 @@ namespace incm::model {
 ///          `status`; priority `priority`. An alert that lacks the field matches no non-empty list
 ///          of it.
 /// Threads: immutable value.
-/// Source:  contract section 3.
+/// Source:  docs/configuration.md, Filters.
 struct AlertFilter {
     std::vector<std::string> types;
     std::vector<std::string> endpoints;

@@ -13,7 +13,7 @@ struct AlertType {
 };
 
 /// The 22 documented types in the guide's order, then the 4 of the newer registry (whose labels are
-/// our own choice, since no guide shows them). Source: specification section 4.
+/// our own choice, since no guide shows them). Source: docs/protocol.md, Alert types.
 [[nodiscard]] std::span<const AlertType> alert_types();
 
 /// What to show for a type: its label when it is known, otherwise the type itself.

@@ -23,11 +23,12 @@ struct ReadTimestamp {
 /// Units:   years 1 to 9999 after conversion to UTC (what Python's datetime can hold).
 /// Errors:  empty when the text is anything else.
 /// Threads: any.
-/// Source:  specification section 3 (`2025-01-06T10:01:38Z`); other forms: own choice.
+/// Source:  docs/protocol.md, The fields of an alert (`2025-01-06T10:01:38Z`); other forms: own
+///          choice.
 [[nodiscard]] std::optional<ReadTimestamp> read_iso_timestamp(std::string_view text);
 
 /// Read Unix time: from 1e11 upwards milliseconds, below it seconds; 0 to year 9999.
-/// Source: own choice; the specification shows ISO dates only.
+/// Source: own choice; the guide shows ISO dates only.
 [[nodiscard]] std::optional<Timestamp> read_unix_timestamp(double number);
 
 }  // namespace incm::model

@@ -17,7 +17,7 @@ namespace incm::receiver {
 ///          Those with a note (log_note) are kinds of their own: strangers' noise does not hide
 ///          them.
 /// Threads: any.
-/// Source:  own choice (promise P16: no body and no header value is shown).
+/// Source:  own choice (docs/promises.md, P16: no body and no header value is shown).
 class RefusalLog {
  public:
     static constexpr std::int64_t kQuietMs = 10'000;

@@ -19,7 +19,7 @@ namespace incm::receiver {
 /// Threads: the returned function may be called from any number of threads; ingest, counters,
 ///          refusals and log must outlive it. It never throws: what nothing else caught is logged,
 ///          and answered 500, or once the alert is on its way the connection ends.
-/// Source:  contract section 4.
+/// Source:  docs/http-api.md, Answers to alerts.
 [[nodiscard]] http::Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
                                           RefusalLog& refusals, base::LogSink& log,
                                           const http::ConnectionRules& rules,

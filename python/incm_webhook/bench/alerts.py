@@ -23,7 +23,8 @@ class Alerts:
     """Hands out alerts that differ from each other, and from those of every other run.
 
     Shape: made-up alerts of all types and several devices; each differs from the next ones in its
-    `_id` only. Threads: one. Source: specification sections 2 and 3.
+    `_id` only. Threads: one. Source: docs/protocol.md, The request; docs/protocol.md, The fields of
+    an alert.
     """
 
     def __init__(self, wire: str, secret: bytes | None) -> None:

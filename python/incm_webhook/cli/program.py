@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error; a traceback only with INCM_WEBHOOK_DEBUG=1.
 
     Threads: the main one.
-    Source: contract section 2.
+    Source: docs/contract.md, Exit statuses.
     """
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):

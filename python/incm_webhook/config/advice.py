@@ -23,7 +23,7 @@ def warnings_of(settings: Settings) -> list[str]:
     Returns:
         A sentence each, with no secret in it.
 
-    Source: contract sections 2 and 3.
+    Source: docs/configuration.md, Every key.
     """
     return list(_warnings(settings))
 

@@ -83,7 +83,7 @@ def load_settings(
         ConfigError: all that is wrong, a sentence each, with no secret in it.
 
     Threads: any; reads files, writes none.
-    Source: contract sections 2 and 3.
+    Source: docs/configuration.md, Where a value comes from.
     """
     given = gather(overrides, environ)
     draft = _read(given.get("config"), cwd, environ)

@@ -31,7 +31,7 @@ def parse_duration(value: object) -> float:
     Raises:
         ValueError: anything else; the text says what is wanted.
 
-    Source: contract, introduction; the unit w: own choice.
+    Source: docs/configuration.md, Units; the unit w: own choice.
     """
     wanted = 'wants a duration such as "500ms", "10s", "5m", "2h" or "90d"'
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -61,7 +61,7 @@ def parse_size(value: object) -> int:
     Raises:
         ValueError: anything else, and a fraction of a byte; the text says what is wanted.
 
-    Source: contract, introduction.
+    Source: docs/configuration.md, Units.
     """
     wanted = 'wants a size such as "64KiB", "1MiB" or "10MB"'
     if isinstance(value, bool) or not isinstance(value, (str, int)):

@@ -65,7 +65,7 @@ def locate_secret_file(text: str, base: Path, environ: Mapping[str, str]) -> Pat
         base/text; for a bare name that is not there, the first of $CREDENTIALS_DIRECTORY/text and
         /run/secrets/text that exists; base/text when none does.
 
-    Source: contract section 2.
+    Source: docs/configuration.md, Secrets.
     """
     beside = base / text
     if "/" in text or _is_there(beside):

@@ -26,7 +26,7 @@ class Dispatcher:
     """All plugins' runners, and the watchdog over them.
 
     Threads: start() and stop() from one thread.
-    Source: architecture section 1.
+    Source: docs/architecture.md, The way of a delivery.
     """
 
     def __init__(

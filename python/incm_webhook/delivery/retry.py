@@ -55,7 +55,7 @@ def delay(policy: RetryPolicy, attempt: int, rng: random.Random) -> float:
         ValueError: attempt is less than 1.
 
     Threads: any; the rng is used once.
-    Source: own choice; the settings are contract section 3.
+    Source: own choice; the settings are in docs/configuration.md, Every key.
     """
     if attempt < 1:
         raise ValueError(f"attempt counts from 1, not {attempt}")
@@ -73,6 +73,6 @@ def gives_up(policy: RetryPolicy, first_attempt_age: float) -> bool:
         Whether the delivery becomes a dead letter instead of being tried again.
 
     Threads: any.
-    Source: contract section 3.
+    Source: docs/configuration.md, Every key.
     """
     return core_policy(policy).gives_up(first_attempt_age)

@@ -46,7 +46,7 @@ class IsolatedPlugin(LoadedPlugin):
     what there is to say. WorkerFailure, WorkerTimeout and WorkerDied are failed attempts; after
     WorkerLost the alerts were not attempted, or not to their end for no fault of theirs.
     Threads: setup() from one; handle(), ready() and close() from any. close() ends whatever waits.
-    Source: contract section 3.
+    Source: docs/isolation.md, What keeps plugins apart.
     """
 
     limits_itself = True

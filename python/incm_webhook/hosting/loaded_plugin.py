@@ -87,7 +87,7 @@ class LoadedPlugin:
     Errors: the four raise whatever the plugin raises; of handle, `Retry` and `Reject` have a
     meaning, and any other exception is a failed attempt.
     Threads: handle may be called from several threads at once, up to `settings.concurrency`.
-    Source: contract section 5.
+    Source: docs/contract.md, Python.
 
     Attributes:
         name: as configured, unique.

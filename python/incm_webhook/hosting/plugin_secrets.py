@@ -64,7 +64,7 @@ def filled(
     Returns:
         The config to validate, with every problem.
 
-    Source: contract section 6.
+    Source: docs/configuration.md, Secrets.
     """
     result = Filled()
     try:

@@ -85,7 +85,7 @@ def load(spec: PluginSettings, base: Path) -> LoadedPlugin:
             handler or several, or does not accept its configuration. One message, no traceback.
 
     Threads: one at a time.
-    Source: contract sections 3 and 5.
+    Source: docs/contract.md, Python.
     """
     try:
         found, origin = _find(spec.use, base)

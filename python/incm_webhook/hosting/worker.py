@@ -54,7 +54,7 @@ class Worker:
     sockets follow as it said, one for each call at a time), "close" by "closed"; what went wrong is
     told as an account. On each of the sockets a call is answered by its outcome.
     Threads: run() in the main one; a thread for each socket is its own.
-    Source: contract section 3.
+    Source: docs/isolation.md, What keeps plugins apart.
     """
 
     def __init__(self, control: Channel) -> None:

@@ -52,7 +52,7 @@ class WorkerProcess:
     Threads: load() and setup() one after the other; call() from any number of threads, of which as
     many as `channels` run at once; close() and kill() from any. A thread of its own starts and
     watches the process, since the kernel kills it when the thread that started it ends.
-    Source: contract section 3.
+    Source: docs/isolation.md, What keeps plugins apart.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ def signature_of(body: bytes, secret: bytes) -> str:
         The value of X-Signature: over the canonical text, or over the body itself when it has
         none.
 
-    Source: specification section 2.
+    Source: docs/protocol.md, The request.
     """
     try:
         return sign(canonical_json(body), secret)
@@ -103,7 +103,8 @@ class Sender:
     """Posts to one URL over one connection that is kept alive.
 
     Shape: use it in a `with` statement. Errors: `SendError` with a sentence when the URL is no
-    HTTP URL, and when nothing answers. Threads: one at a time. Source: specification section 2.
+    HTTP URL, and when nothing answers. Threads: one at a time. Source: docs/protocol.md, The
+    request.
     """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, reposts: bool = True) -> None:

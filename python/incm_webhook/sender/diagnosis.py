@@ -86,7 +86,7 @@ def diagnose(body: bytes, signature: str | None, keys: Sequence[Key]) -> Diagnos
         The explanation with the fewest changes of signature, secret and body together.
 
     Threads: any.
-    Source: specification section 2; the mistakes are those of people and of proxies.
+    Source: docs/protocol.md, The signature; the mistakes are those of people and of proxies.
     """
     if not signature or not signature.strip():
         return _found(

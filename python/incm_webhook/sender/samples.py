@@ -107,7 +107,8 @@ def sample(
         The parsed body: every documented field but closedAt, in the order of the guide's example,
         and `data.ruleId`. `_id` differs each time.
 
-    Source: specification sections 3 and 4; the values are made up.
+    Source: docs/protocol.md, The fields of an alert; docs/protocol.md, Alert types; the values are
+    made up.
     """
     rng = rng or secrets.SystemRandom()
     moment = (now or datetime.now(UTC)).astimezone(UTC)
@@ -145,7 +146,7 @@ def sample(
 
 
 def spell(alert: Any, wire: str = "python") -> bytes:
-    """Write a parsed body as one of the senders of the specification may.
+    """Write a parsed body as one of the senders that docs/protocol.md names may.
 
     Args:
         alert: what JSON can hold.
@@ -159,7 +160,7 @@ def spell(alert: Any, wire: str = "python") -> bytes:
         KeyError: another wire.
         ValueError: the body holds a lone surrogate, which UTF-8 cannot.
 
-    Source: specification section 2.
+    Source: docs/protocol.md, The signature.
     """
     return _SPELLINGS[wire](alert).encode()
 

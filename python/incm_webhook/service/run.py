@@ -126,7 +126,7 @@ def run(settings: Settings, load: Callable[[], Settings], signals: Signals | Non
         InboxError, ListenError: the receiver cannot start.
 
     Threads: the main thread, since it installs signal handlers.
-    Source: contract section 2.
+    Source: docs/contract.md, Commands.
     """
     try:
         return _run(settings, load, signals or Signals())

@@ -65,8 +65,8 @@ class Fleet:
 
     Shape: all are up at first. A device that is offline raises nothing but `connected`, and two
     opposites of one device always take turns. The same rng gives the same fleet and alerts.
-    Threads: one at a time. Source: specification sections 3 and 4; names, shares and frequencies
-    are our own choice.
+    Threads: one at a time. Source: docs/protocol.md, The fields of an alert; docs/protocol.md,
+    Alert types; names, shares and frequencies are our own choice.
 
     Attributes:
         groups: the devices of each group, at least one, in the order of their making.

@@ -73,7 +73,7 @@ class InboxReader:
     """Reads alerts from the admin listener of a receiver.
 
     Errors: `SendError`, a sentence, when it cannot be reached or answers something else. Threads:
-    one at a time. Source: contract section 4.
+    one at a time. Source: docs/http-api.md, The admin API.
     """
 
     def __init__(self, admin_url: str) -> None:

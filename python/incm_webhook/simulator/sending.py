@@ -31,7 +31,7 @@ class Manner:
         retry_5xx: treat an answer of 500 or more as such an error too; the platform's own way
             is unknown.
 
-    Source: specification section 5; the number of connections is our own choice.
+    Source: docs/protocol.md, Answers and retries; the number of connections is our own choice.
     """
 
     connections: int = 8

@@ -44,7 +44,7 @@ class Traffic:
 
     Shape: iterate over it as often as you like; with a seed each time gives the same alerts,
     `_id` and times included. Threads: immutable; each iterator one at a time. Source:
-    specification section 3; storms, flapping and disorder are our own choice.
+    docs/protocol.md, The fields of an alert; storms, flapping and disorder are our own choice.
 
     Attributes:
         devices: size of the fleet.

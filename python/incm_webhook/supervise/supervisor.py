@@ -43,7 +43,7 @@ class Supervisor:
     SIGTERM and SIGINT stop the server and then this process; the second time at once.
 
     Threads: the main thread, and no other may exist.
-    Source: systemd's notify protocol with its descriptor store; promise P10.
+    Source: systemd's notify protocol with its descriptor store; docs/promises.md, P10.
     """
 
     def __init__(self, command: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ def printable(text: str) -> str:
     Returns:
         The text on one line, such as "a\nb" with a backslash and an n; spaces stay.
 
-    Source: promise P16.
+    Source: docs/promises.md, P16.
     """
     if text.isprintable():
         return text
