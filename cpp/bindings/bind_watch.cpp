@@ -114,7 +114,7 @@ Threads: any.)")
             "How a plugin does: one of plugin_states, and why, for a person.");
     bind_guard(module);
     py::list states;
-    for (const char* const state : http::kPluginStates) states.append(state);
+    for (const char* const state : admin::kPluginStates) states.append(state);
     module.attr("plugin_states") = py::tuple(states);
 }
 
