@@ -97,7 +97,10 @@ def test_what_there_is_no_memory_for_can_be_taken_again(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(__file__).parents[__name__.count(".")]), "MALLOC_ARENA_MAX": "1"},
+        env={
+            "PYTHONPATH": str(Path(__file__).parents[__name__.count(".")]),
+            "MALLOC_ARENA_MAX": "1",
+        },
         capture_output=True,
         text=True,
         check=False,
