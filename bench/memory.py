@@ -40,7 +40,7 @@ def _send(server: Server) -> None:
 def _list_all(admin_url: str) -> None:
     """Page through all alerts with their bodies."""
     connection = http.client.HTTPConnection(urlsplit(admin_url).netloc)
-    after = 0
+    after: int | None = 0
     while after is not None:
         connection.request("GET", f"/api/v1/alerts?limit=1000&body=1&order=asc&after={after}")
         with connection.getresponse() as answer:
