@@ -171,9 +171,9 @@ def test_a_second_signal_ends_it_at_once(
 # Supervises the rest of its arguments, less patiently.
 SUPERVISE = """
 import sys
-from incm_webhook.supervise.child import start
+from incm_webhook.supervise import child
 from incm_webhook.supervise.supervisor import Supervisor
-supervised.WATCHDOG_S = 5.0
+child.WATCHDOG_S = 5.0
 sys.exit(Supervisor(sys.argv[1:]).run())
 """
 
