@@ -19,12 +19,12 @@ ALERTS = 50
 EXIT_STATUS = 9  # of plugins/hostile.py
 
 
-def hostile(folder: Path) -> Server:
+BRIEF = '{ first = "10ms", max = "10ms", give_up = "0s" }'
+
+
+def hostile(folder: Path, retry: str = BRIEF) -> Server:
     """Return a server with a hostile plugin, and one that records."""
-    table = (
-        f'use = "{PLUGINS / "hostile.py"}"\ntimeout = "200ms"\n'
-        'retry = { first = "10ms", max = "10ms", give_up = "0s" }'
-    )
+    table = f'use = "{PLUGINS / "hostile.py"}"\ntimeout = "200ms"\nretry = {retry}'
     return Server(folder, recording("plain", folder), table)
 
 
@@ -53,13 +53,13 @@ def test_a_hostile_plugin_delays_no_answer_and_no_other_plugin(tmp_path: Path, t
 
 
 def test_a_plugin_that_ends_the_process_meets_growing_waits(tmp_path: Path) -> None:
-    with hostile(tmp_path) as server:
+    with hostile(tmp_path, '{ first = "2s" }') as server:
         server.start()
         asking, _ = post(server.url, [titled("end the process", 0)])
         assert server.ended() == EXIT_STATUS
         server.spawn()  # due at once: it ends again
         assert server.ended() == EXIT_STATUS
-        for attempts, wait_ms in ((2, 2000), (3, 4000)):
+        for attempts, wait_ms in ((2, 2000), (3, 4000)):  # halves of full waits of 4 and 8 s
             before_ms = time.time() * 1000
             server.start()
             found = waiting(server)
