@@ -2,17 +2,9 @@
 
 import http.client
 import json
-import resource
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
 from incm_webhook import _core
-
-ALERTS = 6
-MIB = 1 << 20
 
 
 def serve(folder: Path) -> _core.Receiver:
@@ -63,47 +55,3 @@ def test_a_delivery_may_outlive_its_receiver(tmp_path: Path) -> None:
     del receiver
     assert held.alert_id == 1
     del held
-
-
-def take_without_memory(folder: Path) -> None:
-    """Take with more and more memory until it is enough; print how often it was not."""
-    receiver = serve(folder)
-    send(receiver, 1, ALERTS, MIB // 2)
-    expected = [(number, 1) for number in range(1, ALERTS + 1)]
-    assert take(receiver) == expected
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    failures = 0
-    for more in range(0, 64 * MIB, MIB // 8):
-        resource.setrlimit(resource.RLIMIT_AS, (used + more, hard))
-        try:
-            taken = receiver.take("all", 9, 0.0)
-        except (MemoryError, _core.InboxError):
-            taken = []
-        finally:
-            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-        if taken:
-            break
-        failures += 1
-        assert take(receiver) == expected, more
-    receiver.give_back(taken)
-    receiver.stop()
-    print(failures)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")
-def test_what_there_is_no_memory_for_can_be_taken_again(tmp_path: Path) -> None:
-    code = f"import {__name__} as tests, pathlib; tests.take_without_memory(pathlib.Path('.'))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={
-            "PYTHONPATH": str(Path(__file__).parents[__name__.count(".")]),
-            "MALLOC_ARENA_MAX": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 0
