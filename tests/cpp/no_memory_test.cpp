@@ -118,7 +118,7 @@ TEST(NoMemoryTest, AnAnswerThatFailedLeavesNoFieldsToTheNextOne) {
     server.stop(60'000);
 }
 
-TEST(NoMemoryTest, ALobbyForgetsNobody) {
+TEST(NoMemoryTest, AConnectionManagerForgetsNobody) {
     const Poco::Net::ServerSocket listener{Poco::Net::SocketAddress("127.0.0.1", 0)};
     incm::http::ConnectionManager manager({.header_timeout_ms = 1}, {}, nullptr);
     manager.open(listener.impl()->sockfd());
