@@ -91,6 +91,44 @@ TEST_F(InboxFileTest, LinkAndFileShareOneLock) {
     EXPECT_EQ(second.error().code, base::ErrorCode::kInboxInUse);
 }
 
+TEST_F(InboxFileTest, LinkToAFileThatIsNotThereYetStaysALink) {
+    fs::create_directory(folder_ / "disk");
+    fs::create_symlink("disk/real.db", folder_ / "second.db");
+    fs::create_symlink("second.db", path());
+    open();
+    EXPECT_TRUE(fs::is_symlink(path()));
+    EXPECT_TRUE(fs::is_regular_file(folder_ / "disk/real.db"));
+    EXPECT_EQ(append(alert(1)).id, 1);
+    open();
+    EXPECT_EQ(counts().alerts, 1);
+}
+
+TEST_F(InboxFileTest, LinkToAFolderThatIsNotThereIsRefused) {
+    fs::create_symlink(folder_ / "not-mounted/inbox.db", path());
+    const auto opened = try_open();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_NE(opened.error().text.find("not-mounted of the inbox does not exist"),
+              std::string::npos)
+        << opened.error().text;
+    EXPECT_EQ(folder_.names(), std::vector<std::string>{"inbox.db"});
+    EXPECT_TRUE(fs::is_symlink(path()));
+}
+
+TEST_F(InboxFileTest, FolderInThePlaceOfItsOwnFilesIsNamed) {
+    for (const char* suffix : {".lock", "-wal", "-shm"}) {
+        close();
+        fs::remove_all(path());
+        make_and_forget_lock();
+        fs::remove_all(path() + suffix);
+        fs::create_directory(path() + suffix);
+        const auto opened = try_open();
+        ASSERT_FALSE(opened.ok()) << suffix;
+        EXPECT_NE(opened.error().text.find(path() + suffix), std::string::npos);
+        EXPECT_NE(opened.error().text.find("not a file"), std::string::npos) << opened.error().text;
+        fs::remove(path() + suffix);
+    }
+}
+
 TEST_F(InboxFileTest, SecondOpenIsRefusedWithTheProcessOfTheFirst) {
     open();
     const auto second = try_open();

@@ -173,11 +173,23 @@ void check_if_asked(Database& database, const std::string& path, base::LogSink& 
     log.write(base::LogLevel::kInfo, "the inbox is whole");
 }
 
+/// Without links, also where the last one leads to a file that is still to be made: a file in its
+/// place would hide the one that it means, on a disk that is not mounted yet.
+fs::path without_links(const fs::path& path, std::error_code& error) {
+    fs::path absolute = fs::weakly_canonical(path, error);
+    std::error_code not_there;
+    while (!error && fs::is_symlink(fs::symlink_status(absolute, not_there))) {
+        const fs::path target = fs::read_symlink(absolute, error);
+        absolute = fs::weakly_canonical(absolute.parent_path() / target, error);
+    }
+    return absolute;
+}
+
 }  // namespace
 
 std::string resolve(const std::string& path) {
     std::error_code error;
-    const fs::path absolute = fs::weakly_canonical(fs::absolute(path, error), error);
+    const fs::path absolute = without_links(fs::absolute(path, error), error);
     if (error) {
         throw start_failure(error.value(),
                             "cannot use the inbox path " + path + ": " + error.message());

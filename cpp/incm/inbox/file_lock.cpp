@@ -52,8 +52,14 @@ bool same_file(int descriptor, const std::string& path) {
 }
 
 [[noreturn]] void not_writable(const std::string& path, int reason) {
-    const char* const advice =
-        is_of_disk(reason) ? ": see to the disk" : ": give this user write access to its folder";
+    const char* advice = ": give this user write access to its folder";
+    if (is_of_disk(reason)) {
+        advice = ": see to the disk";
+    } else if (reason == EISDIR || reason == ELOOP || reason == ENXIO) {
+        advice = ": it is not a file, move it away";
+    } else if (reason == ENAMETOOLONG) {
+        advice = ": give the inbox a shorter name";
+    }
     throw start_failure(
         reason, "cannot write the lock file " + path + " (" + std::strerror(reason) + ")" + advice);
 }

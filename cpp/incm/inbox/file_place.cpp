@@ -56,6 +56,9 @@ void check_place(const std::string& path) {
                 "that holds the inbox, not the file";
             refuse(text);
         }
+        if (!std::filesystem::is_regular_file(name)) {
+            refuse(name + " is not a file: move it away");
+        }
         if (place->names > 1) {
             std::string text = "the inbox file " + name + " has ";
             text += std::to_string(place->names);

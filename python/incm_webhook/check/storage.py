@@ -29,7 +29,7 @@ def check_storage(settings: Settings, report: Report) -> int | None:
         The process that has the inbox open; None when there is none.
     """
     place = settings.place_of("inbox", "url")
-    path = settings.inbox.path.resolve()
+    path = settings.inbox.real_path
     server = None
     try:
         check_inbox(path)

@@ -1,5 +1,6 @@
 """The models of the configuration file: what each key may hold, and its default."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,6 +99,11 @@ class InboxSettings(Table):
     def path(self) -> Path:
         """The path of the SQLite file."""
         return inbox_path(self.url)
+
+    @property
+    def real_path(self) -> Path:
+        """The same without links; one that leads to itself stays, for whoever opens it to tell."""
+        return Path(os.path.realpath(self.path))
 
 
 class SecretSource(Table):

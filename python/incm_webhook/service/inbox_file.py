@@ -37,7 +37,7 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
     Source: the file format of SQLite, section 1.3; cpp/incm/inbox/schema.h.
     """
     try:
-        path = path.resolve()
+        path = Path(os.path.realpath(path))
         folder = path.parent
         if not folder.is_dir():
             raise InboxError(f"the folder {folder} of the inbox does not exist: create it")
@@ -74,6 +74,8 @@ def look_at_log(path: Path) -> tuple[str, str]:
 
 
 def _check_lock(lock: Path, holder: int | None) -> None:
+    if lock.is_symlink() or (lock.exists() and not lock.is_file()):
+        raise InboxError(f"the lock file {lock} is not a file: move it away")
     found = find_inbox_holder(str(lock))
     if found is not None and found[0] != holder:
         raise InboxInUseError(found[1])

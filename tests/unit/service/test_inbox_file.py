@@ -62,6 +62,28 @@ def test_what_cannot_be_reached_cannot_be_used(tmp_path: Path) -> None:
         check_inbox(tmp_path / ("x" * 300))
 
 
+def test_a_link_to_itself_cannot_be_used(tmp_path: Path) -> None:
+    path = tmp_path / "inbox.db"
+    path.symlink_to(path)
+    with pytest.raises(InboxError, match="Too many levels of symbolic links"):
+        check_inbox(path)
+
+
+def test_a_link_into_a_folder_that_is_not_there_cannot_be_used(tmp_path: Path) -> None:
+    path = tmp_path / "inbox.db"
+    path.symlink_to(tmp_path / "not-mounted" / "inbox.db")
+    with pytest.raises(InboxError, match="not-mounted of the inbox does not exist"):
+        check_inbox(path)
+
+
+@pytest.mark.parametrize("suffix", [".lock", "-wal", "-shm"])
+def test_a_folder_in_the_place_of_a_file_of_its_own_is_named(tmp_path: Path, suffix: str) -> None:
+    path = inbox_of(tmp_path, inbox_schema_version)
+    path.with_name(path.name + suffix).mkdir()
+    with pytest.raises(InboxError, match=f"inbox.db{suffix} is not a file: move it away"):
+        check_inbox(path)
+
+
 @pytest.mark.parametrize("name", ["", "inbox.db"])
 def test_what_is_write_protected_cannot_be_used(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

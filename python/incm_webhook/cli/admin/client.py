@@ -182,7 +182,7 @@ def connect(
             settings, where, filters=filters, secrets=secrets, read_only=read_only, another=False
         )
     if _names_an_inbox(where):
-        if _inbox_of(online) == settings.inbox.path.resolve():
+        if _inbox_of(online) == settings.inbox.real_path:
             return online
         online.close()
         return _offline(
@@ -249,7 +249,7 @@ def _check_whose(online: AdminClient, settings: Settings) -> None:
     address, served = settings.server.admin, _inbox_of(online)
     if settings.source is None:
         click.echo(f"incm-webhook: the server at {address} has the inbox {served}", err=True)
-    elif served != settings.inbox.path.resolve():
+    elif served != settings.inbox.real_path:
         online.close()
         raise click.ClickException(
             f"the server at {address} has the inbox {served}, but {settings.source} names "

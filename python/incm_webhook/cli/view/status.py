@@ -60,7 +60,7 @@ def served_statuses(settings: Settings) -> dict[str, Mapping[str, Any]]:
         finally:
             transport.close()
         answer = json.loads(text) if status == 200 else {}
-        if answer["file"]["path"] != str(settings.inbox.path.resolve()):
+        if answer["file"]["path"] != str(settings.inbox.real_path):
             return {}
         return {one["plugin"]: one["status"] for one in answer["plugins"] if one["status"]}
     except (OSError, client.HTTPException, ValueError, LookupError, TypeError):
