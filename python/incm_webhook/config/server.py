@@ -11,6 +11,8 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_valida
 from incm_webhook.config.types import Duration, PositiveDuration, Size, Table, as_list, url_path
 from incm_webhook.log_levels import LogLevels, parse_log_levels
 
+_EVERYBODY = ipaddress.IPv4Address("255.255.255.255")
+
 
 def split_address(text: str) -> tuple[str, int]:
     """Split HOST:PORT.
@@ -58,10 +60,17 @@ def is_host(text: str) -> bool:
 def is_loopback(address: str) -> bool:
     """Say whether only this machine can reach HOST:PORT; of names, only localhost."""
     host, _ = split_address(address)
+    one = _ip(host)
+    return host.lower() == "localhost" if one is None else one.is_loopback
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address, one of IPv4 in the spelling of IPv6 as what it is; None: it is a name."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        one = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return None
+    return (one.ipv4_mapped or one) if isinstance(one, ipaddress.IPv6Address) else one
 
 
 def share_a_port(first: str, second: str) -> bool:
@@ -78,22 +87,29 @@ def share_a_port(first: str, second: str) -> bool:
     (host, port), (other, other_port) = split_address(first), split_address(second)
     if port != other_port or port == 0:
         return False
-    return host == other or any(_holds_all(one, two) for one, two in ((host, other), (other, host)))
+    one, two = _ip(host) or host.lower(), _ip(other) or other.lower()
+    return one == two or _holds_all(one, two) or _holds_all(two, one)
 
 
-def _holds_all(wildcard: str, host: str) -> bool:
-    try:
-        one = ipaddress.ip_address(wildcard)
-    except ValueError:
-        return False
-    # A socket on [::] takes IPv4 as well.
-    return one.is_unspecified and (one.version == 6 or ":" not in host)
+def _holds_all(wildcard: object, place: object) -> bool:
+    if isinstance(wildcard, ipaddress.IPv6Address):  # its socket takes IPv4 as well
+        return wildcard.is_unspecified
+    return (
+        isinstance(wildcard, ipaddress.IPv4Address)
+        and wildcard.is_unspecified
+        and not isinstance(place, ipaddress.IPv6Address)
+    )
 
 
 def _address(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError('wants a text such as "127.0.0.1:8080"')  # noqa: TRY004 - pydantic's way
-    split_address(value)
+    one = _ip(split_address(value)[0])
+    if one is not None and (one.is_multicast or one == _EVERYBODY):
+        raise ValueError(
+            f"{one} is the address of a group, to which nobody can connect: write one of this "
+            "machine, or 0.0.0.0 for all of them"
+        )
     return value
 
 

@@ -62,6 +62,10 @@ def taken() -> socket.socket:
         ("[::]:1", "[::1]:1", True),
         ("0.0.0.0:1", "[::1]:1", False),
         ("localhost:1", "localhost:1", True),
+        ("[::ffff:127.0.0.1]:1", "127.0.0.1:1", True),
+        ("0.0.0.0:1", "[::ffff:127.0.0.1]:1", True),
+        ("[0:0:0:0:0:0:0:1]:1", "[::1]:1", True),
+        ("LOCALHOST:1", "localhost:1", True),
     ],
 )
 def test_which_listeners_are_in_each_others_way(one: str, other: str, shared: bool) -> None:
@@ -189,6 +193,19 @@ def test_an_inbox_where_none_can_be(
     assert status == 3
     assert err.startswith(f"incm-webhook: --inbox: the folder {folder} cannot hold an inbox")
     assert "name a folder on a local disk" in err
+
+
+def test_an_inbox_that_is_a_link_to_itself(
+    check: Run, configure: Callable[..., None], tmp_path: Path
+) -> None:
+    configure()
+    loop = tmp_path / "loop.db"
+    loop.symlink_to(loop)
+    status, _, err = check("--inbox", str(loop))
+    assert status == 3
+    assert err == (
+        f"incm-webhook: --inbox: cannot reach the inbox {loop}: Too many levels of symbolic links\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -416,3 +416,20 @@ def test_what_is_wrong_has_a_way_out(workdir: Path, write: Write, text: str, wor
 def test_an_address_written_as_a_url_is_told_what_to_leave_out(workdir: Path) -> None:
     said = error(workdir, unsigned=True, listen="http://0.0.0.0:8080")
     assert said.startswith('--listen: wants HOST:PORT alone, such as "127.0.0.1:8080", not ')
+
+
+@pytest.mark.parametrize("host", ["224.0.0.1", "[ff02::1]", "255.255.255.255"])
+@pytest.mark.parametrize("key", ["listen", "admin", "metrics"])
+def test_an_address_that_nobody_can_connect_to_is_none_to_listen_on(
+    workdir: Path, key: str, host: str
+) -> None:
+    (workdir / "group.toml").write_text(f'[server]\n{key} = "{host}:8081"\n')
+    assert error(workdir, config="group.toml", unsigned=True) == (
+        f"{workdir}/group.toml: [server] {key}: {host.strip('[]')} is the address of a group, to "
+        "which nobody can connect: write one of this machine, or 0.0.0.0 for all of them"
+    )
+
+
+def test_loopback_in_the_clothes_of_ipv6_is_loopback(workdir: Path) -> None:
+    settings = load(workdir, unsigned=True, listen="[::ffff:127.0.0.1]:8080")
+    assert not any("without TLS" in one for one in settings.warnings)
