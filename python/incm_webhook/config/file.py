@@ -23,10 +23,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigError: it cannot be read, or is no TOML in UTF-8; names the file and what to do.
     """
     try:
-        return tomllib.loads(_text(path, path.read_bytes()))
+        content = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
+    text = _text(path, content)
+    try:
+        return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
         raise ConfigError(f"{path}: is not TOML: {error}") from None
     except RecursionError:
