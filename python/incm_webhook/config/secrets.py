@@ -2,7 +2,9 @@
 
 import codecs
 import hmac
+import re
 import stat
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,10 @@ from incm_webhook.errors import ConfigError
 
 MAX_SECRET_BYTES = 4096
 MOUNTED_SECRETS = Path("/run/secrets")
+
+_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“”", "\u2018": "\u2019", "«": "»"}
+_ASSIGNMENT = re.compile(r"(export\s+)?[A-Z][A-Z0-9_]*\s*=\s*[^=\s]")
+_NAMED = 3
 
 
 @final
@@ -193,12 +199,19 @@ def _oddities(value: bytes, *, lines: bool) -> Iterator[str]:
     if value.startswith(codecs.BOM_UTF8):
         yield "begins with a byte order mark"
         value = value.removeprefix(codecs.BOM_UTF8)
-    if value[:1].isspace():
+    text = value.decode(errors="replace")
+    unseen = sorted({one for one in text if unicodedata.category(one) == "Cf"})
+    if unseen:
+        named = ", ".join(f"U+{ord(one):04X}" for one in unseen[:_NAMED])
+        yield f"has characters in it that nobody sees ({named})"
+    if text[:1].isspace():
         yield "begins with a blank or a line end"
-    if value[-1:].isspace() and not (lines and b"\n" in value.strip()):
+    if text[-1:].isspace() and not (lines and "\n" in text.strip()):
         yield "ends with a blank or a further line end"
-    bare = value.strip()
-    if not lines and (b"\n" in bare or b"\r" in bare):
+    bare = text.strip()
+    if not lines and ("\n" in bare or "\r" in bare):
         yield "holds several lines"
-    elif len(bare) > 1 and bare[:1] == bare[-1:] and bare[:1] in (b'"', b"'"):
+    elif len(bare) > 1 and bare[-1] in _QUOTES.get(bare[0], ""):
         yield "stands in quotes"
+    elif not lines and _ASSIGNMENT.match(bare):  # of a plugin it may be a connection string
+        yield "begins with a name and =, as a line of an environment file does"

@@ -123,6 +123,13 @@ def test_sees_a_file_that_all_may_read(tmp_path: Path, monkeypatch: pytest.Monke
         (b"\xef\xbb\xbft0ken", "begins with a byte order mark"),
         (b"'t0ken'", "stands in quotes"),
         (b"t0ken \n", "ends with a blank"),
+        (b"t0ken\xc2\xa0", "ends with a blank"),  # a web page's
+        (b"\xe3\x80\x80t0ken", "begins with a blank"),
+        (b"\xe2\x80\x8bt0ken", "has characters in it that nobody sees (U+200B)"),
+        (b"t0\xc2\xadken", "has characters in it that nobody sees (U+00AD)"),
+        (b"t0ken\xef\xbb\xbf", "has characters in it that nobody sees (U+FEFF)"),
+        (b"\xe2\x80\x9ct0ken\xe2\x80\x9d", "stands in quotes"),
+        (b"`t0ken`", "stands in quotes"),
     ],
 )
 def test_what_an_editor_adds_to_a_secret_of_any_kind_is_odd(value: bytes, words: str) -> None:
@@ -131,6 +138,20 @@ def test_what_an_editor_adds_to_a_secret_of_any_kind_is_odd(value: bytes, words:
         assert said is not None
         assert words in said
         assert "t0ken" not in said
+
+
+@pytest.mark.parametrize("value", [b"INCM_SECRET=t0ken", b"export TOKEN=t0ken"])
+def test_a_line_of_an_environment_file_is_odd(value: bytes) -> None:
+    assert "begins with a name and =" in str(oddity(value, "it"))
+    assert oddity(value, "a connection string", lines=True) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"QUJDREVG==", b"ABCDEF=", b"a=b", b"\xe4\xbb\x93\xe5", b"\xff\xfe\x80", b"it's"],
+)
+def test_a_secret_that_is_only_unusual_is_not_odd(value: bytes) -> None:
+    assert oddity(value, "it") is None
 
 
 def test_several_lines_are_odd_where_there_can_be_none() -> None:
