@@ -50,8 +50,9 @@ def test_a_load_balancer_can_ask_where_alerts_come_in(
     assert ask(receiver, "/healthz") == (200, b"ok\n")
     assert ask(receiver, "/healthz", "HEAD") == (200, b"")
     assert ask(receiver, "/healthz?deep=1") == (200, b"ok\n")
+    assert ask(receiver, "/%68ealth%7A") == (200, b"ok\n")
     assert ask(receiver, "/healthz", "POST")[0] in (404, 411)
-    assert metric(receiver, "incm_webhook_health_checks_total") == 3
+    assert metric(receiver, "incm_webhook_health_checks_total") == 4
     assert receiver.output().count("refused") <= 1  # the POST alone
 
 

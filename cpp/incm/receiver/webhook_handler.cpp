@@ -7,6 +7,7 @@
 
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
+#include "incm/base/url_path.h"
 #include "incm/receiver/refusal_log.h"
 
 namespace incm::receiver {
@@ -121,8 +122,9 @@ class WebhookHandler {
 }  // namespace
 
 bool asks_for_health(const http::Request& request, const http::ConnectionRules& rules) {
-    return !rules.health_path.empty() && request.path() == rules.health_path &&
-           (request.method() == "GET" || request.method() == "HEAD");
+    return !rules.health_path.empty() &&
+           (request.method() == "GET" || request.method() == "HEAD") &&
+           base::normal_path(request.path()) == base::normal_path(rules.health_path);
 }
 
 void tell_health(http::Response& response, bool takes_alerts) {
