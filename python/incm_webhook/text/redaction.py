@@ -16,11 +16,33 @@ _SHORTEST_OF_URL = 8  # characters of a part of its path
 _LONGEST_LISTED = 5000  # spellings that are known at once
 
 _END = r"""\s"'<>()`{}|\\"""  # what ends a URL in a text
-_URL = re.compile(rf"\b([A-Za-z][A-Za-z0-9+.-]{{1,20}})://((?:[^{_END}]|\\(?![nrtx]))+)")
+# Some write JSON with \\/ for each /.
+_URL = re.compile(rf"\b([A-Za-z][A-Za-z0-9+.-]{{1,20}}:\\?/\\?/)((?:[^{_END}]|\\(?![nrtx]))+)")
+# In the query of another URL.
+_ENCODED_URL = re.compile(
+    r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}%(?:25)*3A(?:%(?:25)*2F){2})[^\s\"'<>&;]+", re.IGNORECASE
+)
 # As urllib3, requests and access logs write them: "with url: /services/T0/B0", "POST /hook HTTP".
 _BARE_PATH = re.compile(rf"(\burl: |\b(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) )(/[^{_END}]+)")
 _AUTHORIZATION = re.compile(
     r"\b(Bearer|Basic|Token|GenieKey|Splunk)(\s+)(?=\S*[\d=])[A-Za-z0-9._~+/=:-]{8,}", re.IGNORECASE
+)
+_SCHEME = r"(?:Bearer|Basic|Token|Bot|Key|Api-?Key|GenieKey|Splunk|Negotiate|NTLM)\s+"
+_SIGNED = r"(?:Digest|Hawk|OAuth|AWS4-HMAC-SHA256)\s"
+_QUOTE = r"\\?[\"']"  # one within JSON within JSON has a backslash
+_HEADER = re.compile(
+    rf"\b(authorization|x-api-key|api-key|x-auth-token)({_QUOTE})?(\s*[:=]\s*)({_QUOTE})?"
+    rf"(?:({_SIGNED})[^\r\n]+|({_SCHEME})?[^\s\"'\\,;)]+)",
+    re.IGNORECASE,
+)
+_COOKIE = re.compile(rf"\b(cookie(?:{_QUOTE})?\s*:\s*(?:{_QUOTE})?)[^\r\n\"'\\]+", re.IGNORECASE)
+_NAME = (
+    r"(?:password|passwd|passphrase|pwd|secret|token|(?:api|access|account|private|shared)[-_]?key)"
+)
+_MEMBER = re.compile(rf"({_NAME}{_QUOTE}\s*[:=]\s*)({_QUOTE})(?:(?!\2)[^\n])*(?=\2)", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    rf"({_NAME}=)(?:([\"'])(?:(?!\2)[^\n])*(?=\2)|(?!None\b|null\b|True\b|False\b)[^\s&;,\"'<>()\]}}]+)",
+    re.IGNORECASE,
 )
 _INPUT = re.compile(r", input_value=.*?, input_type=")  # pydantic shows what it was given
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}[0-9]{0,2}")
@@ -102,22 +124,32 @@ def redacted(text: str) -> str:
     Threads: any. Source: docs/security.md says the rule.
     """
     text = _INPUT.sub(", input_type=", without_secrets(text))
-    if "://" in text:
-        text = _URL.sub(lambda match: _short_url(match[1], match[2]), text)
+    if "://" in text or ":\\/" in text:
+        text = _URL.sub(lambda match: _short_url(match[1], match[2].replace("\\/", "/")), text)
+    text = _ENCODED_URL.sub(lambda match: f"{match[1]}…", text)
     text = _BARE_PATH.sub(lambda match: match[1] + _short_path(match[2]), text)
+    return _without_named(text)
+
+
+def _without_named(text: str) -> str:
+    """Take out what its name calls a secret: headers, members of JSON, parts of a DSN."""
+    text = _HEADER.sub(lambda match: f"{''.join(filter(None, match.groups()))}{_HIDDEN}", text)
+    text = _COOKIE.sub(lambda match: f"{match[1]}{_HIDDEN}", text)
+    text = _MEMBER.sub(lambda match: f"{match[1]}{match[2]}{_HIDDEN}", text)
+    text = _ASSIGNED.sub(lambda match: f"{match[1]}{match[2] or ''}{_HIDDEN}", text)
     return _AUTHORIZATION.sub(lambda match: f"{match[1]}{match[2]}{_HIDDEN}", text)
 
 
-def _short_url(scheme: str, rest: str) -> str:
+def _short_url(begin: str, rest: str) -> str:
     authority = _up_to(rest, "/?#")
     if not authority:
-        return f"{scheme}://{rest}"  # file:///... and sqlite:///... are of this machine
+        return f"{begin}{rest}"  # file:///... and sqlite:///... are of this machine
     _, colon, port = authority.rpartition("@")[2].rpartition(":")
     if colon and not port.isdigit() and "]" not in port and "@" in rest[len(authority) :]:
         rest = rest.rpartition("@")[2]  # what stood before it was a password with / ? or # in it
         authority = _up_to(rest, "/?#")
     host = authority.rpartition("@")[2]
-    return f"{scheme}://{host}{_short_path(rest[len(authority) :])}"
+    return f"{begin}{host}{_short_path(rest[len(authority) :])}"
 
 
 def _short_path(tail: str) -> str:
