@@ -502,7 +502,7 @@ TEST_F(ReceiverTest, ReadinessTellsWhyNothingCanBeStored) {
     expect_problem(exchange(signed_post(kBody)), 503, "cannot-store");
     const RawAnswer why = ask(admin_port(), "GET /readyz", "127.0.0.1");
     expect_problem(why, 503, "cannot-store");
-    EXPECT_NE(why.body.find("the file of the inbox was moved, removed or replaced"),
+    EXPECT_NE(why.body.find("the file of the inbox was moved, removed, replaced or overwritten"),
               std::string::npos)
         << why.body;
     EXPECT_EQ(exchange("GET /up HTTP/1.1\r\nHost: x\r\n\r\n").status, 503);

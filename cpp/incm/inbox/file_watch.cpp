@@ -35,8 +35,36 @@ std::string FileWatch::missing() const {
            (replaced ? " was replaced by another file" : " was moved or removed");
 }
 
+/// What has happened, and what to do.
+std::string FileWatch::trouble() const {
+    if (overwritten()) {
+        return base::printable(part_ == Part::kFile ? file_.path : log_file_.path) +
+               " was overwritten by another program while the inbox is open: nothing is stored or "
+               "delivered any more, and alerts are refused with 503. Stop this process, then put "
+               "back a copy with `incm-webhook inbox restore FILE`";
+    }
+    return missing() +
+           " while the inbox is open: alerts are refused with 503, because nobody would find them "
+           "after the next start. Put the same files back (mv), and they are taken again; or, if "
+           "they are gone, save what this process still has with `incm-webhook inbox backup "
+           "FILE`, then restart it";
+}
+
+void FileWatch::look_inside() noexcept {
+    if (inside_) {
+        part_ = inside_->look();
+    }
+    look();
+}
+
+void FileWatch::folded() noexcept {
+    if (inside_) {
+        inside_->folded();
+    }
+}
+
 void FileWatch::look() noexcept {
-    const bool lost = !file_.is_there() || !log_file_.is_there();
+    const bool lost = overwritten() || !file_.is_there() || !log_file_.is_there();
     if (lost_.exchange(lost, std::memory_order_acq_rel) == lost) {
         return;
     }
@@ -45,12 +73,7 @@ void FileWatch::look() noexcept {
                    "the inbox " + base::printable(file_.path) + " is back: alerts are taken");
         return;
     }
-    log_.write(base::LogLevel::kError,
-               missing() +
-                   " while the inbox is open: alerts are refused with 503, because nobody would "
-                   "find them after the next start. Put the same files back (mv), and they are "
-                   "taken again; or, if they are gone, save what this process still has with "
-                   "`incm-webhook inbox backup FILE`, then restart it");
+    log_.write(base::LogLevel::kError, trouble());
 }
 
 void FileWatch::look_at_all() noexcept {

@@ -88,13 +88,11 @@ std::int64_t Housekeeper::tidy(bool whole) {
         Probe operation;
         static_cast<void>(writer_.run(operation));
     }
-    if (watch_.lost()) {
-        // What is only in a log that has no name any more goes into the file.
+    if (watch_.lost() || retention_ms_ <= 0) {
+        // The writer looks inside of the file, and what is only in a log that has no name any more
+        // goes into it.
         Nothing operation;
         static_cast<void>(writer_.run(operation));
-        return 0;
-    }
-    if (retention_ms_ <= 0) {
         return 0;
     }
     std::int64_t pruned = 0;

@@ -50,6 +50,7 @@ struct Inbox::Impl {
         recover_leases(*database, enrol(options.plugins), clock.now_ms(), clock.wall_ms(), log);
         index_left_over(*database);
         begin_session(*database, path);
+        watch.look_inside_of(*database);
         note = std::make_unique<CommitNote>(*lock, LastCommit::of(*database, clock.wall_ms()));
         writer = std::make_unique<Writer>(*database, clock, *note, watch, state, log,
                                           [this] { ask_for_check(path); });
@@ -124,7 +125,8 @@ void Inbox::Impl::close() {
     backup->close();
     catalog.close();
     try {
-        if (writer->failed()) {
+        watch.look_inside();
+        if (writer->failed() || watch.overwritten()) {
             database->keep_log_on_close(true);
         } else {
             index_left_over(*database);

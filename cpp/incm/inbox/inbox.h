@@ -115,9 +115,9 @@ class Inbox {
     [[nodiscard]] Disk disk() const noexcept;
 
     /// Why no alert would be stored now, as of the last commit or of a second ago: failed(); the
-    /// file was moved, removed or replaced (until the same one is back); a full disk; or the last
-    /// one could not be stored, as when another program has locked the file, which is tried again
-    /// each second. What is stored is still delivered. Waits for nothing.
+    /// file was moved, removed, replaced or overwritten (until the same one is back); a full disk;
+    /// or the last one could not be stored, as when another program has locked the file, which is
+    /// tried again each second. What is stored is still delivered. Waits for nothing.
     [[nodiscard]] std::optional<base::Error> why_not_stored() const;
 
     /// Change at most kMaxOperatorActions deliveries in one transaction; returns how many were

@@ -92,6 +92,38 @@ LogFinding without_file(const std::string& path, const std::optional<LastCommit>
     return finding;
 }
 
+/// Whether the lock file tells the last commit of this session.
+bool is_known(const std::optional<LastCommit>& last, const Session& session) {
+    return last && !last->boot.empty() && last->boot == boot_id() && last->session == session.id;
+}
+
+std::string missing_since(const LastCommit& last, const Session& found) {
+    return "the last " + std::to_string(last.number - found.commits) +
+           " transactions, made until " + base::local_time(last.wall_ms);
+}
+
+/// How to go on without what is lost.
+std::string way_on(const std::string& path) {
+    return "`touch " + path + ".check`: the next start checks every page and serves what is there";
+}
+
+/// The log is of the file, and has not all that was committed.
+LogFinding with_part_of_log(const std::string& path, const Session& with_log,
+                            const LastCommit& last) {
+    LogFinding finding;
+    const std::string what = "the log " + path + "-wal lacks " + missing_since(last, with_log) +
+                             ": it was emptied, or is an older one";
+    if (access((path + ".check").c_str(), F_OK) == 0) {
+        finding.warning = what + ". What is there is served, since " + path + ".check says so";
+    } else {
+        finding.refusal = what +
+                          ". Put back the one of the last process; if it is lost, go on "
+                          "with " +
+                          way_on(path);
+    }
+    return finding;
+}
+
 /// The file was open when its process ended, and there is no log.
 LogFinding without_log(const std::string& path, const Session& file,
                        const std::optional<LastCommit>& last) {
@@ -109,18 +141,14 @@ LogFinding without_log(const std::string& path, const Session& file,
         finding.warning = what + ": what is there is served, since " + path + ".check says so";
         return finding;
     }
-    const bool is_known =
-        last && !last->boot.empty() && last->boot == boot_id() && last->session == file.id;
-    const std::string way_on =
-        "`touch " + path + ".check`: the next start checks every page and serves what is there";
-    if (is_known && file.commits >= last->number) {
+    if (is_known(last, file) && file.commits >= last->number) {
         finding.news = "the inbox " + path +
                        " was not closed, and another program opened it since: that copied the "
                        "log into it, and nothing is missing";
-    } else if (is_known) {
-        finding.refusal = what + " with the last " + std::to_string(last->number - file.commits) +
-                          " transactions, made until " + base::local_time(last->wall_ms) +
-                          ": put it back beside the inbox. If it is lost, go on with " + way_on;
+    } else if (is_known(last, file)) {
+        finding.refusal = what + " with " + missing_since(*last, file) +
+                          ": put it back beside the inbox. If it is lost, go on with " +
+                          way_on(path);
     } else {
         finding.refusal =
             what +
@@ -128,7 +156,7 @@ LogFinding without_log(const std::string& path, const Session& file,
             "are in it: put it back beside the inbox. If another program (such as sqlite3) "
             "opened the inbox since, that copied it into the inbox, and nothing is "
             "missing. When it is not to be had, or not missing, go on with " +
-            way_on;
+            way_on(path);
     }
     return finding;
 }
@@ -160,6 +188,8 @@ LogFinding look_at_log(const std::string& path, const std::optional<LastCommit>&
                           "-wal beside it do not belong together: it is the log of the file that "
                           "was here before. If the inbox is a copy that was put back, remove " +
                           path + "-wal and " + path + "-shm first";
+    } else if (with_log && is_known(last, *with_log) && with_log->commits < last->number) {
+        return with_part_of_log(path, *with_log, *last);
     }
     return finding;
 }

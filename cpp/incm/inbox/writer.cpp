@@ -142,7 +142,7 @@ void Writer::make(const Work& work) noexcept {
     const auto all = [&](const auto& visit) { work.each(visit); };
     const std::optional<Failure> failure = transact(all);
     if (!failure) {
-        if (work.is_awaited()) watch_.look();
+        if (work.is_awaited()) watch_.look_inside();
         return made(all);
     }
     std::vector<Operation*> operations;
@@ -171,7 +171,7 @@ void Writer::make_in_parts(const std::vector<Operation*>& operations) noexcept {
         };
         const std::optional<Failure> failure = transact(each);
         if (!failure) {
-            watch_.look();
+            watch_.look_inside();
             made(each);
         } else if (failure->remedy == Remedy::kAnotherDisk) {
             for (Operation* operation : left) refuse(*operation, *failure);
@@ -189,8 +189,8 @@ void Writer::make_in_parts(const std::vector<Operation*>& operations) noexcept {
 
 template <typename Operations>
 std::optional<Operation::Failure> Writer::transact(const Operations& operations) noexcept {
-    if (failed()) {
-        return Failure{failed_error(), Remedy::kAnotherDisk};
+    if (failed() || watch_.overwritten_now()) {
+        return Failure{failed() ? failed_error() : FileWatch::error(), Remedy::kAnotherDisk};
     }
     try {
         tables_->begin(clock_.now_ms());
@@ -323,15 +323,16 @@ void Writer::repost(Operation::List& posted) noexcept {
 void Writer::checkpoint_if_long() {
     // Of a file whose log was removed, each commit has to be in the file itself.
     const int longest = watch_.lost() ? 1 : kCheckpointPages;
-    if (database_.wal_pages() < longest || failed()) {
+    if (database_.wal_pages() < longest || failed() || watch_.overwritten()) {
         return;
     }
     try {
         database_.checkpoint(false);
+        watch_.folded();
         if (database_.wal_pages() == 0) tables_->folded();
         checkpoint_failing_ = false;
     } catch (const SqlError& error) {
-        // The log is as good as the file: nothing is lost, and the next commit tries again.
+        // The log is as good as the file: the next commit tries again.
         note_failure(error);
         if (!std::exchange(checkpoint_failing_, true)) {
             log_.write(base::LogLevel::kError,
