@@ -4,15 +4,15 @@ namespace incm::http {
 
 namespace {
 
-/// A connection manager's leave to wait.
+/// The time that a worker may wait for its client's next request.
 class KeepAliveWait {
  public:
     explicit KeepAliveWait(ConnectionManager& manager)
-        : manager_(manager), ms_(manager.may_linger()) {}
+        : manager_(manager), ms_(manager.begin_keep_alive_wait()) {}
     KeepAliveWait(const KeepAliveWait&) = delete;
     KeepAliveWait& operator=(const KeepAliveWait&) = delete;
     ~KeepAliveWait() {
-        if (ms_ > 0) manager_.linger_ended();
+        if (ms_ > 0) manager_.end_keep_alive_wait();
     }
     [[nodiscard]] int ms() const { return ms_; }
 
@@ -22,8 +22,8 @@ class KeepAliveWait {
 };
 
 bool has_request(Connection& connection, ConnectionManager& manager) {
-    const KeepAliveWait linger(manager);
-    return connection.advance(linger.ms()) == Connection::Step::kRequest;
+    const KeepAliveWait allowed(manager);
+    return connection.advance(allowed.ms()) == Connection::Step::kRequest;
 }
 
 }  // namespace

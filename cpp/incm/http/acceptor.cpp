@@ -1,3 +1,5 @@
+#include "incm/http/acceptor.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -5,15 +7,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "incm/http/connection_manager.h"
-#include "incm/http/connection_watch.h"
-
-// How ConnectionManager lets newcomers in.
+#include "incm/base/clock.h"
 
 namespace incm::http {
 
@@ -36,29 +34,37 @@ int out_of_the_way(int descriptor) {
 
 }  // namespace
 
-void ConnectionManager::accept_all() {
+Acceptor::Acceptor(const ConnectionRules& rules, const ConnectionLimits& limits, TlsSource tls,
+                   ByteBudget& budget, EventPoll& poll, OpenConnections& all)
+    : rules_(rules),
+      limits_(limits),
+      tls_(std::move(tls)),
+      budget_(budget),
+      poll_(poll),
+      all_(all) {}
+
+void Acceptor::open(int listener) {
+    poll_.listen(listener);
+    listener_ = listener;
+}
+
+void Acceptor::accept_all() {
     for (int i = 0; i < kAcceptedAtOnce; ++i) {
-        if (is_draining() || !has_place() || !accept_one()) return;
+        if (!has_place() || !accept_one()) return;
     }
 }
 
-std::size_t ConnectionManager::open_connections() const {
-    const Lock lock(mutex_);
-    return open_;
-}
-
 /// Whether another client may come in. If not, it waits in the backlog.
-bool ConnectionManager::has_place() {
-    return open_connections() < limits_.connections || make_room();
+bool Acceptor::has_place() {
+    {
+        const Lock lock(all_);
+        if (!poll_.listens()) return false;
+        if (all_.count(lock) < limits_.connections) return true;
+    }
+    return make_room();
 }
 
-void ConnectionManager::resume(const Lock& /*lock*/) {
-    if (!paused_ || is_draining()) return;
-    paused_ = false;
-    watch(epoll_, EPOLL_CTL_MOD, listener_, EPOLLIN, kListenerMark);
-}
-
-bool ConnectionManager::accept_one() {
+bool Acceptor::accept_one() {
     const std::shared_ptr<const net::TlsContext> tls = tls_ ? tls_() : nullptr;
     sockaddr_storage storage{};
     auto* const address = reinterpret_cast<sockaddr*>(&storage);
@@ -80,80 +86,74 @@ bool ConnectionManager::accept_one() {
     return true;
 }
 
-void ConnectionManager::admit(std::unique_ptr<Connection> connection) {
-    Gone gone;
-    const Lock lock(mutex_);
-    const net::IpAddress& peer = connection->peer();
-    const std::size_t held = ++held_[peer.holder()];
+void Acceptor::admit(std::unique_ptr<Connection> connection) {
     waiting_since_ms_ = 0;
-    ++open_;
+    const net::IpAddress& peer = connection->peer();
+    const Lock lock(all_);
+    const std::size_t held = all_.add(*connection, lock);
     if (!rules_.is_proxy(peer) && !rules_.admits(peer)) {
         connection->refuse(ErrorCode::kForbidden, "this address may not send");
     } else if (limits_.per_address > 0 && held > limits_.per_address && rules_.counts(peer) &&
                !make_room_for(peer.holder(), lock)) {
         connection->refuse(ErrorCode::kBusy, "too many connections from this address");
     } else {
-        park(std::move(connection), EPOLL_CTL_ADD, lock);
+        return all_.put_idle(std::move(connection), lock, /*is_new=*/true);
     }
-    if (connection) end(std::move(connection), lock);
-    gone.swap(gone_);
+    all_.end(std::move(connection), lock);
 }
 
 /// Let the one go that costs least to lose. Returns whether a newcomer can come in its place.
-bool ConnectionManager::make_room() {
+bool Acceptor::make_room() {
     pollfd newcomer{.fd = listener_, .events = POLLIN, .revents = 0};
     if (::poll(&newcomer, 1, 0) <= 0) return false;  // nobody shall go for nobody
-    Gone gone;
-    const Lock lock(mutex_);
-    const bool has_room = end_one(lock);
-    gone.swap(gone_);
-    if (has_room) return true;
-    // Listen no more until a client is parked or goes: it would be announced again at once.
-    paused_ = true;
-    watch(epoll_, EPOLL_CTL_MOD, listener_, 0, kListenerMark);
+    const Lock lock(all_);
+    if (evict_one(lock)) return true;
+    // Listen no more until a client waits or goes: it would be announced again at once.
+    poll_.pause_listening();
     return false;
 }
 
-/// End the longest silent ones of an address, between two requests: several at once, since looking
-/// for them among all takes time that a client can ask for. Returns whether one has gone.
-bool ConnectionManager::make_room_for(const net::IpAddress& holder, const Lock& lock) {
-    const std::int64_t long_ago = now_ms() - kNewcomerMs;
+/// Evict the longest silent ones of an address, between two requests: several at once, since
+/// looking for them among all takes time that a client can ask for. Returns whether one has gone.
+bool Acceptor::make_room_for(const net::IpAddress& holder, const Lock& lock) {
+    const std::int64_t long_ago = base::steady_ms() - kNewcomerMs;
     const std::size_t most = std::max<std::size_t>(1, limits_.per_address / kPartOfAnAddress);
     bool has_room = false;
-    for (auto& idle : idle_.evict_idlest_of(holder, long_ago, most)) {
-        has_room = end_if_silent(std::move(idle), lock) || has_room;
+    for (auto& idle : all_.idle(lock).evict_idlest_of(holder, long_ago, most)) {
+        has_room = evict_if_silent(std::move(idle), lock) || has_room;
     }
     return has_room;
 }
 
-bool ConnectionManager::end_one(const Lock& lock) {
-    const std::int64_t now = now_ms();
+bool Acceptor::evict_one(const Lock& lock) {
+    const std::int64_t now = base::steady_ms();
     const std::int64_t long_ago = now - kNewcomerMs;
-    while (std::unique_ptr<Connection> idlest = idle_.evict_idlest(long_ago)) {
-        if (end_if_silent(std::move(idlest), lock)) return true;
+    IdleConnections& idle = all_.idle(lock);
+    while (std::unique_ptr<Connection> idlest = idle.evict_idlest(long_ago)) {
+        if (evict_if_silent(std::move(idlest), lock)) return true;
     }
     // Requests of good clients are whole within moments: those that wait longest are a flood's.
-    if (std::unique_ptr<Connection> slowest = idle_.take_slowest(long_ago)) {
+    if (std::unique_ptr<Connection> slowest = idle.take_slowest(long_ago)) {
         slowest->refuse(ErrorCode::kBusy, "too many connections, and this one was the slowest");
         static_cast<void>(slowest->close(now));
-        forget(std::move(slowest), lock);
+        all_.forget(std::move(slowest), lock);
         return true;
     }
     // All are busy, or have just come: whoever is silent among them is a good client between two
     // alerts. The newcomer waits a while, before the longest silent one goes for it.
     if (waiting_since_ms_ == 0) waiting_since_ms_ = now;
     if (waiting_since_ms_ > long_ago) return false;
-    std::unique_ptr<Connection> oldest = idle_.take_oldest();
-    return oldest && end_if_silent(std::move(oldest), lock);
+    std::unique_ptr<Connection> oldest = idle.take_oldest();
+    return oldest && evict_if_silent(std::move(oldest), lock);
 }
 
 /// False when it spoke, and its turn had not come yet: it is ready then.
-bool ConnectionManager::end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock) {
-    if (connection->stage() != Stage::kClosing && connection->has_unread()) {
-        make_ready(std::move(connection), lock);
+bool Acceptor::evict_if_silent(std::unique_ptr<Connection> connection, const Lock& lock) {
+    if (connection->stage() != Connection::Stage::kClosing && connection->has_unread()) {
+        all_.put_ready(std::move(connection), lock);
         return false;
     }
-    forget(std::move(connection), lock);
+    all_.forget(std::move(connection), lock);
     return true;
 }
 

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+
+#include "incm/http/connection.h"
+#include "incm/http/connection_rules.h"
+#include "incm/http/open_connections.h"
+
+namespace incm::http {
+
+/// Ends idle connections whose time is over, and slow ones that hold too much memory.
+///
+/// Threads: the loop's. It takes the lock of the open connections, and gives it back while it tells
+/// clients, since that takes time in which answers shall go out.
+/// Source:  docs/promises.md, P14.
+class ConnectionDeadlines {
+ public:
+    /// Both must outlive it.
+    ConnectionDeadlines(OpenConnections& all, const ByteBudget& budget)
+        : all_(all), budget_(budget) {}
+
+    /// End those whose deadline is before now_ms, in steady milliseconds.
+    void end_late(std::int64_t now_ms);
+    /// End the slowest large requests until there is room for others.
+    void free_memory(std::int64_t now_ms);
+
+ private:
+    using Taken = std::list<std::unique_ptr<Connection>>;
+
+    [[nodiscard]] Taken take_expired(std::int64_t now_ms);
+    [[nodiscard]] Taken take_slow_large(std::int64_t now_ms);
+    void put_back(std::unique_ptr<Connection> connection, bool is_closed) noexcept;
+
+    OpenConnections& all_;
+    const ByteBudget& budget_;
+};
+
+}  // namespace incm::http
