@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "bind_clients.h"
@@ -36,24 +39,47 @@ Source:  cpp/incm/inbox/retry_policy.h.)")
              "Whether a failure at this age is the last one.");
 }
 
+template <typename Value>
+void read_list(py::handle values, std::vector<Value>& list) {
+    list = values.cast<std::vector<Value>>();
+}
+
+model::AlertFilter filter_from(const py::kwargs& lists) {
+    model::AlertFilter filter;
+    for (const auto& [keyword, list] : lists) {
+        const auto name = keyword.cast<std::string_view>();
+        const auto key = std::ranges::find(model::filter_keys(), name, &model::FilterKey::name);
+        if (key == model::filter_keys().end()) {
+            throw py::type_error("Filter has no list " + std::string(name));
+        }
+        try {
+            std::visit([&, &values = list](auto member) { read_list(values, filter.*member); },
+                       key->list);
+        } catch (const py::cast_error&) {
+            throw py::type_error("the values of the filter " + std::string(name) +
+                                 " are of another type");
+        }
+    }
+    return filter;
+}
+
+py::tuple names_of_filters() {
+    py::list names;
+    for (const model::FilterKey& key : model::filter_keys()) names.append(key.name);
+    return py::tuple(names);
+}
+
 void bind_routes(py::module_& module) {
     using model::AlertFilter;
-    using Texts = std::vector<std::string>;
     py::class_<AlertFilter>(module, "Filter",
                             R"(Which alerts a plugin wants; an empty list wants all.
 
-Shape:   patterns with `*` and `?`; see docs/configuration.md, Filters.
+Shape:   a keyword for each of `filter_keys`: patterns with `*` and `?`, or numbers; see
+         docs/configuration.md, Filters.
+Errors:  TypeError for another keyword, or a list of something else.
 Threads: immutable.
 Source:  docs/configuration.md, Filters.)")
-        .def(py::init([](Texts types, Texts endpoints, Texts orgs, Texts groups, Texts devices,
-                         Texts status, std::vector<std::int64_t> priority) {
-                 return AlertFilter{std::move(types),   std::move(endpoints), std::move(orgs),
-                                    std::move(groups),  std::move(devices),   std::move(status),
-                                    std::move(priority)};
-             }),
-             py::kw_only(), py::arg("types") = Texts{}, py::arg("endpoints") = Texts{},
-             py::arg("orgs") = Texts{}, py::arg("groups") = Texts{}, py::arg("devices") = Texts{},
-             py::arg("status") = Texts{}, py::arg("priority") = std::vector<std::int64_t>{})
+        .def(py::init(&filter_from))
         .def("matches", &AlertFilter::matches, py::arg("alert"), py::arg("endpoint"),
              "Whether the filter wants this alert of the endpoint with this path.");
     py::class_<ingest::Endpoint>(
@@ -91,6 +117,7 @@ void bind_routing(py::module_& module) {
         "normal_path", [](const std::string& path) { return base::normal_path(path); },
         py::arg("path"), "A URL's path as all its spellings have it (RFC 3986, section 6.2.2).");
     bind_retry(module);
+    module.attr("filter_keys") = names_of_filters();
     bind_routes(module);
 }
 

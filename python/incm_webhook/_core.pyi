@@ -148,21 +148,13 @@ def canonical_json(body: bytes) -> bytes: ...
 def sign(body: bytes, secret: str | bytes) -> str: ...
 def verify(body: bytes, signature: str | None, secrets: Sequence[str | bytes]) -> Verdict: ...
 
+filter_keys: Final[tuple[str, ...]]
+
 @final
 class Filter:
     """Which alerts a plugin wants; an empty list wants all."""
 
-    def __init__(
-        self,
-        *,
-        types: Sequence[str] = (),
-        endpoints: Sequence[str] = (),
-        orgs: Sequence[str] = (),
-        groups: Sequence[str] = (),
-        devices: Sequence[str] = (),
-        status: Sequence[str] = (),
-        priority: Sequence[int] = (),
-    ) -> None: ...
+    def __init__(self, **lists: Sequence[str] | Sequence[int]) -> None: ...
     def matches(self, alert: Alert, endpoint: str) -> bool: ...
 
 @final

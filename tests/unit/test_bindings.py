@@ -14,6 +14,8 @@ import pytest
 import incm_webhook
 from conftest import GOLDEN
 from incm_webhook import Alert, AlertError, ConfigError, Error, _core, alert_types, verify
+from incm_webhook.config.settings import PluginSettings
+from incm_webhook.service.native import filter_of
 
 REBOOT = (GOLDEN / "reboot.json").read_bytes()
 STUB = Path(__file__).parents[2] / "python" / "incm_webhook" / "_core.pyi"
@@ -71,6 +73,19 @@ def test_to_dict_is_json() -> None:
         "status", "priority", "extra", "problems",
     }  # fmt: skip
     assert all(hasattr(Alert.from_json(b"{}"), name) for name in shown)
+
+
+def test_a_filter_has_the_lists_that_are_configured() -> None:
+    alert = Alert.from_json(REBOOT)
+    keywords = inspect.signature(incm_webhook.plugin).parameters
+    for key in _core.filter_keys:
+        assert key in keywords
+        wanted = PluginSettings(use="log", **{key: 7 if key == "priority" else "none such"})
+        assert [name for name, values in wanted.filters.items() if values] == [key]
+        assert not filter_of(wanted).matches(alert, "/webhook"), key
+    for wrong in ({"kinds": ["reboot"]}, {"types": [7]}, {"priority": ["7"]}):
+        with pytest.raises(TypeError):
+            _core.Filter(**wrong)
 
 
 @pytest.mark.parametrize(

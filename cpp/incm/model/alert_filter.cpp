@@ -1,6 +1,7 @@
 #include "incm/model/alert_filter.h"
 
 #include <algorithm>
+#include <array>
 
 namespace incm::model {
 
@@ -37,6 +38,44 @@ bool matches_status(const std::vector<std::string>& patterns, const Text& status
                                 }));
 }
 
+bool matches_number(const std::vector<std::int64_t>& numbers, std::optional<std::int64_t> number) {
+    return numbers.empty() || (number && std::ranges::find(numbers, *number) != numbers.end());
+}
+
+using Filter = AlertFilter;
+
+constexpr std::array kKeys = {
+    FilterKey{"types", &Filter::types,
+              [](const Filter& filter, const Alert& alert, const Text&) {
+                  return matches_any(filter.types, {&alert.type});
+              }},
+    FilterKey{"endpoints", &Filter::endpoints,
+              [](const Filter& filter, const Alert&, const Text& endpoint) {
+                  return matches_any(filter.endpoints, {&endpoint});
+              }},
+    FilterKey{"orgs", &Filter::orgs,
+              [](const Filter& filter, const Alert& alert, const Text&) {
+                  return matches_party(filter.orgs, alert.org_id, alert.org);
+              }},
+    FilterKey{"groups", &Filter::groups,
+              [](const Filter& filter, const Alert& alert, const Text&) {
+                  return matches_party(filter.groups, alert.device_group_id, alert.device_group);
+              }},
+    FilterKey{"devices", &Filter::devices,
+              [](const Filter& filter, const Alert& alert, const Text&) {
+                  return matches_any(filter.devices,
+                                     {&alert.device_id, &alert.serial_number, &alert.entity_name});
+              }},
+    FilterKey{"status", &Filter::status,
+              [](const Filter& filter, const Alert& alert, const Text&) {
+                  return matches_status(filter.status, alert.status);
+              }},
+    FilterKey{"priority", &Filter::priority,
+              [](const Filter& filter, const Alert& alert, const Text&) {
+                  return matches_number(filter.priority, alert.priority);
+              }},
+};
+
 }  // namespace
 
 bool glob_match(std::string_view pattern, std::string_view text) {
@@ -64,18 +103,14 @@ bool glob_match(std::string_view pattern, std::string_view text) {
 
 const char* AlertFilter::mismatch(const Alert& alert, std::string_view endpoint) const {
     const Text path(endpoint);
-    if (!matches_any(types, {&alert.type})) return "types";
-    if (!matches_any(endpoints, {&path})) return "endpoints";
-    if (!matches_party(orgs, alert.org_id, alert.org)) return "orgs";
-    if (!matches_party(groups, alert.device_group_id, alert.device_group)) return "groups";
-    if (!matches_any(devices, {&alert.device_id, &alert.serial_number, &alert.entity_name})) {
-        return "devices";
+    for (const FilterKey& key : kKeys) {
+        if (!key.wants(*this, alert, path)) return key.name;
     }
-    if (!matches_status(status, alert.status)) return "status";
-    const bool priority_fits =
-        priority.empty() ||
-        (alert.priority && std::ranges::find(priority, *alert.priority) != priority.end());
-    return priority_fits ? nullptr : "priority";
+    return nullptr;
+}
+
+std::span<const FilterKey> filter_keys() {
+    return kKeys;
 }
 
 }  // namespace incm::model

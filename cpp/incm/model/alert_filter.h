@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "incm/model/alert.h"
@@ -35,6 +37,21 @@ struct AlertFilter {
     /// do.
     [[nodiscard]] const char* mismatch(const Alert& alert, std::string_view endpoint) const;
 };
+
+/// A list of a filter: its key in the configuration, the member, and whether the member wants an
+/// alert.
+struct FilterKey {
+    template <typename Value>
+    using List = std::vector<Value> AlertFilter::*;
+
+    const char* name;
+    std::variant<List<std::string>, List<std::int64_t>> list;
+    bool (*wants)(const AlertFilter& filter, const Alert& alert, const Text& endpoint);
+};
+
+/// Every list of a filter, in the order above. Matching, the binding, the settings and `check` walk
+/// it.
+[[nodiscard]] std::span<const FilterKey> filter_keys();
 
 /// Match a text against one pattern of `*` (any run) and `?` (one byte); linear in time for each
 /// star.

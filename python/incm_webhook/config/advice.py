@@ -95,9 +95,9 @@ def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
         if not any(fnmatchcase(one, status.lower()) for one in _STATUS):
             guess = nearest(status, _STATUS)
             yield f'plugin {plugin.name}: status: "{status}" is no known status{guess}'
-    for key in ("types", "endpoints", "orgs", "groups", "devices", "status"):
-        for pattern in getattr(plugin, key):
-            if pattern != pattern.strip():
+    for key, values in plugin.filters.items():
+        for pattern in values:
+            if isinstance(pattern, str) and pattern != pattern.strip():
                 yield (
                     f'plugin {plugin.name}: {key}: "{pattern}" begins or ends with a blank, which '
                     "counts: leave it out unless it is meant"

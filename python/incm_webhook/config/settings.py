@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from incm_webhook._core import filter_keys
 from incm_webhook.config.paths import endpoint_of
 from incm_webhook.config.rate import Rate, parse_rate
 from incm_webhook.config.secrets import FoundSecrets, Secret
@@ -236,6 +237,11 @@ class PluginSettings(Table):
     def hold(self, place: str) -> None:
         """Take where this table stands; for `load_settings` alone."""
         self._place = place
+
+    @property
+    def filters(self) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
+        """The lists that choose its alerts, by their keys."""
+        return {key: getattr(self, key) for key in filter_keys}
 
     @property
     def place(self) -> str:

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
 
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
@@ -21,7 +20,6 @@ from incm_webhook.log import describe, set_up_logging
 
 _PR_SET_PDEATHSIG = 1
 _TEXT_LIMIT = 8000  # characters of a failure
-_FILTERS = ("types", "endpoints", "orgs", "groups", "devices", "status", "priority")
 
 
 class Trial:
@@ -70,9 +68,8 @@ def _told(plugin: LoadedPlugin) -> str:
 
 def wanted_by(settings: PluginSettings) -> str:
     """Write the filters of a plugin: "types reboot, sim_switch; status active"."""
-    lists: dict[str, tuple[Any, ...]] = {key: getattr(settings, key) for key in _FILTERS}
     return "; ".join(
-        f"{key} {', '.join(map(str, values))}" for key, values in lists.items() if values
+        f"{key} {', '.join(map(str, values))}" for key, values in settings.filters.items() if values
     )
 
 

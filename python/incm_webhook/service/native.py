@@ -1,9 +1,5 @@
 """Gives the core its settings in its own types."""
 
-from typing import Any
-
-from pydantic import BaseModel
-
 from incm_webhook._core import ClientRules, Endpoint, Filter, Route
 from incm_webhook.config.server import ServerSettings
 from incm_webhook.config.settings import EndpointSettings, PluginSettings
@@ -22,7 +18,6 @@ _CLIENT_RULES = (
     "allow",
     "proxy_protocol",
 )
-_FILTER = ("types", "endpoints", "orgs", "groups", "devices", "status", "priority")
 
 
 def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
@@ -42,7 +37,7 @@ def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
 def clients_of(settings: ServerSettings) -> ClientRules:
     """Give the core what it must know of clients."""
     return ClientRules(
-        **_values(settings, _CLIENT_RULES),
+        **{name: getattr(settings, name) for name in _CLIENT_RULES},
         max_body_bytes=settings.max_body,
         proxies=settings.trusted_proxies,
         tls=None if settings.tls is None else tls_files_of(settings.tls),
@@ -52,14 +47,10 @@ def clients_of(settings: ServerSettings) -> ClientRules:
 
 def filter_of(settings: PluginSettings) -> Filter:
     """Give the core the filter of a plugin."""
-    return Filter(**_values(settings, _FILTER))
+    return Filter(**settings.filters)
 
 
 def route_of(settings: PluginSettings) -> Route:
     """Give the core what it must know of a plugin."""
     by_device = settings.order == "device"
     return Route(settings.name, filter_of(settings), by_device, core_policy(settings.retry))
-
-
-def _values(settings: BaseModel, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in names}
