@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <type_traits>
 
 #include "bindings.h"
 #include <datetime.h>
@@ -9,6 +10,7 @@
 #include <pybind11/stl.h>
 
 #include "incm/json/canonical.h"
+#include "incm/model/alert_fields.h"
 #include "incm/model/alert_type.h"
 
 namespace incm::bindings {
@@ -16,7 +18,9 @@ namespace incm::bindings {
 namespace {
 
 using model::Alert;
+using model::AlertField;
 using model::Timestamp;
+using Moment = std::optional<Timestamp>;
 
 /// A Party with all its members, as Python sees it.
 struct PartyView {
@@ -37,11 +41,11 @@ CivilTime civil(Timestamp moment) {
             std::chrono::hh_mm_ss<std::chrono::microseconds>(at - day)};
 }
 
-py::object optional_datetime(const std::optional<Timestamp>& moment) {
+py::object optional_datetime(const Moment& moment) {
     return moment ? to_datetime(moment->us) : py::none();
 }
 
-py::object iso_text(const std::optional<Timestamp>& moment) {
+py::object iso_text(const Moment& moment) {
     if (!moment) return py::none();
     py::object text = to_datetime(moment->us).attr("isoformat")();
     return text.attr("replace")("+00:00", "Z");
@@ -89,34 +93,26 @@ py::object data_of(const Alert& alert) {
     return py::isinstance<py::dict>(data) ? data : py::dict();
 }
 
+bool was_read(bool field) {
+    return field;
+}
+
+template <typename Value>
+bool was_read(const std::optional<Value>& field) {
+    return field.has_value();
+}
+
 /// Top-level members that no one documented, and documented ones that could not be read.
 py::dict extra_of(const Alert& alert) {
     const py::object root = decoded(alert);
     if (!py::isinstance<py::dict>(root)) return {};
     py::dict extra = py::reinterpret_borrow<py::dict>(root);
-    const auto drop = [&](const char* key, bool was_read) {
-        if (extra.contains(key) && (was_read || extra[key].is_none())) extra.attr("pop")(key);
-    };
-    drop("_id", alert.id.has_value());
-    drop("ack", alert.ack.has_value());
-    drop("app", alert.app.has_value());
-    drop("content", alert.content.has_value());
-    drop("data", alert.has_data);
-    drop("deviceId", alert.device_id.has_value());
-    drop("entityId", alert.entity_id.has_value());
-    drop("entityName", alert.entity_name.has_value());
-    drop("entityType", alert.entity_type.has_value());
-    drop("oid", alert.org_id.has_value());
-    drop("org", alert.org.has_value());
-    drop("title", alert.title.has_value());
-    drop("type", alert.type.has_value());
-    drop("updatedAt", alert.updated_at.has_value());
-    drop("createdAt", alert.created_at.has_value());
-    drop("deviceGroupId", alert.device_group_id.has_value());
-    drop("deviceGroup", alert.device_group.has_value());
-    drop("closedAt", alert.closed_at.has_value());
-    drop("status", alert.status.has_value());
-    drop("priority", alert.priority.has_value());
+    model::for_each_alert_field([&](const auto& field) {
+        if (field.in_data || !extra.contains(field.key)) return;
+        if (was_read(alert.*field.member) || extra[field.key].is_none()) {
+            extra.attr("pop")(field.key);
+        }
+    });
     return extra;
 }
 
@@ -125,40 +121,51 @@ py::object label_of(const Alert& alert) {
     return py::str(std::string(model::label_of(*alert.type)));
 }
 
-py::object members_of(const py::object& party) {
-    return party.is_none() ? party : py::object(party.cast<const PartyView&>().members);
+/// A field as an attribute.
+template <typename Value>
+py::object value_of(const Alert& alert, const AlertField<Value>& field) {
+    if constexpr (std::is_same_v<Value, Moment>) {
+        return optional_datetime(alert.*field.member);
+    } else if constexpr (std::is_same_v<Value, std::optional<model::Party>>) {
+        return party_view(alert, alert.*field.member, field.key);
+    } else if constexpr (std::is_same_v<Value, bool>) {
+        return data_of(alert);  // the one whose member says only that it is there
+    } else {
+        return py::cast(alert.*field.member);
+    }
+}
+
+/// A field as json.dumps takes it.
+template <typename Value>
+py::object json_value_of(const Alert& alert, const AlertField<Value>& field) {
+    if constexpr (std::is_same_v<Value, Moment>) {
+        return iso_text(alert.*field.member);
+    } else {
+        py::object value = value_of(alert, field);
+        if (!py::isinstance<PartyView>(value)) return value;
+        return value.template cast<const PartyView&>().members;
+    }
 }
 
 py::dict to_dict(const Alert& alert) {
     py::dict all;
-    all["id"] = alert.id;
-    all["type"] = alert.type;
-    all["label"] = label_of(alert);
-    all["ack"] = alert.ack;
-    all["app"] = alert.app;
-    all["content"] = alert.content;
-    all["data"] = data_of(alert);
-    all["serial_number"] = alert.serial_number;
-    all["reason"] = alert.reason;
-    all["retention"] = alert.retention_s;
-    all["timestamp"] = iso_text(alert.timestamp);
-    all["device_id"] = alert.device_id;
-    all["entity_id"] = alert.entity_id;
-    all["entity_name"] = alert.entity_name;
-    all["entity_type"] = alert.entity_type;
-    all["org_id"] = alert.org_id;
-    all["org"] = members_of(party_view(alert, alert.org, "org"));
-    all["title"] = alert.title;
-    all["updated_at"] = iso_text(alert.updated_at);
-    all["created_at"] = iso_text(alert.created_at);
-    all["device_group_id"] = alert.device_group_id;
-    all["device_group"] = members_of(party_view(alert, alert.device_group, "deviceGroup"));
-    all["closed_at"] = iso_text(alert.closed_at);
-    all["status"] = alert.status;
-    all["priority"] = alert.priority;
+    model::for_each_alert_field([&](const auto& field) {
+        all[field.name] = json_value_of(alert, field);
+        if (std::string_view(field.name) == "type") all["label"] = label_of(alert);
+    });
     all["extra"] = extra_of(alert);
     all["problems"] = alert.problems;
     return all;
+}
+
+/// The fields by their attributes, each with the way to it in the JSON text.
+py::object paths_of_fields() {
+    py::dict paths;
+    model::for_each_alert_field([&](const auto& field) {
+        paths[field.name] = field.in_data ? py::tuple(py::make_tuple("data", field.key))
+                                          : py::tuple(py::make_tuple(field.key));
+    });
+    return py::module_::import("types").attr("MappingProxyType")(paths);
 }
 
 std::shared_ptr<Alert> from_json(const py::object& text) {
@@ -278,43 +285,18 @@ void bind_alert(py::module_& module) {
     PyDateTime_IMPORT;
     bind_party(module);
     bind_alert_type(module);
-    py::class_<Alert, std::shared_ptr<Alert>>(module, "Alert", kAlertDoc)
+    module.attr("alert_fields") = paths_of_fields();
+    py::class_<Alert, std::shared_ptr<Alert>> alert(module, "Alert", kAlertDoc);
+    model::for_each_alert_field([&](const auto& field) {
+        alert.def_property_readonly(field.name,
+                                    [&field](const Alert& self) { return value_of(self, field); });
+    });
+    alert
         .def_static("from_json", &from_json, py::arg("text"),
                     "Read an alert from its JSON text (bytes, or str).\n\n"
                     "Errors:  AlertError (a ValueError) when the text is no JSON.")
         .def_property_readonly("raw", [](const Alert& self) { return py::bytes(self.raw); })
-        .def_readonly("id", &Alert::id)
-        .def_readonly("type", &Alert::type)
         .def_property_readonly("label", &label_of)
-        .def_readonly("ack", &Alert::ack)
-        .def_readonly("app", &Alert::app)
-        .def_readonly("content", &Alert::content)
-        .def_property_readonly("data", &data_of)
-        .def_readonly("serial_number", &Alert::serial_number)
-        .def_readonly("reason", &Alert::reason)
-        .def_readonly("retention", &Alert::retention_s)
-        .def_property_readonly("timestamp",
-                               [](const Alert& self) { return optional_datetime(self.timestamp); })
-        .def_readonly("device_id", &Alert::device_id)
-        .def_readonly("entity_id", &Alert::entity_id)
-        .def_readonly("entity_name", &Alert::entity_name)
-        .def_readonly("entity_type", &Alert::entity_type)
-        .def_readonly("org_id", &Alert::org_id)
-        .def_property_readonly("org",
-                               [](const Alert& self) { return party_view(self, self.org, "org"); })
-        .def_readonly("title", &Alert::title)
-        .def_property_readonly("updated_at",
-                               [](const Alert& self) { return optional_datetime(self.updated_at); })
-        .def_property_readonly("created_at",
-                               [](const Alert& self) { return optional_datetime(self.created_at); })
-        .def_readonly("device_group_id", &Alert::device_group_id)
-        .def_property_readonly(
-            "device_group",
-            [](const Alert& self) { return party_view(self, self.device_group, "deviceGroup"); })
-        .def_property_readonly("closed_at",
-                               [](const Alert& self) { return optional_datetime(self.closed_at); })
-        .def_readonly("status", &Alert::status)
-        .def_readonly("priority", &Alert::priority)
         .def_property_readonly("extra", &extra_of)
         .def_property_readonly("problems",
                                [](const Alert& self) { return py::tuple(py::cast(self.problems)); })

@@ -212,16 +212,16 @@ py::dict stats(ReceiverView& self) {
 void bind_delivery(py::module_& module) {
     py::class_<DeliveryView>(module, "Delivery", R"(One alert on its way to one plugin.
 
-Shape:   `alert`; `alert_id` its number in the inbox; `plugin`; `key` the same on every attempt; `attempt` 1 for the
-         first; `tries` the same, counted anew when a person asked for it again; `received_at` an aware datetime; `age` seconds since the delivery was made, whatever the wall
-         clock did; `endpoint` the path that took it.
+Shape:   `alert`; `alert_id` its number in the inbox; `plugin`; `delivery_key` the same on every attempt; `attempt` 1 for the first; `tries` the same,
+         counted anew when a person asked for it again; `received_at` an aware datetime; `age` seconds since the delivery was made, whatever the wall clock did; `endpoint` the path that took it.
 Threads: immutable.)")
         .def_readonly("alert", &DeliveryView::alert)
         .def_property_readonly("alert_id",
                                [](const DeliveryView& self) { return self.delivery.alert_id; })
         .def_property_readonly("plugin",
                                [](const DeliveryView& self) { return self.delivery.plugin; })
-        .def_property_readonly("key", [](const DeliveryView& self) { return self.delivery.key; })
+        .def_property_readonly("delivery_key",
+                               [](const DeliveryView& self) { return self.delivery.key; })
         .def_property_readonly("attempt",
                                [](const DeliveryView& self) { return self.delivery.attempt; })
         .def_property_readonly("tries",

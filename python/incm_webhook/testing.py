@@ -13,13 +13,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from incm_webhook import Alert, Reject, Retry
+from incm_webhook import Alert, Context, Reject, Retry
+from incm_webhook._core import alert_fields
 from incm_webhook.sender import samples
 from incm_webhook.sender.client import Sender, signature_of
 from incm_webhook.text.toml import toml_tables
@@ -34,25 +34,6 @@ Body = Alert | bytes | Mapping[str, Any]
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
-
-# Attribute of Alert -> its path in the body, where the two differ.
-_WIRE = {
-    "id": ("_id",),
-    "serial_number": ("data", "serialNumber"),
-    "reason": ("data", "reason"),
-    "retention": ("data", "retention"),
-    "timestamp": ("data", "timestamp"),
-    "device_id": ("deviceId",),
-    "entity_id": ("entityId",),
-    "entity_name": ("entityName",),
-    "entity_type": ("entityType",),
-    "org_id": ("oid",),
-    "updated_at": ("updatedAt",),
-    "created_at": ("createdAt",),
-    "device_group_id": ("deviceGroupId",),
-    "device_group": ("deviceGroup",),
-    "closed_at": ("closedAt",),
-}
 
 
 def make_alert(type: str = samples.DEFAULT_TYPE, **fields: Any) -> Alert:  # noqa: A002
@@ -69,7 +50,7 @@ def make_alert(type: str = samples.DEFAULT_TYPE, **fields: Any) -> Alert:  # noq
     """
     body = samples.sample(type)
     for key, value in sorted(fields.items(), key=lambda item: item[0] != "data"):
-        *tables, name = _WIRE.get(key, (key,))
+        *tables, name = alert_fields.get(key, (key,))
         table = body
         for one in tables:
             table = table.setdefault(one, {})
@@ -80,15 +61,6 @@ def make_alert(type: str = samples.DEFAULT_TYPE, **fields: Any) -> Alert:  # noq
         else:
             table[name] = value
     return Alert.from_json(samples.spell(body))
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    key: str
-    attempt: int
-    alert_id: int
-    endpoint: str
-    received_at: datetime
 
 
 def run_plugin(
@@ -125,7 +97,13 @@ def run_plugin(
     loaded = _load(plugin, dict(config or {}))
     now = datetime.now(UTC)
     deliveries = [
-        _Delivery(f"{key}-{number}", attempt, number, endpoint, now)
+        Context(
+            attempt=attempt,
+            delivery_key=f"{key}-{number}",
+            alert_id=number,
+            endpoint=endpoint,
+            received_at=now,
+        )
         for number in range(1, len(alerts) + 1)
     ]
     return asyncio.run(_run(loaded, alerts, deliveries))
@@ -144,7 +122,7 @@ def _load(plugin: object, config: dict[str, Any]) -> "LoadedPlugin":
 
 
 async def _run(
-    loaded: "LoadedPlugin", alerts: Sequence[Alert], deliveries: Sequence[_Delivery]
+    loaded: "LoadedPlugin", alerts: Sequence[Alert], deliveries: Sequence[Context]
 ) -> list[Outcome]:
     await _finish(loaded.setup())
     try:
@@ -159,7 +137,7 @@ async def _run(
         await _finish(loaded.close())
 
 
-async def _outcome(loaded: "LoadedPlugin", work: Any, deliveries: Sequence[_Delivery]) -> Outcome:
+async def _outcome(loaded: "LoadedPlugin", work: Any, deliveries: Sequence[Context]) -> Outcome:
     try:
         await _finish(loaded.handle(work, loaded.context(deliveries)))
     except (Retry, Reject) as outcome:

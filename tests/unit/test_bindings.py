@@ -8,13 +8,15 @@ import pickle
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import incm_webhook
 from conftest import GOLDEN
-from incm_webhook import Alert, AlertError, ConfigError, Error, _core, alert_types, verify
+from incm_webhook import Alert, AlertError, ConfigError, Context, Error, _core, alert_types, verify
 from incm_webhook.config.settings import PluginSettings
+from incm_webhook.plugin import DELIVERY_FACTS
 from incm_webhook.service.native import filter_of
 
 REBOOT = (GOLDEN / "reboot.json").read_bytes()
@@ -73,6 +75,26 @@ def test_to_dict_is_json() -> None:
         "status", "priority", "extra", "problems",
     }  # fmt: skip
     assert all(hasattr(Alert.from_json(b"{}"), name) for name in shown)
+
+
+def test_each_field_of_an_alert_is_read_shown_and_no_extra() -> None:
+    body: dict[str, Any] = {"data": {}}
+    for name, (*tables, key) in _core.alert_fields.items():
+        table = body["data"] if tables else body
+        value: Any = {"_id": "1"} if name in {"org", "device_group"} else "1"
+        table[key] = table.get(key, "2025-01-06T10:01:38Z" if "d_at" in name else value)
+    body["data"]["timestamp"] = "2025-01-06T10:01:38Z"
+    alert = Alert.from_json(json.dumps(body))
+    shown = alert.to_dict()
+    assert [name for name in _core.alert_fields if getattr(alert, name) is None] == []
+    assert [name for name in _core.alert_fields if shown[name] is None] == []
+    assert alert.extra == {}
+    assert set(shown) == {*_core.alert_fields, "label", "extra", "problems"}
+
+
+def test_a_context_is_made_of_what_the_native_delivery_has() -> None:
+    assert set(DELIVERY_FACTS) <= set(vars(_core.Delivery))
+    assert set(DELIVERY_FACTS) < set(vars(Context()))
 
 
 def test_a_filter_has_the_lists_that_are_configured() -> None:

@@ -2,12 +2,15 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <type_traits>
+#include <utility>
 
 #include <simdjson.h>
 
 #include "incm/base/bytes.h"
 #include "incm/json/canonical.h"
 #include "incm/model/alert.h"
+#include "incm/model/alert_fields.h"
 #include "incm/model/problems.h"
 #include "incm/model/timestamp.h"
 
@@ -172,12 +175,10 @@ struct Field {
 /// The documented members of one object, in a hash table made by the compiler.
 class FieldTable {
  public:
-    consteval FieldTable(std::initializer_list<Field> fields) {
-        for (const Field& field : fields) {
-            std::size_t slot = first_slot(field.key);
-            while (!slots_[slot].key.empty()) slot = (slot + 1) % kSlots;
-            slots_[slot] = field;
-        }
+    constexpr void add(const Field& field) {
+        std::size_t slot = first_slot(field.key);
+        while (!slots_[slot].key.empty()) slot = (slot + 1) % kSlots;
+        slots_[slot] = field;
     }
 
     [[nodiscard]] const Field* find(std::string_view key) const {
@@ -212,20 +213,40 @@ void read_member(FieldReader& reader, const dom::element& value, std::string_vie
     reader.read(value, key, alert.*kMember);
 }
 
-constexpr FieldTable kDataFields = {
-    Field{"serialNumber", read_member<&Alert::serial_number>},
-    Field{"reason", read_member<&Alert::reason>},
-    Field{"retention", read_member<&Alert::retention_s>},
-    Field{"timestamp", read_member<&Alert::timestamp>},
-};
+void read_data(FieldReader& reader, const dom::element& value, std::string_view key, Alert& alert);
+
+template <std::size_t kIndex, bool kInData>
+constexpr void add_field(FieldTable& table) {
+    constexpr auto kField = std::get<kIndex>(kAlertFields);
+    if constexpr (kField.in_data == kInData) {
+        if constexpr (std::is_same_v<decltype(kField.member), bool Alert::*>) {
+            table.add({kField.key, read_data});
+        } else {
+            table.add({kField.key, read_member<kField.member>});
+        }
+    }
+}
+
+/// The fields of `data`, or those of the alert itself.
+template <bool kInData>
+consteval FieldTable table_of() {
+    FieldTable table;
+    [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+        (add_field<kIndex, kInData>(table), ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<decltype(kAlertFields)>>());
+    return table;
+}
+
+constexpr FieldTable kDataFields = table_of<true>();
+constexpr FieldTable kTopFields = table_of<false>();
 
 /// The last `data` counts, so the fields of an earlier one must not shine through.
 void read_data(FieldReader& reader, const dom::element& value, std::string_view key, Alert& alert) {
     alert.has_data = false;
-    alert.serial_number.reset();
-    alert.reason.reset();
-    alert.retention_s.reset();
-    alert.timestamp.reset();
+    for_each_alert_field([&](const auto& field) {
+        if (field.in_data) alert.*field.member = {};
+    });
     dom::object object;
     if (value.get(object) == simdjson::SUCCESS) {
         alert.has_data = true;
@@ -235,29 +256,6 @@ void read_data(FieldReader& reader, const dom::element& value, std::string_view 
         reader.refuse(value, key, "an object");
     }
 }
-
-constexpr FieldTable kTopFields = {
-    Field{"_id", read_member<&Alert::id>},
-    Field{"ack", read_member<&Alert::ack>},
-    Field{"app", read_member<&Alert::app>},
-    Field{"content", read_member<&Alert::content>},
-    Field{"data", read_data},
-    Field{"deviceId", read_member<&Alert::device_id>},
-    Field{"entityId", read_member<&Alert::entity_id>},
-    Field{"entityName", read_member<&Alert::entity_name>},
-    Field{"entityType", read_member<&Alert::entity_type>},
-    Field{"oid", read_member<&Alert::org_id>},
-    Field{"org", read_member<&Alert::org>},
-    Field{"title", read_member<&Alert::title>},
-    Field{"type", read_member<&Alert::type>},
-    Field{"updatedAt", read_member<&Alert::updated_at>},
-    Field{"createdAt", read_member<&Alert::created_at>},
-    Field{"deviceGroupId", read_member<&Alert::device_group_id>},
-    Field{"deviceGroup", read_member<&Alert::device_group>},
-    Field{"closedAt", read_member<&Alert::closed_at>},
-    Field{"status", read_member<&Alert::status>},
-    Field{"priority", read_member<&Alert::priority>},
-};
 
 void read_root(dom::element root, Alert& alert, Problems& problems) {
     dom::object object;

@@ -3,42 +3,20 @@
 import inspect
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.log import plugin_logger
-from incm_webhook.plugin import Context
+from incm_webhook.plugin import Context, context_of
 from incm_webhook.process.forked import end_in_child
 from incm_webhook.text.failures import OwnCode
 
+if TYPE_CHECKING:
+    from incm_webhook._core import Delivery
+
 Outcome = Awaitable[None] | None
-
-
-class DeliveryFacts(Protocol):
-    """What a context is made of; the native `Delivery` is one."""
-
-    @property
-    def key(self) -> str:
-        """The delivery key."""
-
-    @property
-    def attempt(self) -> int:
-        """The attempt, counted from 1."""
-
-    @property
-    def alert_id(self) -> int:
-        """The id in the inbox."""
-
-    @property
-    def endpoint(self) -> str:
-        """The path on which the alert came."""
-
-    @property
-    def received_at(self) -> datetime:
-        """When the alert was stored, aware, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +129,12 @@ class LoadedPlugin:
         """Let the plugin look whether it could work; it raises when not."""
         return self._call("check")
 
-    def context(self, deliveries: Sequence[DeliveryFacts] = ()) -> Context:
+    def context(self, deliveries: "Sequence[Delivery] | Sequence[Context]" = ()) -> Context:
         """Make the context of one call.
 
         Args:
-            deliveries: those whose alerts are handed over: one, or the batch in its order; none
-                for setup, close and check.
+            deliveries: those whose alerts are handed over, or contexts that say the same of them:
+                one, or the batch in its order; none for setup, close and check.
 
         Returns:
             The context; `each` is filled for a batch plugin.
@@ -164,35 +142,9 @@ class LoadedPlugin:
         if not deliveries:
             return Context(config=self.config, log=self._log, plugin=self.name)
         if not self.batch:
-            return self._context_of(deliveries[0])
-        each = tuple(map(self._context_of, deliveries))
-        return Context(
-            config=self.config,
-            log=self._log,
-            plugin=self.name,
-            attempt=max(one.attempt for one in each),
-            delivery_key=each[0].delivery_key,
-            alert_id=each[0].alert_id,
-            endpoint=each[0].endpoint,
-            received_at=each[0].received_at,
-            each=each,
-        )
-
-    def _context_of(self, one: DeliveryFacts) -> Context:
-        # Not by Context(...), which takes three times as long: a frozen dataclass sets each field
-        # with a call of its own.
-        context = object.__new__(Context)
-        fields = vars(context)
-        fields["config"] = self.config
-        fields["log"] = self._log
-        fields["plugin"] = self.name
-        fields["attempt"] = one.attempt
-        fields["delivery_key"] = one.key
-        fields["alert_id"] = one.alert_id
-        fields["endpoint"] = one.endpoint
-        fields["received_at"] = one.received_at
-        fields["each"] = ()
-        return context
+            return context_of(deliveries[0], self.config, self._log, self.name)
+        each = tuple(context_of(one, self.config, self._log, self.name) for one in deliveries)
+        return replace(each[0], attempt=max(one.attempt for one in each), each=each)
 
     def _call(self, name: str) -> Outcome:
         hook = self._hooks.get(name)

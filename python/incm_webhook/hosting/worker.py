@@ -15,8 +15,6 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
 from incm_webhook.hosting.event_loop import EventLoop
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.registry import load
-from incm_webhook.hosting.worker_protocol import tell_account
+from incm_webhook.hosting.worker_protocol import read_facts, tell_account
 from incm_webhook.log import describe, set_up_logging
 from incm_webhook.log_levels import parse_log_levels
 from incm_webhook.process.stray_errors import catch_stray_errors
@@ -36,15 +34,6 @@ from incm_webhook.text.failures import Account, account_of
 _PR_SET_PDEATHSIG = 1
 _log = logging.getLogger("incm_webhook.worker")
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    key: str
-    attempt: int
-    alert_id: int
-    endpoint: str
-    received_at: datetime
 
 
 class Worker:
@@ -140,17 +129,14 @@ class Worker:
         return {"outcome": "delivered"}
 
     def _handle(self, orders: list[dict[str, Any]], raw: bytes) -> None:
-        alerts, facts, begin = [], [], 0
+        alerts, contexts, begin = [], [], 0
         for one in orders:
             end = begin + one["size"]
             alerts.append(Alert.from_json(raw[begin:end]))
             begin = end
-            received_at = datetime.fromisoformat(one["received_at"])
-            facts.append(
-                _Facts(one["key"], one["attempt"], one["alert_id"], one["endpoint"], received_at)
-            )
+            contexts.append(read_facts(one["facts"]))
         work = alerts if self._plugin.batch else alerts[0]
-        self._finish(self._plugin.handle(work, self._plugin.context(facts)))
+        self._finish(self._plugin.handle(work, self._plugin.context(contexts)))
 
     def _finish(self, result: Awaitable[None] | None) -> None:
         if result is not None and inspect.isawaitable(result):

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting.channel import BrokenFrameError
 from incm_webhook.hosting.loaded_plugin import Origin
-from incm_webhook.plugin import Context, Reject, Retry
+from incm_webhook.plugin import DELIVERY_FACTS, DELIVERY_TIMES, Context, Reject, Retry
 from incm_webhook.text.failures import LINE_BYTES, Account
 from incm_webhook.text.printable import printable, shortened
 from incm_webhook.text.tracebacks import without_middle
@@ -82,17 +83,21 @@ def call_order(number: int, alerts: Sequence[bytes], contexts: Sequence[Context]
     return {
         "call": number,
         "alerts": [
-            {
-                "size": len(raw),
-                "key": one.delivery_key,
-                "attempt": one.attempt,
-                "alert_id": one.alert_id,
-                "endpoint": one.endpoint,
-                "received_at": one.received_at.isoformat(),
-            }
+            {"size": len(raw), "facts": _facts_of(one)}
             for raw, one in zip(alerts, contexts, strict=True)
         ],
     }
+
+
+def _facts_of(context: Context) -> dict[str, Any]:
+    facts = {name: getattr(context, name) for name in DELIVERY_FACTS}
+    return facts | {name: facts[name].isoformat() for name in DELIVERY_TIMES}
+
+
+def read_facts(facts: dict[str, Any]) -> Context:
+    """Take what an order says of a delivery, in a context that says nothing of the plugin."""
+    times = {name: datetime.fromisoformat(facts[name]) for name in DELIVERY_TIMES}
+    return Context(**{**facts, **times})
 
 
 def read_outcome(answer: dict[str, Any], number: int) -> None:

@@ -39,7 +39,7 @@ class FakeDelivery:
     received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     @property
-    def key(self) -> str:
+    def delivery_key(self) -> str:
         return f"{self.alert_id}-{self.plugin}"
 
     @property

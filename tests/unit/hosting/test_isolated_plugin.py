@@ -13,14 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from incm_webhook import Alert, PluginError, Reject, Retry
+from incm_webhook import Alert, Context, PluginError, Reject, Retry
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting import isolated_plugin
 from incm_webhook.hosting.isolated_plugin import (
@@ -41,13 +40,16 @@ SHORT_S = 0.3  # the time-out of a call that is meant to exceed it
 MIB = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Facts:
-    alert_id: int = 1
-    attempt: int = 1
-    key: str = "k-1"
-    endpoint: str = "/webhook"
-    received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+def facts_of(
+    alert_id: int = 1, attempt: int = 1, delivery_key: str = "k-1", endpoint: str = "/webhook"
+) -> Context:
+    return Context(
+        alert_id=alert_id,
+        attempt=attempt,
+        delivery_key=delivery_key,
+        endpoint=endpoint,
+        received_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 class Pipe:
@@ -103,7 +105,8 @@ def isolate(tmp_path: Path) -> Iterator[Isolate]:
 def handle(plugin: IsolatedPlugin, kind: str = "reboot", **facts: Any) -> None:
     alert = make_alert(kind)
     assert (
-        plugin.handle([alert] if plugin.batch else alert, plugin.context([Facts(**facts)])) is None
+        plugin.handle([alert] if plugin.batch else alert, plugin.context([facts_of(**facts)]))
+        is None
     )
 
 
@@ -179,7 +182,7 @@ def test_an_alert_arrives_whole(isolate: Isolate, tmp_path: Path) -> None:
         config={"day": datetime(2026, 1, 2).date(), "seen": []},
     )
     alert = Alert.from_json('{"type": "x", "content": "caf\u00e9"}')
-    plugin.handle(alert, plugin.context([Facts(7, 2, "k-7", "/in")]))
+    plugin.handle(alert, plugin.context([facts_of(7, 2, "k-7", "/in")]))
     facts = (
         "('mine', 2, 'k-7', 7, '/in', '2026-01-01 00:00:00+00:00', "
         "{'day': datetime.date(2026, 1, 2), 'seen': [1]})"
@@ -200,7 +203,7 @@ def test_a_batch_arrives_in_order(isolate: Isolate, tmp_path: Path) -> None:
     )
     assert plugin.batch
     alerts = [make_alert("a"), make_alert("b")]
-    plugin.handle(alerts, plugin.context([Facts(1, key="k-1"), Facts(2, key="k-2")]))
+    plugin.handle(alerts, plugin.context([facts_of(1), facts_of(2, delivery_key="k-2")]))
     assert (tmp_path / "out").read_text() == "[('a', 1), ('b', 2), ('k-1', 'k-2')]"
 
 

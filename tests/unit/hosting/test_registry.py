@@ -305,12 +305,15 @@ def test_dataclasses_and_models_work_in_a_file(workdir: Path, write: Write) -> N
 def test_the_context_of_one_and_of_many(workdir: Path, write: Write) -> None:
     from datetime import UTC, datetime
 
-    from incm_webhook.testing import _Delivery
+    from incm_webhook import Context
 
     write("noc.py", "def on_alert(alert): pass\n")
     write("sink.py", "class A:\n    def handle_batch(self, alerts): pass\n")
     now = datetime.now(UTC)
-    deliveries = [_Delivery(f"k{n}", n, n + 10, "/w", now) for n in (1, 3, 2)]
+    deliveries = [
+        Context(attempt=n, delivery_key=f"k{n}", alert_id=n + 10, endpoint="/w", received_at=now)
+        for n in (1, 3, 2)
+    ]
     one = load("./noc.py", workdir).context(deliveries[:1])
     assert (one.delivery_key, one.attempt, one.alert_id, one.each) == ("k1", 1, 11, ())
     assert one.delivery_keys == ("k1",)

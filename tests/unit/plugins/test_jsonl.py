@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from incm_webhook import Alert
+from incm_webhook import Alert, Context
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting.registry import load
-from incm_webhook.testing import _Delivery, make_alert, run_plugin
+from incm_webhook.testing import make_alert, run_plugin
 
 
 class Writer:
@@ -24,7 +24,13 @@ class Writer:
 
         moment = datetime(2025, 1, 6, 10, 1, 39, 120000, tzinfo=UTC)
         deliveries = [
-            _Delivery(f"key{number}", 1, number, "/webhook", moment)
+            Context(
+                attempt=1,
+                delivery_key=f"key{number}",
+                alert_id=number,
+                endpoint="/webhook",
+                received_at=moment,
+            )
             for number in range(1, len(alerts) + 1)
         ]
         self.plugin.handle(list(alerts), self.plugin.context(deliveries))

@@ -1,0 +1,20 @@
+import json
+from datetime import UTC, datetime
+
+from incm_webhook import Context
+from incm_webhook.hosting.worker_protocol import call_order, read_facts
+from incm_webhook.plugin import DELIVERY_FACTS
+
+
+def test_what_a_context_says_of_its_delivery_reaches_another_process() -> None:
+    sent = Context(
+        attempt=3,
+        delivery_key="k-7",
+        alert_id=7,
+        endpoint="/in",
+        received_at=datetime(2026, 1, 1, 10, 20, 30, 405000, tzinfo=UTC),
+    )
+    silent = Context()
+    assert all(getattr(sent, name) != getattr(silent, name) for name in DELIVERY_FACTS)
+    order = json.loads(json.dumps(call_order(1, [b"{}"], [sent])))
+    assert read_facts(order["alerts"][0]["facts"]) == sent
