@@ -28,11 +28,18 @@ native_core() {
     printf 'build/wheel/cpp/_core%s' "$("$bin/python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')"
 }
 
+# Whether Ninja can go on in that folder. `pip install .` for another environment leaves it with the
+# paths of that one, and of a temporary folder that is gone.
+core_is_ours() {
+    [[ -f $(native_core) && -f $venv/project.stamp && $(<"$venv/project.stamp") == "$(project_key)" ]] &&
+        grep -qs "^Python_EXECUTABLE:PATH=$PWD/$bin/" build/wheel/CMakeCache.txt
+}
+
 # A virtual environment over .venv, in which the package is the source tree with the compiled core
 # beside it: links only. What the installed wheel says about itself (entry points) stays in force. An
 # environment, since tests start processes without PYTHONPATH.
 make_overlay() {
-    if [[ ! -f $(native_core) || ! -f $venv/project.stamp || $(<"$venv/project.stamp") != "$(project_key)" ]]; then
+    if ! core_is_ours; then
         rm -f "$venv/package.stamp"
         setup
     elif ! cmake --build build/wheel --target _core >build/core.log 2>&1; then
@@ -67,7 +74,7 @@ check() {
     mapfile -t python < <(existing '\.pyi?$' "${changed[@]}")
     mapfile -t cpp < <(existing '^(cpp|bench|tests)/.*\.(h|cpp)$' "${changed[@]}")
     mapfile -t tidy < <(existing '^cpp/incm/.*\.cpp$' "${changed[@]}")
-    say "${#changed[@]} changed files, ${#python[@]} of them Python, ${#cpp[@]} C++"
+    say "changed files: ${#changed[@]}, of them Python: ${#python[@]}, C++: ${#cpp[@]}"
     need_packages "${build_packages[@]}"
     setup_tools
     mkdir -p build
@@ -82,6 +89,8 @@ check() {
         failed+=("the compiled core")
     fi
     wait "$types" || { cat build/mypy.log >&2 && failed+=(mypy); }
+    [[ " ${failed[*]-} " != *" ruff "* && " ${failed[*]-} " != *" clang-format "* ]] ||
+        say "what is only format: ./dev format rewrites it"
     ((${#failed[@]} == 0)) || die "not in order: $(printf '%s, ' "${failed[@]}" | sed 's/, $//')"
     say "check: nothing to say"
 }

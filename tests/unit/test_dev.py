@@ -215,3 +215,26 @@ def test_slow_tests_run_for_a_change_of_theirs(
         check=True,
     )
     assert done.stdout.split() == sorted(f"tests/unit/{one}" for one in slow - set(run))
+
+
+@pytest.mark.parametrize(
+    ("python", "ours"), [(".venv/bin/python", True), ("venv/bin/python3", False)]
+)
+def test_check_compiles_only_in_a_folder_that_was_made_for_its_python(
+    tmp_path: Path, python: str, *, ours: bool
+) -> None:
+    """`pip install .` for another environment uses the same folder, and leaves its own paths."""
+    cache = tmp_path / "build/wheel/CMakeCache.txt"
+    cache.parent.mkdir(parents=True)
+    cache.write_text(f"Python_EXECUTABLE:PATH={tmp_path}/{python}\n")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/project.stamp").write_text("key")
+    script = f"""
+        source {ROOT}/tools/setup.sh
+        source {ROOT}/tools/check.sh
+        native_core() {{ echo build/wheel/CMakeCache.txt; }}
+        project_key() {{ printf key; }}
+        core_is_ours
+    """
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode == 0, done.stderr) == (ours, b"")
