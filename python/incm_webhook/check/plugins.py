@@ -67,9 +67,9 @@ def _note_threads(settings: Settings, report: Report) -> None:
     )
     if names:
         report.tell(
-            f"note: threads of the server itself: {names}; what keeps Python's lock there, such "
-            'as a regular expression without end, stops all plugins; isolation = "process" keeps '
-            "them apart"
+            f"note: in threads of the server: {names}; a call there that keeps Python's lock, such "
+            'as a regular expression that never ends, stops all plugins; isolation = "process" '
+            "gives a plugin a process of its own"
         )
 
 

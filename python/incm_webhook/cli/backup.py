@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 POLL_S = 0.2
 
 
-@click.command()
+@click.command(short_help="Copy the inbox into FILE.")
 @click.argument("file", metavar="FILE")
 @place_options
 def backup(*, file: str, as_json: bool, **place: str | None) -> int:
@@ -66,7 +66,7 @@ def _followed(client: "AdminClient") -> dict[str, Any]:
         time.sleep(POLL_S)
 
 
-@click.command()
+@click.command(short_help="Put a copy back, while no server runs.")
 @click.argument("file", metavar="FILE")
 @click.option(
     "--inbox",

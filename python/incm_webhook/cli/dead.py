@@ -97,13 +97,13 @@ def _row(entry: dict[str, Any], failed: str) -> list[str]:
     ]
 
 
-@dead.command()
+@dead.command(short_help="Tell all attempts at one alert.")
 @click.argument("id", type=ALERT_NUMBER)
 @place_options
 def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
-    """Tell all attempts of an alert that was not delivered, with their whole errors.
+    """Tell all attempts at an alert that was not delivered, with their whole errors.
 
-    And the traceback of the last attempt that had one.
+    With the traceback of the last attempt that had one.
     """
     with open_client(place, filters=True, read_only=True) as client:
         entry = client.get(f"alerts/{id}")
@@ -121,7 +121,7 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
     return 0
 
 
-@dead.command()
+@dead.command(short_help="Deliver dead letters again, now.")
 @_ids
 @_plugin
 @_all
@@ -150,7 +150,7 @@ def retry(
     return _report(count, "retried", "will be made again", chosen, as_json=as_json)
 
 
-@dead.command()
+@dead.command(short_help="Drop dead letters for good.")
 @_ids
 @_plugin
 @_all

@@ -254,7 +254,10 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
 @inbox.command()
 @place_options
 def stats(*, as_json: bool, **place: str | None) -> int:
-    """Count alerts and deliveries, and measure the file."""
+    """Count alerts and deliveries, and measure the file.
+
+    OPEN deliveries are not done yet; of these, WAITING ones have failed and will be tried again.
+    """
     with open_client(place, read_only=True) as client:
         answer = client.get("stats")
     if as_json:

@@ -276,7 +276,7 @@ def _usage(error: click.UsageError) -> str:
     text = error.format_message()
     text = text[:1].lower() + text[1:].rstrip(".")
     command = error.ctx.command_path if error.ctx else PROGRAM
-    return f"{text}; `{command} --help` says what can be written"
+    return f"{text}; see `{command} --help`"
 
 
 def _tell(failure: _Failure, *, waits: bool) -> None:

@@ -110,7 +110,7 @@ def _entries(
         left -= len(page["quarantine"])
 
 
-@quarantine.command()
+@quarantine.command(short_help="Tell what was sent, and why it was refused.")
 @click.argument("id", type=_NUMBER)
 @click.option(
     "--secret-file",
@@ -218,7 +218,7 @@ def _keys(endpoint: str | None, config: str | None, secret_files: Sequence[str])
     return given_keys(secret_files) if secret_files else configured_keys(config, endpoint)
 
 
-@quarantine.command()
+@quarantine.command(short_help="Take requests after all, as if they came now.")
 @_ids
 @_endpoint
 @_kind
@@ -267,7 +267,7 @@ def _outcome(result: Mapping[str, Any]) -> str:
     return f"{number}: refused again: {printable(result['reason'])}"
 
 
-@quarantine.command()
+@quarantine.command(short_help="Drop requests for good.")
 @_ids
 @_endpoint
 @_kind

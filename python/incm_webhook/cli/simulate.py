@@ -145,7 +145,7 @@ def simulate(
 ) -> int:
     """Send alerts to URL like InCloud Manager with a fleet of devices, and tell what came of them.
 
-    All 26 types, from devices in groups of organisations; what goes down comes back. A network
+    All known types, from devices in groups of organisations; what goes down comes back. A network
     error or a time-out is retried as the platform does; a refused connection never is. Whether the
     platform retries answers of 500 and more is in no guide: --retry-5xx does. Ctrl-C ends the run
     early, with the verdict. Nothing but URL and ADMIN_URL is ever contacted.

@@ -178,7 +178,20 @@ def test_no_command_shows_the_help(run: Any) -> None:
         *("simulate", "bench", "inbox", "dead", "replay"),
     ):
         assert f"  {command} " in out
-    assert "..." not in out.partition("Commands:")[2], "a summary does not fit on its line"
+
+
+@pytest.mark.parametrize("group", [[], ["inbox"], ["dead"], ["quarantine"]])
+def test_each_summary_of_a_command_fits_on_its_line(run: Any, group: list[str]) -> None:
+    _, out, _ = run(*group, "--help")
+    summaries = out.partition("Commands:")[2]
+    assert summaries
+    assert "..." not in summaries
+
+
+def test_a_wrong_word_names_the_help_of_its_command(run: Any) -> None:
+    status, _, err = run("inbox", "list", "--limit", "0")
+    assert status == 2
+    assert err.endswith("; see `incm-webhook inbox list --help`\n")
 
 
 def test_help_names_the_variables(run: Any) -> None:
