@@ -35,7 +35,8 @@ def check_storage(settings: Settings, report: Report) -> int | None:
         check_inbox(path)
     except InboxInUseError as error:
         server = process_in(path.with_name(path.name + ".lock"))
-        report.tell(f"inbox: {error}, before another server starts")
+        in_use = str(error).removesuffix(": stop it first")
+        report.tell(f"inbox: {in_use}; another server can start once that one is stopped")
     except InboxError as error:
         report.complain(f"{place}: {error}", EXIT_CANNOT_START)
         return None

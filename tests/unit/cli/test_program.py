@@ -313,6 +313,7 @@ def test_check_passes_while_the_server_runs(run: Any, write: Write, workdir: Pat
         status, out, _ = run("check")
     assert status == 0
     assert f"inbox: another process has the inbox open (process {os.getpid()}," in out
+    assert "; another server can start once that one is stopped\n" in out
 
 
 def test_check_refuses_a_wrong_configuration(run: Any, write: Write) -> None:
