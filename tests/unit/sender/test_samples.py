@@ -20,9 +20,9 @@ def test_a_sample_of_each_type_reads_as_an_alert(name: str) -> None:
     assert alert.extra == {}
 
 
-def test_there_are_26_types_each_with_a_text_of_its_own() -> None:
+def test_each_type_has_a_text_of_its_own() -> None:
     texts = {sample(one.name)["content"].split(" ", 1)[1] for one in alert_types()}
-    assert len(texts) == 26
+    assert len(texts) == len(alert_types())
     assert not [text for text in texts if text.startswith("raised ")]
 
 
