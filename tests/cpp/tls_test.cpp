@@ -212,6 +212,16 @@ TEST_F(TlsTest, EarlyDataIsNotTaken) {
               static_cast<unsigned long>(kTicketSeconds));
 }
 
+TEST_F(TlsTest, SaysThatTheClientDoesNotTrustTheCertificate) {
+    SSL_CTX_set_verify(client_context_, SSL_VERIFY_PEER, nullptr);
+    connect(files());
+    EXPECT_FALSE(shakes_hands());
+    EXPECT_EQ(read().state, Io::kEnd);
+    EXPECT_EQ(server_->failure(),
+              "TLS: the client does not trust the certificate of this server: it wants one of an "
+              "authority that it knows, with the whole chain");
+}
+
 TEST_F(TlsTest, ClientsCertificatesAreBoundedInBytes) {
     TlsFiles mutual = files();
     mutual.client_ca = mutual.certificate;

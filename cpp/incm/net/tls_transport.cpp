@@ -21,6 +21,9 @@ constexpr int kMaxIdleRecords = 32;
 
 constexpr const char* kPlainHttpTold =
     "the client speaks plain HTTP to this port: https:// instead of http://";
+constexpr const char* kNotTrusted =
+    "the client does not trust the certificate of this server: it wants one of an authority that "
+    "it knows, with the whole chain";
 
 class TlsTransport final : public Transport {
  public:
@@ -115,9 +118,18 @@ class TlsTransport final : public Transport {
         broken_ = true;  // OpenSSL allows no further call, not even a shutdown
         const unsigned long code = ::ERR_peek_error();
         reason_ = code == 0 ? nullptr : ::ERR_reason_error_string(code);
-        if (ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST) {
-            write_raw(kPlainHttp);
-            reason_ = kPlainHttpTold;
+        switch (ERR_GET_REASON(code)) {
+            case SSL_R_HTTP_REQUEST:
+                write_raw(kPlainHttp);
+                reason_ = kPlainHttpTold;
+                break;
+            case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+            case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+            case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+                reason_ = kNotTrusted;
+                break;
+            default:
+                break;
         }
         ::ERR_clear_error();
         return {Io::kEnd};
