@@ -166,3 +166,12 @@ def test_a_killed_server_is_told_by_the_name_of_its_signal(serve: Serve) -> None
 def test_only_a_servers_signals_are_held(command: list[str], is_server: bool) -> None:
     assert _is_server(command) == is_server
     assert not HELD & signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_server_under_another_name_is_one(tmp_path: Path) -> None:
+    program, alias, other = (tmp_path / name for name in ("incm-webhook", "alerts", "copy"))
+    program.touch()
+    other.touch()
+    alias.symlink_to(program)
+    assert _is_server(["python", str(alias), "serve"])
+    assert not _is_server(["python", str(other), "serve"])

@@ -15,7 +15,8 @@ HELD = frozenset(
 def _is_server(command: list[str]) -> bool:
     """Whether a process with this command line is a server."""
     for place, one in enumerate(command[1:], 1):
-        runs = os.path.basename(one) == "incm-webhook"  # noqa: PTH119 - pathlib takes its time
+        file = os.path.realpath(one) if os.path.islink(one) else one  # noqa: PTH114 - pathlib
+        runs = os.path.basename(file) == "incm-webhook"  # noqa: PTH119 - takes its time
         if runs or (one == "incm_webhook" and command[place - 1] == "-m"):
             return command[place + 1 : place + 2] == ["serve"]
     return False
