@@ -80,11 +80,14 @@ void bind_clients(py::module_& module) {
         module, "CertificateFacts",
         "What clients find out about a certificate. not_before, not_after: Unix seconds. "
         "missing_issuer: whose certificate is neither in the file nor trusted here, or \"\"; "
-        "issuer_is_published: the certificate says where that can be had.")
+        "issuer_is_published: what that issued says where it can be had; first_to_end, first_end: "
+        "of those in the file that lead to a root the one that ends first, or \"\".")
         .def_readonly("not_before", &net::CertificateFacts::not_before)
         .def_readonly("not_after", &net::CertificateFacts::not_after)
         .def_readonly("missing_issuer", &net::CertificateFacts::missing_issuer)
-        .def_readonly("issuer_is_published", &net::CertificateFacts::issuer_is_published);
+        .def_readonly("issuer_is_published", &net::CertificateFacts::issuer_is_published)
+        .def_readonly("first_to_end", &net::CertificateFacts::first_to_end)
+        .def_readonly("first_end", &net::CertificateFacts::first_end);
     py::class_<ClientRules>(
         module, "ClientRules",
         "What clients of the alerts' listener may do. Times in seconds; allow and proxies are "

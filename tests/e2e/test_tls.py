@@ -44,6 +44,16 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
             *("req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", *key, f"{name}.key"),
             *("-out", f"{name}.pem", "-days", days, "-subj", f"/CN={name}", "-addext", more),
         )
+    authority = ("basicConstraints=critical,CA:TRUE", "authorityInfoAccess=caIssuers;URI:http://a/")
+    for issuer, name, days, extensions in [
+        ("ca", "middle", "30", authority),
+        ("middle", "leaf", "90", authority[1:]),
+    ]:
+        run(
+            *("req", "-x509", "-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key", *key),
+            *(f"{name}.key", "-out", f"{name}.pem", "-days", days, "-subj", f"/CN={name}"),
+            *(part for one in extensions for part in ("-addext", one)),
+        )
     return folder
 
 
@@ -294,6 +304,32 @@ def test_a_certificate_with_that_of_its_issuer_is_whole(certificates: Path) -> N
     (certificates / "whole.pem").write_text(whole)
     (certificates / "whole.key").write_text((certificates / "public.key").read_text())
     assert views(certificates, "whole") == ([], [])
+
+
+def together(certificates: Path, *names: str) -> str:
+    """A file with several certificates, and the key of the first."""
+    chain = "-and-".join(names)
+    texts = [(certificates / f"{one}.pem").read_text() for one in names]
+    (certificates / f"{chain}.pem").write_text("".join(texts))
+    (certificates / f"{chain}.key").write_text((certificates / f"{names[0]}.key").read_text())
+    return chain
+
+
+def test_every_certificate_of_a_chain_counts(certificates: Path) -> None:
+    chain = together(certificates, "leaf", "middle", "ca")
+    assert views(certificates, chain) == ([], [])
+    faults, (warning,) = views(certificates, chain, days=20)
+    assert faults == []
+    assert f'"middle" in {certificates}/{chain}.pem, which issued the others, ends on 20' in warning
+    (fault,), _ = views(certificates, chain, days=40)
+    assert f'"middle" in {certificates}/{chain}.pem, which issued the others, ended on 20' in fault
+    assert "clients refuse the whole: put its successor there" in fault
+
+
+def test_a_chain_that_breaks_off_is_a_fault(certificates: Path) -> None:
+    for names in [("leaf", "middle"), ("leaf", "middle", "server")]:
+        (fault,), _ = views(certificates, together(certificates, *names))
+        assert 'was issued by "authority", whose certificate is missing in the file' in fault
 
 
 def test_check_refuses_a_chain_without_its_intermediate(

@@ -82,6 +82,28 @@ bool publishes_issuer(X509* certificate) {
     return false;
 }
 
+/// From the first certificate to that of a root, or to where the file breaks off. A root is of the
+/// clients: theirs counts, not the one in the file.
+void follow_chain(const Certificates& all, CertificateFacts& facts) {
+    X509* last = all.front().get();
+    for (std::size_t steps = 0; steps < all.size(); ++steps) {
+        if (issued(last, last) || is_trusted_here(last)) return;
+        const auto next = std::ranges::find_if(
+            all, [last](const Owned<X509>& one) { return issued(one.get(), last); });
+        if (next == all.end()) {
+            facts.missing_issuer = common_name(::X509_get_issuer_name(last));
+            facts.issuer_is_published = publishes_issuer(last);
+            return;
+        }
+        last = next->get();
+        const std::int64_t end = seconds_of(::X509_get0_notAfter(last));
+        if (!issued(last, last) && (facts.first_to_end.empty() || end < facts.first_end)) {
+            facts.first_to_end = common_name(::X509_get_subject_name(last));
+            facts.first_end = end;
+        }
+    }
+}
+
 }  // namespace
 
 base::Result<CertificateFacts> look_at_certificate(const std::string& file) {
@@ -92,14 +114,8 @@ base::Result<CertificateFacts> look_at_certificate(const std::string& file) {
     }
     X509* const own = all.front().get();
     CertificateFacts facts{.not_before = seconds_of(::X509_get0_notBefore(own)),
-                           .not_after = seconds_of(::X509_get0_notAfter(own)),
-                           .missing_issuer = {},
-                           .issuer_is_published = publishes_issuer(own)};
-    const bool complete =
-        std::ranges::any_of(all, [own](const Owned<X509>& one) { return issued(one.get(), own); });
-    if (!complete && !is_trusted_here(own)) {
-        facts.missing_issuer = common_name(::X509_get_issuer_name(own));
-    }
+                           .not_after = seconds_of(::X509_get0_notAfter(own))};
+    follow_chain(all, facts);
     return facts;
 }
 

@@ -11,11 +11,16 @@ namespace incm::net {
 struct CertificateFacts {
     std::int64_t not_before = 0;  ///< Unix seconds
     std::int64_t not_after = 0;   ///< Unix seconds
-    /// The issuer whose certificate is neither in the file nor among the authorities that this
-    /// machine trusts, so that a client can hardly have it; "" when none is missing.
+    /// The issuer, of it or of another one in its chain, whose certificate is neither in the file
+    /// nor among the authorities that this machine trusts, so that a client can hardly have it; ""
+    /// when none is missing.
     std::string missing_issuer;
-    /// The certificate says where that of its issuer can be had, as those of public authorities do.
+    /// What it issued says where its certificate can be had, as public authorities do.
     bool issuer_is_published = false;
+    /// Of the certificates in the file that lead to a root, which is not among them, the one that
+    /// ends first; "" when there is none.
+    std::string first_to_end;
+    std::int64_t first_end = 0;  ///< Unix seconds
 };
 
 /// Look at a file of certificates in PEM form: the server's, then those that lead to its root.

@@ -65,6 +65,11 @@ def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
             f"the certificate {file} ends on {view.good_until}, in {int(left // _DAY_S)} days: "
             "renew it, then reload"
         )
+    if facts.first_to_end:
+        called = (
+            f'the certificate "{printable(facts.first_to_end)}" in {file}, which issued the others,'
+        )
+        _note_end(view, called, facts.first_end, now)
     if facts.missing_issuer and facts.issuer_is_published:
         view.faults.append(
             f'the certificate {file} was issued by "{printable(facts.missing_issuer)}", whose '
@@ -78,6 +83,19 @@ def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
             "file"
         )
     return view
+
+
+def _note_end(view: CertificateView, called: str, end: float, now: float) -> None:
+    if end < now:
+        view.faults.append(
+            f"{called} ended on {_day(end)}, and clients refuse the whole: put its successor "
+            "there, then reload"
+        )
+    elif end - now < SOON_DAYS * _DAY_S:
+        view.warnings.append(
+            f"{called} ends on {_day(end)}, in {int((end - now) // _DAY_S)} days: put its "
+            "successor there, then reload"
+        )
 
 
 def _day(seconds: float) -> str:
