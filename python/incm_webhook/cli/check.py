@@ -143,7 +143,7 @@ def list_plugins(
     rows = [_row("available", PluginSettings(use=name), Path()) for name in names]
     config = overrides.get("config") or environ.get("INCM_WEBHOOK_CONFIG")
     if config or (cwd / "incm-webhook.toml").exists():
-        settings = load_settings(overrides, environ, cwd)
+        settings = load_settings(overrides, environ, cwd, endpoints=False)
         statuses = served_statuses(settings)
         for spec in settings.plugin:
             row = _row("configured", spec, settings.base)

@@ -341,6 +341,13 @@ def test_plugins_lists_bundled_and_configured_ones(run: Any, write: Write) -> No
     assert rows["log"]["kind"] == "available"
 
 
+def test_plugins_asks_for_no_secret(run: Any, write: Write) -> None:
+    write("incm-webhook.toml", "[[endpoint]]\nsecret_file = 'gone'\n[[plugin]]\nuse = 'log'\n")
+    status, out, err = run("plugins")
+    assert (status, err) == (0, "")
+    assert "configured  log" in out
+
+
 def test_plugins_lists_a_broken_one_with_its_error(run: Any, write: Write) -> None:
     write("incm-webhook.toml", SIGNED + '[[plugin]]\nuse = "./noc.py"\n')
     write("noc.py", "1 / 0\n")
