@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "incm/base/log.h"
-#include "incm/inbox/inbox.h"
+#include "incm/inbox/sqlite/sqlite_inbox.h"
 
 namespace {
 
@@ -30,6 +30,7 @@ using incm::inbox::Delivery;
 using incm::inbox::Inbox;
 using incm::inbox::Outcome;
 using incm::inbox::Settlement;
+using incm::inbox::sqlite::SqliteInbox;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kBatch = 64;
@@ -72,7 +73,7 @@ void run_sql(const std::string& path, const std::string& sql) {
 }
 
 std::unique_ptr<Inbox> open(const std::string& path, bool by_device, incm::base::LogSink& log) {
-    auto opened = Inbox::open({.path = path, .plugins = {{kBusy, by_device}, {kOther}}}, log);
+    auto opened = SqliteInbox::open(path, {.plugins = {{kBusy, by_device}, {kOther}}}, log);
     if (!opened.ok()) throw std::runtime_error(opened.error().text);
     return std::move(opened).value();
 }
@@ -115,7 +116,7 @@ void work(Inbox& inbox, bool gives_back, double rate, const std::atomic<bool>& s
             std::this_thread::sleep_for(kPace);
             continue;
         }
-        const auto taken = inbox.take(kBusy, kBatch, 10);
+        const auto taken = inbox.fetch(kBusy, kBatch, 10);
         if (!taken.ok()) return;
         const std::size_t back = gives_back && taken.value().size() > 1 ? 1 : 0;
         settle(inbox, kBusy, taken.value(), back);
@@ -140,7 +141,7 @@ std::vector<double> wait_times(Inbox& inbox, std::chrono::seconds length, std::u
         alert.plugins = {kOther};
         if (!inbox.append(std::move(alert)).ok()) throw std::runtime_error("nothing is stored");
         const auto begin = Clock::now();
-        const auto taken = inbox.take(kOther, 1, 60'000);
+        const auto taken = inbox.fetch(kOther, 1, 60'000);
         waits.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
         if (!taken.ok() || taken.value().empty()) throw std::runtime_error("nothing is taken");
         settle(inbox, kOther, taken.value(), 0);

@@ -1,5 +1,5 @@
 // The inbox on the disk of the current folder: appends by several threads at once, and the way of a
-// batch through take() and settle(). Real time counts, since both wait for the disk.
+// batch through fetch() and settle(). Real time counts, since both wait for the disk.
 
 #include <atomic>
 #include <cstdint>
@@ -15,11 +15,12 @@
 #include <stdlib.h>
 
 #include "incm/base/log.h"
-#include "incm/inbox/inbox.h"
+#include "incm/inbox/sqlite/sqlite_inbox.h"
 
 namespace {
 
 using incm::inbox::Inbox;
+using incm::inbox::sqlite::SqliteInbox;
 
 constexpr std::size_t kAlertBytes = 624;  // the documented sample alert
 constexpr std::size_t kBatch = 64;
@@ -35,7 +36,7 @@ class FreshInbox {
             throw std::runtime_error("no folder can be made for the inbox");
         }
         folder_ = name;
-        auto opened = Inbox::open({.path = folder_ / "inbox.db", .plugins = {{kPlugin}}}, log_);
+        auto opened = SqliteInbox::open(folder_ / "inbox.db", {.plugins = {{kPlugin}}}, log_);
         if (!opened.ok()) throw std::runtime_error(opened.error().text);
         inbox_ = std::move(opened).value();
     }
@@ -102,8 +103,8 @@ BENCHMARK(append_at_once)
     ->Threads(64)
     ->Threads(512);
 
-/// The deliveries of a batch: their lease is on disk before take() returns, and what became of them
-/// goes with the next commit.
+/// The deliveries of a batch: their lease is on disk before fetch() returns, and what became of
+/// them goes with the next commit.
 void take_and_settle(benchmark::State& state) {
     FreshInbox inbox;
     std::atomic<bool> stored = true;
@@ -117,7 +118,7 @@ void take_and_settle(benchmark::State& state) {
     }
     for (std::thread& thread : threads) thread.join();
     for (auto _ : state) {
-        const auto taken = (*inbox).take(kPlugin, kBatch, 0);
+        const auto taken = (*inbox).fetch(kPlugin, kBatch, 0);
         if (!stored || !taken.ok() || taken.value().size() != kBatch) {
             state.SkipWithError("a batch could not be taken");
             break;

@@ -49,7 +49,7 @@ def take_and_delivered(place: Path, requests: Path) -> Crossing:
         receiver = Receiver(
             listen="127.0.0.1:0",
             admin=None,
-            inbox=str(Path(folder) / "inbox.db"),
+            inbox=f"sqlite:{Path(folder) / 'inbox.db'}",
             endpoints=[Endpoint("/webhook", [SECRET])],
             routes=[Route(PLUGIN, Filter())],
         )

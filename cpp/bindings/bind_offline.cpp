@@ -9,11 +9,11 @@
 #include <pybind11/stl.h>
 
 #include "incm/base/log.h"
-#include "incm/inbox/file_place.h"
-#include "incm/inbox/lock_holder.h"
-#include "incm/inbox/log_check.h"
-#include "incm/inbox/restore.h"
-#include "incm/inbox/schema.h"
+#include "incm/inbox/sqlite/file_place.h"
+#include "incm/inbox/sqlite/lock_holder.h"
+#include "incm/inbox/sqlite/log_check.h"
+#include "incm/inbox/sqlite/restore.h"
+#include "incm/inbox/sqlite/schema.h"
 #include "incm/receiver/offline_inbox.h"
 
 namespace incm::bindings {
@@ -23,12 +23,11 @@ namespace {
 /// An inbox without a server, and the log that it needs for as long as it lives.
 class OfflineInboxView {
  public:
-    OfflineInboxView(const std::string& path, std::optional<std::vector<ingest::Route>> routes,
+    OfflineInboxView(const std::string& url, std::optional<std::vector<ingest::Route>> routes,
                      const std::optional<std::vector<ingest::Endpoint>>& endpoints, bool read_only)
         : inbox_(value_or_throw(
-              read_only ? receiver::OfflineInbox::open_to_read(path, std::move(routes), log_)
-                        : receiver::OfflineInbox::open(path, std::move(routes), endpoints, log_))) {
-    }
+              read_only ? receiver::OfflineInbox::open_to_read(url, std::move(routes), log_)
+                        : receiver::OfflineInbox::open(url, std::move(routes), endpoints, log_))) {}
 
     std::pair<int, std::string> call(std::string method, std::string target, std::string body) {
         admin::ApiReply reply = inbox_->call({.method = std::move(method),
@@ -45,28 +44,28 @@ class OfflineInboxView {
 };
 
 std::optional<std::pair<int, std::string>> find_inbox_holder(const std::string& lock) {
-    auto holder = inbox::find_holder(lock);
+    auto holder = inbox::sqlite::find_holder(lock);
     if (!holder) return std::nullopt;
     return std::pair{holder->pid, std::move(holder->text)};
 }
 
 std::tuple<std::string, std::string> look_at_log(const std::string& path) {
-    inbox::LogFinding finding = inbox::look_at_log(path);
+    inbox::sqlite::LogFinding finding = inbox::sqlite::look_at_log(path);
     return {std::move(finding.refusal), std::move(finding.warning)};
 }
 
 std::tuple<std::int64_t, std::int64_t, std::string> restore_inbox(const std::string& copy,
                                                                   const std::string& path) {
     base::StderrSink log;
-    inbox::Restored restored = value_or_throw(inbox::restore(copy, path, log));
+    inbox::sqlite::Restored restored = value_or_throw(inbox::sqlite::restore(copy, path, log));
     return {restored.alerts, restored.last_alert_id, std::move(restored.kept_aside)};
 }
 
 }  // namespace
 
 void bind_offline(py::module_& module) {
-    module.attr("inbox_application_id") = inbox::kApplicationId;
-    module.attr("inbox_schema_version") = inbox::schema_version();
+    module.attr("inbox_application_id") = inbox::sqlite::kApplicationId;
+    module.attr("inbox_schema_version") = inbox::sqlite::schema_version();
     using WithoutGil = py::call_guard<py::gil_scoped_release>;
     module.def("find_inbox_holder", &find_inbox_holder, WithoutGil(), py::arg("lock"),
                R"(Say which process has the inbox open whose lock file this is.
@@ -74,8 +73,8 @@ void bind_offline(py::module_& module) {
 Shape:   the process id (0: not known) and a sentence; None when nobody has it open.
 Errors:  InboxError when it cannot be told.
 Threads: any.
-Source:  cpp/incm/inbox/lock_holder.h.)");
-    module.def("check_inbox_place", &inbox::check_place, py::arg("path"),
+Source:  cpp/incm/inbox/sqlite/lock_holder.h.)");
+    module.def("check_inbox_place", &inbox::sqlite::check_place, py::arg("path"),
                R"(See that an inbox file stands where its log can stand beside it, under one name.
 
 Errors:  InboxError: it is a mount of its own, or has a second name. No file is fine.)");
@@ -87,7 +86,7 @@ Shape:   path: absolute, of an inbox that no process has open, or of none.
          -> (why it would not be opened, what else is to be known): sentences, "" when there is none.
          Nothing is changed.
 Threads: any.
-Source:  cpp/incm/inbox/log_check.h.)");
+Source:  cpp/incm/inbox/sqlite/log_check.h.)");
     module.def("restore_inbox", &restore_inbox, WithoutGil(), py::arg("copy"), py::arg("path"),
                R"(Put a copy of an inbox into the place of an inbox that no process has open.
 
@@ -98,7 +97,7 @@ Threads: any.)");
     py::class_<OfflineInboxView>(module, "OfflineInbox",
                                  R"(The admin API over an inbox that no server has open.
 
-Shape:   path of the file; routes are the configured plugins, endpoints the configured ones with their
+Shape:   url as `sqlite:PATH`; routes are the configured plugins, endpoints the configured ones with their
          secrets; None when no configuration is at hand. read_only: nothing is written, not even
          beside the file, and calls that change something are refused.
 Errors:  InboxError when there is no such inbox, or another process has it open.
@@ -106,7 +105,7 @@ Threads: any.
 Source:  docs/http-api.md, The admin API.)")
         .def(py::init<const std::string&, std::optional<std::vector<ingest::Route>>,
                       const std::optional<std::vector<ingest::Endpoint>>&, bool>(),
-             WithoutGil(), py::arg("path"), py::arg("routes"), py::arg("endpoints") = std::nullopt,
+             WithoutGil(), py::arg("url"), py::arg("routes"), py::arg("endpoints") = std::nullopt,
              py::arg("read_only") = false)
         .def("call", &OfflineInboxView::call, WithoutGil(), py::arg("method"), py::arg("target"),
              py::arg("body") = "",

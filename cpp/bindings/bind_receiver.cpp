@@ -43,7 +43,7 @@ class DeliveryView {
     ~DeliveryView() {
         if (ended_) return;
         if (const std::shared_ptr<Running> from = from_.lock()) {
-            from->receiver.inbox().give_back_one(delivery.plugin, delivery.alert_id);
+            from->receiver.inbox().give_back(delivery.plugin, {&delivery.alert_id, 1});
         }
     }
     /// It was settled or given back.
@@ -68,7 +68,7 @@ class ReceiverView {
     }
     void stop_listening(double grace_s) { native().stop_listening(milliseconds(grace_s)); }
     void stop() { native().stop(); }
-    void wake_takers() { native().inbox().wake_takers(); }
+    void wake_takers() { native().inbox().wake_fetchers(); }
     receiver::Receiver& native() { return running_->receiver; }
     std::optional<std::string> admin_address() { return text_of(native().admin_address()); }
     std::optional<std::string> metrics_address() { return text_of(native().metrics_address()); }
@@ -77,7 +77,7 @@ class ReceiverView {
                   std::size_t max_retries) {
         std::vector<DeliveryView> views = [&] {
             const py::gil_scoped_release release;
-            return read(value_or_throw(native().inbox().take(
+            return read(value_or_throw(native().inbox().fetch(
                 plugin, max_items, std::llround(timeout_s * 1000), max_retries)));
         }();
         auto list = py::reinterpret_steal<py::list>(PyList_New(0));
@@ -123,7 +123,7 @@ class ReceiverView {
 
     void give_back(const std::vector<DeliveryView*>& views) {
         for (DeliveryView* view : views) {
-            native().inbox().give_back_one(view->delivery.plugin, view->delivery.alert_id);
+            native().inbox().give_back(view->delivery.plugin, {&view->delivery.alert_id, 1});
             view->end();
         }
     }
@@ -139,7 +139,7 @@ class ReceiverView {
             views.reserve(taken.size());
         } catch (const std::bad_alloc&) {
             for (const inbox::Delivery& delivery : taken) {
-                native().inbox().give_back_one(delivery.plugin, delivery.alert_id);
+                native().inbox().give_back(delivery.plugin, {&delivery.alert_id, 1});
             }
             throw;
         }
@@ -159,7 +159,7 @@ class ReceiverView {
 };
 
 std::unique_ptr<ReceiverView> make_receiver(
-    const std::string& listen, const std::optional<std::string>& admin, std::string inbox_path,
+    const std::string& listen, const std::optional<std::string>& admin, std::string inbox_url,
     std::vector<ingest::Endpoint> endpoints, std::vector<ingest::Route> routes, ClientRules clients,
     double retention, std::int64_t reserve_bytes, std::optional<int> listen_fd,
     std::optional<int> admin_fd, const std::shared_ptr<WatchView>& watch,
@@ -172,7 +172,7 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .metrics = std::nullopt,
                             .metrics_fd = metrics_fd,
                             .admin_hosts = std::move(admin_hosts),
-                            .inbox_path = std::move(inbox_path),
+                            .inbox_url = std::move(inbox_url),
                             .endpoints = std::move(endpoints),
                             .routes = std::move(routes),
                             .rules = std::move(clients.rules),

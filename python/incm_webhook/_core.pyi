@@ -367,7 +367,7 @@ class OfflineInbox:
 
     def __init__(
         self,
-        path: str,
+        url: str,
         routes: Sequence[Route] | None,
         endpoints: Sequence[Endpoint] | None = None,
         read_only: bool = False,

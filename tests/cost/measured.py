@@ -29,7 +29,7 @@ def serve(folder: Path) -> None:
     receiver = _core.Receiver(
         listen="127.0.0.1:0",
         admin=None,
-        inbox=str(folder / "inbox.db"),
+        inbox=f"sqlite:{folder / 'inbox.db'}",
         endpoints=[_core.Endpoint("/webhook", [SECRET])],
         routes=[],
         clients=_core.ClientRules(

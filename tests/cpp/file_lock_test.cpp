@@ -1,4 +1,4 @@
-#include "incm/inbox/file_lock.h"
+#include "incm/inbox/sqlite/file_lock.h"
 
 #include <csignal>
 
@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "incm/inbox/lock_holder.h"
+#include "incm/inbox/sqlite/lock_holder.h"
 
 namespace incm::inbox::test {
 namespace {

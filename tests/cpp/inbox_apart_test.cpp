@@ -10,11 +10,11 @@
 #include "inbox_support.h"
 #include <sys/resource.h>
 
-#include "incm/inbox/database_file.h"
-#include "incm/inbox/file_lock.h"
-#include "incm/inbox/file_watch.h"
-#include "incm/inbox/last_commit.h"
-#include "incm/inbox/writer.h"
+#include "incm/inbox/sqlite/database_file.h"
+#include "incm/inbox/sqlite/file_lock.h"
+#include "incm/inbox/sqlite/file_watch.h"
+#include "incm/inbox/sqlite/last_commit.h"
+#include "incm/inbox/sqlite/writer.h"
 
 namespace incm::inbox::test {
 namespace {
@@ -89,7 +89,7 @@ TEST_F(InboxApartTest, AReturnThatCannotBeStoredLeavesItsDeliveryToBeTaken) {
             " SELECT RAISE(ABORT, 'made up'); END");
     open();
     ASSERT_EQ(take_ids(), (Ids{1, 2}));
-    inbox_->give_back("a", {1, 2});
+    inbox_->give_back("a", Ids{1, 2});
     append(alert(3, {"a"}));
     append(alert(4, {"a"}));
     EXPECT_TRUE(log_.has("the return of alert 2 by plugin a is set apart"));

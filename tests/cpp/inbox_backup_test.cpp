@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 
 #include "incm/inbox/backup.h"
-#include "incm/inbox/restore.h"
-#include "incm/inbox/unfinished.h"
+#include "incm/inbox/sqlite/restore.h"
+#include "incm/inbox/sqlite/unfinished.h"
 
 namespace incm::inbox::test {
 namespace {
@@ -88,7 +88,7 @@ TEST_F(InboxBackupTest, ACopyIsAWholeClosedInbox) {
         EXPECT_EQ(name.find("partial"), std::string::npos) << name;
     }
     EXPECT_FALSE(fs::exists(copy_ + "-wal"));
-    const auto other = Inbox::open({copy_, {{"a"}}, 0, 0, clock_.source()}, log_);
+    const auto other = open_at(copy_, {{{"a"}}, 0, 0, clock_.source()});
     ASSERT_TRUE(other.ok()) << other.error().text;
     EXPECT_EQ(other.value()->counts().value().alerts, 3);
     EXPECT_FALSE(log_.has("checking all of it")) << "nothing is in doubt";
@@ -197,7 +197,7 @@ TEST_F(InboxBackupTest, OfOneThatFindsNoRoomNothingIsLeft) {
 TEST_F(InboxBackupTest, TheReserveOfTheDiskIsLeftFree) {
     inbox_.reset();
     const auto huge = std::int64_t{1} << 60;
-    auto opened = Inbox::open({path(), {{"a"}}, 0, huge, clock_.source()}, log_);
+    auto opened = open_at(path(), {{{"a"}}, 0, huge, clock_.source()});
     ASSERT_TRUE(opened.ok());
     use(std::move(opened));
     refuses(copy_, "are kept in reserve: name a file on another disk");

@@ -53,7 +53,7 @@ TEST_F(InboxCrashTest, LeaseSurvivesAndCountsAsAnAttempt) {
         open();
         append_range(1, 4);
         if (take_ids(3) == Ids{1, 2, 3}) {
-            inbox_->give_back("a", {2});
+            inbox_->give_back("a", Ids{2});
             settle(3, Outcome::kDelivered);
             flush();
             kill(getpid(), SIGKILL);
@@ -144,7 +144,7 @@ TEST_F(InboxCrashTest, FullDiskStoresNothingAndRecovers) {
     const auto refused = inbox_->append(alert(3, {"a"}));
     settle(1, Outcome::kDelivered);
     const auto again = append_later(alert(4, {"a"}));
-    const auto taken = inbox_->take("a", 1, 0);
+    const auto taken = inbox_->fetch("a", 1, 0);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, base::ErrorCode::kStoreFailed);
@@ -169,7 +169,7 @@ TEST_F(InboxCrashTest, TakeOnAFullDiskIsUndone) {
     ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
     const rlimit full{1, before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
-    const auto taken = inbox_->take("a", 9, 0);
+    const auto taken = inbox_->fetch("a", 9, 0);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
     ASSERT_FALSE(taken.ok());
     EXPECT_EQ(taken.error().code, base::ErrorCode::kStoreFailed);
@@ -188,7 +188,7 @@ TEST_F(InboxCrashTest, AfterAFailedSyncNothingIsTaken) {
     EXPECT_FALSE(inbox_->append(alert(3, {"a"})).ok());
     EXPECT_FALSE(append_later(alert(3, {"a"})).ok());
     EXPECT_FALSE(inbox_->quarantine().keep({}).ok());
-    EXPECT_FALSE(inbox_->take("a", 1, 0).ok());
+    EXPECT_FALSE(inbox_->fetch("a", 1, 0).ok());
     open();
     EXPECT_FALSE(inbox_->failed());
     EXPECT_TRUE(append(alert(1, {"a"})).duplicate);

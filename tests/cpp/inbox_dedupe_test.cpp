@@ -6,10 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "incm/inbox/database_file.h"
-#include "incm/inbox/dedupe_index.h"
-#include "incm/inbox/recovery.h"
-#include "incm/inbox/tables.h"
+#include "incm/inbox/sqlite/database_file.h"
+#include "incm/inbox/sqlite/dedupe_index.h"
+#include "incm/inbox/sqlite/recovery.h"
+#include "incm/inbox/sqlite/tables.h"
 
 namespace incm::inbox::test {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "inbox_support.h"
 
-#include "incm/inbox/selection.h"
+#include "incm/inbox/sqlite/selection.h"
 
 namespace incm::inbox::test {
 namespace {
@@ -116,16 +116,16 @@ TEST_F(InboxDeliveryTest, GivenBackIsTakenAgainWithoutAnAttempt) {
     open();
     append_range(1, 4);
     EXPECT_EQ(take_ids(3), (Ids{1, 2, 3}));
-    inbox_->give_back("a", {3, 1});
+    inbox_->give_back("a", Ids{3, 1});
     EXPECT_EQ(take_ids(), (Ids{1, 3, 4}));
     settle(1, Outcome::kRetry, 0);
     flush();
     EXPECT_EQ(take().at(0).attempt, 2);
-    inbox_->give_back("a", {1});
+    inbox_->give_back("a", Ids{1});
     const auto again = take();
     ASSERT_EQ(again.size(), 1U);
     EXPECT_EQ(again[0].attempt, 2);
-    inbox_->give_back("a", {1, 2, 3, 4});
+    inbox_->give_back("a", Ids{1, 2, 3, 4});
     open();
     std::vector<std::int64_t> attempts;
     for (const Delivery& delivery : take()) {
@@ -142,8 +142,8 @@ TEST_F(InboxDeliveryTest, SettlementOfTheUntakenIsIgnoredAndLogged) {
     settle(1, Outcome::kDelivered, 0, "nobody");
     EXPECT_TRUE(log_.has("settlement of alert 99 by a ignored"));
     EXPECT_TRUE(log_.has("settlement of alert 1 by nobody ignored"));
-    inbox_->give_back("a", {1});
-    inbox_->give_back("nobody", {1});
+    inbox_->give_back("a", Ids{1});
+    inbox_->give_back("nobody", Ids{1});
     EXPECT_TRUE(log_.has("return of alert 1 by a ignored"));
     EXPECT_EQ(take_ids(), (Ids{1, 2}));
     settle(1, Outcome::kDelivered);
@@ -215,7 +215,7 @@ TEST_F(InboxDeliveryTest, PluginsAreIndependent) {
     append(alert(2, {"b"}));
     EXPECT_EQ(take_ids(), Ids{1});
     EXPECT_EQ(take(9, 0, "b").size(), 2U);
-    EXPECT_EQ(inbox_->take("nobody", 1, 0).error().code, base::ErrorCode::kBadConfig);
+    EXPECT_EQ(inbox_->fetch("nobody", 1, 0).error().code, base::ErrorCode::kBadConfig);
 }
 
 TEST_F(InboxDeliveryTest, RowsOfAPluginThatIsGoneStay) {
@@ -279,7 +279,7 @@ TEST_F(InboxDeliveryTest, BlockedTakerGetsWhatArrives) {
     std::thread settler([&] { settle(1, Outcome::kRetry, 0); });
     EXPECT_EQ(take_ids(1, 60'000), Ids{1});
     settler.join();
-    std::thread giver([&] { inbox_->give_back("a", {1}); });
+    std::thread giver([&] { inbox_->give_back("a", Ids{1}); });
     EXPECT_EQ(take_ids(1, 60'000), Ids{1});
     giver.join();
 }
@@ -290,7 +290,7 @@ TEST_F(InboxDeliveryTest, WakeEndsEveryWaitFromThenOn) {
     for (int i = 0; i < 3; ++i) {
         takers.emplace_back([&] { EXPECT_EQ(take_ids(1, 60'000), Ids{}); });
     }
-    inbox_->wake_takers();
+    inbox_->wake_fetchers();
     for (std::thread& fetcher : takers) {
         fetcher.join();
     }
@@ -304,7 +304,7 @@ TEST_F(InboxDeliveryTest, CloseEndsABlockedTake) {
     std::atomic<bool> started{false};
     std::thread fetcher([&] {
         started = true;
-        const auto taken = inbox_->take("a", 1, 60'000);
+        const auto taken = inbox_->fetch("a", 1, 60'000);
         EXPECT_FALSE(taken.ok());
         EXPECT_EQ(taken.error().code, base::ErrorCode::kClosed);
     });
@@ -314,11 +314,11 @@ TEST_F(InboxDeliveryTest, CloseEndsABlockedTake) {
     inbox_->close();
     fetcher.join();
     settle(1, Outcome::kDelivered);
-    inbox_->give_back("a", {1});
+    inbox_->give_back("a", Ids{1});
 }
 
 TEST_F(InboxDeliveryTest, ReachesFromTheRealClock) {
-    auto opened = Inbox::open({folder_ / "real.db", {{"a"}}}, log_);
+    auto opened = open_at(folder_ / "real.db", {{{"a"}}});
     ASSERT_TRUE(opened.ok());
     inbox_ = std::move(opened).value();
     append(alert(1, {"a"}));

@@ -72,7 +72,7 @@ TEST_F(InboxFileTest, ReopenKeepsEverything) {
     open();
     append_range(1, 3);
     const std::string key = take(1).at(0).key;
-    inbox_->give_back("a", {1});
+    inbox_->give_back("a", Ids{1});
     ASSERT_TRUE(inbox_->quarantine().keep({1, "/alerts", "no alert", "[]"}).ok());
     open();
     EXPECT_EQ(counts().alerts, 3);
@@ -86,7 +86,7 @@ TEST_F(InboxFileTest, ReopenKeepsEverything) {
 TEST_F(InboxFileTest, LinkAndFileShareOneLock) {
     open();
     fs::create_symlink(path(), folder_ / "link.db");
-    const auto second = Inbox::open({folder_ / "link.db", {{"a"}}, 0, 0, clock_.source()}, log_);
+    const auto second = open_at(folder_ / "link.db", {{{"a"}}, 0, 0, clock_.source()});
     ASSERT_FALSE(second.ok());
     EXPECT_EQ(second.error().code, base::ErrorCode::kInboxInUse);
 }
@@ -367,7 +367,7 @@ TEST_F(InboxFileTest, LogWithoutItsFileIsNotThrownAway) {
 }
 
 TEST_F(InboxFileTest, MissingFolderIsUnusable) {
-    const auto opened = Inbox::open({folder_ / "none/inbox.db", {}, 0, 0, clock_.source()}, log_);
+    const auto opened = open_at(folder_ / "none/inbox.db", {{}, 0, 0, clock_.source()});
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxUnusable);
     EXPECT_NE(opened.error().text.find("none of the inbox does not exist: create it"),
@@ -376,7 +376,7 @@ TEST_F(InboxFileTest, MissingFolderIsUnusable) {
 
 TEST_F(InboxFileTest, ReadOnlyFolderIsUnusable) {
     // No user can make files there, not even root.
-    const auto opened = Inbox::open({"/proc/self/inbox.db", {}, 0, 0, clock_.source()}, log_);
+    const auto opened = open_at("/proc/self/inbox.db", {{}, 0, 0, clock_.source()});
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxUnusable);
     EXPECT_NE(opened.error().text.find("write access"), std::string::npos) << opened.error().text;

@@ -90,7 +90,7 @@ TEST_F(InboxIdentityTest, AFileInItsPlaceIsNotTakenForIt) {
 TEST_F(InboxIdentityTest, AFolderThatWasMovedTakesItsInboxAlong) {
     const std::string inner = folder_ / "inner";
     fs::create_directory(inner);
-    use(Inbox::open({inner + "/inbox.db", {{"a"}}, 0, 0, clock_.source()}, log_));
+    use(open_at(inner + "/inbox.db", {{{"a"}}, 0, 0, clock_.source()}));
     append(alert(1));
     move(inner, folder_ / "other");
     EXPECT_TRUE(is_refused(2));
@@ -160,7 +160,7 @@ TEST_F(InboxIdentityTest, AKeyIsTheSameForEveryAttemptReplayAndOpen) {
     settle(1, Outcome::kRetry);
     flush();
     EXPECT_EQ(keys().at(0), key);
-    inbox_->give_back("a", {1});
+    inbox_->give_back("a", Ids{1});
     open();
     append_range(2, 2);
     clock_.pass(600'000);
@@ -218,11 +218,11 @@ TEST_F(InboxIdentityTest, TwoClonesGiveDifferentKeys) {
     close();
     fs::copy_file(path(), folder_ / "clone.db");
     open();
-    auto clone = Inbox::open({folder_ / "clone.db", {{"a"}}, 0, 0, clock_.source()}, log_);
+    auto clone = open_at(folder_ / "clone.db", {{{"a"}}, 0, 0, clock_.source()});
     ASSERT_TRUE(clone.ok()) << clone.error().text;
     append_range(1, 1);
     ASSERT_TRUE(clone.value()->append(alert(1, {"a"})).ok());
-    EXPECT_NE(keys().at(0), clone.value()->take("a", 1, 0).value().at(0).key);
+    EXPECT_NE(keys().at(0), clone.value()->fetch("a", 1, 0).value().at(0).key);
 }
 
 TEST_F(InboxIdentityTest, IncarnationsGoWithTheirLastAlert) {
@@ -346,7 +346,7 @@ TEST_F(InboxIdentityTest, ACopyWithoutItsLogIsServedWithAWord) {
     append_range(1, 3);
     leave_as_after_a_crash("crash.db");
     fs::copy_file(folder_ / "crash.db", folder_ / "other.db");
-    const auto opened = Inbox::open({folder_ / "other.db", {}, 0, 0, clock_.source()}, log_);
+    const auto opened = open_at(folder_ / "other.db", {{}, 0, 0, clock_.source()});
     ASSERT_TRUE(opened.ok()) << opened.error().text;
     EXPECT_TRUE(log_.has("has no log beside it"));
     EXPECT_TRUE(log_.has("checking all of it"));
@@ -356,7 +356,7 @@ TEST_F(InboxIdentityTest, AFileWithASecondNameIsRefused) {
     open();
     append(alert(1));
     fs::create_hard_link(path(), folder_ / "second.db");
-    const auto second = Inbox::open({folder_ / "second.db", {}, 0, 0, clock_.source()}, log_);
+    const auto second = open_at(folder_ / "second.db", {{}, 0, 0, clock_.source()});
     ASSERT_FALSE(second.ok());
     EXPECT_NE(second.error().text.find("has 2 names (hard links)"), std::string::npos)
         << second.error().text;

@@ -10,7 +10,7 @@ class InboxInterruptedTest : public InboxTest {
  protected:
     void open_with(const RetryPolicy& retry, bool by_device = false) {
         inbox_.reset();
-        use(Inbox::open({path(), {{"a", by_device, retry}}, 0, 0, clock_.source()}, log_));
+        use(open_at(path(), {{{"a", by_device, retry}}, 0, 0, clock_.source()}));
     }
     /// It is taken within the jitter of this full pause; the clock stands there then.
     void expect_due_after(std::int64_t id, std::int64_t full_ms) {

@@ -4,8 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "incm/inbox/last_commit.h"
-#include "incm/inbox/log_check.h"
+#include "incm/inbox/sqlite/last_commit.h"
+#include "incm/inbox/sqlite/log_check.h"
 
 namespace incm::inbox::test {
 namespace {

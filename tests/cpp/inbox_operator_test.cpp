@@ -1,10 +1,10 @@
 #include "inbox_support.h"
 
-#include "incm/inbox/database_file.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/operator_action.h"
-#include "incm/inbox/operator_change.h"
-#include "incm/inbox/tables.h"
+#include "incm/inbox/sqlite/database_file.h"
+#include "incm/inbox/sqlite/operator_change.h"
+#include "incm/inbox/sqlite/tables.h"
 
 namespace incm::inbox::test {
 namespace {

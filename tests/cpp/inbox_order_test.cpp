@@ -69,7 +69,7 @@ TEST_F(InboxOrderTest, RetriedByHandWaitsForWhatIsUnderWay) {
     settle(1, Outcome::kDelivered);
     flush();
     EXPECT_EQ(take_ids(), Ids{2});
-    inbox_->give_back("a", {2});
+    inbox_->give_back("a", Ids{2});
     EXPECT_EQ(take_ids(), Ids{2});
     settle(2, Outcome::kDelivered);
     flush();
@@ -126,7 +126,7 @@ TEST_F(InboxOrderTest, GivenBackComesBeforeTheLaterOnesOfItsDevice) {
     arrive(3, "");
     arrive(4, "y");
     ASSERT_EQ(take_ids(), (Ids{1, 3, 4}));
-    inbox_->give_back("a", {3, 1, 4});
+    inbox_->give_back("a", Ids{3, 1, 4});
     EXPECT_EQ(take_ids(1), Ids{1});
     EXPECT_EQ(take_ids(), (Ids{3, 4}));
     settle(1, Outcome::kDelivered);
@@ -182,7 +182,7 @@ TEST_F(InboxOrderTest, KeepsTheOrderThroughAnyHistory) {
                 return false;
             }
             if (chance(20)) {
-                inbox_->give_back("a", {id});
+                inbox_->give_back("a", {&id, 1});
             } else if (chance(30)) {
                 settle(id, Outcome::kRetry, random() % 20);
             } else {

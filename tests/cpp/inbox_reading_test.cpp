@@ -1,7 +1,8 @@
 #include "inbox_support.h"
 
 #include "incm/inbox/catalog.h"
-#include "incm/inbox/reading.h"
+#include "incm/inbox/sqlite/log_length.h"
+#include "incm/inbox/sqlite/sqlite_read_only_inbox.h"
 
 namespace incm::inbox::test {
 namespace {
@@ -22,8 +23,8 @@ class InboxReadingTest : public InboxTest {
         }
         return all;
     }
-    std::unique_ptr<Reading> read() {
-        auto opened = Reading::open(path(), log_);
+    std::unique_ptr<SqliteReadOnlyInbox> read() {
+        auto opened = SqliteReadOnlyInbox::open(path(), log_);
         EXPECT_TRUE(opened.ok()) << opened.error().text;
         return opened.ok() ? std::move(opened).value() : nullptr;
     }
@@ -69,7 +70,7 @@ TEST_F(InboxReadingTest, TheLogOfACrashIsReadAndStays) {
 
 TEST_F(InboxReadingTest, AnInboxThatIsOpenIsNotRead) {
     open();
-    const auto opened = Reading::open(path(), log_);
+    const auto opened = SqliteReadOnlyInbox::open(path(), log_);
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxInUse);
 }
@@ -90,33 +91,32 @@ TEST_F(InboxReadingTest, AVersionBeforeIsReadAndStays) {
 }
 
 TEST_F(InboxReadingTest, WhatCannotBeReadIsRefused) {
-    EXPECT_FALSE(Reading::open(path(), log_).ok());
+    EXPECT_FALSE(SqliteReadOnlyInbox::open(path(), log_).ok());
     run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v1.sql"));
-    const auto older = Reading::open(path(), log_);
+    const auto older = SqliteReadOnlyInbox::open(path(), log_);
     ASSERT_FALSE(older.ok());
     EXPECT_NE(older.error().text.find("`inbox restore`"), std::string::npos) << older.error().text;
     write_bytes(path(), "text");
-    EXPECT_FALSE(Reading::open(path(), log_).ok());
+    EXPECT_FALSE(SqliteReadOnlyInbox::open(path(), log_).ok());
 }
 
 /// A log that a foreign reader keeps from being begun anew.
 TEST_F(InboxReadingTest, ALogThatSomebodyKeepsIsWarnedOf) {
     open();
-    LogLength& length = inbox_->catalog().log_length();
     sqlite3* reader = nullptr;
     ASSERT_EQ(sqlite3_open_v2(path().c_str(), &reader, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
     ASSERT_EQ(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM alert", nullptr, nullptr, nullptr),
               SQLITE_OK);
     const std::string large(1024 * 1024, 'x');
     std::uint64_t number = 0;
-    while (length.warnings() == 0 && number < 100) {
+    while (inbox_->disk_use().log_warnings == 0 && number < 100) {
         NewAlert made = alert(++number);
         made.text = large;
         append(std::move(made));
         inbox_->tidy();
     }
-    EXPECT_EQ(length.warnings(), 1);
-    EXPECT_GT(length.bytes(), LogLength::kLong);
+    EXPECT_EQ(inbox_->disk_use().log_warnings, 1);
+    EXPECT_GT(inbox_->disk_use().log_bytes, LogLength::kLong);
     EXPECT_TRUE(log_.has("reads the inbox and does not end"));
     sqlite3_close_v2(reader);
 }

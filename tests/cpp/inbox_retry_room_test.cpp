@@ -27,7 +27,7 @@ class InboxRetryRoomTest : public InboxTest, public ::testing::WithParamInterfac
     }
     Ids take_with(std::size_t max_retries, std::size_t max_items = 100,
                   std::int64_t timeout_ms = 0) {
-        const auto taken = inbox_->take("a", max_items, timeout_ms, max_retries);
+        const auto taken = inbox_->fetch("a", max_items, timeout_ms, max_retries);
         Ids ids;
         for (const Delivery& delivery : taken.value()) {
             ids.push_back(delivery.alert_id);
@@ -60,7 +60,7 @@ TEST_P(InboxRetryRoomTest, EachEndOfARetryMakesRoom) {
     settle(3, Outcome::kRetry, 60'000);
     flush();
     EXPECT_EQ(take_with(1), Ids{4});
-    inbox_->give_back("a", {4});
+    inbox_->give_back("a", Ids{4});
     EXPECT_EQ(take_with(1), Ids{4});
     EXPECT_EQ(take_with(1), Ids{});
 }

@@ -40,7 +40,7 @@ TEST_F(InboxRoomTest, APluginTakesNoMoreThanItsBytes) {
         EXPECT_EQ(take_ids(), Ids{});
         settle(2, Outcome::kRetry, 0);
         EXPECT_EQ(take().size(), 1U) << "what is settled is not taken any more";
-        inbox_->give_back("a", {1, 3});
+        inbox_->give_back("a", Ids{1, 3});
         flush();
         EXPECT_EQ(take_ids().size(), 2U);
         EXPECT_EQ(take_ids(), Ids{});
@@ -71,7 +71,7 @@ TEST_F(InboxRoomTest, WhoeverWaitsForRoomIsWoken) {
     std::thread settler([&] { settle(1, Outcome::kDelivered); });
     EXPECT_EQ(take_ids(9, 60'000), Ids{kOfOne + 1});
     settler.join();
-    std::thread giver([&] { inbox_->give_back("a", {2}); });
+    std::thread giver([&] { inbox_->give_back("a", Ids{2}); });
     EXPECT_EQ(take_ids(9, 60'000).size(), 1U);
     giver.join();
 }
@@ -126,7 +126,7 @@ TEST_F(InboxRoomTest, WhatCouldNotBeLeasedTakesNoRoom) {
     ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
     const rlimit full{1, before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
-    const auto taken = inbox_->take("a", 100, 0);
+    const auto taken = inbox_->fetch("a", 100, 0);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
     EXPECT_FALSE(taken.ok());
     EXPECT_EQ(take_ids().size(), kOfOne);

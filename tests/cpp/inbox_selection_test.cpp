@@ -89,7 +89,7 @@ class InboxSelectionTest : public InboxTest, public ::testing::WithParamInterfac
             Oracle::One& one = oracle_.all.at(id);
             if (chance(50)) continue;
             if (chance(25)) {
-                inbox_->give_back("a", {id});
+                inbox_->give_back("a", {&id, 1});
                 one.state = one.attempts == 0 ? State::kFresh : State::kWaiting;
                 continue;
             }
@@ -242,7 +242,7 @@ class InboxSelectionCostTest : public InboxTest, public ::testing::WithParamInte
         EXPECT_FALSE(taken.empty());
         for (std::size_t i = 0; i < taken.size(); ++i) {
             if (i % 2 == 0) {
-                inbox_->give_back("a", {taken[i]});
+                inbox_->give_back("a", {&taken[i], 1});
             } else {
                 settle(taken[i], Outcome::kDelivered);
             }
@@ -262,10 +262,10 @@ TEST_P(InboxSelectionCostTest, ATakeCostsWhatItHandsOutWhateverWaits) {
 }
 
 TEST_P(InboxSelectionCostTest, WhoWaitsForRoomForARetryLooksAtNothingMeanwhile) {
-    while (!inbox_->take("a", 1000, 0, 0).value().empty()) {
+    while (!inbox_->fetch("a", 1000, 0, 0).value().empty()) {
     }
     steps = 0;
-    EXPECT_TRUE(inbox_->take("a", 8, 100, 0).value().empty());
+    EXPECT_TRUE(inbox_->fetch("a", 8, 100, 0).value().empty());
     EXPECT_LT(steps, kTurnAtMost);
 }
 

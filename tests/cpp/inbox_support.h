@@ -17,9 +17,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "incm/inbox/inbox.h"
+#include "incm/inbox/backup.h"
+#include "incm/inbox/catalog.h"
+#include "incm/inbox/quarantine.h"
+#include "incm/inbox/sqlite/sqlite_inbox.h"
 
 namespace incm::inbox::test {
+
+using namespace sqlite;
 
 /// A clock that moves when it is told.
 struct FakeClock {
@@ -161,11 +166,18 @@ inline NewAlert alert(std::uint64_t number, std::vector<std::string> plugins = {
 class InboxTest : public ::testing::Test {
  protected:
     base::Result<std::unique_ptr<Inbox>> try_open(std::vector<std::string> plugins = {"a"}) {
-        Options options{.path = path(), .plugins = {}, .clock = clock_.source()};
+        Options options{.plugins = {}, .clock = clock_.source()};
         for (std::string& plugin : plugins) {
             options.plugins.push_back({std::move(plugin)});
         }
-        return Inbox::open(options, log_);
+        return open_at(path(), options);
+    }
+    base::Result<std::unique_ptr<Inbox>> open_at(const std::string& path, const Options& options) {
+        auto opened = SqliteInbox::open(path, options, log_);
+        if (!opened.ok()) {
+            return opened.error();
+        }
+        return std::unique_ptr<Inbox>(std::move(opened).value());
     }
     void open(std::vector<std::string> plugins = {"a"}) {
         inbox_.reset();
@@ -174,7 +186,7 @@ class InboxTest : public ::testing::Test {
     /// As open(), for plugin a with one device's alerts in order.
     void open_by_device() {
         inbox_.reset();
-        use(Inbox::open({path(), {{"a", true}}, 0, 0, clock_.source()}, log_));
+        use(open_at(path(), {{{"a", true}}, 0, 0, clock_.source()}));
     }
     void use(base::Result<std::unique_ptr<Inbox>> opened) {
         ASSERT_TRUE(opened.ok()) << opened.error().text;
@@ -201,7 +213,7 @@ class InboxTest : public ::testing::Test {
     }
     std::vector<Delivery> take(std::size_t max_items = 100, std::int64_t timeout_ms = 0,
                                const std::string& plugin = "a") {
-        auto taken = inbox_->take(plugin, max_items, timeout_ms);
+        auto taken = inbox_->fetch(plugin, max_items, timeout_ms);
         EXPECT_TRUE(taken.ok()) << taken.error().text;
         return taken.ok() ? taken.value() : std::vector<Delivery>{};
     }

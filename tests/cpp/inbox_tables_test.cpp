@@ -1,10 +1,10 @@
 #include "inbox_support.h"
 
-#include "incm/inbox/bulk_insert.h"
-#include "incm/inbox/database_file.h"
-#include "incm/inbox/dedupe_index.h"
-#include "incm/inbox/operator_change.h"
-#include "incm/inbox/tables.h"
+#include "incm/inbox/sqlite/bulk_insert.h"
+#include "incm/inbox/sqlite/database_file.h"
+#include "incm/inbox/sqlite/dedupe_index.h"
+#include "incm/inbox/sqlite/operator_change.h"
+#include "incm/inbox/sqlite/tables.h"
 
 namespace incm::inbox::test {
 namespace {

@@ -34,10 +34,8 @@ class InboxTogetherTest : public InboxTest, public ::testing::WithParamInterface
     void SetUp() override {
         sqlite3_auto_extension(reinterpret_cast<void (*)()>(halt_at_a_step));
         const bool by_device = GetParam();
-        use(Inbox::open({.path = path(),
-                         .plugins = {{"a", by_device}, {"b", by_device}},
-                         .clock = clock_.source()},
-                        log_));
+        use(open_at(path(),
+                    {.plugins = {{"a", by_device}, {"b", by_device}}, .clock = clock_.source()}));
     }
     /// Each of a device of its own.
     void arrive(std::uint64_t number, std::vector<std::string> plugins) {

@@ -2,9 +2,9 @@
 
 #include "inbox_support.h"
 
-#include "incm/inbox/database_file.h"
-#include "incm/inbox/recovery.h"
-#include "incm/inbox/tables.h"
+#include "incm/inbox/sqlite/database_file.h"
+#include "incm/inbox/sqlite/recovery.h"
+#include "incm/inbox/sqlite/tables.h"
 
 namespace incm::inbox::test {
 namespace {
@@ -15,11 +15,11 @@ class InboxUpkeepTest : public InboxTest {
  protected:
     void open_keeping(std::int64_t retention_ms) {
         inbox_.reset();
-        use(Inbox::open({path(), {{"a"}, {"b"}}, retention_ms, 0, clock_.source()}, log_));
+        use(open_at(path(), {{{"a"}, {"b"}}, retention_ms, 0, clock_.source()}));
     }
     void open_reserving(std::int64_t reserve_bytes) {
         inbox_.reset();
-        use(Inbox::open({path(), {{"a"}}, 0, reserve_bytes, clock_.source()}, log_));
+        use(open_at(path(), {{{"a"}}, 0, reserve_bytes, clock_.source()}));
     }
     Ids kept() {
         close();
@@ -119,8 +119,8 @@ TEST_F(InboxUpkeepTest, RefusesBelowTheReserve) {
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, base::ErrorCode::kDiskLow);
     EXPECT_EQ(inbox_->quarantine().keep({}).error().code, base::ErrorCode::kDiskLow);
-    EXPECT_TRUE(inbox_->disk().low);
-    EXPECT_GT(inbox_->disk().free_bytes, 0);
+    EXPECT_TRUE(inbox_->disk_use().low);
+    EXPECT_GT(inbox_->disk_use().free_bytes, 0);
     EXPECT_TRUE(log_.has("nearly full"));
     EXPECT_EQ(counts().alerts, 0);
 }

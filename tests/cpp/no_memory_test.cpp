@@ -19,9 +19,9 @@
 #include "incm/base/clock.h"
 #include "incm/http/connection_manager.h"
 #include "incm/http/server.h"
-#include "incm/inbox/database_file.h"
-#include "incm/inbox/operations.h"
-#include "incm/inbox/tables.h"
+#include "incm/inbox/sqlite/database_file.h"
+#include "incm/inbox/sqlite/operations.h"
+#include "incm/inbox/sqlite/tables.h"
 
 namespace {
 
@@ -151,10 +151,10 @@ TEST(NoMemoryTest, AReceiptThatCannotBeToldIsGivenUp) {
     };
     bool is_gone = false;
     incm::inbox::test::Lines log;
-    incm::inbox::DiskReserve reserve(".", 0, log);
-    const incm::inbox::FileWatch watch("inbox.db", log);
-    incm::inbox::Append append({}, {}, reserve, watch);
-    append.tell(std::make_unique<Asked>(is_gone));
+    incm::inbox::sqlite::DiskReserve reserve(".", 0, log);
+    const incm::inbox::sqlite::FileWatch watch("inbox.db", log);
+    incm::inbox::sqlite::Append append({}, {}, reserve, watch);
+    append.on_complete(std::make_unique<Asked>(is_gone));
     const incm::base::Error error{incm::base::ErrorCode::kStoreFailed,
                                   "a text that does not fit into the string itself"};
     const NoMemory now;
@@ -166,7 +166,7 @@ TEST(NoMemoryTest, AReceiptThatCannotBeToldIsGivenUp) {
 class NoMemoryForTablesTest : public incm::inbox::test::InboxTest {
  protected:
     void SetUp() override {
-        database_ = incm::inbox::open_writer(path(), std::nullopt, log_);
+        database_ = incm::inbox::sqlite::open_writer(path(), std::nullopt, log_);
         tables_.emplace(*database_);
         tables_->begin(1);
     }
@@ -187,8 +187,8 @@ class NoMemoryForTablesTest : public incm::inbox::test::InboxTest {
         return tables_->append(given_.emplace_back(incm::inbox::test::alert(number)), {}).duplicate;
     }
 
-    std::unique_ptr<incm::inbox::Database> database_;
-    std::optional<incm::inbox::Tables> tables_;
+    std::unique_ptr<incm::inbox::sqlite::Database> database_;
+    std::optional<incm::inbox::sqlite::Tables> tables_;
     std::deque<incm::inbox::NewAlert> given_;  ///< alerts must live until a transaction ends
 };
 
@@ -265,7 +265,7 @@ TEST_F(NoMemoryForTakersTest, WhatCannotBeHandedOutIsNotTaken) {
         if (!by_device) append_range(1, 3);
         const Ids expected = by_device ? Ids{1} : Ids{1, 2, 3};
         std::vector<incm::inbox::Delivery> taken;
-        const int failures = until_enough([&] { taken = inbox_->take("a", 9, 0).value(); },
+        const int failures = until_enough([&] { taken = inbox_->fetch("a", 9, 0).value(); },
                                           [&] { expect_untaken(expected); });
         EXPECT_GT(failures, 0);
         EXPECT_EQ(taken.size(), expected.size());
@@ -292,9 +292,10 @@ TEST_F(NoMemoryForTakersTest, AReturnNeedsNone) {
     append_range(1, 2);
     ASSERT_EQ(take_ids(), (Ids{1, 2}));
     const std::string plugin = "a";
+    const std::int64_t one = 1;
     {
         const NoMemory now;
-        inbox_->give_back_one(plugin, 1);
+        inbox_->give_back(plugin, {&one, 1});
     }
     EXPECT_EQ(take_ids(), Ids{1});
 }

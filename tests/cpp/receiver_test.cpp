@@ -52,7 +52,7 @@ class ReceiverTest : public ::testing::Test {
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
         config.metrics = incm::receiver::Address{"127.0.0.1", 0};
         config.admin_hosts = hosts_;
-        config.inbox_path = folder_ / "inbox.db";
+        config.inbox_url = "sqlite:" + (folder_ / "inbox.db");
         config.endpoints = {{"/webhook", {kSecret}}, {"/open", {}}, {"/processed", {}, 20'000}};
         config.routes = {{"all", {}}, {"reboots", {.types = {"reboot"}}}};
         config.rules.max_body_bytes = max_body_bytes;
@@ -110,7 +110,7 @@ TEST_F(ReceiverTest, StoresASignedAlertBeforeItAnswers) {
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.body, R"({"status": "accepted", "id": 1})");
     EXPECT_EQ(counts().alerts, 1);
-    auto taken = receiver_->inbox().take("all", 10, 0);
+    auto taken = receiver_->inbox().fetch("all", 10, 0);
     ASSERT_TRUE(taken.ok());
     ASSERT_EQ(taken.value().size(), 1U);
     EXPECT_EQ(taken.value().front().text, kBody);
@@ -132,15 +132,15 @@ TEST_F(ReceiverTest, OnlyTheVerifiedTextIsStored) {
     const std::string canonical = R"({"_id": "1", "type": "b"})";
     const std::string wire = R"({"_id":"1","type":"a","type":"b"})";
     EXPECT_EQ(exchange(post(wire, signature(canonical))).status, 200);
-    EXPECT_EQ(receiver_->inbox().take("all", 1, 0).value().front().text, canonical);
+    EXPECT_EQ(receiver_->inbox().fetch("all", 1, 0).value().front().text, canonical);
 }
 
 TEST_F(ReceiverTest, RoutesByFilter) {
     start();
     EXPECT_EQ(exchange(signed_post(R"({"_id": "1", "type": "reboot"})")).status, 200);
     EXPECT_EQ(exchange(signed_post(R"({"_id": "2", "type": "sim_switch"})")).status, 200);
-    EXPECT_EQ(receiver_->inbox().take("all", 10, 0).value().size(), 2U);
-    EXPECT_EQ(receiver_->inbox().take("reboots", 10, 0).value().size(), 1U);
+    EXPECT_EQ(receiver_->inbox().fetch("all", 10, 0).value().size(), 2U);
+    EXPECT_EQ(receiver_->inbox().fetch("reboots", 10, 0).value().size(), 1U);
 }
 
 TEST_F(ReceiverTest, RefusesMissingGarbledAndWrongSignatures) {
@@ -512,7 +512,7 @@ TEST_F(ReceiverTest, APortInUseIsAClearError) {
     start();
     incm::receiver::Config config;
     config.listen = receiver_->listen_address();
-    config.inbox_path = folder_ / "second.db";
+    config.inbox_url = "sqlite:" + (folder_ / "second.db");
     config.endpoints = {{"/webhook", {kSecret}}};
     incm::receiver::Receiver second(config, log_);
     const auto started = second.start();
@@ -562,7 +562,7 @@ TEST_F(ReceiverTest, StopsUnderLoadWithoutHalfAnswers) {
     for (std::thread& sender : senders) sender.join();
     std::set<std::string> stored;
     for (;;) {
-        auto taken = receiver_->inbox().take("all", 100, 0);
+        auto taken = receiver_->inbox().fetch("all", 100, 0);
         ASSERT_TRUE(taken.ok());
         if (taken.value().empty()) break;
         for (const auto& delivery : taken.value()) {

@@ -29,7 +29,7 @@ class StartStopTest : public ::testing::Test {
         incm::receiver::Config config;
         config.listen = {"127.0.0.1", 0};
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
-        config.inbox_path = folder_ / "inbox.db";
+        config.inbox_url = "sqlite:" + (folder_ / "inbox.db");
         config.endpoints = {{"/webhook", {kSecret}}};
         config.routes = {{"all", {}}};
         receiver_ = std::make_unique<incm::receiver::Receiver>(config, log_);
@@ -68,7 +68,7 @@ class StartStopTest : public ::testing::Test {
 
     void take_and_settle() {
         for (;;) {
-            auto taken = receiver_->inbox().take("all", 8, 1000);
+            auto taken = receiver_->inbox().fetch("all", 8, 1000);
             if (!taken.ok()) return;  // closed
             std::vector<incm::inbox::Settlement> settlements;
             for (const auto& delivery : taken.value()) {

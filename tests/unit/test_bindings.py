@@ -189,7 +189,7 @@ def receiver(tmp_path: Path) -> _core.Receiver:
     return _core.Receiver(
         listen="127.0.0.1:0",
         admin=None,
-        inbox=str(tmp_path / "inbox.db"),
+        inbox=f"sqlite:{tmp_path / 'inbox.db'}",
         endpoints=[_core.Endpoint("/webhook", ["s"])],
         routes=[_core.Route("all", _core.Filter())],
     )

@@ -11,7 +11,7 @@ def serve(folder: Path) -> _core.Receiver:
     receiver = _core.Receiver(
         listen="127.0.0.1:0",
         admin=None,
-        inbox=str(folder / "inbox.db"),
+        inbox=f"sqlite:{folder / 'inbox.db'}",
         endpoints=[_core.Endpoint("/alerts", [])],
         routes=[_core.Route("all", _core.Filter())],
     )

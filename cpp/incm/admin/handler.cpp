@@ -46,8 +46,7 @@ struct Admin {
         const base::Result<inbox::Counts> counts = inbox.counts();
         if (!counts.ok()) return send_reason(response, counts.error());
         if (page == Page::kMetrics) {
-            std::string text = metrics_page(counters, counts.value(), inbox.disk(),
-                                            inbox.catalog().log_length(), door());
+            std::string text = metrics_page(counters, counts.value(), inbox.disk_use(), door());
             if (api.plugins() != nullptr) text += plugin_metrics(*api.plugins());
             return response.send(200, kMetricsType, text);
         }

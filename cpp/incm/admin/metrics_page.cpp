@@ -29,8 +29,7 @@ void metric(std::string& page, std::string_view name, std::string_view type, std
 }  // namespace
 
 std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& counts,
-                         inbox::Inbox::Disk disk, const inbox::LogLength& log,
-                         const FrontDoor& door) {
+                         const inbox::DiskUse& disk, const FrontDoor& door) {
     std::string page;
     metric(page, "incm_webhook_alerts_accepted_total", "counter", "Alerts stored.",
            counters.accepted());
@@ -79,9 +78,9 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     sample(page, kUnkept, "{reason=\"failed\"}", counters.unkept(NotKept::kFailed));
     metric(page, "incm_webhook_inbox_log_bytes", "gauge",
            "Length of the inbox's log, which a program that reads for long makes grow.",
-           log.bytes());
+           disk.log_bytes);
     metric(page, "incm_webhook_inbox_log_warnings_total", "counter",
-           "Times that the log was found too long, or twice as long as before.", log.warnings());
+           "Times that the log was found too long, or twice as long as before.", disk.log_warnings);
     metric(page, "incm_webhook_disk_free_bytes", "gauge", "Free disk of the inbox.",
            disk.free_bytes);
     metric(page, "incm_webhook_disk_low", "gauge",

@@ -5,8 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "incm/inbox/inbox.h"
-#include "incm/inbox/log_length.h"
+#include "incm/inbox/records.h"
 #include "incm/ingest/counters.h"
 
 namespace incm::admin {
@@ -22,7 +21,7 @@ struct FrontDoor {
 /// Shape:   -> text exposition format 0.0.4. Names begin with `incm_webhook_`.
 /// Threads: any.
 [[nodiscard]] std::string metrics_page(const ingest::Counters& counters,
-                                       const inbox::Counts& counts, inbox::Inbox::Disk disk,
-                                       const inbox::LogLength& log, const FrontDoor& door);
+                                       const inbox::Counts& counts, const inbox::DiskUse& disk,
+                                       const FrontDoor& door);
 
 }  // namespace incm::admin

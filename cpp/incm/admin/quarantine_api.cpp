@@ -7,6 +7,7 @@
 #include "incm/admin/quarantine_json.h"
 #include "incm/base/clock.h"
 #include "incm/inbox/catalog.h"
+#include "incm/inbox/quarantine.h"
 
 namespace incm::admin {
 

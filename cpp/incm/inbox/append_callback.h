@@ -5,11 +5,11 @@
 
 namespace incm::inbox {
 
-/// Whoever wants to know what became of an alert, without waiting for it.
+/// Gets what became of an alert, without a thread that waits for it.
 ///
-/// Without memory it may be destroyed without having been told.
-/// Threads: told() once, by the thread that gave the alert or by the inbox's own, which stores
-///          nothing meanwhile: it must be short.
+/// May be destroyed without a call when there is no memory.
+/// Threads: on_complete() is called once, by the thread that appended the alert or by the inbox's
+///          own thread, which stores nothing meanwhile: it must be short.
 class AppendCallback {
  public:
     AppendCallback() = default;

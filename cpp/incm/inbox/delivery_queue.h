@@ -13,15 +13,15 @@
 #include <vector>
 
 #include "incm/inbox/device_lanes.h"
-#include "incm/inbox/inbox.h"
+#include "incm/inbox/records.h"
 #include "incm/inbox/taken_bytes.h"
 
 namespace incm::inbox {
 
-/// What one take() may have.
+/// What one fetch() may have.
 struct Wanted {
     std::size_t deliveries;  ///< 0 means 1
-    std::size_t retries;     ///< that are under way then, with those of other takes
+    std::size_t retries;     ///< that are under way then, with those of other calls
 };
 
 /// What memory knows of one plugin's deliveries: which are taken, which come next, and who waits
@@ -31,7 +31,7 @@ struct Wanted {
 /// retries of a plugin that is not by_device are found by their rows instead, in the order in which
 /// they are due; what is under way is passed over.
 /// Threads: any; the methods of a selection only by the holder of selecting().
-class DeliveryQueue {
+class DeliveryQueue final : public RoomWaiter {
  public:
     /// all must outlive it, and wakes it from now on.
     DeliveryQueue(const PluginOptions& plugin, std::int64_t id, TakenBytes& all)
@@ -80,7 +80,7 @@ class DeliveryQueue {
     /// Whether there is more room than there was. If not, there is an arrival when some is freed.
     [[nodiscard]] bool await_room(const Room& seen);
     /// Wake those who await room, if any do.
-    void room_freed();
+    void room_freed() override;
 
     // -- The end of a delivery that was taken.
 
@@ -104,7 +104,7 @@ class DeliveryQueue {
 
     /// Something may have become due. all: also for those who wait for a later time.
     void arrived(bool all);
-    /// Wake everybody, now and for ever. closed: take() shall fail.
+    /// Wake everybody, now and for ever. closed: fetch() shall fail.
     void wake(bool closed);
     [[nodiscard]] std::uint64_t version() const;
     [[nodiscard]] bool hurried() const;

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <exception>
+#include <string>
+
 #include "incm/base/result.h"
 
 namespace incm::inbox {
 
-// Why the inbox does not take something, in the words of all its files.
+// What an inbox says when it cannot do something, once for all its files.
 
 [[nodiscard]] inline base::Error closed_error() {
     return {base::ErrorCode::kClosed, "the inbox is closed"};
@@ -12,6 +15,10 @@ namespace incm::inbox {
 
 [[nodiscard]] inline base::Error low_disk_error() {
     return {base::ErrorCode::kDiskLow, "the disk of the inbox is nearly full"};
+}
+
+[[nodiscard]] inline base::Error unreadable_error(const std::exception& why) {
+    return {base::ErrorCode::kStoreFailed, std::string("the inbox cannot be read: ") + why.what()};
 }
 
 [[nodiscard]] inline base::Error failed_error() {

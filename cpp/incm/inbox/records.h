@@ -20,9 +20,8 @@ struct PluginOptions {
     RetryPolicy retry = {};  ///< also after an interruption
 };
 
-/// Where the inbox is.
+/// What an inbox is opened with, wherever it is.
 struct Options {
-    std::string path;  ///< file path of the SQLite database; its folder must exist
     std::vector<PluginOptions> plugins;
     std::int64_t retention_ms = 0;   ///< delivered alerts are pruned after this; 0: never
     std::int64_t reserve_bytes = 0;  ///< free disk below which new alerts are refused
@@ -91,6 +90,14 @@ enum class Progress {
     kDone,  ///< every plugin that should get it has handled it
     kOpen,  ///< some have not yet
     kDead,  ///< some never will, unless a person asks for it
+};
+
+/// The disk of the inbox, as its housekeeping measured it.
+struct DiskUse {
+    std::int64_t free_bytes = 0;    ///< that an unprivileged user may still write
+    bool low = false;               ///< new alerts are refused, because the reserve is used up
+    std::int64_t log_bytes = 0;     ///< length of the write-ahead log
+    std::int64_t log_warnings = 0;  ///< how often a warning said that the log is long
 };
 
 /// Numbers for health and metrics.

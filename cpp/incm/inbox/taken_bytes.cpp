@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "incm/inbox/delivery_queue.h"
-
 namespace incm::inbox {
 
 std::int64_t TakenBytes::room(std::int64_t own) const noexcept {
@@ -28,8 +26,8 @@ bool TakenBytes::take(std::int64_t bytes, std::int64_t own, std::size_t deliveri
 void TakenBytes::free(std::int64_t bytes) {
     taken_ -= bytes;
     if (awaited_ && awaited_.exchange(false)) {
-        for (DeliveryQueue* queue : queues_) {
-            queue->room_freed();
+        for (RoomWaiter* waiter : waiters_) {
+            waiter->room_freed();
         }
     }
 }

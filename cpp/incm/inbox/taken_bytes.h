@@ -7,13 +7,20 @@
 
 namespace incm::inbox {
 
-class DeliveryQueue;
+/// Waits until bytes are free. Threads: any may call.
+class RoomWaiter {
+ public:
+    virtual void room_freed() = 0;
+
+ protected:
+    ~RoomWaiter() = default;
+};
 
 /// How much text of alerts is taken and neither settled nor given back, of all plugins together.
 ///
 /// One plugin may have kMaxOfOne, all together kMaxOfAll. Whatever the others have, one may have
 /// kAlwaysOfOne, and one delivery however large: who holds much delays nobody else.
-/// Threads: any, once the queues are added.
+/// Threads: any, once the waiters are added.
 /// Source:  docs/security.md.
 class TakenBytes {
  public:
@@ -25,8 +32,9 @@ class TakenBytes {
     TakenBytes(const TakenBytes&) = delete;
     TakenBytes& operator=(const TakenBytes&) = delete;
 
-    /// Who is told of freed bytes. Errors: bad_alloc.
-    void add(DeliveryQueue& queue) { queues_.push_back(&queue); }
+    /// Call room_freed() of this one, too, when bytes that were awaited are free. Errors:
+    /// bad_alloc.
+    void add(RoomWaiter& waiter) { waiters_.push_back(&waiter); }
 
     /// How much a plugin that has `own` may take more; 0 or less: nothing.
     [[nodiscard]] std::int64_t room(std::int64_t own) const noexcept;
@@ -36,13 +44,14 @@ class TakenBytes {
     [[nodiscard]] bool take(std::int64_t bytes, std::int64_t own, std::size_t deliveries) noexcept;
     /// The caller holds no lock.
     void free(std::int64_t bytes);
-    /// Tell all queues when bytes are freed next. To be looked at after it: what was freed before.
+    /// Call room_freed() of all waiters when bytes are freed next. Look at room() once more after
+    /// this call: some may have been freed before it.
     void await() noexcept { awaited_ = true; }
 
  private:
     std::atomic<std::int64_t> taken_{0};
     std::atomic<bool> awaited_{false};
-    std::vector<DeliveryQueue*> queues_;
+    std::vector<RoomWaiter*> waiters_;
 };
 
 }  // namespace incm::inbox

@@ -6,6 +6,7 @@
 #include "incm/auth/signature.h"
 #include "incm/base/ascii.h"
 #include "incm/base/bytes.h"
+#include "incm/inbox/quarantine.h"
 #include "incm/ingest/dedupe_key.h"
 #include "incm/json/canonical.h"
 #include "incm/model/alert.h"

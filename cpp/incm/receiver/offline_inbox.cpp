@@ -1,24 +1,20 @@
 #include "incm/receiver/offline_inbox.h"
 
-#include <filesystem>
-#include <system_error>
 #include <utility>
+
+#include "incm/receiver/open_inbox.h"
 
 namespace incm::receiver {
 
 base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
-    const std::string& path, std::optional<std::vector<ingest::Route>> routes,
+    const std::string& url, std::optional<std::vector<ingest::Route>> routes,
     const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log) {
-    std::error_code error;
-    if (!std::filesystem::exists(path, error)) {
-        return base::Error{base::ErrorCode::kInboxUnusable, "there is no inbox " + path};
-    }
-    inbox::Options options{.path = path, .plugins = {}};
+    inbox::Options options{.plugins = {}};
     // A plugin that was configured after the last run can be replayed to before its first.
     for (const ingest::Route& route : routes.value_or(std::vector<ingest::Route>())) {
         options.plugins.push_back({route.plugin, route.by_device, route.retry});
     }
-    auto opened = inbox::Inbox::open(options, log);
+    auto opened = open_inbox(url, options, /*may_create=*/false, log);
     if (!opened.ok()) return opened.error();
     try {
         return std::unique_ptr<OfflineInbox>(
@@ -29,20 +25,16 @@ base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
 }
 
 base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open_to_read(
-    const std::string& path, std::optional<std::vector<ingest::Route>> routes, base::LogSink& log) {
-    std::error_code error;
-    if (!std::filesystem::exists(path, error)) {
-        return base::Error{base::ErrorCode::kInboxUnusable, "there is no inbox " + path};
-    }
-    auto opened = inbox::Reading::open(path, log);
+    const std::string& url, std::optional<std::vector<ingest::Route>> routes, base::LogSink& log) {
+    auto opened = open_inbox_to_read(url, log);
     if (!opened.ok()) return opened.error();
     return std::unique_ptr<OfflineInbox>(
         new OfflineInbox(std::move(opened).value(), std::move(routes)));
 }
 
-OfflineInbox::OfflineInbox(std::unique_ptr<inbox::Reading> reading,
+OfflineInbox::OfflineInbox(std::unique_ptr<inbox::ReadOnlyInbox> read_only,
                            std::optional<std::vector<ingest::Route>> routes)
-    : reading_(std::move(reading)), api_(reading_->catalog(), std::move(routes)) {}
+    : read_only_(std::move(read_only)), api_(read_only_->catalog(), std::move(routes)) {}
 
 OfflineInbox::OfflineInbox(std::unique_ptr<inbox::Inbox> inbox,
                            std::optional<std::vector<ingest::Route>> routes,

@@ -9,7 +9,7 @@
 #include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/inbox/inbox.h"
-#include "incm/inbox/reading.h"
+#include "incm/inbox/read_only_inbox.h"
 #include "incm/ingest/ingest.h"
 
 namespace incm::receiver {
@@ -19,20 +19,20 @@ namespace incm::receiver {
 /// Threads: any.
 class OfflineInbox {
  public:
-    /// Open the inbox, under the lock that keeps a server from opening it meanwhile. Makes no new
-    /// file.
+    /// Open the inbox that a URL names (open_inbox.h), under the lock that keeps a server from
+    /// opening it meanwhile. Makes no new one.
     ///
     /// routes: the configured plugins; empty when no configuration is at hand. endpoints: the
     /// same; without both nothing of the quarantine can be tried again.
-    /// Errors:  those of Inbox::open(); kInboxUnusable when there is no file; kBadConfig for
+    /// Errors:  those of open_inbox(); kInboxUnusable when there is no inbox; kBadConfig for
     ///          endpoints that cannot work. The log must outlive the object.
     [[nodiscard]] static base::Result<std::unique_ptr<OfflineInbox>> open(
-        const std::string& path, std::optional<std::vector<ingest::Route>> routes,
+        const std::string& url, std::optional<std::vector<ingest::Route>> routes,
         const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log);
 
-    /// As open(), but only to read: nothing is written, not even beside the file.
+    /// As open(), but only to read: nothing is written, not even beside a file.
     [[nodiscard]] static base::Result<std::unique_ptr<OfflineInbox>> open_to_read(
-        const std::string& path, std::optional<std::vector<ingest::Route>> routes,
+        const std::string& url, std::optional<std::vector<ingest::Route>> routes,
         base::LogSink& log);
 
     [[nodiscard]] admin::ApiReply call(const admin::ApiRequest& request) const {
@@ -41,7 +41,7 @@ class OfflineInbox {
     /// Idempotent; call() fails from now on.
     void close() {
         if (inbox_) inbox_->close();
-        if (reading_) reading_->catalog().close();
+        if (read_only_) read_only_->close();
     }
 
  private:
@@ -49,13 +49,13 @@ class OfflineInbox {
                  std::optional<std::vector<ingest::Route>> routes,
                  const std::optional<std::vector<ingest::Endpoint>>& endpoints);
 
-    OfflineInbox(std::unique_ptr<inbox::Reading> reading,
+    OfflineInbox(std::unique_ptr<inbox::ReadOnlyInbox> read_only,
                  std::optional<std::vector<ingest::Route>> routes);
 
     ingest::Counters counters_;
-    std::unique_ptr<inbox::Inbox> inbox_;      ///< null when it is only read
-    std::unique_ptr<inbox::Reading> reading_;  ///< null when it is not
-    std::unique_ptr<ingest::Ingest> ingest_;   ///< null when not all is at hand
+    std::unique_ptr<inbox::Inbox> inbox_;              ///< null when it is only read
+    std::unique_ptr<inbox::ReadOnlyInbox> read_only_;  ///< null when it is not
+    std::unique_ptr<ingest::Ingest> ingest_;           ///< null when not all is at hand
     admin::AdminApi api_;
 };
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "incm/base/background_thread.h"
 #include "incm/base/clock.h"
-#include "incm/inbox/background_thread.h"
 
 namespace incm::receiver {
 
@@ -24,7 +24,7 @@ std::string seconds(std::int64_t ms) {
 }  // namespace
 
 PythonWatch::PythonWatch(base::LogSink& log, WatchPace pace) : log_(log), pace_(pace) {
-    thread_ = inbox::start_without_signals("incm-python", [this] { loop(); });
+    thread_ = base::start_without_signals("incm-python", [this] { loop(); });
 }
 
 PythonWatch::~PythonWatch() {

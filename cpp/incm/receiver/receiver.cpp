@@ -9,6 +9,7 @@
 #include "incm/admin/readiness.h"
 #include "incm/base/clock.h"
 #include "incm/receiver/closed_door.h"
+#include "incm/receiver/open_inbox.h"
 #include "incm/receiver/webhook_handler.h"
 
 namespace incm::receiver {
@@ -93,11 +94,11 @@ Receiver::~Receiver() {
 }
 
 base::Status Receiver::start() {
-    auto opened = inbox::Inbox::open({.path = config_.inbox_path,
-                                      .plugins = plugins_of(config_.routes),
-                                      .retention_ms = config_.retention_ms,
-                                      .reserve_bytes = config_.reserve_bytes},
-                                     inbox_log_);
+    auto opened = open_inbox(config_.inbox_url,
+                             {.plugins = plugins_of(config_.routes),
+                              .retention_ms = config_.retention_ms,
+                              .reserve_bytes = config_.reserve_bytes},
+                             /*may_create=*/true, inbox_log_);
     if (!opened.ok()) return opened.error();
     inbox_log_.over();
     inbox_ = std::move(opened).value();
@@ -295,7 +296,7 @@ void Receiver::stop() {
     stop_listening(0);
     if (admin_) admin_->stop(0);
     if (metrics_) metrics_->stop(0);
-    // Takers may still be inside the inbox in other threads, so it is closed here and freed with
+    // Fetchers may still be inside the inbox in other threads, so it is closed here and freed with
     // this object.
     if (inbox_) inbox_->close();
 }

@@ -44,7 +44,7 @@ struct Config {
     std::optional<Address> metrics;  ///< of a listener with health and metrics alone; none: no such
     std::optional<int> metrics_fd;   ///< as admin_fd
     std::vector<std::string> admin_hosts;  ///< names that both may be asked by, beside their own
-    std::string inbox_path;
+    std::string inbox_url;                 ///< see open_inbox.h
     std::vector<ingest::Endpoint> endpoints;
     std::vector<ingest::Route> routes;
     http::ConnectionRules rules;       ///< of the alerts' listener, but for `refused`
@@ -73,7 +73,7 @@ class Receiver {
     /// hard one.
     ///
     /// After listen_closed() the listeners and their connections stay, and alerts are taken on
-    /// them. Errors:  those of Inbox::open(): nothing is left open but what listen_closed() opened.
+    /// them. Errors:  those of open_inbox(): nothing is left open but what listen_closed() opened.
     /// Those
     ///          of TlsContext::load() and Server::start(), kBadConfig for endpoints that cannot
     ///          work: nothing is left open.
@@ -88,7 +88,7 @@ class Receiver {
     [[nodiscard]] std::optional<Address> admin_address() const;
     [[nodiscard]] std::optional<Address> metrics_address() const;
 
-    /// The inbox to take from; valid between start() and stop(). Errors: Failure(kClosed)
+    /// The inbox to fetch from; valid between start() and stop(). Errors: Failure(kClosed)
     /// otherwise.
     [[nodiscard]] inbox::Inbox& inbox();
 

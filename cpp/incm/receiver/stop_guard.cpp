@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "incm/base/background_thread.h"
 #include "incm/base/clock.h"
-#include "incm/inbox/background_thread.h"
 
 namespace incm::receiver {
 
@@ -49,7 +49,7 @@ StopGuard::StopGuard(std::int64_t grace_ms, const PythonWatch& python, base::Log
     written_kept_ = base::KeptFromChildren::descriptor(written_);
     const int yes = 1;
     ::setsockopt(read_, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
-    thread_ = inbox::start_without_signals("incm-stop", [this] { loop(); });
+    thread_ = base::start_without_signals("incm-stop", [this] { loop(); });
 }
 
 void StopGuard::stopping() {

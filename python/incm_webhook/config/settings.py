@@ -106,6 +106,11 @@ class InboxSettings(Table):
         """The same without links; one that leads to itself stays, for whoever opens it to tell."""
         return Path(os.path.realpath(self.path))
 
+    @property
+    def core_url(self) -> str:
+        """The URL as the core reads it: its scheme, and the path without slashes of a URL."""
+        return f"sqlite:{self.path}"
+
 
 class SecretSource(Table):
     """One way to a secret: exactly one of the three."""

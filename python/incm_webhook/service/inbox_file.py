@@ -34,7 +34,7 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
         InboxUnavailableError: all is well, but that its file system is mounted read-only.
 
     Threads: none of this process may have the file open, whose locks would be lost.
-    Source: the file format of SQLite, section 1.3; cpp/incm/inbox/schema.h.
+    Source: the file format of SQLite, section 1.3; cpp/incm/inbox/sqlite/schema.h.
     """
     try:
         path = Path(os.path.realpath(path))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from incm_webhook._core import PythonWatch, Receiver, StopGuard
 from incm_webhook.config.loading import Settings
-from incm_webhook.config.settings import PluginSettings, inbox_path
+from incm_webhook.config.settings import PluginSettings
 from incm_webhook.delivery.dispatcher import Dispatcher
 from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.hosting import registry
@@ -244,7 +244,7 @@ def _receiver(
     return Receiver(
         **on.for_core(),
         admin_hosts=settings.server.admin_hosts,
-        inbox=str(inbox_path(settings.inbox.url)),
+        inbox=settings.inbox.core_url,
         endpoints=endpoints_of(settings.endpoint),
         routes=[route_of(plugin.settings) for plugin in plugins],
         clients=clients_of(settings.server),

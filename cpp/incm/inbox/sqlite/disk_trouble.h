@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "incm/base/result.h"
+
+namespace incm::inbox::sqlite {
+
+/// Whether a system call that failed with this errno may succeed later, without another set-up: the
+/// disk is full, read-only or failing, or cannot be reached.
+[[nodiscard]] bool is_of_disk(int reason) noexcept;
+
+/// Why a start fails because of such a call: kInboxUnavailable when is_of_disk(), else
+/// kInboxUnusable.
+[[nodiscard]] base::Failure start_failure(int reason, const std::string& text);
+
+/// Whether a file of a MiB could be written in a folder now; leaves nothing behind. True when it
+/// cannot be told.
+[[nodiscard]] bool has_room(const std::string& folder) noexcept;
+
+}  // namespace incm::inbox::sqlite

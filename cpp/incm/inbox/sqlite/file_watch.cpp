@@ -1,0 +1,89 @@
+#include "incm/inbox/sqlite/file_watch.h"
+
+#include <sys/stat.h>
+
+#include "incm/base/bytes.h"
+
+namespace incm::inbox::sqlite {
+
+void FileWatch::Named::remember() {
+    struct stat facts {};
+    if (stat(path.c_str(), &facts) == 0) {
+        device = facts.st_dev;
+        number = facts.st_ino;
+    }
+}
+
+bool FileWatch::Named::is_there() const noexcept {
+    struct stat facts {};
+    return stat(path.c_str(), &facts) == 0 && facts.st_ino == number && facts.st_dev == device;
+}
+
+FileWatch::FileWatch(const std::string& path, base::LogSink& log)
+    : file_{path}, log_file_{path + "-wal"}, index_{path + "-shm"}, log_(log) {
+    file_.remember();
+    log_file_.remember();
+    index_.remember();
+}
+
+/// The part that is not there, and what stands in its place.
+std::string FileWatch::missing() const {
+    const Named& one = file_.is_there() ? log_file_ : file_;
+    struct stat facts {};
+    const bool replaced = stat(one.path.c_str(), &facts) == 0;
+    return base::printable(one.path) +
+           (replaced ? " was replaced by another file" : " was moved or removed");
+}
+
+/// What has happened, and what to do.
+std::string FileWatch::trouble() const {
+    if (overwritten()) {
+        return base::printable(part_ == Part::kFile ? file_.path : log_file_.path) +
+               " was overwritten by another program while the inbox is open: nothing is stored or "
+               "delivered any more, and alerts are refused with 503. Stop this process, then put "
+               "back a copy with `incm-webhook inbox restore FILE`";
+    }
+    return missing() +
+           " while the inbox is open: alerts are refused with 503, because nobody would find them "
+           "after the next start. Put the same files back (mv), and they are taken again; or, if "
+           "they are gone, save what this process still has with `incm-webhook inbox backup "
+           "FILE`, then restart it";
+}
+
+void FileWatch::look_inside() noexcept {
+    if (inside_) {
+        part_ = inside_->look();
+    }
+    look();
+}
+
+void FileWatch::folded() noexcept {
+    if (inside_) {
+        inside_->folded();
+    }
+}
+
+void FileWatch::look() noexcept {
+    const bool lost = overwritten() || !file_.is_there() || !log_file_.is_there();
+    if (lost_.exchange(lost, std::memory_order_acq_rel) == lost) {
+        return;
+    }
+    if (!lost) {
+        log_.write(base::LogLevel::kInfo,
+                   "the inbox " + base::printable(file_.path) + " is back: alerts are taken");
+        return;
+    }
+    log_.write(base::LogLevel::kError, trouble());
+}
+
+void FileWatch::look_at_all() noexcept {
+    look();
+    if (!index_.is_there() && !lost() && !index_lost_.exchange(true)) {
+        log_.write(base::LogLevel::kWarning,
+                   base::printable(index_.path) +
+                       " was removed while the inbox is open: nothing is lost, but no other "
+                       "program may open the inbox until this process was restarted");
+    }
+}
+
+}  // namespace incm::inbox::sqlite

@@ -1,0 +1,171 @@
+#include "incm/inbox/sqlite/overwriting.h"
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <exception>
+
+#include <sqlite3.h>
+
+namespace incm::inbox::sqlite {
+
+namespace {
+
+constexpr int kIndexBytes = 32'768;  ///< of a piece of the index
+constexpr std::size_t kPageSizeAt = 14;
+constexpr std::size_t kFramesAt = 16;
+constexpr std::size_t kSaltsInIndexAt = 32;
+constexpr std::size_t kSaltsInLogAt = 16;
+constexpr std::size_t kSalts = 8;
+constexpr std::size_t kLogHeader = 32;
+constexpr std::int64_t kFrameHeader = 24;
+constexpr int kCopyingLock = 1;  ///< WAL_CKPT_LOCK
+constexpr int kLooks = 3;        ///< another program may begin the log anew between two reads
+
+/// The header of the index of the log, by which every connection finds its pages.
+struct Index {
+    std::uint32_t frames = 0;
+    std::uint16_t page_size = 0;
+    std::array<char, kSalts> salts{};
+};
+
+sqlite3_file* part_of(sqlite3* handle, int which) {
+    sqlite3_file* file = nullptr;
+    const int code = sqlite3_file_control(handle, "main", which, static_cast<void*>(&file));
+    return code == SQLITE_OK && file && file->pMethods ? file : nullptr;
+}
+
+/// The right to copy the log into the file, for a while in which nobody else does.
+class Copying {
+ public:
+    explicit Copying(sqlite3_file* file) : file_(file), is_ours_(lock(SQLITE_SHM_LOCK)) {}
+    Copying(const Copying&) = delete;
+    Copying& operator=(const Copying&) = delete;
+    ~Copying() {
+        if (is_ours_) {
+            lock(SQLITE_SHM_UNLOCK);
+        }
+    }
+    [[nodiscard]] bool is_ours() const noexcept { return is_ours_; }
+
+ private:
+    bool lock(int how) noexcept {
+        return file_ && file_->pMethods->iVersion >= 2 &&
+               file_->pMethods->xShmLock(file_, kCopyingLock, 1, how | SQLITE_SHM_EXCLUSIVE) ==
+                   SQLITE_OK;
+    }
+    sqlite3_file* const file_;
+    const bool is_ours_;
+};
+
+bool read_index(sqlite3_file* file, Index& index) {
+    volatile void* shared = nullptr;
+    if (file->pMethods->iVersion < 2 ||
+        file->pMethods->xShmMap(file, 0, kIndexBytes, 0, &shared) != SQLITE_OK || !shared) {
+        return false;
+    }
+    const auto* const bytes = static_cast<const char*>(const_cast<void*>(shared));
+    std::memcpy(&index.frames, bytes + kFramesAt, sizeof index.frames);
+    std::memcpy(&index.page_size, bytes + kPageSizeAt, sizeof index.page_size);
+    std::memcpy(index.salts.data(), bytes + kSaltsInIndexAt, kSalts);
+    return true;
+}
+
+bool is_of(sqlite3_file* log, const Index& index) {
+    const std::int64_t page_size = index.page_size == 1 ? 65'536 : index.page_size;
+    sqlite3_int64 size = 0;
+    std::array<char, kLogHeader> header{};
+    return log->pMethods->xFileSize(log, &size) == SQLITE_OK &&
+           size >=
+               static_cast<std::int64_t>(kLogHeader) + index.frames * (kFrameHeader + page_size) &&
+           log->pMethods->xRead(log, header.data(), kLogHeader, 0) == SQLITE_OK &&
+           std::memcmp(&header[kSaltsInLogAt], index.salts.data(), kSalts) == 0;
+}
+
+bool is_same(const struct stat& one, const struct stat& other) {
+    return one.st_size == other.st_size && one.st_mtim.tv_sec == other.st_mtim.tv_sec &&
+           one.st_mtim.tv_nsec == other.st_mtim.tv_nsec;
+}
+
+std::string value_of(Database& database, const std::string& key) {
+    return database.text_of("SELECT value FROM meta WHERE key = '" + key + "'");
+}
+
+std::int64_t commits_of(Database& database) {
+    return database.integer_of("SELECT value FROM meta WHERE key = 'commits'");
+}
+
+}  // namespace
+
+Overwriting::Overwriting(const std::string& path, Database& database)
+    : path_(path),
+      database_(database),
+      session_(value_of(database, "session")),
+      session_before_(value_of(database, "session_before")) {
+    if (session_before_.empty()) {
+        commits_ = commits_of(database);
+    }
+    stat(path_.c_str(), &facts_);
+}
+
+void Overwriting::folded() noexcept {
+    stat(path_.c_str(), &facts_);
+    try {
+        if (database_.wal_pages() == 0) {
+            commits_ = commits_of(database_);
+        }
+    } catch (const std::exception&) {
+        // It has as many as before.
+    }
+}
+
+Overwriting::Part Overwriting::look() noexcept {
+    struct stat facts {};
+    if (stat(path_.c_str(), &facts) != 0 || facts.st_ino != facts_.st_ino) {
+        return Part::kNone;  // it is not there, which is another fault
+    }
+    if (!is_same(facts, facts_) && !file_is_ours()) {
+        return Part::kFile;
+    }
+    return log_is_ours() ? Part::kNone : Part::kLog;
+}
+
+/// While another program copies the log, the file may be half of now and half of then: it is looked
+/// at again before the next commit.
+bool Overwriting::file_is_ours() noexcept {
+    const Copying copying(part_of(database_.handle(), SQLITE_FCNTL_FILE_POINTER));
+    if (!copying.is_ours()) {
+        return true;
+    }
+    try {
+        struct stat facts {};
+        Database file(path_, Access::kFileAlone);
+        const std::string session = value_of(file, "session");
+        const bool is_of_before =
+            !session_before_.empty() && (session.empty() || session == session_before_);
+        const bool is_ours = (session == session_ || is_of_before) && commits_of(file) >= commits_;
+        if (is_ours && stat(path_.c_str(), &facts) == 0) {
+            facts_ = facts;
+        }
+        return is_ours;
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+bool Overwriting::log_is_ours() noexcept {
+    sqlite3_file* const file = part_of(database_.handle(), SQLITE_FCNTL_FILE_POINTER);
+    sqlite3_file* const log = part_of(database_.handle(), SQLITE_FCNTL_JOURNAL_POINTER);
+    if (!file || !log) {
+        return true;
+    }
+    Index index;
+    for (int i = 0; i < kLooks; ++i) {
+        if (!read_index(file, index) || index.frames == 0 || is_of(log, index)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace incm::inbox::sqlite

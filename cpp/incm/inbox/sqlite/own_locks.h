@@ -1,0 +1,38 @@
+#pragma once
+
+#include <mutex>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+namespace incm::inbox::sqlite {
+
+/// The lock files that this process holds. The fcntl(2) lock does not keep a process from itself,
+/// and is lost when a second descriptor of the file is closed.
+///
+/// Threads: any.
+class OwnLocks {
+ public:
+    [[nodiscard]] static OwnLocks& of_process();
+
+    /// Held by a FileLock while it is made: one at a time.
+    [[nodiscard]] std::mutex& opening() noexcept { return opening_; }
+    void add(const struct stat& file);
+    void remove(const struct stat& file) noexcept;
+    /// Whether this process holds the lock of a file: its descriptors must not be opened and closed
+    /// then.
+    [[nodiscard]] bool has(const std::string& path);
+
+ private:
+    /// With the process, since a child has a copy of the set.
+    using Key = std::tuple<pid_t, dev_t, ino_t>;
+
+    std::mutex opening_;
+    std::mutex mutex_;  // protects files_
+    std::set<Key> files_;
+};
+
+}  // namespace incm::inbox::sqlite

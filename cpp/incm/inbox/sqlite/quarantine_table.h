@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "incm/inbox/quarantined_request.h"
+#include "incm/inbox/sqlite/database.h"
+
+namespace incm::inbox::sqlite {
+
+/// The rows of the quarantine, within the writer's transaction; a part of Tables.
+///
+/// Errors:  SqlError. Threads: the writer's.
+class QuarantineTable {
+ public:
+    explicit QuarantineTable(Database& database);
+
+    [[nodiscard]] Quarantined count();
+    /// Keep one, within the bounds of its kind. False when an identical one is there already and
+    /// nothing was changed. kept: the totals, to be brought up to date.
+    bool keep(const QuarantinedRequest& rejected, Quarantined& kept);
+    /// False when there is none of this number.
+    bool remove(std::int64_t id, Quarantined& kept);
+
+ private:
+    struct Size {
+        std::int64_t count = 0;
+        std::int64_t bytes = 0;
+    };
+    void trim_authentic(Quarantined& kept);
+    void trim_hostile(Quarantined& kept);
+    [[nodiscard]] Size size(bool authentic);
+    /// Run a statement that deletes one row; false when there was none. size: what is left.
+    template <typename... Values>
+    bool take_out(Statement& statement, Quarantined& kept, Size& size, const Values&... values);
+
+    Database& database_;
+    Statement count_, insert_, size_, remove_, remove_authentic_;
+    Statement remove_by_count_, remove_by_bytes_;
+};
+
+}  // namespace incm::inbox::sqlite

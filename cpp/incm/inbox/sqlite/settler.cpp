@@ -1,0 +1,92 @@
+#include "incm/inbox/sqlite/settler.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "incm/base/bytes.h"
+#include "incm/inbox/sqlite/endings.h"
+
+namespace incm::inbox::sqlite {
+
+void Settler::settle(std::vector<Settlement> settlements) {
+    // All memory is taken before the first claim: what is claimed and not settled is nobody's.
+    auto operation = std::make_unique<Settle>(watches_, log_);
+    Settle& settle = *operation;
+    settle.reserve(settlements.size());
+    Operation::List posted;
+    posted.push_back(std::move(operation));
+    const std::int64_t now_ms = clock_.now_ms();
+    const std::int64_t wall_ms = clock_.wall_ms();
+    for (Settlement& settlement : settlements) {
+        DeliveryQueue* queue = find(settlement.plugin);
+        const auto taken = queue ? queue->claim(settlement.alert_id) : std::nullopt;
+        if (!taken) {
+            ignored("settlement", settlement.plugin, settlement.alert_id);
+            continue;
+        }
+        const std::int64_t due_at_ms = now_ms + std::max<std::int64_t>(settlement.retry_in_ms, 0);
+        settle.add({queue,
+                    {queue->id(), taken->lease_id, taken->attempts + 1, due_at_ms, wall_ms,
+                     std::move(settlement)}});
+    }
+    if (!settle.empty()) {
+        writer_.post(std::move(posted));
+    }
+}
+
+void Settler::give_back(const std::string& plugin,
+                        std::span<const std::int64_t> alert_ids) noexcept {
+    DeliveryQueue* queue = find(plugin);
+    Operation::List posted;
+    std::vector<std::int64_t> returned;
+    GiveBack* ends = nullptr;
+    try {
+        returned.reserve(alert_ids.size());
+        auto operation = std::make_unique<GiveBack>(plugin, log_);
+        operation->reserve(alert_ids.size());
+        posted.push_back(std::move(operation));
+        ends = static_cast<GiveBack*>(posted.front().get());
+    } catch (const std::bad_alloc&) {
+        posted.clear();
+    }
+    for (const std::int64_t alert_id : alert_ids) {
+        const auto taken = queue ? queue->claim(alert_id) : std::nullopt;
+        if (!taken) {
+            ignored("return", plugin, alert_id);
+        } else if (ends) {
+            ends->add({taken->lease_id, alert_id});
+            returned.push_back(alert_id);
+        } else {
+            queue->put_back(alert_id);
+        }
+    }
+    // First to the writer: whoever takes them again must lease them after this lease has ended.
+    if (!returned.empty()) {
+        writer_.post(std::move(posted));
+    }
+    for (const std::int64_t alert_id : returned) {
+        queue->put_back(alert_id);
+    }
+    if (queue) {
+        queue->arrived(true);
+    }
+}
+
+DeliveryQueue* Settler::find(const std::string& plugin) noexcept {
+    const auto found = queues_.find(plugin);
+    return found == queues_.end() ? nullptr : &found->second;
+}
+
+void Settler::ignored(const char* what, const std::string& plugin, std::int64_t alert_id) noexcept {
+    try {
+        log_.write(base::LogLevel::kWarning,
+                   std::string(what) + " of alert " + std::to_string(alert_id) + " by " +
+                       base::printable(plugin) + " ignored: it is not taken");
+    } catch (const std::bad_alloc&) {
+        log_.write(base::LogLevel::kWarning, what);
+    }
+}
+
+}  // namespace incm::inbox::sqlite

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "incm/base/log.h"
+#include "incm/inbox/completion_waiters.h"
+#include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/sqlite/writer.h"
+
+namespace incm::inbox::sqlite {
+
+/// Ends what was taken, through the writer.
+///
+/// Threads: any.
+class Settler {
+ public:
+    /// The references must outlive it; no queue is added or removed from here on.
+    Settler(std::unordered_map<std::string, DeliveryQueue>& queues, const InboxClock& clock,
+            CompletionWaiters& watches, base::LogSink& log, Writer& writer)
+        : queues_(queues), clock_(clock), watches_(watches), log_(log), writer_(writer) {}
+
+    /// As Inbox::settle().
+    void settle(std::vector<Settlement> settlements);
+    /// As Inbox::give_back().
+    void give_back(const std::string& plugin, std::span<const std::int64_t> alert_ids) noexcept;
+
+ private:
+    [[nodiscard]] DeliveryQueue* find(const std::string& plugin) noexcept;
+    void ignored(const char* what, const std::string& plugin, std::int64_t alert_id) noexcept;
+
+    std::unordered_map<std::string, DeliveryQueue>& queues_;
+    const InboxClock& clock_;
+    CompletionWaiters& watches_;
+    base::LogSink& log_;
+    Writer& writer_;
+};
+
+}  // namespace incm::inbox::sqlite

@@ -1,0 +1,79 @@
+#include "incm/inbox/sqlite/store_state.h"
+
+#include <filesystem>
+#include <new>
+#include <utility>
+
+#include "incm/base/bytes.h"
+#include "incm/inbox/sqlite/disk_trouble.h"
+#include "incm/inbox/sqlite/foreign_lock.h"
+
+namespace incm::inbox::sqlite {
+
+namespace {
+
+base::Error error_of(const std::string& reason) {
+    return {base::ErrorCode::kStoreFailed, "the inbox cannot store: " + reason};
+}
+
+}  // namespace
+
+StoreState::StoreState(const std::string& path, base::LogSink& log)
+    : folder_(std::filesystem::path(path).parent_path().string()),
+      index_path_(path + "-shm"),
+      log_(log) {}
+
+base::Error StoreState::failed(const SqlError& error) noexcept {
+    try {
+        return note(error);
+    } catch (const std::bad_alloc&) {
+        kind_ = Kind::kOther;
+        return {base::ErrorCode::kStoreFailed, "no memory"};  // a short text takes none
+    }
+}
+
+base::Error StoreState::note(const SqlError& error) {
+    const Kind kind = error.locked() ? Kind::kLocked : error.full() ? Kind::kFull : Kind::kOther;
+    std::string reason = error.what();
+    if (kind == Kind::kLocked) {
+        // Looked for once a series: it costs a walk over all locks of the machine.
+        if (kind_ == Kind::kLocked) {
+            return *failure();
+        }
+        reason = foreign_writer(index_path_);
+        if (reason.empty()) reason = "another program";
+        reason += " has locked it for writing; end its transaction";
+    }
+    base::Error told = error_of(reason);
+    {
+        const std::lock_guard lock(mutex_);
+        reason_ = std::move(reason);
+    }
+    if (kind_.exchange(kind) != kind) {
+        log_.write(base::LogLevel::kError,
+                   base::printable(told.text) + ": alerts are refused with 503 until it can");
+    }
+    return told;
+}
+
+void StoreState::wrote(bool stores_alert) noexcept {
+    if (kind_ == Kind::kNone || (kind_ == Kind::kFull && !stores_alert)) {
+        return;
+    }
+    kind_ = Kind::kNone;
+    log_.write(base::LogLevel::kInfo, "the inbox stores again");
+}
+
+std::optional<base::Error> StoreState::failure() const {
+    if (!is_failing()) {
+        return std::nullopt;
+    }
+    const std::lock_guard lock(mutex_);
+    return error_of(reason_);
+}
+
+bool StoreState::may_try() const noexcept {
+    return kind_ != Kind::kFull || has_room(folder_);
+}
+
+}  // namespace incm::inbox::sqlite

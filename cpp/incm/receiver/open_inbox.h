@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "incm/base/log.h"
+#include "incm/base/result.h"
+#include "incm/inbox/inbox.h"
+#include "incm/inbox/read_only_inbox.h"
+
+namespace incm::receiver {
+
+// The only place that knows which storage backends there are. A URL is `SCHEME:REST`; the scheme
+// chooses the backend, and the backend reads the rest. `sqlite:PATH` is a file.
+
+/// Open an inbox to work with. may_create: make a new one when there is none.
+///
+/// Errors:  kBadConfig for an unknown scheme. kInboxUnusable when there is none and may_create is
+///          false. Those of the backend: SqliteInbox::open().
+/// Threads: any; log must outlive the inbox.
+[[nodiscard]] base::Result<std::unique_ptr<inbox::Inbox>> open_inbox(const std::string& url,
+                                                                     const inbox::Options& options,
+                                                                     bool may_create,
+                                                                     base::LogSink& log);
+
+/// Open an inbox that no server has open, to read it. Nothing is written, not even beside a file.
+///
+/// Errors:  kBadConfig for an unknown scheme. kInboxUnusable when there is no inbox. Those of the
+///          backend: SqliteReadOnlyInbox::open().
+/// Threads: any; log must outlive the object.
+[[nodiscard]] base::Result<std::unique_ptr<inbox::ReadOnlyInbox>> open_inbox_to_read(
+    const std::string& url, base::LogSink& log);
+
+}  // namespace incm::receiver
