@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from incm_webhook.errors import PluginError
-from incm_webhook.process.forked import run_here
+from incm_webhook.process import forked
 from incm_webhook.text.failures import OwnCode, fit
 from incm_webhook.text.printable import printable, said_by
 
@@ -77,7 +77,7 @@ def guarded(action: Callable[[], Any], what: Path | str) -> Any:
         PluginError: the action raised any exception, or SystemExit; KeyboardInterrupt passes.
     """
     try:
-        return run_here(action, f"loading {what}")
+        return forked.run_here(action, f"loading {what}")
     except PluginError:
         raise
     except SyntaxError as error:
@@ -96,7 +96,9 @@ def failure(error: BaseException, what: Path | str) -> str:
         what: its file, or the name of its module, or what a message calls it.
     """
     every = traceback.extract_tb(error.__traceback__)
-    frames = [one for one in every if "importlib" not in one.filename and one.filename != __file__]
+    frames = [
+        one for one in every if "importlib" not in one.filename and not _is_ours(one.filename)
+    ]
     code = OwnCode((str(what),)) if isinstance(what, Path) else _code_of_name(what)
     own = [one for one in frames if code.name_of(one.filename)] or frames
     place = f"{own[-1].filename}:{own[-1].lineno}" if own else str(what)
@@ -108,6 +110,10 @@ def failure(error: BaseException, what: Path | str) -> str:
     if isinstance(error, ModuleNotFoundError) and isinstance(what, Path):
         hint = "; install it into this Python (a plugin file cannot import the files beside it)"
     return f"{printable(place)}: {fit(text)}{hint}"
+
+
+def _is_ours(filename: str) -> bool:
+    return filename in (__file__, forked.__file__)
 
 
 def _code_of_name(name: str) -> OwnCode:

@@ -232,7 +232,9 @@ def test_a_missing_file_and_a_missing_name(workdir: Path, write: Write) -> None:
         == f'plugin "nowhere": there is no file {workdir}/nowhere.py'
     )
     assert 'there is no plugin "jsonk"; did you mean "jsonl"?' in refused("jsonk", workdir)
-    assert "nowhere_at_all" in refused("nowhere_at_all:x", workdir)
+    assert refused("nowhere_at_all.x:y", workdir) == (
+        "plugin \"y\": nowhere_at_all.x: ModuleNotFoundError: No module named 'nowhere_at_all'"
+    )
     assert 'has no "lods"' in refused("json:lods", workdir)
     assert "neither a function nor a class" in refused("json:__name__", workdir)
 
