@@ -582,6 +582,16 @@ def test_another_server_is_told_from_an_admin_listener(
     assert "is no admin listener" in err
 
 
+def test_the_listener_of_the_alerts_is_told_from_an_admin_listener(
+    command: Command, receiver: Receiver
+) -> None:
+    place = urlsplit(receiver.url).netloc
+    status, _, err = command("inbox", "list", "--admin", place)
+    assert status == 1
+    assert f"what answers at {place} is no admin listener" in err
+    assert "no endpoint" not in err
+
+
 def test_tail_follows_until_ctrl_c(command: Command, receiver: Receiver) -> None:
     arguments = ["inbox", "tail", "--json", "--lines", "1", "--type", "re*", *admin(receiver)]
     # A shell without job control starts what runs in the background with SIGINT ignored.

@@ -73,6 +73,11 @@ class HttpTransport:
         self._connection.close()
 
 
+def _is_elsewhere(answer: dict[str, Any]) -> bool:
+    """Whether this is said by another listener of a receiver: of alerts, or of metrics alone."""
+    return answer.get("detail") in ("no endpoint has this path", "no such page")
+
+
 class AdminClient:
     """The admin API, wherever it is. Use it in a `with` statement. Threads: one at a time.
 
@@ -122,7 +127,7 @@ class AdminClient:
             answer = None
         if status == 200 and isinstance(answer, dict):
             return answer
-        if not isinstance(answer, dict) or "title" not in answer:
+        if not isinstance(answer, dict) or "title" not in answer or _is_elsewhere(answer):
             raise click.ClickException(
                 f"what answers at {self._place} is no admin listener of this version: name it with "
                 "--admin HOST:PORT"
