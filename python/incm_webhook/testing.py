@@ -89,11 +89,18 @@ def run_plugin(
 
     Raises:
         PluginError: the plugin cannot be loaded, or its config is wrong.
+        ValueError: attempt, key or endpoint is what no server would tell.
         Exception: what setup or close raises.
 
     Threads: the calling one; not from within a running event loop. Filters, retries and time-outs
     are the service's and take no part.
     """
+    if attempt < 1:
+        raise ValueError(f"attempt counts from 1, not {attempt}")
+    if not key:
+        raise ValueError("key is empty: a delivery always has one")
+    if not endpoint.startswith("/"):
+        raise ValueError(f'endpoint is the path of a URL, such as "/webhook", not {endpoint!r}')
     loaded = _load(plugin, dict(config or {}))
     now = datetime.now(UTC)
     deliveries = [
@@ -188,6 +195,7 @@ class Receiver:
         (folder / "secret").write_text(self.secret)
         (folder / "secret").chmod(0o600)
         self._ready = folder / "ready.json"
+        self._ready.unlink(missing_ok=True)  # of one that was here before
         self._output = folder / "serve.log"
         command = [*wrapper, sys.executable, "-m", "incm_webhook", "serve"]
         command += ["--listen", "127.0.0.1:0"]

@@ -3,6 +3,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,3 +127,20 @@ def test_a_receiver_takes_whole_tables(tmp_path: Path) -> None:
         while not (tmp_path / odd).exists() and time.monotonic() < deadline:
             receiver.output()
     assert (tmp_path / odd).read_text() == "done"
+
+
+def test_a_receiver_in_the_folder_of_another_one_is_itself(tmp_path: Path) -> None:
+    with Receiver(tmp_path) as first:
+        assert first.send(make_alert("reboot", id="a"))[0] == 200
+    with pytest.raises(RuntimeError, match='there is no plugin "nowhere"'):
+        Receiver(tmp_path, plugins=["nowhere"])
+    with Receiver(tmp_path) as second:
+        assert second.send(make_alert("reboot", id="a"))[0] == 200
+        assert second.url != first.url
+
+
+@pytest.mark.parametrize("wrong", [{"attempt": 0}, {"key": ""}, {"endpoint": "noc"}])
+def test_a_context_that_no_server_makes_is_refused(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises(ValueError, match=name):
+        run_plugin(lambda alert: None, make_alert("reboot"), **wrong)
