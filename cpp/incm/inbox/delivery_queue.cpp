@@ -10,14 +10,16 @@ void DeliveryQueue::begin_selection() {
     const std::lock_guard lock(mutex_);
     while (ended_) {
         const Flight& flight = *ended_;
-        if (flight.end == End::kOver) {
+        if (flight.end == End::kOver || flight.end == End::kApart) {
             lanes_.over(flight.lane);
         } else if (by_device_ || flight.turn.attempts == 0) {
             lanes_.back(flight.lane, flight.turn);
         }
         const std::int64_t alert_id = flight.turn.alert_id;
         ended_ = flight.next_ended;
-        flights_.erase(alert_id);
+        if (flight.end != End::kApart) {
+            flights_.erase(alert_id);
+        }
     }
     if (looking_at_.empty() && !offered_.empty()) {
         looking_at_ = std::move(offered_.front());
@@ -148,6 +150,14 @@ void DeliveryQueue::over(std::int64_t alert_id) noexcept {
 void DeliveryQueue::again(std::int64_t alert_id, std::int64_t due_at_ms) noexcept {
     const std::lock_guard lock(mutex_);
     static_cast<void>(end(alert_id, End::kAgain, {alert_id, 1, due_at_ms}));
+}
+
+void DeliveryQueue::set_apart(std::int64_t alert_id) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        static_cast<void>(end(alert_id, End::kApart, {alert_id, 0, 0}));
+    }
+    arrived(false);
 }
 
 void DeliveryQueue::put_back(std::int64_t alert_id) noexcept {

@@ -94,6 +94,8 @@ class DeliveryQueue final : public RoomWaiter {
     void over(std::int64_t alert_id) noexcept;
     /// Its settlement is committed: it is due again then, by the inbox clock.
     void again(std::int64_t alert_id, std::int64_t due_at_ms) noexcept;
+    /// Its settlement can never be stored: it stays taken, and its device's others go on.
+    void set_apart(std::int64_t alert_id) noexcept;
     /// It can be taken again as if it had not been.
     void put_back(std::int64_t alert_id) noexcept;
     /// Rows that are open again, or anew, of which the cursor may know nothing. Leaves the list
@@ -113,7 +115,7 @@ class DeliveryQueue final : public RoomWaiter {
     void wait(std::uint64_t version, std::chrono::steady_clock::time_point deadline);
 
  private:
-    enum class End { kNone, kOver, kAgain };
+    enum class End { kNone, kOver, kAgain, kApart };
     /// A delivery that is taken. Those that ended are a list, which takes no memory: an end may not
     /// fail.
     struct Flight {

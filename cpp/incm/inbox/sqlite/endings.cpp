@@ -49,6 +49,7 @@ void Settle::failed(const base::Error& error) noexcept {
              "receiver to have it now, and create the inbox's .check file before to have every "
              "page checked",
              error);
+        queue->set_apart(settled.settlement.alert_id);
     }
 }
 
