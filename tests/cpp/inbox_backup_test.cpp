@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 
 #include "incm/inbox/backup.h"
+#include "incm/inbox/sqlite/file_place.h"
+#include "incm/inbox/sqlite/log_check.h"
 #include "incm/inbox/sqlite/restore.h"
 #include "incm/inbox/sqlite/unfinished.h"
 
@@ -273,7 +275,10 @@ class InterruptedRestoreTest : public InboxBackupTest {
     void link_aside(const std::string& suffix) {
         fs::create_hard_link(path() + suffix, aside_ + suffix);
     }
+    /// What `check` sees is that a start will heal it.
     void expect_alerts(std::int64_t alerts) {
+        EXPECT_NO_THROW(check_place(path()));
+        EXPECT_EQ(look_at_log(path()).refusal, "");
         open();
         EXPECT_EQ(counts().alerts, alerts);
         EXPECT_FALSE(fs::exists(path() + ".new"));

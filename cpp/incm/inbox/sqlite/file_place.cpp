@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "incm/base/result.h"
+#include "incm/inbox/sqlite/restore_names.h"
 
 namespace incm::inbox::sqlite {
 
@@ -59,7 +60,7 @@ void check_place(const std::string& path) {
         if (!std::filesystem::is_regular_file(name)) {
             refuse(name + " is not a file: move it away");
         }
-        if (place->names > 1) {
+        if (place->names > 1 + names_left_by_restore(path, suffix)) {
             std::string text = "the inbox file " + name + " has ";
             text += std::to_string(place->names);
             text +=

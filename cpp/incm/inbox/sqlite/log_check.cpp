@@ -13,6 +13,7 @@
 #include "incm/inbox/sqlite/database.h"
 #include "incm/inbox/sqlite/file_place.h"
 #include "incm/inbox/sqlite/inbox_file.h"
+#include "incm/inbox/sqlite/restore_names.h"
 #include "incm/inbox/sqlite/session.h"
 
 namespace incm::inbox::sqlite {
@@ -195,6 +196,9 @@ LogFinding look_at_log(const std::string& path, const std::optional<LastCommit>&
 }
 
 LogFinding look_at_log(const std::string& path) {
+    if (names_left_by_restore(path, "-wal") > 0 && names_left_by_restore(path, "") == 0) {
+        return {};  // the log of before, which the next start takes away
+    }
     std::ifstream lock(path + ".lock");
     std::string process;
     std::string line;

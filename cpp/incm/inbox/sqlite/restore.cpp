@@ -16,6 +16,7 @@
 #include "incm/inbox/sqlite/file_place.h"
 #include "incm/inbox/sqlite/inbox_file.h"
 #include "incm/inbox/sqlite/log_check.h"
+#include "incm/inbox/sqlite/restore_names.h"
 #include "incm/inbox/sqlite/schema.h"
 #include "incm/inbox/sqlite/session.h"
 
@@ -57,22 +58,8 @@ std::int64_t last_alert_id(const std::string& path) {
     return last;
 }
 
-/// The names under which inboxes of before are kept, and the first one at which nothing is.
-std::vector<std::string> names_aside(const std::string& path) {
-    std::vector<std::string> names{path + ".before-restore"};
-    for (int number = 2; exists(names.back()) || exists(names.back() + "-wal"); ++number) {
-        names.push_back(path + ".before-restore-" + std::to_string(number));
-    }
-    return names;
-}
-
 std::string aside(const std::string& path) {
     return names_aside(path).back();
-}
-
-bool is_same_file(const std::string& one, const std::string& other) {
-    std::error_code error;
-    return fs::equivalent(one, other, error) && !error;
 }
 
 /// Give the old inbox a second name, so that it is at its place until the restored one is there.
