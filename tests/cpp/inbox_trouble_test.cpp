@@ -186,5 +186,44 @@ TEST_F(InboxTroubleTest, WhatIsSmallerThanAnAlertEndsNoLackOfRoom) {
     EXPECT_EQ(why_not_stored(), "");
 }
 
+/// Write nonsense over the first page of a table of the closed inbox.
+void damage(const std::string& path, const std::string& table) {
+    const auto page = rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'");
+    ASSERT_EQ(page.size(), 1U);
+    std::string bytes = read_bytes(path);
+    constexpr std::size_t kPageSize = 4096;
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>((std::stoul(page[0]) - 1) * kPageSize),
+                kPageSize, '\x5a');
+    write_bytes(path, bytes);
+}
+
+TEST_F(InboxTroubleTest, AnInboxThatIsFoundDamagedIsNotReadyUntilTheNextStartHasCheckedIt) {
+    open();
+    append_range(1, 2);
+    close();
+    damage(path(), "attempt");
+    open();
+    EXPECT_EQ(why_not_stored(), "");
+    ASSERT_EQ(take_ids(), (Ids{1, 2}));
+    settle(1, Outcome::kDelivered);
+    append(alert(3));
+    EXPECT_NE(why_not_stored().find("the inbox is damaged"), std::string::npos);
+    append(alert(4));
+    EXPECT_NE(why_not_stored(), "") << "though something was stored";
+    EXPECT_TRUE(log_.has("`incm-webhook inbox restore FILE`"));
+    close();
+    EXPECT_EQ(try_open().error().code, base::ErrorCode::kInboxUnusable);
+}
+
+TEST_F(InboxTroubleTest, DamageThatAFetchFindsIsToldToo) {
+    open();
+    append_range(1, 1);
+    close();
+    damage(path(), "delivery_retry");
+    open();
+    EXPECT_FALSE(inbox_->fetch("a", 1, 0).ok());
+    EXPECT_NE(why_not_stored().find("the inbox is damaged"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace incm::inbox::test

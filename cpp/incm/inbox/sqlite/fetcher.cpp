@@ -47,8 +47,8 @@ class Marked {
 }  // namespace
 
 Fetcher::Fetcher(const std::string& path, DeliveryKeys keys, const InboxClock& clock,
-                 Writer& writer)
-    : keys_(std::move(keys)), clock_(clock), writer_(writer), readers_(path) {}
+                 Writer& writer, StoreState& state)
+    : keys_(std::move(keys)), clock_(clock), writer_(writer), state_(state), readers_(path) {}
 
 base::Result<Progress> Fetcher::progress(std::int64_t alert_id,
                                          std::span<const std::int64_t> plugin_ids) {
@@ -79,6 +79,9 @@ base::Result<std::vector<Delivery>> Fetcher::fetch(DeliveryQueue& queue, const W
         } catch (const SqlError& error) {
             // Whoever woke this thread may have meant one of several.
             queue.arrived(false);
+            if (error.damaged()) {
+                state_.damaged(error);
+            }
             return unreadable_error(error);
         } catch (const std::bad_alloc&) {
             queue.arrived(false);

@@ -11,6 +11,7 @@
 #include "incm/inbox/records.h"
 #include "incm/inbox/sqlite/delivery_keys.h"
 #include "incm/inbox/sqlite/reader_pool.h"
+#include "incm/inbox/sqlite/store_state.h"
 #include "incm/inbox/sqlite/writer.h"
 
 namespace incm::inbox::sqlite {
@@ -21,7 +22,8 @@ namespace incm::inbox::sqlite {
 class Fetcher {
  public:
     /// The references must outlive the fetcher.
-    Fetcher(const std::string& path, DeliveryKeys keys, const InboxClock& clock, Writer& writer);
+    Fetcher(const std::string& path, DeliveryKeys keys, const InboxClock& clock, Writer& writer,
+            StoreState& state);
 
     /// As Inbox::fetch().
     [[nodiscard]] base::Result<std::vector<Delivery>> fetch(DeliveryQueue& queue,
@@ -48,6 +50,7 @@ class Fetcher {
     const DeliveryKeys keys_;
     const InboxClock& clock_;
     Writer& writer_;
+    StoreState& state_;
     ReaderPool readers_;
     std::atomic<std::int64_t> last_lease_id_ = 0;  ///< leases do not outlive their process
 };

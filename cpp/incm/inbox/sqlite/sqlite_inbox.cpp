@@ -59,7 +59,7 @@ struct SqliteInbox::Parts {
         writer = std::make_unique<Writer>(*database, clock, *note, watch, state, log,
                                           [this] { ask_for_check(path); });
         quarantine = std::make_unique<SqliteQuarantine>(*writer, reserve, watch, log);
-        fetcher = std::make_unique<Fetcher>(path, DeliveryKeys(*database), clock, *writer);
+        fetcher = std::make_unique<Fetcher>(path, DeliveryKeys(*database), clock, *writer, state);
         settler = std::make_unique<Settler>(queues, clock, completions, log, *writer);
         backup = std::make_unique<SqliteBackup>(path, reserve, log);
         housekeeper = std::make_unique<Housekeeper>(*writer, reserve, watch, state, log_length, log,

@@ -7,6 +7,7 @@
 #include "incm/base/bytes.h"
 #include "incm/inbox/sqlite/disk_trouble.h"
 #include "incm/inbox/sqlite/foreign_lock.h"
+#include "incm/inbox/sqlite/inbox_file.h"
 
 namespace incm::inbox::sqlite {
 
@@ -19,7 +20,8 @@ base::Error error_of(const std::string& reason) {
 }  // namespace
 
 StoreState::StoreState(const std::string& path, base::LogSink& log)
-    : folder_(std::filesystem::path(path).parent_path().string()),
+    : path_(path),
+      folder_(std::filesystem::path(path).parent_path().string()),
       index_path_(path + "-shm"),
       log_(log) {}
 
@@ -64,7 +66,27 @@ void StoreState::wrote(bool stores_alert) noexcept {
     log_.write(base::LogLevel::kInfo, "the inbox stores again");
 }
 
+void StoreState::damaged(const SqlError& error) noexcept {
+    if (damaged_.exchange(true)) {
+        return;
+    }
+    ask_for_check(path_);
+    try {
+        log_.write(base::LogLevel::kError,
+                   "the inbox " + base::printable(path_) + " is damaged (" +
+                       base::printable(error.what()) +
+                       "): it is not ready, and what cannot be stored is refused with 503. The "
+                       "next start checks every page; if it is refused, put back a copy with "
+                       "`incm-webhook inbox restore FILE`");
+    } catch (const std::bad_alloc&) {
+        log_.write(base::LogLevel::kError, "the inbox is damaged");
+    }
+}
+
 std::optional<base::Error> StoreState::failure() const {
+    if (damaged_) {
+        return base::Error{base::ErrorCode::kStoreFailed, "the inbox is damaged, see the log"};
+    }
     if (!is_failing()) {
         return std::nullopt;
     }

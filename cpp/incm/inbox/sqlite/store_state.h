@@ -26,6 +26,9 @@ class StoreState {
     /// The disk refused a transaction; returns what its callers are told. One line in the log for
     /// each series of one kind.
     base::Error failed(const SqlError& error) noexcept;
+    /// Pages contradict each other. Until the next start, which checks each: what can still be
+    /// stored is no sign of health. One line in the log.
+    void damaged(const SqlError& error) noexcept;
     /// Something was stored: a failure is over; one for lack of room only when it was an alert, or
     /// what shows as much.
     void wrote(bool stores_alert) noexcept;
@@ -40,10 +43,12 @@ class StoreState {
     enum class Kind { kNone, kLocked, kFull, kOther };
     base::Error note(const SqlError& error);
 
+    const std::string path_;
     const std::string folder_;
     const std::string index_path_;
     base::LogSink& log_;
     std::atomic<Kind> kind_{Kind::kNone};
+    std::atomic<bool> damaged_{false};
     mutable std::mutex mutex_;  // protects reason_
     std::string reason_;
 };

@@ -94,9 +94,7 @@ void Writer::stop() {
         idle_ = false;
     }
     work_added_.notify_one();
-    if (thread_.joinable()) {
-        thread_.join();
-    }
+    if (thread_.joinable()) thread_.join();
     tables_.reset();
 }
 
@@ -245,9 +243,8 @@ void Writer::note_stored(const Operations& operations) noexcept {
 
 void Writer::refuse(Operation& operation, const Failure& failure) noexcept {
     operation.refuse(failure);
-    if (failure.remedy == Remedy::kAnotherDisk || std::exchange(refusing_, true)) {
-        return;  // what the disk refuses is told by the state
-    }
+    // What the disk refuses is told by the state.
+    if (failure.remedy == Remedy::kAnotherDisk || std::exchange(refusing_, true)) return;
     try {
         log_.write(base::LogLevel::kError, base::printable(failure.error.text));
     } catch (const std::bad_alloc&) {
@@ -295,9 +292,7 @@ void Writer::sort_out(Operation::List& posted) noexcept {
 /// Each in a transaction of its own.
 void Writer::retry_apart() noexcept {
     const auto now = std::chrono::steady_clock::now();
-    if (apart_.empty() || now < apart_at_) {
-        return;
-    }
+    if (apart_.empty() || now < apart_at_) return;
     Operation::List due;
     due.swap(apart_);
     apart_at_ = now + kRetryPause;
@@ -342,6 +337,10 @@ void Writer::checkpoint_if_long() {
 }
 
 void Writer::note_failure(const SqlError& error) {
+    if (error.damaged()) {
+        watch_.look_inside();
+        if (!watch_.overwritten()) state_.damaged(error);
+    }
     if (error.sync_failed() && !failed_.exchange(true, std::memory_order_acq_rel)) {
         on_failure_();
     }
