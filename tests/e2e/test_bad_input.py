@@ -151,10 +151,10 @@ def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_ready_file_does_not_take_the_place_of_a_device_or_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="is a device or pipe: name a file"):
-        check_ready_file(tmp_path / "pipe")
+        check_ready_file(tmp_path / "pipe", "--ready-file")
     with pytest.raises(ConfigError, match="no file has such a name"):
-        check_ready_file(tmp_path / "a\0b")
-    check_ready_file(tmp_path / "ready.json")
+        check_ready_file(tmp_path / "a\0b", "--ready-file")
+    check_ready_file(tmp_path / "ready.json", "--ready-file")
 
 
 def test_a_read_only_inbox_folder(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def _check_ready_file(settings: Settings, report: Report) -> None:
     from incm_webhook.service.run import check_ready_file
 
     try:
-        check_ready_file(settings.server.ready_file)
+        check_ready_file(settings.server.ready_file, settings.place_of("server", "ready_file"))
     except ConfigError as error:
         report.complain(str(error), EXIT_USAGE)
 

@@ -62,8 +62,12 @@ def scheme_of(settings: Settings) -> str:
     return "http" if settings.server.tls is None else "https"
 
 
-def check_ready_file(path: Path | None) -> None:
+def check_ready_file(path: Path | None, called: str) -> None:
     """See that the ready file can be written, before anything is served.
+
+    Args:
+        path: of the file; None: none is wanted.
+        called: where that stands, for the message, such as "--ready-file".
 
     Raises:
         ConfigError: its folder is not there or not writable, or it is no file but a folder, a
@@ -71,15 +75,16 @@ def check_ready_file(path: Path | None) -> None:
     """
     if path is None:
         return
+    place = f"{called} {printable(str(path))}"
     if "\0" in str(path):
-        raise ConfigError(f"--ready-file {printable(str(path))}: no file has such a name")
+        raise ConfigError(f"{place}: no file has such a name")
     if not path.parent.is_dir():
-        raise ConfigError(f"--ready-file {path}: there is no folder {path.parent}: make it")
+        raise ConfigError(f"{place}: there is no folder {path.parent}: make it")
     if path.exists() and not path.is_file() and not path.is_dir():
         # The file is made beside it and renamed: that would put a file in the place of /dev/null.
-        raise ConfigError(f"--ready-file {path}: is a device or pipe: name a file")
+        raise ConfigError(f"{place}: is a device or pipe: name a file")
     if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"--ready-file {path}: it cannot be written there: name another file")
+        raise ConfigError(f"{place}: it cannot be written there: name another file")
 
 
 def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: int) -> None:
@@ -136,7 +141,7 @@ def run(settings: Settings, load: Callable[[], Settings], signals: Signals | Non
 
 
 def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> int:
-    check_ready_file(settings.server.ready_file)
+    check_ready_file(settings.server.ready_file, settings.place_of("server", "ready_file"))
     watch = PythonWatch()
     guard = StopGuard(settings.server.grace, watch)
     signals.hand_to(guard)

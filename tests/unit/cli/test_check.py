@@ -396,3 +396,15 @@ def test_a_spoilt_secret_of_a_plugin_is_warned_about(
     assert (status, err) == (0, "")
     assert f"config.token: the secret file {workdir}/token begins with a byte order mark" in out
     assert "t0ken" not in out
+
+
+def test_a_ready_file_that_cannot_be_written_is_named_where_it_stands(
+    check: Run, configure: Callable[..., None], workdir: Path
+) -> None:
+    configure('listen = "127.0.0.1:0"\nadmin = "off"\nready_file = "nowhere/ready.json"\n')
+    status, _, err = check()
+    assert status == 2
+    assert err == (
+        f"incm-webhook: {workdir}/incm-webhook.toml: [server] ready_file "
+        f"{workdir}/nowhere/ready.json: there is no folder {workdir}/nowhere: make it\n"
+    )
