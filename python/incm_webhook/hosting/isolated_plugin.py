@@ -41,7 +41,7 @@ class IsolatedPlugin(LoadedPlugin):
 
     Shape: as LoadedPlugin, and everything blocks until it is done, nothing is awaitable. `config`
     is None: only the process has it. A process that ended is replaced when the next call needs one;
-    when replacements end one after the other without having handled anything, each waits longer.
+    when replacements crash one after the other without having handled anything, each waits longer.
     Errors: handle raises Retry and Reject as the handler did, otherwise a WorkerError: its text is
     what there is to say. WorkerFailure, WorkerTimeout and WorkerDied are failed attempts; after
     WorkerLost the alerts were not attempted, or not to their end for no fault of theirs.
@@ -149,6 +149,9 @@ class IsolatedPlugin(LoadedPlugin):
             worker.call(
                 [alert.raw for alert in alerts], context.each or [context], self.settings.timeout
             )
+        except WorkerTimeout:
+            self._starts_in_a_row = 0  # so long a call is pause enough, and others wait behind it
+            raise
         finally:
             if worker.alive:
                 self._starts_in_a_row = 0

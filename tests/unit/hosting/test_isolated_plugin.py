@@ -697,6 +697,28 @@ def test_a_crash_loop_slows_down_and_close_ends_the_wait(
     assert 0 < pauses[0] <= isolated_plugin._LONGEST_PAUSE_S
 
 
+def test_handlers_that_hang_one_after_the_other_hold_nobody_longer_than_their_time_outs(
+    wild: IsolatedPlugin, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolated_plugin, "_FIRST_PAUSE_S", 10 * DEADLINE_S)
+    monkeypatch.setattr(isolated_plugin, "_LONGEST_PAUSE_S", 10 * DEADLINE_S)
+
+    def hang_and_go_on() -> int:
+        for _ in range(3):
+            patience(wild, SHORT_S)
+            with pytest.raises(WorkerTimeout):
+                handle(wild, "hold the lock")
+        patience(wild, DEADLINE_S)
+        return pid_of(wild, pipe)
+
+    with ThreadPoolExecutor() as threads:
+        called = in_thread(threads, hang_and_go_on)
+        try:
+            assert called.result(DEADLINE_S) > 0
+        finally:
+            wild.close(0.0)
+
+
 @pytest.mark.parametrize("missing", ["control", "channel", "thread", "watch"])
 def test_what_is_missing_for_a_process_is_told_and_asked_for_again(
     wild: IsolatedPlugin,
