@@ -80,8 +80,8 @@ class WorkerThreads:
                 self._fill()
         return late
 
-    def come_back(self) -> bool:
-        """Say whether a worker whose handler hung, and returned, has a place to fill."""
+    def release_slot(self) -> bool:
+        """Count a handler that hung as returned; whether its worker is needed again."""
         with self._lock:
             self._hanging -= 1
             needed = self._active < self._concurrency

@@ -56,8 +56,8 @@ class Child:
         self.stopping = True
         os.kill(self.pid, signal.SIGKILL)
 
-    def forgive(self, pause: float) -> None:
-        """Count a time not, in which nobody could say or hear anything."""
+    def exclude_pause(self, pause: float) -> None:
+        """Extend the deadlines by `pause` seconds, in which the whole machine stood still."""
         self.started += pause
         self.heard += pause
         if self.kill_at is not None:

@@ -85,7 +85,7 @@ class Supervisor:
             select.select([self._notify, woken], [], [], _LOOK_S)
             with contextlib.suppress(BlockingIOError):
                 woken.recv(4096)
-            self._hear()
+            self._read_notifications()
             self._reap()
         return self._status
 
@@ -113,7 +113,7 @@ class Supervisor:
         self._looked = now
         for child in self._children():
             if pause > _PAUSE_S:
-                child.forgive(pause)
+                child.exclude_pause(pause)
             if said := child.check(now):
                 _log.error("server %d %s", child.pid, said)
         if self._serving is not None and _has_lived(self._serving, now):
@@ -195,8 +195,8 @@ class Supervisor:
         when = f"in {pause:g} s" if pause else "at once"
         _log.error("server %d %s: another %s", child.pid, ending, when)
 
-    def _hear(self) -> None:
-        """Take all that children have said."""
+    def _read_notifications(self) -> None:
+        """Read what the children have sent."""
         room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4 * _MOST_KEPT)
         while True:
             try:

@@ -468,7 +468,7 @@ def test_a_failure_of_ours_costs_neither_a_worker_nor_a_settlement(
         return call(*arguments)
 
     monkeypatch.setattr(receiver, name, fails_once)
-    monkeypatch.setattr("incm_webhook.delivery.runner._PAUSE_S", 0.0)
+    monkeypatch.setattr("incm_webhook.delivery.worker_pool.PAUSE_S", 0.0)
     plugin = registry.load_object(ok, PluginSettings(use="x", name="ok", concurrency=1))
     receiver.offer(FakeDelivery(1, "ok"))
     dispatcher = Dispatcher(receiver, [plugin], PythonWatch())  # type: ignore[arg-type]
@@ -508,8 +508,8 @@ def test_a_success_that_closes_a_breaker_just_opened_ends_the_pause() -> None:
         return close()
 
     runner._breaker.succeeded = opened_meanwhile  # type: ignore[method-assign]
-    assert runner._run([FakeDelivery(1, "ok")], deque())  # type: ignore[list-item]
-    assert runner._nudge.is_set()
+    assert runner._pool.run_call([FakeDelivery(1, "ok")], deque())  # type: ignore[list-item]
+    assert runner._fetcher._woken.is_set()
 
 
 def test_a_rejection_does_not_open_the_breaker(start: Start) -> None:
@@ -597,7 +597,7 @@ def burst_of(name: str, *numbers: int) -> Any:
 @pytest.fixture
 def every_call_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take each call for one that lasts, however brief."""
-    monkeypatch.setattr("incm_webhook.delivery.runner._AHEAD_S", -1.0)
+    monkeypatch.setattr("incm_webhook.delivery.worker_pool.LASTS_S", -1.0)
 
 
 @pytest.mark.usefixtures("every_call_lasts")
@@ -606,7 +606,7 @@ def test_what_stands_behind_a_slow_call_is_given_back() -> None:
         pass
 
     runner, receiver = runner_of(slow)
-    assert runner._run_all(burst_of("slow", 1, 2, 3))
+    assert runner._pool.run_burst(burst_of("slow", 1, 2, 3))
     assert [one[1] for one in receiver.settled] == [1]
     assert receiver.returned == [2, 3]
 
@@ -617,7 +617,7 @@ def test_watchdog_and_worker_give_each_back_once() -> None:
         runner.expire()
 
     runner, receiver = runner_of(watched)
-    assert runner._run_all(burst_of("watched", 1, 2, 3))
+    assert runner._pool.run_burst(burst_of("watched", 1, 2, 3))
     assert receiver.returned == [2, 3]
 
     class Emptied(deque[Any]):
@@ -626,7 +626,7 @@ def test_watchdog_and_worker_give_each_back_once() -> None:
         def __bool__(self) -> bool:
             return True
 
-    assert runner._run_all(Emptied())
+    assert runner._pool.run_burst(Emptied())
 
 
 def test_nothing_of_a_burst_is_begun_once_a_stop_is_asked_for() -> None:
@@ -634,7 +634,7 @@ def test_nothing_of_a_burst_is_begun_once_a_stop_is_asked_for() -> None:
         runner.ask_to_stop()
 
     runner, receiver = runner_of(stopped)
-    assert runner._run_all(burst_of("stopped", 1, 2, 3))
+    assert runner._pool.run_burst(burst_of("stopped", 1, 2, 3))
     assert [one[:2] for one in receiver.settled] == [("delivered", 1)]
     assert receiver.returned == [2, 3]
 
@@ -644,10 +644,10 @@ def test_a_probe_is_one_alert_also_of_a_brief_handler() -> None:
         pass
 
     runner, _ = runner_of(brief, breaker=1)
-    runner._run_all(burst_of("brief", 1))
-    runner._ready.extend(FakeDelivery(number, "brief") for number in range(2, 65))  # type: ignore[misc]
+    runner._pool.run_burst(burst_of("brief", 1))
+    runner._fetcher._ready.extend(FakeDelivery(number, "brief") for number in range(2, 65))  # type: ignore[misc]
     runner._breaker.failed(1)
-    assert len(runner._pop()) == 1
+    assert len(runner._fetcher._pop_burst()) == 1
 
 
 def test_a_probe_whose_process_was_lost_is_followed_by_another() -> None:
@@ -657,7 +657,7 @@ def test_a_probe_whose_process_was_lost_is_followed_by_another() -> None:
     runner, receiver = runner_of(lost, breaker=1, retry={"first": 0.001})
     runner._breaker.failed(1)
     runner._breaker.begin()
-    assert runner._run_all(burst_of("lost", 2))
+    assert runner._pool.run_burst(burst_of("lost", 2))
     assert runner._breaker.wait() < math.inf
     assert (receiver.settled, receiver.returned) == ([], [2])
 
@@ -669,7 +669,7 @@ def test_a_rejected_probe_closes_the_breaker() -> None:
     runner, _ = runner_of(picky, breaker=1)
     runner._breaker.failed(1)
     runner._breaker.begin()
-    runner._run_all(burst_of("picky", 2))
+    runner._pool.run_burst(burst_of("picky", 2))
     assert not runner._breaker.is_open
 
 
@@ -677,7 +677,7 @@ def test_the_watchdog_settles_what_went_before_a_call_that_lasts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "incm_webhook.delivery.runner._AHEAD_S", math.inf
+        "incm_webhook.delivery.worker_pool.LASTS_S", math.inf
     )  # however slow this machine is
 
     def watched(alert: Alert, ctx: Context) -> None:
@@ -687,7 +687,7 @@ def test_the_watchdog_settles_what_went_before_a_call_that_lasts(
 
     settled_before: list[Any] = []
     runner, receiver = runner_of(watched)
-    runner._run_all(burst_of("watched", 1, 2))
+    runner._pool.run_burst(burst_of("watched", 1, 2))
     assert settled_before == [("delivered", 1, None)]
 
 
@@ -697,9 +697,9 @@ def test_no_more_is_taken_or_batched_than_the_rate_lets_go() -> None:
             pass
 
     runner, _ = runner_of(Batches, rate="3/h")
-    assert runner._appetite() == 3
-    runner._ready.extend(FakeDelivery(number, "Batches") for number in range(1, 10))  # type: ignore[misc]
-    assert [len(call) for call in runner._pop()] == [3]
+    assert runner._fetcher._max_to_fetch() == 3
+    runner._fetcher._ready.extend(FakeDelivery(number, "Batches") for number in range(1, 10))  # type: ignore[misc]
+    assert [len(call) for call in runner._fetcher._pop_burst()] == [3]
 
 
 def test_a_failure_among_brief_calls_is_its_own(start: Start) -> None:
@@ -758,7 +758,7 @@ def test_a_worker_that_cannot_be_started_costs_no_attempt(
         raise RuntimeError("can't start new thread")
 
     runner, receiver = runner_of(hanging, timeout=0.001)
-    worker = threading.Thread(target=runner._run_all, args=(burst_of("hanging", 1, 2),))
+    worker = threading.Thread(target=runner._pool.run_burst, args=(burst_of("hanging", 1, 2),))
     worker.start()
     assert begun.wait(DEADLINE_S)
     monkeypatch.setattr(threading.Thread, "start", no_room)
@@ -798,7 +798,7 @@ def test_a_stop_that_leaves_a_hanging_call_behind_settles_what_went_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "incm_webhook.delivery.runner._AHEAD_S", math.inf
+        "incm_webhook.delivery.worker_pool.LASTS_S", math.inf
     )  # however slow this machine is
     begun, hang = threading.Event(), threading.Event()
 
@@ -808,8 +808,8 @@ def test_a_stop_that_leaves_a_hanging_call_behind_settles_what_went_before(
             hang.wait(DEADLINE_S)
 
     runner, receiver = runner_of(second_hangs)
-    worker = threading.Thread(target=runner._run_all, args=(burst_of("second_hangs", 1, 2),))
-    runner._threads._threads.add(worker)
+    worker = threading.Thread(target=runner._pool.run_burst, args=(burst_of("second_hangs", 1, 2),))
+    runner._pool.threads._threads.add(worker)
     worker.start()
     assert begun.wait(DEADLINE_S)
     assert not runner.stop(time.monotonic())
@@ -924,16 +924,16 @@ def test_retries_that_were_taken_while_brief_are_given_back_when_one_lasts() -> 
         pass
 
     runner, receiver = runner_of(handle, concurrency=4)
-    runner._share.ended(retry=True, seconds=0.0)  # brief
+    runner._pool._share.ended(retry=True, seconds=0.0)  # brief
     lasting = [Attempt([FakeDelivery(number, "handle", attempt=2)], deque()) for number in (1, 2)]  # type: ignore[list-item]
-    runner._attempts.update(lasting)
+    runner._pool._attempts._attempts.update(lasting)
     taken = [FakeDelivery(number, "handle", attempt=2 - number % 2) for number in range(10, 20)]
-    runner._ready.extend(taken)  # type: ignore[arg-type]
-    assert len(runner._next()) == 1
+    runner._fetcher._ready.extend(taken)  # type: ignore[arg-type]
+    assert len(runner._fetcher.next()) == 1
     assert receiver.returned == []
     for attempt in lasting:
         attempt.started -= LASTS_S
-    assert [one.alert_id for (one,) in runner._next()] == [11]
+    assert [one.alert_id for (one,) in runner._fetcher.next()] == [11]
     assert receiver.returned == [12, 14, 16, 18]
 
 
