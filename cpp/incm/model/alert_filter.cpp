@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace incm::model {
 
@@ -9,7 +10,6 @@ namespace {
 
 bool matches_any(const std::vector<std::string>& patterns,
                  std::initializer_list<const Text*> fields) {
-    if (patterns.empty()) return true;
     return std::ranges::any_of(fields, [&](const Text* field) {
         return *field && std::ranges::any_of(patterns, [&](const std::string& pattern) {
             return glob_match(pattern, **field);
@@ -33,13 +33,13 @@ bool matches_party(const std::vector<std::string>& patterns, const Text& id,
 }
 
 bool matches_status(const std::vector<std::string>& patterns, const Text& status) {
-    return patterns.empty() || (status && std::ranges::any_of(patterns, [&](auto& pattern) {
-                                    return glob_match(lower(pattern), *status);
-                                }));
+    return status && std::ranges::any_of(patterns, [&](const std::string& pattern) {
+               return glob_match(lower(pattern), *status);
+           });
 }
 
 bool matches_number(const std::vector<std::int64_t>& numbers, std::optional<std::int64_t> number) {
-    return numbers.empty() || (number && std::ranges::find(numbers, *number) != numbers.end());
+    return number && std::ranges::find(numbers, *number) != numbers.end();
 }
 
 using Filter = AlertFilter;
@@ -76,6 +76,23 @@ constexpr std::array kKeys = {
               }},
 };
 
+/// Most lists are empty, so that is asked without a call.
+template <std::size_t kIndex>
+bool wants(const Filter& filter, const Alert& alert, const Text& endpoint) {
+    constexpr auto kList = kKeys[kIndex].list;
+    return (filter.*std::get<kList.index()>(kList)).empty() ||
+           kKeys[kIndex].matches(filter, alert, endpoint);
+}
+
+template <std::size_t... kIndex>
+const char* first_mismatch(const Filter& filter, const Alert& alert, const Text& endpoint,
+                           std::index_sequence<kIndex...>) {
+    const char* name = nullptr;
+    static_cast<void>(
+        ((wants<kIndex>(filter, alert, endpoint) || (name = kKeys[kIndex].name, false)) && ...));
+    return name;
+}
+
 }  // namespace
 
 bool glob_match(std::string_view pattern, std::string_view text) {
@@ -103,10 +120,7 @@ bool glob_match(std::string_view pattern, std::string_view text) {
 
 const char* AlertFilter::mismatch(const Alert& alert, std::string_view endpoint) const {
     const Text path(endpoint);
-    for (const FilterKey& key : kKeys) {
-        if (!key.wants(*this, alert, path)) return key.name;
-    }
-    return nullptr;
+    return first_mismatch(*this, alert, path, std::make_index_sequence<kKeys.size()>());
 }
 
 std::span<const FilterKey> filter_keys() {

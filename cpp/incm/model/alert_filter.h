@@ -38,15 +38,15 @@ struct AlertFilter {
     [[nodiscard]] const char* mismatch(const Alert& alert, std::string_view endpoint) const;
 };
 
-/// A list of a filter: its key in the configuration, the member, and whether the member wants an
-/// alert.
+/// A list of a filter: its key in the configuration, the member, and whether the member matches an
+/// alert if it is not empty.
 struct FilterKey {
     template <typename Value>
     using List = std::vector<Value> AlertFilter::*;
 
     const char* name;
     std::variant<List<std::string>, List<std::int64_t>> list;
-    bool (*wants)(const AlertFilter& filter, const Alert& alert, const Text& endpoint);
+    bool (*matches)(const AlertFilter& filter, const Alert& alert, const Text& endpoint);
 };
 
 /// Every list of a filter, in the order above. Matching, the binding, the settings and `check` walk
