@@ -133,6 +133,10 @@ TEST_F(ReceiverTest, OnlyTheVerifiedTextIsStored) {
     const std::string wire = R"({"_id":"1","type":"a","type":"b"})";
     EXPECT_EQ(exchange(post(wire, signature(canonical))).status, 200);
     EXPECT_EQ(receiver_->inbox().fetch("all", 1, 0).value().front().text, canonical);
+    const std::string duplicate = R"({"status": "duplicate", "id": 1})";
+    EXPECT_EQ(exchange(post(R"({"_id":"1","type":"b"})", signature(canonical))).body, duplicate);
+    EXPECT_EQ(exchange(signed_post(canonical)).body, duplicate);
+    EXPECT_EQ(exchange(signed_post(R"({"_id":"1", "type":"\u0062"})")).body, duplicate);
 }
 
 TEST_F(ReceiverTest, RoutesByFilter) {

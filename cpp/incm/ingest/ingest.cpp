@@ -72,6 +72,7 @@ struct Ingest::VerifiedRequest {
     std::string text;
     Request& request;  // without its body
     bool authentic;
+    bool is_canonical = false;         // the text is its own canonical text
     std::int64_t from_quarantine = 0;  // 0: it came just now
     bool is_not_json = false;          // it was found to be none before, and is kept as such
 };
@@ -194,6 +195,7 @@ base::Result<inbox::NewAlert> Ingest::take(const EndpointState& door, Request& r
         if (!verdict.ok()) return refusal_error(verdict.refusal);
         const bool raw = verdict.form == auth::SignedForm::kRaw;
         taken.form = raw ? "raw" : "canonical";
+        taken.is_canonical = !raw;
         taken.text = raw ? std::move(request.body) : std::move(verdict.canonical);
     } else {
         if (!is_json_type(request.content_type)) {
@@ -246,9 +248,13 @@ base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t
 }
 
 base::Result<inbox::NewAlert> Ingest::read(VerifiedRequest taken) {
-    const base::Result<std::string> comparable = json::comparable_json(taken.text);
+    // The verification has made the canonical text already, and that is what is compared.
+    const base::Result<std::string> comparable = taken.is_canonical
+                                                     ? base::Result<std::string>(std::string())
+                                                     : json::comparable_json(taken.text);
+    const bool is_rewritten = comparable.ok() && !taken.is_canonical;
     const base::Digest content = auth::digest_parts(
-        {taken.path, comparable.ok() ? comparable.value() : std::string_view(taken.text)});
+        {taken.path, is_rewritten ? comparable.value() : std::string_view(taken.text)});
     std::string kept = taken.authentic && !comparable.ok() ? taken.text : std::string();
     base::Result<model::Alert> parsed = model::parse_alert(std::move(taken.text));
     if (!parsed.ok()) {
