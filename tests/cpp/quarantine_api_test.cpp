@@ -49,7 +49,7 @@ class QuarantineApiTest : public incm::inbox::test::InboxTest {
                                     .signature = incm::auth::sign(body, kRight),
                                     .content_type = "application/json",
                                     .received_at = {.wall_ms = 1, .steady_ms = steady_ms},
-                                    .peer = peer});
+                                    .peer = incm::net::IpAddress::parse(peer)});
         EXPECT_FALSE(answer.ok());
         return answer.ok() ? "" : answer.error().log_note;
     }

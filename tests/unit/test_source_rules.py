@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     },
     "admin": {"http", "ingest", "net", "inbox", "auth", "model", "json", "base"},
     "http": {"net", "base"},
-    "ingest": {"inbox", "auth", "model", "json", "base"},
+    "ingest": {"inbox", "net", "auth", "model", "json", "base"},
     "inbox/sqlite": {"inbox", "base"},
     "inbox": {"base"},
     "net": {"base"},

@@ -41,6 +41,15 @@ Error refusal_error(auth::Refusal refusal) {
     return {ErrorCode::kWrongSignature, "X-Signature does not fit the body and the secret"};
 }
 
+std::string sender_of(const Request& request) {
+    return request.peer ? source_of(*request.peer) : "";
+}
+
+/// An address as the quarantine keeps it; older versions kept an interface, too.
+std::optional<net::IpAddress> kept_peer(std::string_view text) {
+    return net::IpAddress::parse(text.substr(0, text.find('%')));
+}
+
 /// Without its body.
 inbox::QuarantinedRequest rejected_of(const std::string& path, const Request& request,
                                       QuarantineKind kind, const std::string& reason) {
@@ -49,8 +58,8 @@ inbox::QuarantinedRequest rejected_of(const std::string& path, const Request& re
             .reason = reason,
             .body = {},
             .kind = kind,
-            .peer = request.peer,
-            .source = source_of(request.peer),
+            .peer = request.peer ? request.peer->text() : "",
+            .source = sender_of(request),
             .signature = request.signature,
             .content_type = request.content_type};
 }
@@ -167,7 +176,7 @@ base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Inst
                     .signature = std::move(was.signature),
                     .content_type = std::move(was.content_type),
                     .received_at = received_at,
-                    .peer = std::move(was.peer)};
+                    .peer = kept_peer(was.peer)};
     base::Result<inbox::NewAlert> alert = was.kind == QuarantineKind::kNotJson
                                               ? read({.path = door->path,
                                                       .form = "raw",
@@ -215,7 +224,7 @@ std::string Ingest::why_not_kept(const Request& request) {
         counters_.count_unkept(NotKept::kTooLarge);
         return "not kept in the quarantine: the body is longer than 256 KiB";
     }
-    if (!limits_.admit(source_of(request.peer), request.received_at.steady_ms)) {
+    if (!limits_.admit(sender_of(request), request.received_at.steady_ms)) {
         counters_.count_unkept(NotKept::kTooOften);
         return "not kept in the quarantine: there were too many";
     }

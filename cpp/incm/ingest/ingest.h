@@ -15,6 +15,7 @@
 #include "incm/ingest/endpoints.h"
 #include "incm/ingest/peer_limits.h"
 #include "incm/model/alert_filter.h"
+#include "incm/net/ip_address.h"
 
 namespace incm::ingest {
 
@@ -32,8 +33,8 @@ struct Request {
     std::optional<std::string> signature;  ///< value of X-Signature; empty when there is none
     std::string content_type;              ///< value of Content-Type; "" when there is none
     base::Instant received_at;
-    std::string peer;       ///< address of the client, without a port
-    bool is_coded = false;  ///< it says that the body is compressed
+    std::optional<net::IpAddress> peer;  ///< the client; none when it is not known any more
+    bool is_coded = false;               ///< it says that the body is compressed
 };
 
 /// Longest body that is kept of a request whose sender is not known.

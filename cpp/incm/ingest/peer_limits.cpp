@@ -1,16 +1,10 @@
 #include "incm/ingest/peer_limits.h"
 
 #include <algorithm>
-#include <array>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 namespace incm::ingest {
 
 namespace {
-
-constexpr std::size_t kNetworkBytes = 8;
 
 bool has_room(std::int64_t full_at_ms, std::int64_t now_ms, std::int64_t burst,
               std::int64_t interval_ms) {
@@ -19,18 +13,8 @@ bool has_room(std::int64_t full_at_ms, std::int64_t now_ms, std::int64_t burst,
 
 }  // namespace
 
-std::string source_of(std::string_view peer) {
-    std::string bare(peer.substr(0, peer.find('%')));  // behind it: the interface
-    in6_addr address{};
-    if (inet_pton(AF_INET6, bare.c_str(), &address) != 1) return bare;
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (IN6_IS_ADDR_V4MAPPED(&address)) {
-        inet_ntop(AF_INET, &address.s6_addr[12], text.data(), text.size());
-        return text.data();
-    }
-    std::fill(std::begin(address.s6_addr) + kNetworkBytes, std::end(address.s6_addr), 0);
-    inet_ntop(AF_INET6, &address, text.data(), text.size());
-    return std::string(text.data()) + "/64";
+std::string source_of(const net::IpAddress& peer) {
+    return peer.is_v4() ? peer.text() : peer.holder().text() + "/64";
 }
 
 bool PeerLimits::admit(const std::string& source, std::int64_t now_ms) {

@@ -8,15 +8,16 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "incm/net/ip_address.h"
+
 namespace incm::ingest {
 
-/// Whose requests share one allowance: an IPv4 address, or the /64 network of an IPv6 one, which
-/// one subscriber has for himself.
+/// Whose requests share one allowance: an IPv4 address, or the /64 network of an IPv6 one, of which
+/// one subscriber has all.
 ///
-/// Shape:   "203.0.113.7" (also when mapped into IPv6), "2001:db8:0:1::/64"; what is no address
-///          stays as it is.
+/// Shape:   "203.0.113.7", "2001:db8:0:1::/64".
 /// Threads: any.
-[[nodiscard]] std::string source_of(std::string_view peer);
+[[nodiscard]] std::string source_of(const net::IpAddress& peer);
 
 /// Says how many requests of unknown senders are kept: kBurst at once of one source and then one
 /// each kIntervalMs, and of all sources together kBurstOfAll and then one each kIntervalOfAllMs.

@@ -36,8 +36,7 @@ class WebhookHandler {
         }
         const net::IpAddress client = request.client(rules_);
         if (!rules_.admits(client)) {
-            return refuse(client.text(), response,
-                          {ErrorCode::kForbidden, "this address may not send"});
+            return refuse(client, response, {ErrorCode::kForbidden, "this address may not send"});
         }
         if (!ingest_.knows(request.path())) {
             return turn_away(request, client, response,
@@ -50,7 +49,7 @@ class WebhookHandler {
         }
         ingest::Request content = content_of(request, client);
         const std::string path(request.path());
-        auto receipt = std::make_unique<Told>(*this, content.peer, response.postpone());
+        auto receipt = std::make_unique<Told>(*this, client, response.postpone());
         ingest_.accept(path, std::move(content), std::move(receipt));
     }
 
@@ -61,7 +60,7 @@ class WebhookHandler {
         content.signature = request.field("x-signature");
         content.content_type = request.field("content-type").value_or("");
         content.received_at = base::now();
-        content.peer = client.text();
+        content.peer = client;
         content.is_coded = request.is_coded();
         return content;
     }
@@ -69,8 +68,8 @@ class WebhookHandler {
     /// Answers when the inbox says what became of the alert.
     class Told final : public inbox::AppendCallback {
      public:
-        Told(const WebhookHandler& handler, std::string client, http::Response response)
-            : handler_(handler), client_(std::move(client)), response_(std::move(response)) {}
+        Told(const WebhookHandler& handler, const net::IpAddress& client, http::Response response)
+            : handler_(handler), client_(client), response_(std::move(response)) {}
         void on_complete(const base::Result<inbox::Stored>& stored) noexcept override {
             try {
                 stored.ok() ? handler_.confirm(response_, stored.value())
@@ -83,7 +82,7 @@ class WebhookHandler {
 
      private:
         const WebhookHandler& handler_;
-        const std::string client_;
+        const net::IpAddress client_;
         http::Response response_;
     };
 
@@ -102,12 +101,12 @@ class WebhookHandler {
             error = ingest_.keep_misdirected(request.path(), content_of(request, client),
                                              std::move(error));
         }
-        refuse(client.text(), response, error);
+        refuse(client, response, error);
     }
 
-    void refuse(const std::string& client, http::Response& response, const Error& error) const {
+    void refuse(const net::IpAddress& client, http::Response& response, const Error& error) const {
         counters_.count_refused(error.code);
-        refusals_.note(error, client, base::steady_ms());
+        refusals_.note(error, client.text(), base::steady_ms());
         response.send_problem(error);
     }
 
