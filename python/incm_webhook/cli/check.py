@@ -15,6 +15,7 @@ from incm_webhook.check.listeners import check_listeners
 from incm_webhook.check.plugins import check_plugins
 from incm_webhook.check.storage import check_storage
 from incm_webhook.cli.view.status import served_statuses, status_sentence
+from incm_webhook.cli.view.table import layout
 from incm_webhook.config.loading import PluginSettings, Settings, load_settings
 from incm_webhook.errors import EXIT_PLUGIN, EXIT_USAGE, ConfigError, PluginError
 from incm_webhook.hosting.registry import BUNDLED, hidden_by, installed, load, look_at
@@ -180,15 +181,13 @@ def _row(kind: str, spec: PluginSettings, base: Path) -> dict[str, Any]:
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
     heads = ("kind", "name", "version", "origin", "summary")
-    lines = [[head.upper() for head in heads]]
+    lines = []
     for row in rows:
         doing = status_sentence(row["status"])
         cells = {**row, "summary": row["error"] or doing or row["summary"]}
         lines.append([cells[head] or "-" for head in heads])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+    for line in layout([head.upper() for head in heads], lines, width=None):
+        click.echo(line)
     for warning in dict.fromkeys(
         f"{row['name']}: {one}" for row in rows for one in row["warnings"]
     ):

@@ -1,6 +1,6 @@
 """The commands that change deliveries by hand: dead list, show, retry and drop; replay."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +8,6 @@ import click
 from incm_webhook.cli.confirm import confirm, confirm_many, deliveries, yes_option
 from incm_webhook.cli.inbox import (
     ALERT_NUMBER,
-    PAGE,
     filter_parameters,
     newest_id,
     open_client,
@@ -17,6 +16,7 @@ from incm_webhook.cli.inbox import (
     print_json,
     time_options,
 )
+from incm_webhook.cli.listing import pages_of, print_entries
 from incm_webhook.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def dead() -> None:
 def list_dead(*, plugin: str | None, limit: int, as_json: bool, **place: str | None) -> int:
     """List dead letters, by plugin and alert."""
     with open_client(place, read_only=True) as client:
-        found = list(_dead_of(client, plugin, limit))
+        parameters = [("plugin", plugin)] if plugin else []
+        found = list(pages_of(client, "dead", parameters, limit, "after"))
     if as_json:
         for entry in found:
             print_json(entry)
@@ -54,33 +55,15 @@ def list_dead(*, plugin: str | None, limit: int, as_json: bool, **place: str | N
     if not found:
         click.echo("no dead letters", err=True)
         return 0
-    from incm_webhook.cli.view.table import layout, screen_width
-    from incm_webhook.cli.view.times import time_column
-
-    failed, times = time_column("FAILED", [entry["failed_at"] for entry in found])
-    rows = [_row(entry, moment) for entry, moment in zip(found, times, strict=True)]
-    for line in layout(
-        [failed if head == "FAILED" else head for head in _HEADS],
-        rows,
-        width=screen_width(),
+    print_entries(
+        found,
+        ("FAILED", "failed_at"),
+        _HEADS,
+        _row,
         right={"ID", "ATTEMPTS"},
-        whole={"ID", "PLUGIN", failed, "ATTEMPTS"},
-    ):
-        click.echo(line)
+        whole={"ID", "PLUGIN", "ATTEMPTS"},
+    )
     return 0
-
-
-def _dead_of(client: "AdminClient", plugin: str | None, limit: int) -> Iterator[dict[str, Any]]:
-    parameters = [("plugin", plugin)] if plugin else []
-    place: list[tuple[str, str]] = []
-    left = limit
-    while left > 0:
-        page = client.get("dead", [*parameters, *place, ("limit", str(min(left, PAGE)))])
-        yield from page["dead"]
-        if page["next"] is None:
-            return
-        place = [("after", page["next"])]
-        left -= len(page["dead"])
 
 
 def _row(entry: dict[str, Any], failed: str) -> list[str]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from incm_webhook.cli.listing import pages_of, print_entries
+
 if TYPE_CHECKING:
     from incm_webhook.cli.admin.client import AdminClient
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-PAGE = 500
 POLL_S = 0.5
 _HEADS = ("ID", "RECEIVED", "STATE", "TYPE", "DEVICE", "CONTENT")
 # `tail` cannot know how wide the cells to come will be: number, time, type, device.
@@ -167,7 +168,7 @@ def list_alerts(
     if body or not as_json:
         parameters.append(("body", "1"))
     with open_client(place, read_only=True) as client:
-        found = alerts_of(client, parameters, limit, "after" if oldest_first else "before")
+        found = pages_of(client, "alerts", parameters, limit, "after" if oldest_first else "before")
         if as_json:
             for entry in found:
                 print_json(entry)
@@ -176,41 +177,8 @@ def list_alerts(
     return 0
 
 
-def alerts_of(
-    client: "AdminClient",
-    parameters: Sequence[tuple[str, str]],
-    limit: int | None,
-    cursor: str,
-    start: int | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Read alerts page by page.
-
-    Args:
-        client: to be asked.
-        parameters: of every page.
-        limit: how many at most; None for all.
-        cursor: the parameter that goes on: "after" when ascending, else "before".
-        start: its first value.
-
-    Yields:
-        Entries of the API, in its order.
-    """
-    left = limit
-    place = [] if start is None else [(cursor, str(start))]
-    while left is None or left > 0:
-        size = PAGE if left is None else min(left, PAGE)
-        page = client.get("alerts", [*parameters, *place, ("limit", str(size))])
-        yield from page["alerts"]
-        if page["next"] is None:
-            return
-        place = [(cursor, str(page["next"]))]
-        left = None if left is None else left - len(page["alerts"])
-
-
 def _print_alerts(found: Sequence[dict[str, Any]], types: Sequence[str]) -> None:
     from incm_webhook.cli.view.alert import list_row
-    from incm_webhook.cli.view.table import layout, screen_width
-    from incm_webhook.cli.view.times import time_column
     from incm_webhook.config.advice import unknown_types
 
     if not found:
@@ -218,16 +186,14 @@ def _print_alerts(found: Sequence[dict[str, Any]], types: Sequence[str]) -> None
         for hint in unknown_types(types):
             click.echo(f"incm-webhook: {hint}", err=True)
         return
-    received, times = time_column("RECEIVED", [entry["received_at"] for entry in found])
-    heads = [received if head == "RECEIVED" else head for head in _HEADS]
-    rows = []
-    for entry, moment in zip(found, times, strict=True):
+
+    def row(entry: dict[str, Any], received: str) -> list[str]:
         number, *others = list_row(entry)
-        rows.append([number, moment, entry.get("state") or "-", *others])
-    for line in layout(
-        heads, rows, width=screen_width(), right={"ID"}, whole={"ID", received, "STATE"}
-    ):
-        click.echo(line)
+        return [number, received, entry.get("state") or "-", *others]
+
+    print_entries(
+        found, ("RECEIVED", "received_at"), _HEADS, row, right={"ID"}, whole={"ID", "STATE"}
+    )
 
 
 @inbox.command()
@@ -309,14 +275,14 @@ def _followed(
 ) -> Iterator[dict[str, Any]]:
     seen = newest_id(client)
     newest_first = [*parameters, ("order", "desc")]
-    yield from reversed(list(alerts_of(client, newest_first, lines, "before", seen + 1)))
+    yield from reversed(list(pages_of(client, "alerts", newest_first, lines, "before", seen + 1)))
     while True:
         time.sleep(POLL_S)
         # The number first: what the filter does not find need not be looked at again.
         last = newest_id(client)
         if last > seen:
             bounded = [*parameters, ("before", str(last + 1))]
-            yield from alerts_of(client, bounded, None, "after", seen)
+            yield from pages_of(client, "alerts", bounded, None, "after", seen)
             seen = last
 
 

@@ -8,13 +8,13 @@ import click
 
 from incm_webhook.cli.confirm import confirm, yes_option
 from incm_webhook.cli.inbox import (
-    PAGE,
     Number,
     filter_parameters,
     open_client,
     place_options,
     print_json,
 )
+from incm_webhook.cli.listing import pages_of, print_entries
 from incm_webhook.errors import EXIT_FAILED, ConfigError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def list_quarantine(
     parameters += [("endpoint", endpoint)] if endpoint else []
     parameters += [("kind", kind)] if kind else []
     with open_client(place, read_only=True) as client:
-        found = list(_entries(client, parameters, limit))
+        found = list(pages_of(client, "quarantine", parameters, limit, "before"))
     if as_json:
         for entry in found:
             print_json(entry)
@@ -73,41 +73,26 @@ def list_quarantine(
     if not found:
         click.echo("nothing is in the quarantine", err=True)
         return 0
-    from incm_webhook.cli.view.table import layout, screen_width
-    from incm_webhook.cli.view.times import time_column
-
-    received, times = time_column("RECEIVED", [entry["received_at"] for entry in found])
-    rows = [
-        [
-            str(entry["id"]),
-            moment,
-            entry["kind"],
-            entry["endpoint"],
-            entry["peer"] or "-",
-            str(entry["bytes"]),
-        ]
-        for entry, moment in zip(found, times, strict=True)
-    ]
-    heads = [received if head == "RECEIVED" else head for head in _HEADS]
-    for line in layout(
-        heads, rows, width=screen_width(), right={"ID", "BYTES"}, whole={"ID", received, "KIND"}
-    ):
-        click.echo(line)
+    print_entries(
+        found,
+        ("RECEIVED", "received_at"),
+        _HEADS,
+        _row,
+        right={"ID", "BYTES"},
+        whole={"ID", "KIND"},
+    )
     return 0
 
 
-def _entries(
-    client: "AdminClient", parameters: Sequence[tuple[str, str]], limit: int
-) -> Iterator[dict[str, Any]]:
-    place: list[tuple[str, str]] = []
-    left = limit
-    while left > 0:
-        page = client.get("quarantine", [*parameters, *place, ("limit", str(min(left, PAGE)))])
-        yield from page["quarantine"]
-        if page["next"] is None:
-            return
-        place = [("before", str(page["next"]))]
-        left -= len(page["quarantine"])
+def _row(entry: dict[str, Any], received: str) -> list[str]:
+    return [
+        str(entry["id"]),
+        received,
+        entry["kind"],
+        entry["endpoint"],
+        entry["peer"] or "-",
+        str(entry["bytes"]),
+    ]
 
 
 @quarantine.command(short_help="Tell what was sent, and why it was refused.")
