@@ -10,7 +10,6 @@ namespace {
 using incm::base::base64_decode_digest;
 using incm::base::base64_encode;
 using incm::base::Digest;
-using incm::base::hex_encode;
 using incm::base::printable;
 
 Digest counting_digest() {
@@ -62,9 +61,9 @@ TEST(Base64, RefusesOtherSpellings) {
     ASSERT_TRUE(base64_decode_digest(good));
     for (const std::string& text :
          {std::string(), std::string("="), good.substr(0, 43), good + "=", good + " ", " " + good,
-          good + "\n", "sha256=" + good, good.substr(0, 40) + "====", good.substr(0, 42) + "==",
-          std::string(44, 'A'), std::string(44, '='), hex_encode(counting_digest()),
-          good.substr(0, 43) + std::string(1, '\0')}) {
+          good + "\n", "sha256=" + good,
+          good.substr(0, 40) + "====", good.substr(0, 42) + "==", std::string(44, 'A'),
+          std::string(44, '='), std::string(64, 'a'), good.substr(0, 43) + std::string(1, '\0')}) {
         EXPECT_FALSE(base64_decode_digest(text)) << text;
     }
 }
@@ -78,13 +77,6 @@ TEST(Base64, UnusedBitsMustBeZero) {
         accepted += base64_decode_digest(text) ? 1 : 0;
     }
     EXPECT_EQ(accepted, 7);  // A, E, I, M, Q, U, Y
-}
-
-TEST(Hex, IsLowerCase) {
-    const std::string text = hex_encode(counting_digest());
-    EXPECT_EQ(text.size(), 64U);
-    EXPECT_EQ(text.substr(0, 8), "030a1118");
-    EXPECT_EQ(text.substr(60), "d5dc");
 }
 
 TEST(Printable, EscapesAllButPrintableAscii) {

@@ -1,12 +1,13 @@
 #include "incm/ingest/dedupe_key.h"
 
+#include "hex.h"
 #include <gtest/gtest.h>
 
 namespace {
 
 using incm::base::Digest;
-using incm::base::hex_encode;
 using incm::ingest::dedupe_key;
+using incm::test::hex;
 
 Digest digest(std::uint8_t byte) {
     Digest made{};
@@ -15,7 +16,7 @@ Digest digest(std::uint8_t byte) {
 }
 
 TEST(DedupeKey, BeginsWithThePlatformsId) {
-    EXPECT_EQ(hex_encode(dedupe_key(digest(0xAA), "677baa025a34db68978609b8")),
+    EXPECT_EQ(hex(dedupe_key(digest(0xAA), "677baa025a34db68978609b8")),
               "677baa025a34db68978609b8" + std::string(40, 'a'));
     EXPECT_EQ(dedupe_key(digest(0xAA), "677BAA025A34DB68978609B8"),
               dedupe_key(digest(0xAA), "677baa025a34db68978609b8"));

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "golden.h"
+#include "hex.h"
 #include <gtest/gtest.h>
 
 #include "incm/base/result.h"
@@ -19,7 +20,6 @@ using incm::auth::Verifier;
 using incm::base::base64_decode_digest;
 using incm::base::ErrorCode;
 using incm::base::Failure;
-using incm::base::hex_encode;
 using incm::base::Secret;
 
 constexpr std::string_view kBody = R"({"type":"reboot","entityName":"\u5317"})";
@@ -185,15 +185,15 @@ TEST(Sign, Rfc4231) {
         SCOPED_TRACE(vector.name);
         const auto tag = base64_decode_digest(sign(vector.data, Secret(vector.key)));
         ASSERT_TRUE(tag);
-        EXPECT_EQ(hex_encode(*tag).substr(0, vector.tag_hex.size()), vector.tag_hex);
+        EXPECT_EQ(incm::test::hex(*tag).substr(0, vector.tag_hex.size()), vector.tag_hex);
     }
 }
 
 TEST(DigestParts, KnownValues) {
     // SHA-256 of nothing, and of the length 3 (8 bytes, little endian) and "abc".
-    EXPECT_EQ(hex_encode(digest_parts({})),
+    EXPECT_EQ(incm::test::hex(digest_parts({})),
               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    EXPECT_EQ(hex_encode(digest_parts({"abc"})),
+    EXPECT_EQ(incm::test::hex(digest_parts({"abc"})),
               "ce91dc5eec0139adf091900d225971d6ad246a845bad791b5693a9d0d55dd391");
 }
 

@@ -1,13 +1,13 @@
 #include "incm/admin/api.h"
 
 #include <algorithm>
-#include <cctype>
 #include <limits>
 #include <string_view>
 #include <utility>
 
 #include "incm/admin/bulk_changes.h"
 #include "incm/admin/records_json.h"
+#include "incm/base/ascii.h"
 #include "incm/http/problem.h"
 #include "incm/inbox/catalog.h"
 #include "incm/model/alert.h"
@@ -27,14 +27,6 @@ constexpr std::size_t kMaxIds = 1000;
 
 Error bad(const std::string& text) {
     return {ErrorCode::kMalformedRequest, text};
-}
-
-bool is_json(const std::string& content_type) {
-    std::string type = content_type.substr(0, content_type.find(';'));
-    type.erase(type.find_last_not_of(" \t") + 1);
-    std::ranges::transform(type, type.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return type == "application/json";
 }
 
 ApiReply refusal(const Error& error) {
@@ -149,13 +141,14 @@ ApiReply AdminApi::call(const ApiRequest& request) const {
     if (!text.ok()) return refusal(text.error());
     ApiReply reply{.body = std::move(text).value()};
     reply.body += '\n';
+    reply.changed = request.method == "POST" && !given.value().flag("dry_run");
     return reply;
 }
 
 base::Result<Parameters> AdminApi::parameters(const ApiRequest& request) const {
     if (request.method == "GET") return Parameters::of_target(request.target);
     // Pages of other sites can post forms and texts without asking first, but not this type.
-    if (!is_json(request.content_type)) {
+    if (!base::is_json_type(request.content_type)) {
         return Error{ErrorCode::kWrongContentType, "send Content-Type: application/json"};
     }
     return Parameters::of_json(request.body);

@@ -27,7 +27,8 @@ struct ApiReply {
     int status = 200;
     std::string content_type = "application/json";
     std::string body;
-    std::string allow;  ///< for the Allow header; not empty with 405
+    std::string allow;     ///< for the Allow header; not empty with 405
+    bool changed = false;  ///< it was a change, and did more than count
 };
 
 /// Paths below this one are the API's.

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "incm/admin/metrics_page.h"
-#include "incm/admin/parameters.h"
 #include "incm/admin/plugin_pages.h"
 #include "incm/admin/readiness.h"
 #include "incm/base/bytes.h"
@@ -22,11 +21,6 @@ constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=ut
 
 // As long as the watchdogs wait: a process that will not run Python again wants to be replaced.
 constexpr std::int64_t kNeverAgainMs = 30'000;
-
-bool is_dry_run(const std::string& body) {
-    auto given = Parameters::of_json(body);
-    return given.ok() && given.value().flag("dry_run");
-}
 
 struct Admin {
     inbox::Inbox& inbox;
@@ -81,7 +75,7 @@ struct Admin {
                         .content_type = std::string(request.field("content-type").value_or("")),
                         .body = request.take_body()};
         const ApiReply reply = api.call(call);
-        if (call.method == "POST" && reply.status == 200 && !is_dry_run(call.body)) {
+        if (reply.changed) {
             const std::string_view told =
                 std::string_view(reply.body).substr(0, reply.body.find('\n'));
             log.write(base::LogLevel::kInfo, "changed by hand: " + base::printable(request.path()) +

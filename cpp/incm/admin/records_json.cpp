@@ -9,6 +9,8 @@
 #include <Poco/JSON/Object.h>
 #include <Poco/Timestamp.h>
 
+#include "incm/base/ascii.h"
+
 namespace incm::admin {
 
 namespace {
@@ -69,7 +71,7 @@ void append_member(std::string& json, std::string_view name, std::string_view te
             json.append({'\\', text[at]});
         } else {
             json.append(
-                {'\\', 'u', '0', '0', byte < 0x10 ? '0' : '1', "0123456789abcdef"[byte & 0xF]});
+                {'\\', 'u', '0', '0', byte < 0x10 ? '0' : '1', base::kHexDigits[byte & 0xF]});
         }
     }
     json.append(text, from).append("\"");

@@ -1,15 +1,28 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace incm::base {
 
+inline constexpr std::string_view kHexDigits = "0123456789abcdef";
+
+/// In lower case if it is an ASCII letter.
+[[nodiscard]] constexpr char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+/// With its ASCII letters in lower case.
+[[nodiscard]] inline std::string lower(std::string_view text) {
+    std::string result(text);
+    for (char& c : result) c = lower(c);
+    return result;
+}
+
 /// Whether a text is the second one, which has no capital letters, in whatever case.
 [[nodiscard]] inline bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
-    return std::ranges::equal(text, lower_case, [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-    });
+    return std::ranges::equal(text, lower_case, [](char a, char b) { return lower(a) == b; });
 }
 
 [[nodiscard]] constexpr bool is_letter_or_digit(char c) {
@@ -21,6 +34,12 @@ namespace incm::base {
     const std::size_t begin = text.find_first_not_of(" \t");
     if (begin == std::string_view::npos) return {};
     return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+/// Whether a Content-Type says JSON, whatever its parameters: JSON is UTF-8 whatever they say.
+[[nodiscard]] inline bool is_json_type(std::string_view content_type) {
+    const std::string_view type = content_type.substr(0, content_type.find(';'));
+    return equals_ignoring_case(trimmed(type), "application/json");
 }
 
 }  // namespace incm::base

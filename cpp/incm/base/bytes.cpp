@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "incm/base/ascii.h"
+
 namespace incm::base {
 namespace {
 
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kHex = "0123456789abcdef";
 constexpr std::size_t kEncodedSize = 44;
 constexpr std::uint8_t kNoSextet = 0xFF;
 
@@ -80,16 +81,6 @@ std::optional<Digest> base64_decode_digest(std::string_view text) {
     return digest;
 }
 
-std::string hex_encode(const Digest& digest) {
-    std::string text;
-    text.reserve(2 * digest.size());
-    for (const std::uint8_t byte : digest) {
-        text.push_back(kHex[byte >> 4]);
-        text.push_back(kHex[byte & 0xF]);
-    }
-    return text;
-}
-
 std::string printable(std::string_view text, std::size_t max_bytes) {
     const std::string_view shown = text.substr(0, std::min(text.size(), max_bytes));
     std::string line;
@@ -101,8 +92,8 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
         }
         const auto byte = static_cast<unsigned char>(c);
         line.append("\\x");
-        line.push_back(kHex[byte >> 4]);
-        line.push_back(kHex[byte & 0xF]);
+        line.push_back(kHexDigits[byte >> 4]);
+        line.push_back(kHexDigits[byte & 0xF]);
     }
     if (shown.size() < text.size()) {
         line.append("...");

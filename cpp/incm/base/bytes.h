@@ -28,9 +28,6 @@ using Digest = std::array<std::uint8_t, 32>;
 ///          tag has one spelling.
 [[nodiscard]] std::optional<Digest> base64_decode_digest(std::string_view text);
 
-/// Lower-case hexadecimal of a digest: 64 characters.
-[[nodiscard]] std::string hex_encode(const Digest& digest);
-
 /// Make a text safe for one log line.
 ///
 /// Shape:   printable ASCII stays, every other byte and `\` become `\xHH`; cut after max_bytes

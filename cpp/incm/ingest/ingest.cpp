@@ -27,13 +27,6 @@ Error no_endpoint() {
     return {ErrorCode::kNotFound, "no endpoint has this path"};
 }
 
-/// Parameters such as a charset are allowed; JSON is UTF-8 whatever they say.
-bool is_json_type(std::string_view content_type) {
-    constexpr std::string_view kJson = "application/json";
-    const std::string_view type = content_type.substr(0, content_type.find(';'));
-    return base::equals_ignoring_case(base::trimmed(type), kJson);
-}
-
 Error refusal_error(auth::Refusal refusal) {
     if (refusal == auth::Refusal::kMissing) {
         return {ErrorCode::kMissingSignature, "the request has no X-Signature header"};
@@ -207,7 +200,7 @@ base::Result<inbox::NewAlert> Ingest::take(const EndpointState& door, Request& r
         taken.is_canonical = !raw;
         taken.text = raw ? std::move(request.body) : std::move(verdict.canonical);
     } else {
-        if (!is_json_type(request.content_type)) {
+        if (!base::is_json_type(request.content_type)) {
             return Error{ErrorCode::kWrongContentType, "send Content-Type: application/json"};
         }
         taken.text = std::move(request.body);

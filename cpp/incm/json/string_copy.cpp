@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "incm/base/ascii.h"
+
 namespace incm::json {
 namespace {
 
@@ -118,7 +120,7 @@ void append_control(std::uint32_t code, std::string& out) {
         return;
     }
     out.append(code < 0x10 ? "\\u000" : "\\u001");
-    out.push_back("0123456789abcdef"[code & 0xF]);
+    out.push_back(base::kHexDigits[code & 0xF]);
 }
 
 void append_tail(std::uint32_t code, unsigned shift, std::string& out) {

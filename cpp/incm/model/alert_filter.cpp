@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "incm/base/ascii.h"
+
 namespace incm::model {
 
 namespace {
@@ -17,14 +19,6 @@ bool matches_any(const std::vector<std::string>& patterns,
     });
 }
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return result;
-}
-
 bool matches_party(const std::vector<std::string>& patterns, const Text& id,
                    const std::optional<Party>& party) {
     static const Party kNone;
@@ -34,7 +28,7 @@ bool matches_party(const std::vector<std::string>& patterns, const Text& id,
 
 bool matches_status(const std::vector<std::string>& patterns, const Text& status) {
     return status && std::ranges::any_of(patterns, [&](const std::string& pattern) {
-               return glob_match(lower(pattern), *status);
+               return glob_match(base::lower(pattern), *status);
            });
 }
 

@@ -7,6 +7,7 @@
 
 #include <simdjson.h>
 
+#include "incm/base/ascii.h"
 #include "incm/base/bytes.h"
 #include "incm/json/canonical.h"
 #include "incm/model/alert.h"
@@ -266,13 +267,7 @@ void read_root(dom::element root, Alert& alert, Problems& problems) {
     Arena texts(alert.memory, alert.raw.size());
     FieldReader reader(texts, problems, "");
     read_fields(kTopFields, object, reader, alert);
-    if (alert.status) {
-        std::string lower(*alert.status);
-        for (char& c : lower) {
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        }
-        alert.status = texts.keep(lower);
-    }
+    if (alert.status) alert.status = texts.keep(base::lower(*alert.status));
 }
 
 /// What a strict parser refuses is rewritten and read again; only its own limits are left then.

@@ -1,7 +1,6 @@
 #include "incm/net/tls_context.h"
 
 #include <array>
-#include <cctype>
 #include <ctime>
 #include <system_error>
 #include <utility>
@@ -9,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "incm/base/ascii.h"
 #include "incm/base/clock.h"
 #include "incm/net/ticket_keys.h"
 #include "incm/net/tls_transport.h"
@@ -47,7 +47,7 @@ Error unusable(const std::string& file, const std::string& what) {
     const unsigned long first = ::ERR_peek_error();
     if (ERR_SYSTEM_ERROR(first)) {
         std::string reason = std::system_category().message(ERR_GET_REASON(first));
-        reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
+        reason[0] = base::lower(reason[0]);
         ::ERR_clear_error();
         return {ErrorCode::kBadConfig, file + ": " + reason};
     }
