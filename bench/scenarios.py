@@ -5,7 +5,6 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,6 @@ from servers import (
     Peer,
     append_only,
     certificate,
-    tls_settings,
 )
 from service import SECRET, Server
 from table import Row
@@ -141,9 +139,6 @@ def measure(
         folder = Path(name)
         chosen = _chosen(folder, present)
         for scenario in ALL:
-            if scenario.tls and not _takes_tls(folder, made):
-                print(f"  without {scenario.name}: serve has no TLS", file=sys.stderr)
-                continue
             sides = [chosen[label] for label in scenario.labels if label in chosen]
             found, wrong = _measured(
                 folder, scenario, sides, rounds, seconds, distinct, made if scenario.tls else None
@@ -161,18 +156,6 @@ def _chosen(folder: Path, present: Sequence[Peer]) -> dict[str, Peer]:
     warm, counted = _plain(comparison.WARM, 2), _plain(8 * comparison.WARM, 3)
     requests = comparison.written(folder, warm, counted)
     return {peer.label: peer for peer in comparison.best_variants(present, folder, requests)}
-
-
-def _takes_tls(folder: Path, made: Certificate) -> bool:
-    """Whether this incm-webhook knows the key for TLS."""
-    (folder / "secret").write_text(SECRET)
-    (folder / "secret").chmod(0o600)
-    text = f'[server]\n{tls_settings(made)}[inbox]\nurl = "sqlite:none.db"\n'
-    (folder / "tls.toml").write_text(text + '[[endpoint]]\nsecret_file = "./secret"\n')
-    command = [str(Path(sys.executable).with_name("incm-webhook")), "check"]
-    command += ["--config", "tls.toml"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
-    return done.returncode == 0
 
 
 def _row_name(scenario: Scenario, label: str, what: str) -> str:

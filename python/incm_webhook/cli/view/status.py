@@ -1,8 +1,6 @@
 """Says how a plugin does to people: the `status` that the API tells of it."""
 
-import json
 from collections.abc import Mapping
-from http import client
 from typing import Any
 
 from incm_webhook.cli.view.times import local_time
@@ -49,19 +47,18 @@ def served_statuses(settings: Settings) -> dict[str, Mapping[str, Any]]:
     Returns:
         The status by the plugin's name; empty when no such server answers.
     """
-    from incm_webhook.cli.admin.client import HttpTransport
+    import click
 
-    if settings.server.admin is None:
+    from incm_webhook.cli.admin.client import AdminClient, HttpTransport
+
+    address = settings.server.admin
+    if address is None:
         return {}
     try:
-        transport = HttpTransport(settings.server.admin)
-        try:
-            status, text = transport.call("GET", "/api/v1/stats")
-        finally:
-            transport.close()
-        answer = json.loads(text) if status == 200 else {}
+        with AdminClient(HttpTransport(address), address, offline=False) as client:
+            answer = client.get("stats")
         if answer["file"]["path"] != str(settings.inbox.real_path):
             return {}
         return {one["plugin"]: one["status"] for one in answer["plugins"] if one["status"]}
-    except (OSError, client.HTTPException, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, click.ClickException):
         return {}  # nobody is there, or somebody else
