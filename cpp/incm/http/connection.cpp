@@ -16,6 +16,7 @@ using base::Result;
 using base::Status;
 using net::Io;
 using net::IoResult;
+using Reads = ConnectionStateRow::Reads;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kProxyBytes = 4 * 1024;  // more than a PROXY header may have
@@ -41,7 +42,8 @@ Connection::Connection(std::unique_ptr<net::Transport> transport, const net::IpA
       budget_(budget),
       client_(peer),
       port_(port),
-      phase_(rules.proxy_protocol && rules.is_proxy(peer) ? Phase::kProxyHeader : Phase::kHead),
+      state_(rules.proxy_protocol && rules.is_proxy(peer) ? State::kProxyHeader
+                                                          : State::kFirstByte),
       came_ms_(now_ms()),
       since_ms_(came_ms_) {}
 
@@ -50,11 +52,11 @@ Connection::~Connection() {
 }
 
 Connection::Step Connection::advance(int wait_ms) {
-    is_waiting_ = false;
-    if (found_) return Step::kRequest;
-    if (const Io state = flush(); state != Io::kDone) return wait(state);
-    if (refused_ || peer_ended_ || last_) return Step::kEnd;
-    if (phase_ == Phase::kServed) next_request();
+    awaits_ = Awaits::kNothing;
+    if (state_ == State::kRequest) return Step::kRequest;
+    if (row_of(state_).ends) return Step::kEnd;
+    if (const Io io = flush(); io != Io::kDone) return wait(io);
+    if (!go_on()) return Step::kEnd;
     std::array<char, kReadBytes> part;
     for (int reads = 0;; ++reads) {
         if (const std::optional<Step> step = look()) return *step;
@@ -63,22 +65,40 @@ Connection::Step Connection::advance(int wait_ms) {
         if (read.state == Io::kEnd) return ended();
         if (read.state != Io::kDone) return wait(read.state);
         in_.append(part.data(), read.bytes);
-        if (phase_ == Phase::kBody) received_ += read.bytes;
+        if (row_of(state_).reads == Reads::kBody) received_ += read.bytes;
         if (!account()) {
             return refused({ErrorCode::kBusy, "too many large requests at once, try again"});
         }
     }
 }
 
+/// All is sent. Returns whether something is to be read now.
+bool Connection::go_on() {
+    switch (state_) {
+        case State::kAnswering:
+        case State::kSending:
+            next_request();
+            return true;
+        case State::kContinuing:
+            move_to(State::kBody);
+            return true;
+        case State::kLastWords:
+            move_to(State::kServedLast);
+            return false;
+        default:
+            return !row_of(state_).ends;
+    }
+}
+
 /// What the bytes that are there come to; nothing when more are wanted.
 std::optional<Connection::Step> Connection::look() {
-    if (phase_ == Phase::kProxyHeader) {
+    if (state_ == State::kProxyHeader) {
         if (const auto step = look_at_proxy_header()) return step;
     }
-    if (phase_ == Phase::kHead) {
+    if (row_of(state_).reads == Reads::kHead) {
         if (const auto step = look_at_head()) return step;
     }
-    return phase_ == Phase::kBody ? look_at_body() : std::nullopt;
+    return row_of(state_).reads == Reads::kBody ? look_at_body() : std::nullopt;
 }
 
 /// The header comes before any encryption, so only its own bytes may be taken from the socket.
@@ -96,7 +116,7 @@ std::optional<Connection::Step> Connection::look_at_proxy_header() {
     if (!header.value()) return wait(Io::kWaitRead);
     in_.clear();
     client_ = header.value()->client.value_or(client_);
-    phase_ = Phase::kHead;
+    move_to(State::kFirstByte);
     return std::nullopt;
 }
 
@@ -104,12 +124,12 @@ std::optional<Connection::Step> Connection::look_at_head() {
     const Result<bool> whole = guard_.look(in_);
     if (!whole.ok()) {
         base::Error error = whole.error();
-        if (!served_one_) error.log_note = other_protocol(in_);
+        if (record_ == Record::kNone) error.log_note = other_protocol(in_);
         return refused(error);
     }
     if (!whole.value()) return std::nullopt;
     if (const Status accepted = accept_head(); !accepted.ok()) return refused(accepted.error());
-    return std::nullopt;
+    return row_of(state_).ends ? std::optional(Step::kEnd) : std::nullopt;
 }
 
 Status Connection::accept_head() {
@@ -120,9 +140,12 @@ Status Connection::accept_head() {
     head_end_ = guard_.end();
     taken_ = head_end_;
     if (head.framing == Framing::kChunked) chunks_.emplace(rules_.max_body_bytes);
-    if (head.expects_continue && head_end_ == in_.size()) send("HTTP/1.1 100 Continue\r\n\r\n");
     received_ = in_.size() - head_end_;
-    phase_ = Phase::kBody;
+    move_to(State::kBody);
+    if (head.expects_continue && head_end_ == in_.size()) {
+        send("HTTP/1.1 100 Continue\r\n\r\n");
+        if (!out_.empty()) move_to(State::kContinuing);
+    }
     return base::success();
 }
 
@@ -130,8 +153,8 @@ std::optional<Connection::Step> Connection::look_at_body() {
     const Result<bool> whole = take_body_bytes();
     if (!whole.ok()) return refused(whole.error());
     if (whole.value()) {
-        phase_ = Phase::kServed;
-        found_ = served_one_ = true;
+        move_to(State::kRequest);
+        if (record_ == Record::kNone) record_ = Record::kInVain;
         return Step::kRequest;
     }
     in_.resize(head_end_);  // all the rest was of the body
@@ -164,8 +187,7 @@ void Connection::next_request() {
     chunks_.reset();
     body_.clear();
     release_if_large(body_);
-    phase_ = Phase::kHead;
-    waiting_ = Waiting::kNothing;
+    move_to(State::kNextRequest);
     static_cast<void>(account());
 }
 
@@ -190,15 +212,15 @@ bool Connection::answer(std::string text, bool keep_alive, bool well) {
         is_first ? out_.clear() : out_.resize(out_.size() - text.size());
         return false;
     }
-    is_known_ = is_known_ || well;
-    last_ = !keep_alive;
+    if (well) record_ = Record::kServed;
+    move_to(keep_alive ? State::kSending : State::kLastWords);
     return true;
 }
 
 void Connection::send(std::string_view bytes) {
     if (out_.empty()) {
         const IoResult written = transport_->write(bytes);
-        if (written.state == Io::kEnd) peer_ended_ = true;
+        if (written.state == Io::kEnd) move_to(State::kCutOff);
         if (written.state == Io::kEnd || written.bytes == bytes.size()) return;
         bytes.remove_prefix(written.bytes);
     }
@@ -209,13 +231,13 @@ Io Connection::flush() {
     while (!out_.empty()) {
         const IoResult written = transport_->write(std::string_view(out_).substr(out_taken_));
         if (written.state == Io::kEnd) {
-            peer_ended_ = true;
+            move_to(State::kCutOff);
         } else if (written.state != Io::kDone) {
             return written.state;
         }
         out_taken_ += written.bytes;
-        if (waiting_ == Waiting::kSending) since_ms_ = now_ms();  // it does take something
-        if (!peer_ended_ && out_taken_ < out_.size()) continue;
+        if (row_of(state_).sends) since_ms_ = kNotYet;  // it does take something
+        if (state_ != State::kCutOff && out_taken_ < out_.size()) continue;
         std::string().swap(out_);
         out_taken_ = 0;
         static_cast<void>(account());
@@ -223,43 +245,24 @@ Io Connection::flush() {
     return Io::kDone;
 }
 
-Connection::Waiting Connection::waits_for() const {
-    if (!out_.empty()) return Waiting::kSending;
-    if (phase_ == Phase::kBody) return Waiting::kBody;
-    if (phase_ == Phase::kHead && !has_no_request()) return Waiting::kHead;
-    return served_one_ ? Waiting::kNextRequest : Waiting::kFirstByte;
-}
-
-Connection::Step Connection::wait(Io state) {
-    const Waiting now_for = waits_for();
-    if (now_for != waiting_) {
-        waiting_ = now_for;
-        // A newcomer's time counts from its connection, whatever it does short of a first byte.
-        if (now_for != Waiting::kFirstByte) since_ms_ = now_ms();
-    } else if (now_ms() >= deadline_ms()) {
+Connection::Step Connection::wait(Io io) {
+    if (row_of(state_).reads == Reads::kHead) {
+        const State before = record_ == Record::kNone ? State::kFirstByte : State::kNextRequest;
+        const State now_in = has_no_request() ? before : State::kHead;
+        if (now_in != state_) move_to(now_in);
+    }
+    if (const std::int64_t now = now_ms(); since_ms_ == kNotYet) {
+        since_ms_ = now;
+    } else if (now >= deadline_ms()) {
         expire();  // it sends often enough never to be found waiting when somebody looks
         return Step::kEnd;
     }
-    is_waiting_ = true;
-    wants_write_ = state == Io::kWaitWrite;
+    await(io);
     return Step::kWait;
 }
 
-Connection::Stage Connection::stage() const {
-    switch (waiting_) {
-        case Waiting::kNothing:
-        case Waiting::kFirstByte:
-            return Stage::kFresh;
-        case Waiting::kHead:
-        case Waiting::kBody:
-        case Waiting::kSending:
-            return Stage::kBegun;
-        case Waiting::kNextRequest:
-            return Stage::kKept;
-        case Waiting::kClosing:
-            break;
-    }
-    return Stage::kClosing;
+void Connection::await(Io io) noexcept {
+    awaits_ = io == Io::kWaitWrite ? Awaits::kRoomToSend : Awaits::kBytes;
 }
 
 }  // namespace incm::http

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "incm/base/result.h"
 #include "incm/http/chunk_decoder.h"
 #include "incm/http/connection_rules.h"
+#include "incm/http/connection_state.h"
 #include "incm/http/request_head_parser.h"
 #include "incm/net/ip_address.h"
 #include "incm/net/transport.h"
@@ -32,13 +34,8 @@ class Connection {
         kWait,     ///< not yet: again when the descriptor is ready for wants_write()
         kEnd,      ///< there will be none: close it
     };
-    /// How far a waiting connection is.
-    enum class Stage {
-        kFresh,    ///< nothing has come yet
-        kBegun,    ///< a request has begun, or an answer is not taken yet
-        kKept,     ///< between two requests
-        kClosing,  ///< sends what is left, then throws away what still comes
-    };
+    using State = ConnectionState;
+    using Stage = ConnectionStage;
 
     /// rules and budget must outlive it.
     Connection(std::unique_ptr<net::Transport> transport, const net::IpAddress& peer,
@@ -58,7 +55,7 @@ class Connection {
     [[nodiscard]] Step advance(int wait_ms);
 
     /// The request that advance() found is being answered; until then it finds it again.
-    void mark_consumed() { found_ = false; }
+    void mark_consumed() { move_to(State::kAnswering); }
 
     /// Of the request that advance() found: its head, valid until the next advance(); its body,
     /// decoded, once; what the guard knows of it.
@@ -81,28 +78,25 @@ class Connection {
     void refuse(base::ErrorCode code, const char* why) noexcept;
 
     /// Give it up: it will be closed without another byte.
-    void abandon() noexcept {
-        is_waiting_ = false;
-        peer_ended_ = true;
-        out_.clear();
-        out_taken_ = 0;
-    }
+    void abandon() noexcept;
 
     /// Whether the last advance() left it waiting, for bytes or until its own can be sent.
-    [[nodiscard]] bool is_waiting() const { return is_waiting_; }
-    [[nodiscard]] bool wants_write() const { return wants_write_; }
+    [[nodiscard]] bool is_waiting() const { return awaits_ != Awaits::kNothing; }
+    [[nodiscard]] bool wants_write() const { return awaits_ == Awaits::kRoomToSend; }
     /// How much of the budget it has.
     [[nodiscard]] std::size_t held_bytes() const { return accounted_; }
     /// Whether something came that nobody has read, were it only the peer's end.
     [[nodiscard]] bool has_unread() const { return transport_->has_unread(); }
-    [[nodiscard]] Stage stage() const;
+    [[nodiscard]] State state() const { return state_; }
+    [[nodiscard]] Stage stage() const { return row_of(state_).stage; }
     /// Since when it waits for what it waits for, and until when it may; steady milliseconds.
     [[nodiscard]] std::int64_t since_ms() const { return since_ms_; }
     [[nodiscard]] std::int64_t deadline_ms() const;
-    /// Since when it takes a place in vain, in steady milliseconds: as since_ms(), but since it
-    /// came when it has had answers and no good one. Asking again makes it no younger.
+    /// The time by which connections are ranked for eviction, in steady milliseconds. One that was
+    /// answered but never successfully ranks by when it was accepted, so repeating bad requests
+    /// does not keep it young.
     [[nodiscard]] std::int64_t eviction_age_ms() const {
-        return served_one_ && !is_known_ ? came_ms_ : since_ms_;
+        return record_ == Record::kInVain ? came_ms_ : since_ms_;
     }
     /// The deadline has passed: tell a client whose request has begun. One that was silent between
     /// two requests is listened to while it closes, so that the operator hears of a request that
@@ -117,9 +111,19 @@ class Connection {
     void shut_down() { transport_->shut_down(); }
 
  private:
-    enum class Phase { kProxyHeader, kHead, kBody, kServed };
-    enum class Waiting { kNothing, kFirstByte, kHead, kBody, kSending, kNextRequest, kClosing };
+    /// What the last advance() waits for.
+    enum class Awaits : std::uint8_t { kNothing, kBytes, kRoomToSend };
+    /// What its requests came to: there was none; none did what its client wanted; one did.
+    enum class Record : std::uint8_t { kNone, kInVain, kServed };
+    static constexpr std::int64_t kNotYet = -1;
 
+    void move_to(State next) noexcept {
+        assert(next == state_ || row_of(state_).may_become(next));
+        state_ = next;
+        if (row_of(next).ends) return;  // close() says since when
+        // A newcomer's time counts from its connection, whatever it does short of a first byte.
+        since_ms_ = next == State::kFirstByte ? came_ms_ : kNotYet;
+    }
     [[nodiscard]] std::optional<Step> look();
     [[nodiscard]] std::optional<Step> look_at_proxy_header();
     [[nodiscard]] std::optional<Step> look_at_head();
@@ -128,10 +132,11 @@ class Connection {
     [[nodiscard]] base::Result<bool> take_body_bytes();
     [[nodiscard]] bool has_no_request() const;
     [[nodiscard]] Step ended();
-    [[nodiscard]] Step refused(const base::Error& error);
-    void reject(const base::Error& error);
-    [[nodiscard]] Step wait(net::Io state);
-    [[nodiscard]] Waiting waits_for() const;
+    [[nodiscard]] Step refused(const base::Error& error, State then = State::kClosing);
+    void reject(const base::Error& error, State then);
+    [[nodiscard]] Step wait(net::Io io);
+    void await(net::Io io) noexcept;
+    [[nodiscard]] bool go_on();
     [[nodiscard]] net::Io flush();
     [[nodiscard]] bool account();
     [[nodiscard]] bool peer_may_send();
@@ -145,7 +150,12 @@ class Connection {
     net::IpAddress client_;
     std::uint16_t port_;
 
-    Phase phase_;
+    State state_;
+    Awaits awaits_ = Awaits::kNothing;
+    Record record_ = Record::kNone;
+    const std::int64_t came_ms_;
+    std::int64_t since_ms_;  // since when it waits in its state; kNotYet: it has not waited in it
+
     RequestHeadParser guard_;
     std::string in_;         // what came since the last request's end
     std::size_t taken_ = 0;  // how much of it belongs to the request
@@ -157,20 +167,6 @@ class Connection {
     std::size_t out_taken_ = 0;  // how much of it it has
     std::size_t accounted_ = 0;  // bytes of the budget
     std::size_t discarded_ = 0;  // while closing
-
-    Waiting waiting_ = Waiting::kNothing;
-    const std::int64_t came_ms_;
-    std::int64_t since_ms_;  // since when it waits for that
-    bool found_ = false;     // a whole request, not taken up yet
-    bool is_waiting_ = false;
-    bool wants_write_ = false;
-    bool served_one_ = false;
-    bool is_known_ = false;    // a request did what the client wanted
-    bool last_ = false;        // its request was the last one
-    bool was_silent_ = false;  // it ends because nothing came after the last answer
-    bool refused_ = false;
-    bool peer_ended_ = false;
-    bool shutdown_sent_ = false;  // while closing
 };
 
 }  // namespace incm::http

@@ -16,6 +16,9 @@ using base::Error;
 using base::ErrorCode;
 using net::Io;
 using net::IoResult;
+using Late = ConnectionStateRow::Late;
+using Limit = ConnectionStateRow::Limit;
+using Reads = ConnectionStateRow::Reads;
 
 constexpr std::int64_t kFreeBodyMs = 10'000;  // the least rate, a byte a ms, counts after this
 constexpr std::size_t kDiscardBytes = 16 * 1024;
@@ -31,61 +34,71 @@ std::int64_t body_time_ms(const ConnectionRules& rules, std::size_t received) {
 
 Connection::Step Connection::ended() {
     if (const std::string failure = transport_->failure(); !failure.empty()) {
-        refused_ = true;  // the peer may still send, and must be able to read the alert
+        move_to(State::kClosing);  // the peer may still send, and must be able to read the alert
         rules_.refused({ErrorCode::kMalformedRequest, failure}, client_.text());
         return Step::kEnd;
     }
-    peer_ended_ = true;
-    if (phase_ == Phase::kBody) {
-        return refused({ErrorCode::kTruncatedBody, "the connection ended within the body"});
+    if (row_of(state_).reads == Reads::kBody) {
+        return refused({ErrorCode::kTruncatedBody, "the connection ended within the body"},
+                       State::kCutOff);
     }
-    if (phase_ == Phase::kProxyHeader || has_no_request()) return Step::kEnd;
-    return refused({ErrorCode::kMalformedRequest, "the connection ended within the head"});
+    if (state_ == State::kProxyHeader || has_no_request()) {
+        move_to(State::kCutOff);
+        return Step::kEnd;
+    }
+    return refused({ErrorCode::kMalformedRequest, "the connection ended within the head"},
+                   State::kCutOff);
 }
 
-Connection::Step Connection::refused(const Error& error) {
-    reject(error);
+Connection::Step Connection::refused(const Error& error, State then) {
+    reject(error, then);
     return Step::kEnd;
 }
 
 void Connection::refuse(ErrorCode code, const char* why) noexcept {
-    if (waiting_ == Waiting::kSending && !out_.empty()) {  // it does not even take the one before
+    if (row_of(state_).sends && !out_.empty()) {  // it does not even take the one before
         transport_->give_up_sending();
         return abandon();
     }
     try {
-        reject({code, why});
+        reject({code, why}, State::kClosing);
     } catch (const std::exception&) {
         abandon();
     }
 }
 
-void Connection::reject(const Error& error) {
-    refused_ = true;
+void Connection::abandon() noexcept {
+    move_to(State::kCutOff);
+    awaits_ = Awaits::kNothing;
+    out_.clear();
+    out_taken_ = 0;
+}
+
+void Connection::reject(const Error& error, State then) {
+    const bool is_plain = state_ == State::kProxyHeader;
+    move_to(then);
     const std::string answer = refusal_text(error, guard_.head().head_only);
     std::string().swap(in_);  // others may need the room while this one closes
     std::string().swap(body_);
     taken_ = head_end_ = 0;
     static_cast<void>(account());
     rules_.refused(error, client_.text());
-    if (phase_ == Phase::kProxyHeader) return transport_->write_raw(answer);
+    if (is_plain) return transport_->write_raw(answer);
     // A stranger is not worth a handshake that would only carry the refusal.
     transport_->can_send() ? send(answer) : abandon();
 }
 
 std::int64_t Connection::deadline_ms() const {
-    switch (waiting_) {
-        case Waiting::kNothing:
-        case Waiting::kFirstByte:
-        case Waiting::kHead:
+    switch (row_of(state_).limit) {
+        case Limit::kHeader:
             return since_ms_ + rules_.header_timeout_ms;
-        case Waiting::kBody:
+        case Limit::kBody:
             return since_ms_ + body_time_ms(rules_, received_);
-        case Waiting::kSending:
+        case Limit::kSend:
             return since_ms_ + rules_.send_timeout_ms;
-        case Waiting::kNextRequest:
+        case Limit::kKeepAlive:
             return since_ms_ + rules_.keep_alive_ms;
-        case Waiting::kClosing:
+        case Limit::kClosing:
             break;
     }
     return since_ms_ + kMaxClosingMs;
@@ -93,46 +106,46 @@ std::int64_t Connection::deadline_ms() const {
 
 void Connection::expire() noexcept {
     if (!out_.empty()) transport_->give_up_sending();
-    if (waiting_ == Waiting::kHead) {
-        refuse(ErrorCode::kTimeout, "the request's head did not arrive in time");
-    } else if (waiting_ == Waiting::kBody) {
-        refuse(ErrorCode::kTimeout, "the body did not arrive in time");
-    } else if (waiting_ == Waiting::kNextRequest) {
-        was_silent_ = refused_ = true;
-    } else {
-        abandon();
+    switch (row_of(state_).late) {
+        case Late::kRefuse:
+            return refuse(ErrorCode::kTimeout, state_ == State::kHead
+                                                   ? "the request's head did not arrive in time"
+                                                   : "the body did not arrive in time");
+        case Late::kListen:
+            return move_to(State::kSilent);
+        case Late::kCutOff:
+            return abandon();
     }
 }
 
 bool Connection::peer_may_send() {
-    const bool said_last = phase_ == Phase::kServed && !guard_.head().keep_alive;
-    return refused_ || !said_last || taken_ < in_.size() || transport_->has_unread();
+    return guard_.head().keep_alive || taken_ < in_.size() || transport_->has_unread();
 }
 
 bool Connection::close(std::int64_t now_ms) noexcept {
-    waiting_ = Waiting::kClosing;
+    if (!row_of(state_).ends) move_to(State::kClosing);
     since_ms_ = now_ms;
     return go_on_closing();
 }
 
 bool Connection::go_on_closing() noexcept {
-    if (const Io state = flush(); state != Io::kDone) {
-        wants_write_ = state == Io::kWaitWrite;
-        return false;
-    }
-    wants_write_ = false;
-    if (!shutdown_sent_) {
-        shutdown_sent_ = true;
+    const Io io = flush();
+    await(io);
+    if (io != Io::kDone) return false;
+    if (state_ != State::kListening && state_ != State::kDiscarding) {
         transport_->say_end();
-        if (peer_ended_ || !peer_may_send()) return true;
+        if (state_ == State::kCutOff) return true;
+        if (state_ == State::kServedLast && !peer_may_send()) return true;
         transport_->finish();
+        move_to(state_ == State::kSilent ? State::kListening : State::kDiscarding);
     }
     std::array<char, kDiscardBytes> part;
     for (std::size_t now = 0; now < kMaxDiscardedAtOnce;) {
         // Closing with unread bytes would reset the connection, and the peer lose the answer.
         const IoResult read = transport_->read_raw(part.data(), part.size(), /*peek=*/false);
         if (read.state != Io::kDone) return read.state == Io::kEnd;
-        if (std::exchange(was_silent_, false)) note_crossing();
+        if (state_ == State::kListening) note_crossing();
+        move_to(State::kDiscarding);
         now += read.bytes;
         discarded_ += read.bytes;
         if (discarded_ > kMaxDiscarded) return true;
