@@ -1,10 +1,31 @@
+#include <csignal>
+
 #include "inbox_support.h"
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace incm::inbox::test {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// A lower limit of this process while it lives.
+class Limit {
+ public:
+    Limit(__rlimit_resource what, rlim_t most) : what_(what) {
+        std::signal(SIGXFSZ, SIG_IGN);
+        getrlimit(what_, &before_);
+        const rlimit low{most, before_.rlim_max};
+        EXPECT_EQ(setrlimit(what_, &low), 0);
+    }
+    Limit(const Limit&) = delete;
+    Limit& operator=(const Limit&) = delete;
+    ~Limit() { setrlimit(what_, &before_); }
+
+ private:
+    const __rlimit_resource what_;
+    rlimit before_{};
+};
 
 /// Another program writes over the open file or its log: device and inode stay what they were.
 class InboxOverwrittenTest : public InboxTest {
@@ -20,6 +41,27 @@ class InboxOverwrittenTest : public InboxTest {
     [[nodiscard]] bool is_refused(std::uint64_t number) {
         const auto stored = inbox_->append(alert(number));
         return !stored.ok() && stored.error().code == base::ErrorCode::kStoreFailed;
+    }
+    /// Alerts of so many bytes that a few of them fill the log.
+    void append_large(std::uint64_t first, std::uint64_t last) {
+        for (std::uint64_t number = first; number <= last; ++number) {
+            NewAlert made = alert(number);
+            made.text.assign(300'000, 'x');
+            append(std::move(made));
+        }
+    }
+    [[nodiscard]] std::uintmax_t size() const { return fs::file_size(path()); }
+    void cut_page() { EXPECT_EQ(truncate(path().c_str(), static_cast<off_t>(size()) - 4096), 0); }
+    /// Another program begins to copy the log into the file, and has room for one page more.
+    void break_off_copying() {
+        sqlite3* other = nullptr;
+        ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
+        {
+            const Limit limit(RLIMIT_FSIZE, size() + 4096);
+            EXPECT_EQ(sqlite3_exec(other, "PRAGMA wal_checkpoint", nullptr, nullptr, nullptr),
+                      SQLITE_IOERR);
+        }
+        sqlite3_close(other);
     }
     /// As `cp` does, which keeps the inode.
     void copy_over(const std::string& name) { write_bytes(path(), read_bytes(folder_ / name)); }
@@ -55,6 +97,11 @@ TEST_F(InboxOverwrittenTest, AFileThatWasEmptiedIsNotTakenForIt) {
     EXPECT_TRUE(log_.has(path() + " was overwritten by another program"));
 }
 
+TEST_F(InboxOverwrittenTest, AFileThatWasCutIsNotTakenForIt) {
+    cut_page();
+    EXPECT_TRUE(is_refused(6));
+}
+
 TEST_F(InboxOverwrittenTest, ALogThatWasEmptiedIsNotTakenForIt) {
     empty("-wal");
     EXPECT_TRUE(is_refused(6));
@@ -65,12 +112,7 @@ TEST_F(InboxOverwrittenTest, ALogThatWasEmptiedIsNotTakenForIt) {
 
 TEST_F(InboxOverwrittenTest, ALogOfBeforeThatIsPutOverTheLogIsNotTakenForIt) {
     write_bytes(folder_ / "old-wal", read_bytes(path() + "-wal"));
-    const std::string large(300'000, 'x');
-    for (std::uint64_t number = 6; number <= 20; ++number) {  // until the log begins anew
-        NewAlert made = alert(number);
-        made.text = large;
-        append(std::move(made));
-    }
+    append_large(6, 20);  // until the log begins anew
     write_bytes(path() + "-wal", read_bytes(folder_ / "old-wal"));
     EXPECT_TRUE(is_refused(21));
     close();
@@ -123,6 +165,48 @@ TEST_F(InboxOverwrittenTest, WhoCopiesFromTheLogAllTheTimeIsNoOverwriting) {
     over = true;
     other.join();
     EXPECT_FALSE(log_.has("overwritten"));
+}
+
+TEST_F(InboxOverwrittenTest, ACopyingThatHasNoRoomIsNoOverwriting) {
+    append_large(6, 40);
+    {
+        const Limit limit(RLIMIT_FSIZE, size() + 400'000);  // more than the log has
+        append_large(41, 50);
+    }
+    EXPECT_TRUE(log_.has("cannot copy its log back"));
+    append_large(51, 60);
+    EXPECT_FALSE(log_.has("overwritten"));
+    open();
+    EXPECT_EQ(counts().alerts, 60);
+}
+
+TEST_F(InboxOverwrittenTest, ACopyingOfAnotherProgramThatBrokeOffIsNoOverwriting) {
+    append_large(6, 7);
+    break_off_copying();
+    append_range(8, 9);
+    EXPECT_FALSE(log_.has("overwritten"));
+    open();
+    EXPECT_EQ(counts().alerts, 9);
+}
+
+TEST_F(InboxOverwrittenTest, AFileThatIsCutAfterACopyingThatBrokeOffIsNotTakenForIt) {
+    append_large(6, 7);
+    break_off_copying();
+    append_range(8, 8);
+    cut_page();
+    EXPECT_TRUE(is_refused(9));
+}
+
+TEST_F(InboxOverwrittenTest, AFileThatCannotBeOpenedNowIsNoOverwriting) {
+    run_sql(path(), "PRAGMA wal_checkpoint(PASSIVE)");
+    {
+        const Limit limit(RLIMIT_NOFILE, 0);
+        append_range(6, 7);
+    }
+    append_range(8, 8);
+    EXPECT_FALSE(log_.has("overwritten"));
+    copy_over("copy.db");
+    EXPECT_TRUE(is_refused(9));
 }
 
 }  // namespace

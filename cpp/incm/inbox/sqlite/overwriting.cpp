@@ -71,15 +71,22 @@ bool read_index(sqlite3_file* file, Index& index) {
     return true;
 }
 
+/// A log that cannot be read now is: the next look may tell.
 bool is_of(sqlite3_file* log, const Index& index) {
     const std::int64_t page_size = index.page_size == 1 ? 65'536 : index.page_size;
     sqlite3_int64 size = 0;
+    if (log->pMethods->xFileSize(log, &size) != SQLITE_OK) {
+        return true;
+    }
+    if (size < static_cast<std::int64_t>(kLogHeader) + index.frames * (kFrameHeader + page_size)) {
+        return false;
+    }
     std::array<char, kLogHeader> header{};
-    return log->pMethods->xFileSize(log, &size) == SQLITE_OK &&
-           size >=
-               static_cast<std::int64_t>(kLogHeader) + index.frames * (kFrameHeader + page_size) &&
-           log->pMethods->xRead(log, header.data(), kLogHeader, 0) == SQLITE_OK &&
-           std::memcmp(&header[kSaltsInLogAt], index.salts.data(), kSalts) == 0;
+    const int code = log->pMethods->xRead(log, header.data(), kLogHeader, 0);
+    if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) {
+        return true;
+    }
+    return std::memcmp(&header[kSaltsInLogAt], index.salts.data(), kSalts) == 0;
 }
 
 bool is_same(const struct stat& one, const struct stat& other) {
@@ -130,27 +137,38 @@ Overwriting::Part Overwriting::look() noexcept {
     return log_is_ours() ? Part::kNone : Part::kLog;
 }
 
-/// While another program copies the log, the file may be half of now and half of then: it is looked
-/// at again before the next commit.
+/// What cannot be told now, as while another program copies the log or without a free descriptor,
+/// is looked at again before the next commit.
 bool Overwriting::file_is_ours() noexcept {
     const Copying copying(part_of(database_.handle(), SQLITE_FCNTL_FILE_POINTER));
-    if (!copying.is_ours()) {
+    struct stat facts {};
+    if (!copying.is_ours() || stat(path_.c_str(), &facts) != 0) {
         return true;
     }
     try {
-        struct stat facts {};
         Database file(path_, Access::kFileAlone);
-        const std::string session = value_of(file, "session");
-        const bool is_of_before =
-            !session_before_.empty() && (session.empty() || session == session_before_);
-        const bool is_ours = (session == session_ || is_of_before) && commits_of(file) >= commits_;
-        if (is_ours && stat(path_.c_str(), &facts) == 0) {
-            facts_ = facts;
+        if (facts.st_size >= facts_.st_size) {
+            // Copying that broke off, as on a full disk, leaves a file that is shorter than its
+            // first page says. SQLite reads it only so.
+            sqlite3_db_config(file.handle(), SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
         }
-        return is_ours;
+        if (!is_of_session(file)) {
+            return false;
+        }
+        facts_ = facts;
+        return true;
+    } catch (const SqlError& error) {
+        return error.refused_by_disk() || error.no_memory();
     } catch (const std::exception&) {
-        return false;
+        return true;
     }
+}
+
+bool Overwriting::is_of_session(Database& file) const {
+    const std::string session = value_of(file, "session");
+    const bool is_of_before =
+        !session_before_.empty() && (session.empty() || session == session_before_);
+    return (session == session_ || is_of_before) && commits_of(file) >= commits_;
 }
 
 bool Overwriting::log_is_ours() noexcept {

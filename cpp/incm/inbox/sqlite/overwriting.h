@@ -30,6 +30,7 @@ class Overwriting {
 
  private:
     [[nodiscard]] bool file_is_ours() noexcept;
+    [[nodiscard]] bool is_of_session(Database& file) const;
     [[nodiscard]] bool log_is_ours() noexcept;
 
     const std::string path_;
