@@ -301,6 +301,19 @@ TEST_F(AdminApiTest, ReplaysWhatAPluginWants) {
                    "no plugin x is configured");
 }
 
+TEST_F(AdminApiTest, SaysWhetherACallChangedSomething) {
+    open_both();
+    const auto changed = [this](const std::string& method, const std::string& path,
+                                const std::string& body = "") {
+        return call(method, "/api/v1/" + path, body).changed;
+    };
+    EXPECT_TRUE(changed("POST", "replay", R"({"since": "2025-11-24", "dry_run": false})"));
+    EXPECT_TRUE(changed("POST", "dead/retry", R"({"all": true})"));
+    EXPECT_FALSE(changed("POST", "replay", R"({"since": "2025-11-24", "dry_run": true})"));
+    EXPECT_FALSE(changed("POST", "replay", R"({"since": "yesterday"})")) << "it is refused";
+    EXPECT_FALSE(changed("GET", "alerts"));
+}
+
 TEST_F(AdminApiTest, ALongReplayTellsHowFarItCame) {
     open_both();
     const int most = static_cast<int>(incm::inbox::kMaxOperatorActions) * incm::admin::kStepsACall;
