@@ -1,7 +1,5 @@
 #include "incm/inbox/sqlite/file_watch.h"
 
-#include <sys/stat.h>
-
 #include "incm/base/bytes.h"
 
 namespace incm::inbox::sqlite {
@@ -16,6 +14,10 @@ void FileWatch::Named::remember() {
 
 bool FileWatch::Named::is_there() const noexcept {
     struct stat facts {};
+    return is_there(facts);
+}
+
+bool FileWatch::Named::is_there(struct stat& facts) const noexcept {
     return stat(path.c_str(), &facts) == 0 && facts.st_ino == number && facts.st_dev == device;
 }
 
@@ -51,20 +53,26 @@ std::string FileWatch::trouble() const {
 }
 
 void FileWatch::look_inside() noexcept {
+    struct stat facts {};
+    const bool is_there = file_.is_there(facts);
     if (inside_) {
-        part_ = inside_->look();
+        part_ = is_there ? inside_->look(facts) : Part::kNone;
     }
-    look();
+    note(is_there && log_file_.is_there());
 }
 
-void FileWatch::folded() noexcept {
+void FileWatch::folded(std::int64_t commits) noexcept {
     if (inside_) {
-        inside_->folded();
+        inside_->folded(commits);
     }
 }
 
 void FileWatch::look() noexcept {
-    const bool lost = overwritten() || !file_.is_there() || !log_file_.is_there();
+    note(file_.is_there() && log_file_.is_there());
+}
+
+void FileWatch::note(bool is_there) noexcept {
+    const bool lost = overwritten() || !is_there;
     if (lost_.exchange(lost, std::memory_order_acq_rel) == lost) {
         return;
     }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "incm/base/log.h"
@@ -31,8 +33,9 @@ class FileWatch {
     /// look_inside_of(). Not within a transaction.
     void look_inside() noexcept;
     void look_inside_of(Database& database) { inside_.emplace(file_.path, database); }
-    /// This process copied the log into the file; by the writer's thread.
-    void folded() noexcept;
+    /// This process copied the log into the file, or a part of it, after so many commits; by the
+    /// writer's thread.
+    void folded(std::int64_t commits) noexcept;
     /// Also at the index of the log, without which nothing is lost: its end is told once.
     void look_at_all() noexcept;
 
@@ -69,10 +72,13 @@ class FileWatch {
 
         void remember();
         [[nodiscard]] bool is_there() const noexcept;
+        /// The same, with what stat(2) says of what is found.
+        [[nodiscard]] bool is_there(struct stat& facts) const noexcept;
     };
     using Part = Overwriting::Part;
     [[nodiscard]] std::string missing() const;
     [[nodiscard]] std::string trouble() const;
+    void note(bool is_there) noexcept;
 
     Named file_;
     Named log_file_;

@@ -107,6 +107,8 @@ std::int64_t commits_of(Database& database) {
 Overwriting::Overwriting(const std::string& path, Database& database)
     : path_(path),
       database_(database),
+      file_(part_of(database.handle(), SQLITE_FCNTL_FILE_POINTER)),
+      log_(part_of(database.handle(), SQLITE_FCNTL_JOURNAL_POINTER)),
       session_(value_of(database, "session")),
       session_before_(value_of(database, "session_before")) {
     if (session_before_.empty()) {
@@ -115,22 +117,14 @@ Overwriting::Overwriting(const std::string& path, Database& database)
     stat(path_.c_str(), &facts_);
 }
 
-void Overwriting::folded() noexcept {
+void Overwriting::folded(std::int64_t commits) noexcept {
     stat(path_.c_str(), &facts_);
-    try {
-        if (database_.wal_pages() == 0) {
-            commits_ = commits_of(database_);
-        }
-    } catch (const std::exception&) {
-        // It has as many as before.
+    if (database_.wal_pages() == 0) {
+        commits_ = commits;
     }
 }
 
-Overwriting::Part Overwriting::look() noexcept {
-    struct stat facts {};
-    if (stat(path_.c_str(), &facts) != 0 || facts.st_ino != facts_.st_ino) {
-        return Part::kNone;  // it is not there, which is another fault
-    }
+Overwriting::Part Overwriting::look(const struct stat& facts) noexcept {
     if (!is_same(facts, facts_) && !file_is_ours()) {
         return Part::kFile;
     }
@@ -140,7 +134,7 @@ Overwriting::Part Overwriting::look() noexcept {
 /// What cannot be told now, as while another program copies the log or without a free descriptor,
 /// is looked at again before the next commit.
 bool Overwriting::file_is_ours() noexcept {
-    const Copying copying(part_of(database_.handle(), SQLITE_FCNTL_FILE_POINTER));
+    const Copying copying(file_);
     struct stat facts {};
     if (!copying.is_ours() || stat(path_.c_str(), &facts) != 0) {
         return true;
@@ -172,14 +166,12 @@ bool Overwriting::is_of_session(Database& file) const {
 }
 
 bool Overwriting::log_is_ours() noexcept {
-    sqlite3_file* const file = part_of(database_.handle(), SQLITE_FCNTL_FILE_POINTER);
-    sqlite3_file* const log = part_of(database_.handle(), SQLITE_FCNTL_JOURNAL_POINTER);
-    if (!file || !log) {
+    if (!file_ || !log_) {
         return true;
     }
     Index index;
     for (int i = 0; i < kLooks; ++i) {
-        if (!read_index(file, index) || index.frames == 0 || is_of(log, index)) {
+        if (!read_index(file_, index) || index.frames == 0 || is_of(log_, index)) {
             return true;
         }
     }

@@ -7,6 +7,8 @@
 
 #include "incm/inbox/sqlite/database.h"
 
+struct sqlite3_file;
+
 namespace incm::inbox::sqlite {
 
 /// Sees whether another program wrote over the open file or its log in place, as `cp` does: device
@@ -21,12 +23,12 @@ class Overwriting {
     /// A session has begun (session.h). database: the connection that writes; must outlive this.
     Overwriting(const std::string& path, Database& database);
 
-    /// This process copied the log into the file.
-    void folded() noexcept;
+    /// This process copied the log into the file, or a part of it. commits: there were so many.
+    void folded(std::int64_t commits) noexcept;
 
     enum class Part { kNone, kFile, kLog };
-    /// What was overwritten, as of now. Not within a transaction.
-    [[nodiscard]] Part look() noexcept;
+    /// What was overwritten, as of now. facts: of the file. Not within a transaction.
+    [[nodiscard]] Part look(const struct stat& facts) noexcept;
 
  private:
     [[nodiscard]] bool file_is_ours() noexcept;
@@ -35,6 +37,8 @@ class Overwriting {
 
     const std::string path_;
     Database& database_;
+    sqlite3_file* const file_;  ///< of the connection, as long as that is open
+    sqlite3_file* const log_;   ///< likewise
     const std::string session_;
     const std::string session_before_;  ///< which the file may have until all of the log is in it
     std::int64_t commits_ = 0;          ///< that the file has for sure

@@ -323,7 +323,7 @@ void Writer::checkpoint_if_long() {
     }
     try {
         database_.checkpoint(false);
-        watch_.folded();
+        watch_.folded(tables_->commits());
         if (database_.wal_pages() == 0) tables_->folded();
         checkpoint_failing_ = false;
     } catch (const SqlError& error) {
