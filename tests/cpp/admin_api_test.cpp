@@ -1,4 +1,4 @@
-#include "inbox_support.h"
+#include "inbox/sqlite/sqlite_fixture.h"
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
@@ -16,7 +16,7 @@ using incm::ingest::Route;
 using Poco::JSON::Array;
 using Poco::JSON::Object;
 
-class AdminApiTest : public incm::inbox::test::InboxTest {
+class AdminApiTest : public incm::inbox::sqlite::test::SqliteInboxTest {
  protected:
     /// Open the inbox with the plugins "all" and "reboots", and the API with both.
     void open_both() {
@@ -64,7 +64,7 @@ class AdminApiTest : public incm::inbox::test::InboxTest {
     }
     /// All deliveries of plugin "all" become dead letters.
     void kill_all() {
-        for (const auto& taken : take(100, 0, "all")) {
+        for (const auto& taken : fetch(100, 0, "all")) {
             settle(taken.alert_id, Outcome::kDead, 0, "all", "no");
         }
         flush();
@@ -104,7 +104,7 @@ TEST_F(AdminApiTest, FiltersAlerts) {
     put(1, "reboot", {"all", "reboots"});
     put(2, "sim_switch");
     put(3, "sim_fail");
-    take(1, 0, "all");
+    fetch(1, 0, "all");
     settle(1, Outcome::kDelivered, 0, "all");
     flush();
     EXPECT_EQ(ids("type=sim_*"), "2,3");
@@ -248,7 +248,7 @@ TEST_F(AdminApiTest, WhatNobodyDeliversIsShownUntilItIsDropped) {
     open({"all", "old"});
     put(1, "reboot", {"all", "old"});
     put(2, "reboot", {"all", "old"});
-    take(1, 0, "old");
+    fetch(1, 0, "old");
     settle(1, Outcome::kDead, 0, "old");
     flush();
     open({"all"});
@@ -294,8 +294,8 @@ TEST_F(AdminApiTest, ReplaysWhatAPluginWants) {
     EXPECT_EQ(replayed(R"({"since": "2025-11-24T16:00:00Z", "until": "2025-11-24T16:00:02Z"})"),
               "2");
     EXPECT_EQ(replayed(R"({"since": "2025-11-24"})"), "0") << "all are open";
-    EXPECT_EQ(take(10, 0, "reboots").size(), 2U);
-    EXPECT_EQ(take(10, 0, "all").size(), 3U);
+    EXPECT_EQ(fetch(10, 0, "reboots").size(), 2U);
+    EXPECT_EQ(fetch(10, 0, "all").size(), 3U);
     expect_problem(call("POST", "/api/v1/replay", "{}"), 400, "say from when");
     expect_problem(call("POST", "/api/v1/replay", R"({"after": 1, "plugin": "x"})"), 400,
                    "no plugin x is configured");
@@ -318,7 +318,7 @@ TEST_F(AdminApiTest, ALongReplayTellsHowFarItCame) {
     open_both();
     const int most = static_cast<int>(incm::inbox::kMaxOperatorActions) * incm::admin::kStepsACall;
     close();
-    incm::inbox::test::run_sql(
+    incm::inbox::sqlite::test::run_sql(
         path(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
                     std::to_string(most + 5) +
                     ") INSERT INTO alert SELECT i, '/w', i, 'raw', 'x', '', x'7b7d', i FROM n");
@@ -331,7 +331,7 @@ TEST_F(AdminApiTest, ALongReplayTellsHowFarItCame) {
     EXPECT_EQ(second->get("replayed").toString(), "5");
     EXPECT_TRUE(second->get("next").isEmpty());
     EXPECT_EQ(counts().open, most + 5);
-    while (!take(1000, 0, "all").empty()) {
+    while (!fetch(1000, 0, "all").empty()) {
     }
     EXPECT_EQ(ids("state=open&order=desc&limit=1"), std::to_string(most + 5));
 }

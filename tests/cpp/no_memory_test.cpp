@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "inbox_support.h"
+#include "inbox/sqlite/sqlite_fixture.h"
 #include "raw_client.h"
 #include <Poco/Net/ServerSocket.h>
 #include <gtest/gtest.h>
@@ -163,7 +163,7 @@ TEST(NoMemoryTest, AReceiptThatCannotBeToldIsGivenUp) {
 }
 
 /// The tables of an empty inbox, without the writer's thread.
-class NoMemoryForTablesTest : public incm::inbox::test::InboxTest {
+class NoMemoryForTablesTest : public incm::inbox::sqlite::test::SqliteInboxTest {
  protected:
     void SetUp() override {
         database_ = incm::inbox::sqlite::open_writer(path(), std::nullopt, log_);
@@ -223,7 +223,7 @@ TEST_F(NoMemoryForTablesTest, ACommitFailsBeforeItIsOnDiskOrNotAtAll) {
 }
 
 /// An inbox whose caller gets no memory.
-class NoMemoryForTakersTest : public incm::inbox::test::InboxTest {
+class NoMemoryForTakersTest : public incm::inbox::sqlite::test::SqliteInboxTest {
  protected:
     using Ids = incm::inbox::test::Ids;
 
@@ -243,7 +243,7 @@ class NoMemoryForTakersTest : public incm::inbox::test::InboxTest {
     /// Nothing but what is expected is taken, and nothing counts as an attempt.
     void expect_untaken(const Ids& expected) {
         Ids ids;
-        for (const auto& delivery : take()) {
+        for (const auto& delivery : fetch()) {
             EXPECT_EQ(delivery.attempt, 1);
             ids.push_back(delivery.alert_id);
         }
@@ -252,9 +252,9 @@ class NoMemoryForTakersTest : public incm::inbox::test::InboxTest {
     }
     void expect_clean_file() {
         close();
-        EXPECT_EQ(incm::inbox::test::rows(path(), "SELECT * FROM lease"),
+        EXPECT_EQ(incm::inbox::sqlite::test::rows(path(), "SELECT * FROM lease"),
                   (std::vector<std::string>{}));
-        EXPECT_EQ(incm::inbox::test::rows(path(), "SELECT * FROM attempt"),
+        EXPECT_EQ(incm::inbox::sqlite::test::rows(path(), "SELECT * FROM attempt"),
                   (std::vector<std::string>{}));
     }
 };
@@ -277,11 +277,11 @@ TEST_F(NoMemoryForTakersTest, WhatCannotBeHandedOutIsNotTaken) {
 TEST_F(NoMemoryForTakersTest, WhatCannotBeSettledStaysTheCallers) {
     open();
     append_range(1, 2);
-    ASSERT_EQ(take_ids(), (Ids{1, 2}));
+    ASSERT_EQ(fetch_ids(), (Ids{1, 2}));
     const std::vector<incm::inbox::Settlement> settled{{1, "a", incm::inbox::Outcome::kDelivered},
                                                        {2, "a", incm::inbox::Outcome::kDelivered}};
-    EXPECT_GT(until_enough([&] { inbox_->settle(settled); }, [&] { EXPECT_EQ(take_ids(), Ids{}); }),
-              0);
+    EXPECT_GT(
+        until_enough([&] { inbox_->settle(settled); }, [&] { EXPECT_EQ(fetch_ids(), Ids{}); }), 0);
     flush();
     EXPECT_EQ(counts().open, 0);
     EXPECT_FALSE(log_.has("ignored"));
@@ -290,14 +290,14 @@ TEST_F(NoMemoryForTakersTest, WhatCannotBeSettledStaysTheCallers) {
 TEST_F(NoMemoryForTakersTest, AReturnNeedsNone) {
     open();
     append_range(1, 2);
-    ASSERT_EQ(take_ids(), (Ids{1, 2}));
+    ASSERT_EQ(fetch_ids(), (Ids{1, 2}));
     const std::string plugin = "a";
     const std::int64_t one = 1;
     {
         const NoMemory now;
         inbox_->give_back(plugin, {&one, 1});
     }
-    EXPECT_EQ(take_ids(), Ids{1});
+    EXPECT_EQ(fetch_ids(), Ids{1});
 }
 
 }  // namespace

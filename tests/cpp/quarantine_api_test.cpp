@@ -1,6 +1,6 @@
 #include "incm/admin/quarantine_api.h"
 
-#include "inbox_support.h"
+#include "inbox/sqlite/sqlite_fixture.h"
 
 #include "incm/admin/api.h"
 #include "incm/auth/signature.h"
@@ -28,7 +28,7 @@ using incm::ingest::Route;
 const incm::base::Secret kRight("the right one");
 constexpr const char* kBody = R"({"_id": "1", "type": "reboot"})";
 
-class QuarantineApiTest : public incm::inbox::test::InboxTest {
+class QuarantineApiTest : public incm::inbox::sqlite::test::SqliteInboxTest {
  protected:
     /// An endpoint with a mistyped secret, and one that takes any.
     void SetUp() override {
@@ -120,7 +120,7 @@ TEST_F(QuarantineApiTest, ACorrectedSecretLetsThemIn) {
               std::string::npos)
         << accepted;
     EXPECT_EQ(kept(QuarantineKind::kWrongSignature), 0);
-    EXPECT_EQ(take().size(), 2U);
+    EXPECT_EQ(fetch().size(), 2U);
     EXPECT_NE(post("/retry", R"({"ids": [1]})").find(R"("result":"gone")"), std::string::npos);
 }
 
@@ -134,7 +134,7 @@ TEST_F(QuarantineApiTest, WhatWasStoredBeforeIsARepetition) {
     const auto again = ingest_->retry(before, {.wall_ms = 6, .steady_ms = 0});
     ASSERT_TRUE(again.ok());
     EXPECT_TRUE(again.value().duplicate);
-    EXPECT_EQ(take().size(), 1U);
+    EXPECT_EQ(fetch().size(), 1U);
     EXPECT_EQ(counts().quarantined.total(), 0);
 }
 

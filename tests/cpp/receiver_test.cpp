@@ -6,7 +6,7 @@
 #include <set>
 #include <thread>
 
-#include "inbox_support.h"
+#include "inbox/folder.h"
 #include "raw_client.h"
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include <thread>
 #include <vector>
 
-#include "inbox_support.h"
+#include "inbox/folder.h"
 #include "raw_client.h"
 #include <gtest/gtest.h>
 

@@ -11,16 +11,6 @@
 
 namespace incm::inbox::sqlite {
 
-/// Mix retries and fresh deliveries in fair turns.
-///
-/// Shape:   up to `limit`; retries get half of it at most (at least one) while there are fresh
-///          ones; what one kind leaves, the other fills. With room for one, retry_first decides.
-///          The kinds alternate in the result, each in its own order.
-/// Threads: any.
-[[nodiscard]] std::vector<DeviceLanes::Candidate> mix(
-    std::span<const DeviceLanes::Candidate> retries, std::span<const DeviceLanes::Candidate> fresh,
-    std::size_t limit, bool retry_first);
-
 /// Picks the deliveries of one plugin that are next, in one snapshot of the rows.
 ///
 /// It costs what it hands out and what has become known since the last one: rows that arrived are

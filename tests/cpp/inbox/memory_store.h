@@ -1,0 +1,72 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "incm/base/bytes.h"
+#include "incm/inbox/catalog_records.h"
+#include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/records.h"
+
+namespace incm::inbox::test {
+
+/// What an inbox in memory stores. It outlives the inbox, so that the next one finds it, as a file
+/// is found by the next process.
+struct MemoryStore {
+    struct Alert {
+        NewAlert alert;
+        std::int64_t stored_at_ms;  ///< inbox clock
+    };
+    /// A delivery that is open, or a dead letter.
+    struct OpenDelivery {
+        std::int64_t created_at_ms;
+        std::int64_t due_at_ms;
+        std::int64_t attempts = 0;
+        std::int64_t base = 0;  ///< attempts before a person asked for it again
+        bool dead = false;
+        std::string error = {};
+        std::optional<std::int64_t> leased_at_ms = {};  ///< wall clock
+    };
+    struct Plugin {
+        std::string name;
+        std::int64_t first_alert_id;
+        std::map<std::int64_t, OpenDelivery> deliveries;               ///< by alert
+        std::map<std::int64_t, std::vector<LedgerEntry>> ledger;       ///< by alert
+        std::map<std::int64_t, std::optional<std::int64_t>> ended_ms;  ///< of the last attempt
+    };
+    struct Seen {
+        std::int64_t alert_id;
+        std::int64_t at_ms;
+    };
+
+    [[nodiscard]] Plugin* plugin(const std::string& name) {
+        for (Plugin& one : plugins) {
+            if (one.name == name) {
+                return &one;
+            }
+        }
+        return nullptr;
+    }
+    /// Add a line to the ledger of a delivery, with the number behind the last one.
+    void note(Plugin& of, std::int64_t alert_id, LedgerEntry entry, std::int64_t ended_at_ms) {
+        of.ledger[alert_id].push_back(std::move(entry));
+        of.ended_ms[alert_id] = ended_at_ms;
+    }
+
+    std::mutex mutex;  // protects everything below
+    std::condition_variable changed;
+    std::vector<Plugin> plugins;
+    std::map<std::int64_t, Alert> alerts;
+    std::map<base::Digest, Seen> seen;
+    std::map<std::int64_t, QuarantinedRequest> quarantine;
+    std::int64_t last_alert_id = 0;
+    std::int64_t last_quarantine_id = 0;
+    std::int64_t clock_ms = 0;  ///< inbox clock of the last change
+};
+
+}  // namespace incm::inbox::test

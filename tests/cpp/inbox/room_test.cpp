@@ -1,0 +1,126 @@
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "inbox_fixture.h"
+
+#include "incm/inbox/taken_bytes.h"
+
+namespace incm::inbox::test {
+namespace {
+
+constexpr std::int64_t kMiB = 1 << 20;
+constexpr std::size_t kOfOne = TakenBytes::kMaxOfOne / kMiB;
+constexpr std::size_t kOfAll = TakenBytes::kMaxOfAll / kMiB;
+
+/// How much text may be taken and not settled.
+class InboxRoomTest : public InboxTest {
+ protected:
+    void append_large(std::uint64_t number, std::int64_t bytes,
+                      std::vector<std::string> plugins = {"a"}) {
+        NewAlert made = alert(number, std::move(plugins));
+        made.text.resize(static_cast<std::size_t>(bytes), ' ');
+        made.device = "device-" + std::to_string(number);
+        EXPECT_FALSE(append(std::move(made)).duplicate);
+    }
+    void append_large_ones(std::uint64_t count, const std::vector<std::string>& plugins = {"a"}) {
+        for (std::uint64_t number = 1; number <= count; ++number) {
+            append_large(number, kMiB, plugins);
+        }
+    }
+    void expect_room_of_one() {
+        append_large_ones(2 * kOfOne);
+        EXPECT_EQ(fetch_ids().size(), kOfOne);
+        EXPECT_EQ(fetch_ids(), Ids{});
+        settle(2, Outcome::kRetry, 0);
+        EXPECT_EQ(fetch().size(), 1U) << "what is settled takes no room any more";
+        inbox_->give_back("a", Ids{1, 3});
+        flush();
+        EXPECT_EQ(fetch_ids().size(), 2U);
+        EXPECT_EQ(fetch_ids(), Ids{});
+    }
+};
+
+TEST_P(InboxRoomTest, APluginTakesNoMoreThanItsBytes) {
+    open();
+    expect_room_of_one();
+}
+
+TEST_P(InboxRoomTest, APluginByDeviceTakesNoMoreThanItsBytes) {
+    open_by_device();
+    expect_room_of_one();
+}
+
+TEST_P(InboxRoomTest, OneDeliveryMayAlwaysBeTaken) {
+    open();
+    append_large(1, 3 * TakenBytes::kMaxOfOne);
+    append_large(2, 10);
+    append_large(3, 10);
+    append_large(4, 3 * TakenBytes::kMaxOfOne);
+    EXPECT_EQ(fetch_ids(), Ids{1}) << "and no other beside it";
+    EXPECT_EQ(fetch_ids(), Ids{});
+    settle(1, Outcome::kDelivered);
+    EXPECT_EQ(fetch_ids(), (Ids{2, 3}));
+    settle(2, Outcome::kDelivered);
+    settle(3, Outcome::kDelivered);
+    EXPECT_EQ(fetch_ids(), Ids{4});
+}
+
+TEST_P(InboxRoomTest, WhoeverWaitsForRoomIsWoken) {
+    open();
+    append_large_ones(2 * kOfOne);
+    EXPECT_EQ(fetch_ids().size(), kOfOne);
+    std::thread settler([&] { settle(1, Outcome::kDelivered); });
+    EXPECT_EQ(fetch_ids(9, 60'000), Ids{kOfOne + 1});
+    settler.join();
+    std::thread giver([&] { inbox_->give_back("a", Ids{2}); });
+    EXPECT_EQ(fetch_ids(9, 60'000).size(), 1U);
+    giver.join();
+}
+
+TEST_P(InboxRoomTest, AllTogetherTakeNoMoreThanTheirs) {
+    std::vector<std::string> plugins;
+    for (std::size_t i = 0; i < kOfAll / kOfOne + 2; ++i) {
+        plugins.push_back("p" + std::to_string(i));
+    }
+    open(plugins);
+    append_large_ones(kOfOne + 1, plugins);
+    std::size_t taken = 0;
+    for (const std::string& plugin : plugins) {
+        taken += fetch(100, 0, plugin).size();
+    }
+    EXPECT_EQ(taken, kOfAll + 2) << "each of the last ones has one";
+    EXPECT_EQ(fetch(100, 0, plugins.back()).size(), 0U);
+    std::thread settler([&] {
+        for (const std::int64_t id : {1, 2, 3}) {
+            settle(id, Outcome::kDelivered, 0, plugins.front());
+        }
+    });
+    EXPECT_EQ(fetch(100, 60'000, plugins.back()).size(), 1U) << "woken by another plugin's end";
+    settler.join();
+}
+
+TEST_P(InboxRoomTest, SmallOnesGoOnBesidePluginsThatHoldMuch) {
+    std::vector<std::string> plugins;
+    for (std::size_t i = 0; i < kOfAll / kOfOne; ++i) {
+        plugins.push_back("p" + std::to_string(i));
+    }
+    std::vector<std::string> all = plugins;
+    all.emplace_back("small");
+    open(all);
+    append_large_ones(kOfOne, plugins);
+    for (const std::string& plugin : plugins) {
+        EXPECT_EQ(fetch(100, 0, plugin).size(), kOfOne);
+    }
+    for (std::uint64_t number = 0; number < 300; ++number) {
+        append_large(1000 + number, 1024, {"small"});
+    }
+    EXPECT_EQ(fetch(128, 0, "small").size(), 128U);
+    EXPECT_EQ(fetch(128, 0, "small").size(), 128U);
+    EXPECT_EQ(fetch(128, 0, "small").size(), 0U) << "256 KiB of them";
+}
+
+INCM_FOR_EVERY_INBOX(InboxRoomTest);
+
+}  // namespace
+}  // namespace incm::inbox::test
