@@ -189,9 +189,13 @@ void MemoryInbox::end_waits() {
 }
 
 std::string MemoryInbox::key_of(const MemoryStore::Alert& alert, const std::string& plugin) const {
-    std::string key = base::hex_encode(alert.alert.dedupe_key) + "-";
+    static constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string key;
+    const auto add = [&](unsigned byte) { (key += kDigits[byte >> 4]) += kDigits[byte & 15]; };
+    std::ranges::for_each(alert.alert.dedupe_key, add);
+    key += '-';
     for (const char one : plugin) {
-        key += std::to_string(static_cast<unsigned char>(one));
+        add(static_cast<unsigned char>(one));
     }
     return key;
 }
