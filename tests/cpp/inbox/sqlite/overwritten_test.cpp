@@ -85,6 +85,16 @@ TEST_F(InboxOverwrittenTest, ACopyThatIsPutOverTheFileIsNotTakenForIt) {
     refused("do not belong together");
 }
 
+TEST_F(InboxOverwrittenTest, ACopyOfTheSameSessionThatLacksCommitsIsNotTakenForIt) {
+    append_large(6, 14);  // until the log is copied
+    append_range(15, 15);
+    fs::copy_file(path(), folder_ / "older.db");
+    append_large(16, 24);
+    append_range(25, 25);
+    copy_over("older.db");
+    EXPECT_TRUE(is_refused(26));
+}
+
 TEST_F(InboxOverwrittenTest, AnIdleInboxNoticesIt) {
     copy_over("copy.db");
     inbox_->tidy();
