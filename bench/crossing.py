@@ -31,7 +31,7 @@ class Crossing:
     cpu_ns: float
 
 
-def take_and_delivered(place: Path, requests: Path) -> Crossing:
+def fetch_and_delivered(place: Path, requests: Path) -> Crossing:
     """Take all alerts of a new inbox and say that they are handled, as a plugin's runner does.
 
     Args:
@@ -61,7 +61,7 @@ def take_and_delivered(place: Path, requests: Path) -> Crossing:
             durations = [0.0] * BATCH
             real, cpu = time.perf_counter_ns(), time.thread_time_ns()
             for _ in range(BATCHES):
-                taken = receiver.take(PLUGIN, BATCH, 0.0)
+                taken = receiver.fetch(PLUGIN, BATCH, 0.0)
                 receiver.delivered(taken, durations)
             cpu, real = time.thread_time_ns() - cpu, time.perf_counter_ns() - real
         finally:
@@ -70,7 +70,7 @@ def take_and_delivered(place: Path, requests: Path) -> Crossing:
 
 
 def write_requests(path: Path) -> None:
-    """Write as many signed alerts as `take_and_delivered` takes."""
+    """Write as many signed alerts as `fetch_and_delivered` takes."""
     replay.write(path, flood.prepare(BATCH * BATCHES, "127.0.0.1")[1])
 
 

@@ -99,7 +99,7 @@ def measure(place: Path, binary: Path, rounds: int, seconds: float) -> list[Row]
             for step in steps:
                 taken = native_ns(binary, step.benchmark, seconds, step.clock, Path(folder))
                 step.values.append(taken * step.share / 1e3)
-            crossed = crossing.take_and_delivered(Path(folder), requests)
+            crossed = crossing.fetch_and_delivered(Path(folder), requests)
             real.append(crossed.real_ns / 1e3)
             cpu.append(crossed.cpu_ns / 1e3)
             empty.append(crossing.empty_call_ns() / 1e3)

@@ -68,13 +68,13 @@ class ReceiverView {
     }
     void stop_listening(double grace_s) { native().stop_listening(milliseconds(grace_s)); }
     void stop() { native().stop(); }
-    void wake_takers() { native().inbox().wake_fetchers(); }
+    void wake_fetchers() { native().inbox().wake_fetchers(); }
     receiver::Receiver& native() { return running_->receiver; }
     std::optional<std::string> admin_address() { return text_of(native().admin_address()); }
     std::optional<std::string> metrics_address() { return text_of(native().metrics_address()); }
 
-    py::list take(const std::string& plugin, std::size_t max_items, double timeout_s,
-                  std::size_t max_retries) {
+    py::list fetch(const std::string& plugin, std::size_t max_items, double timeout_s,
+                   std::size_t max_retries) {
         std::vector<DeliveryView> views = [&] {
             const py::gil_scoped_release release;
             return read(value_or_throw(native().inbox().fetch(
@@ -276,7 +276,7 @@ Source:  docs/architecture.md, Pull, not push.)")
             "address", [](ReceiverView& self) { return self.native().listen_address().text(); })
         .def_property_readonly("admin_address", &ReceiverView::admin_address)
         .def_property_readonly("metrics_address", &ReceiverView::metrics_address)
-        .def("take", &ReceiverView::take, py::arg("plugin"), py::arg("max_items"),
+        .def("fetch", &ReceiverView::fetch, py::arg("plugin"), py::arg("max_items"),
              py::arg("timeout"), py::arg("max_retries") = SIZE_MAX,
              "Up to max_items due deliveries of a plugin; waits up to timeout seconds for the "
              "first. Of those that failed before at most max_retries are under way then, with "
@@ -338,8 +338,8 @@ Source:  docs/architecture.md, Pull, not push.)")
             "failed", [](ReceiverView& self) { return self.native().inbox().failed(); },
             "Whether the disk failed to write: nothing is taken any more, and the process should "
             "end.")
-        .def("wake_takers", &ReceiverView::wake_takers, WithoutGil(),
-             "Make every waiting take() return now.")
+        .def("wake_fetchers", &ReceiverView::wake_fetchers, WithoutGil(),
+             "Make every waiting fetch() return now.")
         .def("stop_listening", &ReceiverView::stop_listening, WithoutGil(), py::arg("grace"),
              "Not ready any more; finish the answers under way within grace seconds.")
         .def("stop", &ReceiverView::stop, WithoutGil(),

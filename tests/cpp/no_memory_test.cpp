@@ -223,7 +223,7 @@ TEST_F(NoMemoryForTablesTest, ACommitFailsBeforeItIsOnDiskOrNotAtAll) {
 }
 
 /// An inbox whose caller gets no memory.
-class NoMemoryForTakersTest : public incm::inbox::sqlite::test::SqliteInboxTest {
+class NoMemoryForFetchersTest : public incm::inbox::sqlite::test::SqliteInboxTest {
  protected:
     using Ids = incm::inbox::test::Ids;
 
@@ -259,7 +259,7 @@ class NoMemoryForTakersTest : public incm::inbox::sqlite::test::SqliteInboxTest 
     }
 };
 
-TEST_F(NoMemoryForTakersTest, WhatCannotBeHandedOutIsNotTaken) {
+TEST_F(NoMemoryForFetchersTest, WhatCannotBeHandedOutIsNotLeased) {
     for (const bool by_device : {false, true}) {
         by_device ? open_by_device() : open();
         if (!by_device) append_range(1, 3);
@@ -274,7 +274,7 @@ TEST_F(NoMemoryForTakersTest, WhatCannotBeHandedOutIsNotTaken) {
     }
 }
 
-TEST_F(NoMemoryForTakersTest, WhatCannotBeSettledStaysTheCallers) {
+TEST_F(NoMemoryForFetchersTest, WhatCannotBeSettledStaysTheCallers) {
     open();
     append_range(1, 2);
     ASSERT_EQ(fetch_ids(), (Ids{1, 2}));
@@ -287,7 +287,7 @@ TEST_F(NoMemoryForTakersTest, WhatCannotBeSettledStaysTheCallers) {
     EXPECT_FALSE(log_.has("ignored"));
 }
 
-TEST_F(NoMemoryForTakersTest, AReturnNeedsNone) {
+TEST_F(NoMemoryForFetchersTest, AReturnNeedsNone) {
     open();
     append_range(1, 2);
     ASSERT_EQ(fetch_ids(), (Ids{1, 2}));

@@ -198,22 +198,22 @@ def receiver(tmp_path: Path) -> _core.Receiver:
 def test_take_waits_without_the_gil_and_wakes(tmp_path: Path) -> None:
     one = receiver(tmp_path)
     one.start()
-    assert one.take("all", 1, 0.0) == []
+    assert one.fetch("all", 1, 0.0) == []
     taken: list[list[_core.Delivery]] = []
-    taker = threading.Thread(target=lambda: taken.append(one.take("all", 1, 1000.0)))
-    taker.start()
-    one.wake_takers()  # reached only when the waiting thread does not hold the GIL
-    taker.join()
+    fetcher = threading.Thread(target=lambda: taken.append(one.fetch("all", 1, 1000.0)))
+    fetcher.start()
+    one.wake_fetchers()  # reached only when the waiting thread does not hold the GIL
+    fetcher.join()
     assert taken == [[]]
     one.stop()
     with pytest.raises(incm_webhook.errors.ClosedError):
-        one.take("all", 1, 0.0)
+        one.fetch("all", 1, 0.0)
     one.stop()
 
 
 def test_a_receiver_that_is_not_started_says_so(tmp_path: Path) -> None:
     with pytest.raises(incm_webhook.errors.ClosedError):
-        receiver(tmp_path).take("all", 1, 0.0)
+        receiver(tmp_path).fetch("all", 1, 0.0)
     with pytest.raises(ConfigError):
         _core.Receiver(listen="nowhere", admin=None, inbox="x", endpoints=[], routes=[])
 

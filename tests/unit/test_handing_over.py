@@ -31,14 +31,14 @@ def send(receiver: _core.Receiver, first: int, last: int, size: int) -> None:
 
 
 def take(receiver: _core.Receiver) -> list[tuple[int, int]]:
-    return [(one.alert_id, one.attempt) for one in receiver.take("all", 9, 0.0)]
+    return [(one.alert_id, one.attempt) for one in receiver.fetch("all", 9, 0.0)]
 
 
 def test_a_delivery_that_nobody_holds_any_more_is_given_back(tmp_path: Path) -> None:
     receiver = serve(tmp_path)
     send(receiver, 1, 3, 10)
     assert take(receiver) == [(1, 1), (2, 1), (3, 1)]
-    held = receiver.take("all", 1, 0.0)
+    held = receiver.fetch("all", 1, 0.0)
     assert take(receiver) == [(2, 1), (3, 1)]
     receiver.retry(held[0], 0.0, "why", 0.0, "")
     del held
@@ -50,7 +50,7 @@ def test_a_delivery_that_nobody_holds_any_more_is_given_back(tmp_path: Path) -> 
 def test_a_delivery_may_outlive_its_receiver(tmp_path: Path) -> None:
     receiver = serve(tmp_path)
     send(receiver, 1, 1, 10)
-    (held,) = receiver.take("all", 1, 0.0)
+    (held,) = receiver.fetch("all", 1, 0.0)
     receiver.stop()
     del receiver
     assert held.alert_id == 1

@@ -73,7 +73,7 @@ class Fetcher:
         """Let every next() return nothing, now and from now on."""
         self._stopping.set()
         self._woken.set()
-        self._receiver.wake_takers()
+        self._receiver.wake_fetchers()
 
     def wake(self) -> None:
         """An attempt ended: whoever waits for the pace may wait for nothing now."""
@@ -132,10 +132,10 @@ class Fetcher:
 
     def _fetch(self) -> list[Delivery]:
         name, most = self._plugin.name, self._max_to_fetch()
-        if self._share.new_first() and (fetched := self._receiver.take(name, most, 0.0, 0)):
+        if self._share.new_first() and (fetched := self._receiver.fetch(name, most, 0.0, 0)):
             return fetched
         retries = self._share.limit(self._attempts.retry_durations())
-        return self._receiver.take(name, most, _FETCH_WAIT_S, retries)
+        return self._receiver.fetch(name, most, _FETCH_WAIT_S, retries)
 
     def _max_to_fetch(self) -> int:
         if self._breaker.is_open:

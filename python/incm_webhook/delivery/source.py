@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 class Deliveries(Protocol):
     """Hands out due deliveries and keeps what became of them; `_core.Receiver` is one.
 
-    Errors: ClosedError from take() after stop(), InboxError when the inbox cannot be used.
+    Errors: ClosedError from fetch() after stop(), InboxError when the inbox cannot be used.
     Threads: any.
     """
 
-    def take(self, plugin: str, max_items: int, timeout: float, max_retries: int) -> list[Delivery]:
+    def fetch(self, plugin: str, max_items: int, timeout: float, max_retries: int) -> list[Delivery]:
         """Wait up to timeout seconds for due deliveries.
 
         Of those that failed before at most max_retries are under way then, with those of before.
@@ -36,5 +36,5 @@ class Deliveries(Protocol):
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Return what was not attempted."""
 
-    def wake_takers(self) -> None:
-        """Make every waiting take() return."""
+    def wake_fetchers(self) -> None:
+        """Make every waiting fetch() return."""

@@ -194,7 +194,7 @@ TEST_P(InboxDeliveryTest, RowsOfAPluginThatIsGoneStay) {
     EXPECT_EQ(fetch_ids(), Ids{1});
 }
 
-TEST_P(InboxDeliveryTest, TwoTakersNeverGetTheSame) {
+TEST_P(InboxDeliveryTest, TwoFetchersNeverGetTheSame) {
     open();
     constexpr std::uint64_t kAlerts = 300;
     std::vector<std::thread> threads;
@@ -239,7 +239,7 @@ TEST_P(InboxDeliveryTest, TwoTakersNeverGetTheSame) {
     EXPECT_EQ(attempts, 420U);
 }
 
-TEST_P(InboxDeliveryTest, BlockedTakerGetsWhatArrives) {
+TEST_P(InboxDeliveryTest, ABlockedFetcherGetsWhatArrives) {
     open();
     std::thread sender([&] { append(alert(1, {"a"})); });
     EXPECT_EQ(fetch_ids(1, 60'000), Ids{1});
@@ -254,12 +254,12 @@ TEST_P(InboxDeliveryTest, BlockedTakerGetsWhatArrives) {
 
 TEST_P(InboxDeliveryTest, WakeEndsEveryWaitFromThenOn) {
     open();
-    std::vector<std::thread> takers;
+    std::vector<std::thread> fetchers;
     for (int i = 0; i < 3; ++i) {
-        takers.emplace_back([&] { EXPECT_EQ(fetch_ids(1, 60'000), Ids{}); });
+        fetchers.emplace_back([&] { EXPECT_EQ(fetch_ids(1, 60'000), Ids{}); });
     }
     inbox_->wake_fetchers();
-    for (std::thread& fetcher : takers) {
+    for (std::thread& fetcher : fetchers) {
         fetcher.join();
     }
     EXPECT_EQ(fetch_ids(1, 60'000), Ids{});

@@ -64,7 +64,7 @@ class FakeReceiver:
                 self._due.setdefault(one.plugin, deque()).append(one)
             self._changed.notify_all()
 
-    def take(
+    def fetch(
         self, plugin: str, max_items: int, timeout: float, max_retries: int
     ) -> list[FakeDelivery]:
         taken: list[FakeDelivery] = []
@@ -114,7 +114,7 @@ class FakeReceiver:
                 self._due.setdefault(one.plugin, deque()).appendleft(one)
             self._changed.notify_all()
 
-    def wake_takers(self) -> None:
+    def wake_fetchers(self) -> None:
         with self._changed:
             self._woken = True
             self._changed.notify_all()
@@ -420,7 +420,7 @@ def test_a_stop_gives_back_what_was_taken_but_not_begun() -> None:
 
     receiver = FakeReceiver()
     plugin = registry.load_object(slow, PluginSettings(use="x", name="slow", concurrency=1))
-    receiver.take = lambda *_: [FakeDelivery(number, "slow") for number in (1, 2, 3)]  # type: ignore[method-assign]
+    receiver.fetch = lambda *_: [FakeDelivery(number, "slow") for number in (1, 2, 3)]  # type: ignore[method-assign]
     dispatcher = Dispatcher(receiver, [plugin], PythonWatch())  # type: ignore[arg-type]
     dispatcher.start()
     assert begun.wait(DEADLINE_S)
@@ -446,13 +446,13 @@ def test_a_closed_inbox_ends_the_workers_quietly(start: Start) -> None:
     def closed(*_: object) -> list[FakeDelivery]:
         raise ClosedError("the inbox is closed")
 
-    receiver.take = closed  # type: ignore[method-assign, assignment]
+    receiver.fetch = closed  # type: ignore[method-assign, assignment]
     dispatcher = Dispatcher(receiver, [plugin], PythonWatch())  # type: ignore[arg-type]
     dispatcher.start()
     assert dispatcher.stop(time.monotonic() + DEADLINE_S)
 
 
-@pytest.mark.parametrize("name", ["take", "delivered"])
+@pytest.mark.parametrize("name", ["fetch", "delivered"])
 def test_a_failure_of_ours_costs_neither_a_worker_nor_a_settlement(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -24,10 +24,13 @@ class OperatorChange::Rewrite {
                 "SELECT coalesce(max(attempt), 0) FROM attempt WHERE alert_id = ?2"
                 " AND plugin_id = ?1"),
           dropped_(database,
-                   "INSERT INTO attempt VALUES (?2, ?1, ?3, ?4, ?4, NULL, 'dropped', NULL)"),
-          insert_(database,
-                  "INSERT INTO delivery SELECT ?1, id, ?3, ?4, ?3, 0, NULL, ?4 FROM alert"
-                  " WHERE id = ?2") {}
+                   "INSERT INTO attempt(alert_id, plugin_id, attempt, started_at_ms,"
+                   " ended_at_ms, outcome) VALUES (?2, ?1, ?3, ?4, ?4, 'dropped')"),
+          insert_(
+              database,
+              "INSERT INTO delivery(plugin_id, alert_id, created_at_ms, attempts, due_at_ms, dead,"
+              " base) SELECT ?1, id, ?3, ?4, ?3, 0, ?4 FROM alert"
+              " WHERE id = ?2") {}
 
     [[nodiscard]] std::int64_t plugin_id(const std::string& name) {
         Rows rows = plugin_.query(std::string_view(name));

@@ -55,7 +55,9 @@ class Interrupted {
           count_(database,
                  "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, dead = ?5, error = ?6"
                  " WHERE plugin_id = ?1 AND alert_id = ?2"),
-          ledger_(database, "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)") {}
+          ledger_(database,
+                  "INSERT INTO attempt(alert_id, plugin_id, attempt, started_at_ms, ended_at_ms,"
+                  " outcome, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)") {}
 
     void count(const Lease& lease, std::int64_t alert_id, const RetryPolicy& policy,
                Recovered& recovered) {

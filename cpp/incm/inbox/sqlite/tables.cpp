@@ -56,10 +56,18 @@ Tables::Tables(Database& database)
       begin_(database, "BEGIN IMMEDIATE"),
       commit_(database, "COMMIT"),
       set_meta_(database, "UPDATE meta SET value = ?2 WHERE key = ?1"),
-      alert_rows_(database, "INSERT OR ROLLBACK INTO alert VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)"),
-      delivery_rows_(database, "INSERT OR ROLLBACK INTO delivery VALUES",
-                     "(?, ?, ?, 0, ?, 0, NULL, 0)"),
-      attempt_rows_(database, "INSERT OR ROLLBACK INTO attempt VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)"),
+      alert_rows_(database,
+                  "INSERT OR ROLLBACK INTO alert(id, endpoint, received_at_ms, form, type, device, "
+                  "text, stored_at_ms) VALUES",
+                  "(?, ?, ?, ?, ?, ?, ?, ?)"),
+      delivery_rows_(database,
+                     "INSERT OR ROLLBACK INTO delivery(plugin_id, alert_id, created_at_ms, "
+                     "attempts, due_at_ms, dead, base) VALUES",
+                     "(?, ?, ?, 0, ?, 0, 0)"),
+      attempt_rows_(database,
+                    "INSERT OR ROLLBACK INTO attempt(alert_id, plugin_id, attempt, started_at_ms, "
+                    "ended_at_ms, duration_ms, outcome, error) VALUES",
+                    "(?, ?, ?, ?, ?, ?, ?, ?)"),
       delete_deliveries_(
           database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id BETWEEN ?2 AND ?3"),
       retry_delivery_(database,
@@ -68,11 +76,14 @@ Tables::Tables(Database& database)
       kill_delivery_(database,
                      "UPDATE delivery SET attempts = ?3, dead = 1, error = ?4"
                      " WHERE plugin_id = ?1 AND alert_id = ?2"),
-      insert_lease_(database, "INSERT INTO lease VALUES (?1, ?2, ?3, ?4)"),
+      insert_lease_(
+          database,
+          "INSERT INTO lease(id, plugin_id, alert_ids, taken_at_ms) VALUES (?1, ?2, ?3, ?4)"),
       update_lease_(database, "UPDATE lease SET alert_ids = ?2 WHERE id = ?1"),
       delete_lease_(database, "DELETE FROM lease WHERE id = ?1"),
       keep_traceback_(database,
-                      "INSERT INTO traceback VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
+                      "INSERT INTO traceback(alert_id, plugin_id, attempt, text) VALUES (?1, ?2, "
+                      "?3, ?4) ON CONFLICT DO UPDATE"
                       " SET attempt = excluded.attempt, text = excluded.text"),
       find_old_(database,
                 "SELECT id, stored_at_ms, EXISTS(SELECT 1 FROM plugin p CROSS JOIN delivery d"
