@@ -360,7 +360,7 @@ def test_all_findings_are_said_at_once(
         "[server] listen: cannot listen",
         "[server] admin: cannot listen",
         "[inbox] reserve: ",
-        "--ready-file",
+        "[server] ready_file ",
         'plugin "noc": ',
     ):
         assert words in err, words
