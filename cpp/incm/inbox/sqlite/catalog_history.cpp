@@ -2,7 +2,7 @@
 #include <map>
 
 #include "incm/inbox/sqlite/catalog_queries.h"
-#include "incm/inbox/sqlite/tables.h"
+#include "incm/inbox/sqlite/lease_ids.h"
 
 namespace incm::inbox::sqlite {
 

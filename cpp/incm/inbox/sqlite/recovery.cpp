@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
-#include "incm/inbox/sqlite/tables.h"
+#include "incm/inbox/sqlite/lease_ids.h"
 
 namespace incm::inbox::sqlite {
 

@@ -144,8 +144,4 @@ class Tables {
     QuarantineTable rejected_;
 };
 
-/// The ids of a lease as the bytes of its row: 8 each, little endian.
-[[nodiscard]] std::string pack_ids(std::span<const std::int64_t> ids);
-[[nodiscard]] std::vector<std::int64_t> unpack_ids(std::string_view bytes);
-
 }  // namespace incm::inbox::sqlite
