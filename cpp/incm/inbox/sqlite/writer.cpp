@@ -327,9 +327,9 @@ void Writer::checkpoint_if_long() {
         if (database_.wal_pages() == 0) tables_->folded();
         checkpoint_failing_ = false;
     } catch (const SqlError& error) {
-        // The log is as good as the file: the next commit tries again.
+        // The log is as good as the file: the next commit tries again. Who locks it, copies it.
         note_failure(error);
-        if (!std::exchange(checkpoint_failing_, true)) {
+        if (!error.locked() && !std::exchange(checkpoint_failing_, true)) {
             log_.write(base::LogLevel::kError,
                        "the inbox cannot copy its log back: " + base::printable(error.what()));
         }

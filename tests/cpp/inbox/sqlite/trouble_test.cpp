@@ -157,6 +157,37 @@ TEST_F(InboxTroubleTest, AnotherProgramsLockAtTheStartMayPass) {
     open();
 }
 
+TEST_F(InboxTroubleTest, AnotherProgramThatCopiesTheLogIsNone) {
+    open();
+    sqlite3* other = nullptr;
+    ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(other, "SELECT 1 FROM meta", nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_file* file = nullptr;
+    ASSERT_EQ(sqlite3_file_control(other, "main", SQLITE_FCNTL_FILE_POINTER, &file), SQLITE_OK);
+    constexpr int kCopying = 1;
+    constexpr int kExclusive = SQLITE_SHM_EXCLUSIVE;
+    ASSERT_EQ(file->pMethods->xShmLock(file, kCopying, 1, SQLITE_SHM_LOCK | kExclusive), SQLITE_OK);
+    const auto log_bytes = [&] { return std::filesystem::file_size(path() + "-wal"); };
+    const auto append_large = [&](std::uint64_t number) {
+        NewAlert large = alert(number);
+        large.text.assign(3 * 1024 * 1024, ' ');
+        append(std::move(large));
+    };
+    append_large(1);
+    append_large(2);
+    append_large(3);
+    EXPECT_GT(log_bytes(), 9U * 1024 * 1024) << "it was not copied";
+    ASSERT_EQ(file->pMethods->xShmLock(file, kCopying, 1, SQLITE_SHM_UNLOCK | kExclusive),
+              SQLITE_OK);
+    sqlite3_close(other);
+    append_large(4);
+    const auto before = log_bytes();
+    append_large(5);
+    append_large(6);
+    EXPECT_EQ(log_bytes(), before) << "it began anew";
+    EXPECT_FALSE(log_.has("cannot copy its log back"));
+}
+
 TEST_F(InboxTroubleTest, AFullDiskIsOverWhenAnAlertIsStoredOrThereIsRoom) {
     open();
     append(alert(1, {"a"}));
