@@ -1,11 +1,11 @@
 """Appends each alert to a file of JSON lines.
 
-A line holds the alert's own JSON text, so that nothing an alert brings is lost:
+A line holds the alert's own JSON text, so nothing of the alert is lost:
 
     {"inbox_id":7,"received_at":"2025-01-06T10:01:39.120Z","endpoint":"/webhook",
      "delivery_key":"...","alert":{...}}
 
-Delivery is at least once: a line may come again after a crash, with the same delivery_key.
+Delivery is at least once: after a crash a line may be written again, with the same delivery_key.
 """
 
 import base64
@@ -23,11 +23,11 @@ from incm_webhook import Alert, Context, plugin
 
 
 class JsonlConfig(BaseModel):
-    """Where the lines go.
+    """The settings of the plugin.
 
     Attributes:
-        path: the file, made with mode 0640 when it is missing; relative to the working directory
-            of when the plugin was loaded.
+        path: the file, which is created with mode 0640 when it is missing; relative to the working
+            directory at the time the plugin is loaded.
         fsync: whether an alert counts as delivered only once its line is on the disk.
     """
 
@@ -42,10 +42,11 @@ class Jsonl:
     """Append each alert to a file of JSON lines.
 
     Shape: each line is written by one write to a descriptor opened with O_APPEND, so several
-    processes may append to one file. A file that ends within a line (a crash, a full disk) gets a
-    line end first. A file that was renamed or removed (rotation) is made anew.
-    Errors: OSError when it cannot be opened or written; the batch is then tried again.
-    Threads: any; one lock is held while a batch is written.
+    processes may append to one file. When the file ends with an incomplete line (after a crash, on
+    a full disk), a line end is written first. When the file was renamed or removed (rotation), a
+    new one is created.
+    Errors: OSError when the file cannot be opened or written; the batch is then tried again.
+    Threads: any; a lock is held while a batch is written.
     """
 
     def __init__(self, config: JsonlConfig) -> None:
@@ -56,7 +57,7 @@ class Jsonl:
         self._inside_line = False
 
     def check(self) -> None:
-        """Raise OSError when the file could not be opened for appending."""
+        """Raise OSError when the file cannot be opened for appending."""
         target = self._path if self._path.exists() else self._path.parent
         if not target.exists():
             raise FileNotFoundError(f"the folder {target} does not exist")
@@ -66,9 +67,9 @@ class Jsonl:
             raise PermissionError(f"{target} is not writable")
 
     def setup(self) -> None:
-        """Open the file; one that is missing is made for the first alert.
+        """Open the file if it exists; a missing file is created for the first alert.
 
-        So a trial by another user leaves none behind that the server could not append to.
+        Otherwise a trial run by another user would leave a file that the server cannot append to.
         """
         if not self._path.exists():
             self.check()
@@ -77,7 +78,7 @@ class Jsonl:
             self._open_current()
 
     def handle_batch(self, alerts: Sequence[Alert], ctx: Context) -> None:
-        """Append a line for each alert, in their order."""
+        """Append a line for each alert, in the order of the alerts."""
         with self._lock:
             self._open_current()
             for alert, one in zip(alerts, ctx.each, strict=True):
@@ -91,7 +92,7 @@ class Jsonl:
             self._close()
 
     def _open_current(self) -> None:
-        """Have the file open that is at the path now."""
+        """Open the file that is at the path now, unless it is open already."""
         if self._descriptor >= 0:
             try:
                 if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
@@ -117,12 +118,12 @@ class Jsonl:
                 written += os.write(self._descriptor, text[written:])
         except OSError:
             if written:
-                self._take_back(written)
+                self._undo(written)
             raise
         self._inside_line = False
 
-    def _take_back(self, written: int) -> None:
-        """Cut off a part of a line (a full disk), unless another process has written since."""
+    def _undo(self, written: int) -> None:
+        """Cut off a partly written line (full disk), unless another process has written since."""
         end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
         try:
             if os.fstat(self._descriptor).st_size == end:
@@ -146,9 +147,9 @@ def line_of(alert: Alert, ctx: Context) -> bytes:
         ctx: the context of this alert, `ctx.each[i]` in a batch.
 
     Returns:
-        UTF-8, a JSON object and one line end. "alert" is the alert's own text with blanks for the
-        line ends between its tokens; a text that is not UTF-8 is read anew, and kept whole in
-        "raw_base64".
+        UTF-8, a JSON object and one line end. "alert" is the alert's own text, with spaces in place
+        of the line ends between its tokens. A text that is not UTF-8 is written from the parsed
+        alert instead, and its bytes are kept in "raw_base64".
     """
     moment = ctx.received_at.astimezone(UTC).isoformat(timespec="milliseconds")
     head = json.dumps(

@@ -10,7 +10,7 @@ _LONGEST = 2000  # characters
 
 
 def _escaped(text: str) -> str:
-    """Escape what a terminal would obey: an alert's text comes from outside."""
+    """Escape control characters: the text comes from outside, and a terminal would obey them."""
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
     return "".join(
@@ -19,16 +19,16 @@ def _escaped(text: str) -> str:
 
 
 def line_of(alert: Alert, ctx: Context) -> str:
-    """Tell an alert in one line.
+    """Summarise an alert in one line.
 
     Args:
         alert: any alert, also one without any field.
-        ctx: for the time it was received, when the alert has none of its own.
+        ctx: the context; its time of receipt is used when the alert has no time of its own.
 
     Returns:
-        Time of this machine with its zone, type, device, (group, organisation), state when it is
-        not active, id; two blanks between them; what the alert lacks is left out. No control
-        characters, and at most 2,000 characters and the escapes in them.
+        Local time with its zone, type, device, (group, organisation), status unless it is "active",
+        and id, separated by two spaces. Fields that the alert lacks are left out. The line has no
+        control characters, and at most 2,000 characters before escaping.
     """
     moment = alert.timestamp or alert.created_at or ctx.received_at
     group = alert.device_group.name if alert.device_group else None

@@ -21,15 +21,15 @@ class ClosedError(Error): ...
 
 @final
 class KeptFromChildren:
-    """A descriptor that no forked child of this process holds."""
+    """Keeps a descriptor out of every forked child of this process."""
 
     def __init__(self, descriptor: int) -> None: ...
 
 def restore_signal_in_children(number: int) -> None:
-    """Let a signal do in forked children what it does by default."""
+    """Restore a signal's default action in forked children."""
 
 def find_inbox_holder(lock: str) -> tuple[int, str] | None:
-    """Say which process has the inbox open whose lock file this is."""
+    """Find the process that holds this lock file of an inbox; None when no process does."""
 
 @final
 class Party:
@@ -51,7 +51,7 @@ alert_fields: Final[Mapping[str, tuple[str, ...]]]
 
 @final
 class Alert:
-    """One alert: the documented fields, typed, and all the rest."""
+    """One alert: its documented fields with their types, and all other fields as they came."""
 
     @staticmethod
     def from_json(text: bytes | str) -> Alert: ...
@@ -154,14 +154,14 @@ filter_keys: Final[tuple[str, ...]]
 
 @final
 class Filter:
-    """Which alerts a plugin wants; an empty list wants all."""
+    """Selects the alerts that a plugin wants; an empty list selects all."""
 
     def __init__(self, **lists: Sequence[str] | Sequence[int]) -> None: ...
     def matches(self, alert: Alert, endpoint: str) -> bool: ...
 
 @final
 class Endpoint:
-    """A path that takes alerts: with secrets, or unsigned (no secrets)."""
+    """A path that accepts alerts: signed ones when it has secrets, any alert when it has none."""
 
     def __init__(
         self,
@@ -178,7 +178,7 @@ class Endpoint:
 
 @final
 class RetryPolicy:
-    """When a delivery is tried again, and when no more; in seconds."""
+    """The pauses between the attempts at a delivery, and when to give it up; in seconds."""
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ class RetryPolicy:
 
 @final
 class Route:
-    """A plugin's name, the alerts it wants, their order, and when they are tried again."""
+    """A plugin's name with its filter, its order and its retry policy."""
 
     def __init__(
         self,
@@ -237,7 +237,7 @@ class TlsFiles:
 
 @final
 class CertificateFacts:
-    """What clients find out about a certificate."""
+    """The facts by which clients accept or refuse a certificate."""
 
     @property
     def not_before(self) -> int: ...
@@ -254,7 +254,7 @@ class CertificateFacts:
 
 @final
 class ClientRules:
-    """What clients of the alerts' listener may do."""
+    """The limits and rules for clients of the alert listener."""
 
     def __init__(
         self,
@@ -278,14 +278,14 @@ plugin_states: Final[tuple[str, ...]]
 
 @final
 class PluginThread:
-    """A thread that runs a plugin's code now and then."""
+    """A thread that runs a plugin's code from time to time."""
 
     def enter(self, alert_id: int = 0) -> None: ...
     def leave(self) -> None: ...
 
 @final
 class PythonWatch:
-    """Notices that Python does not run, and how each plugin does."""
+    """Notices when no Python code can run, and keeps the state of each plugin."""
 
     def __init__(self) -> None: ...
     def beat(self) -> None: ...
@@ -295,7 +295,7 @@ class PythonWatch:
 
 @final
 class StopGuard:
-    """Turns signals into wishes, and sees to it that a stop ends."""
+    """Turns signals into requests to stop or reload, and enforces the deadline of a stop."""
 
     def __init__(self, grace: float, watch: PythonWatch) -> None: ...
     @property
@@ -309,7 +309,7 @@ class StopGuard:
 
 @final
 class Receiver:
-    """The listening server, the inbox behind it and the deliveries that wait."""
+    """The HTTP server with its inbox and the queue of deliveries."""
 
     def __init__(
         self,
@@ -363,7 +363,7 @@ def restore_inbox(copy: str, path: str) -> tuple[int, int, str]: ...
 
 @final
 class OfflineInbox:
-    """The admin API over an inbox that no server has open."""
+    """The admin API of an inbox that no server has open."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The errors of incm-webhook: the native ones, and those of plugins."""
+"""The errors of incm-webhook: those of the native core, of plugins and of sending."""
 
 from incm_webhook._core import (
     AlertError,
@@ -46,26 +46,26 @@ class PluginError(Error):
 
 
 class SendError(Error):
-    """A message could not be sent, or its answer not be read; the text is a sentence."""
+    """A message could not be sent, or its answer could not be read; the text is a sentence."""
 
 
 class UrlError(SendError):
-    """What was given as a URL is none, or none of an HTTP service."""
+    """The given text is not a URL, or not the URL of an HTTP service."""
 
 
 class UnreachableError(SendError):
-    """Nothing is there to send to: the connection is refused, or there is no address or route."""
+    """The server cannot be reached: the connection is refused, or there is no address or route."""
 
 
 def exit_status(error: BaseException) -> int:
-    """Say with which status a command ends that met an error.
+    """Return the exit status of a command that failed with this error.
 
     Args:
-        error: what ended the command.
+        error: the exception that ended the command.
 
     Returns:
-        2 for configuration, secrets and what is no URL, 3 for the listener and the inbox, 4 for a
-        plugin, else 1.
+        2 for errors in the configuration, a secret or a URL, 3 for those of the listener and the
+        inbox, 4 for those of a plugin, else 1.
 
     Source: docs/contract.md, Exit statuses.
     """

@@ -1,4 +1,4 @@
-"""Log lines: one line each, on standard error, with nothing in them that a terminal obeys."""
+"""Writes the log to standard error: one line for each record, without terminal control codes."""
 
 import logging
 import os
@@ -29,25 +29,26 @@ __all__ = [
     "write_line",
 ]
 
-LINE_BYTES = 4096  # of what a record says, and of its traceback
-_READ_CHARS = 4 * LINE_BYTES  # what is behind is never shown
+LINE_BYTES = 4096  # limit for a record's message, and for its traceback
+_READ_CHARS = 4 * LINE_BYTES  # characters beyond this are never shown
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}  # five letters, as the core writes them
 _PLUGINS = f"{LOGGER_NAME}.plugin."
-_FILE = re.compile(rf"^{LOGGER_NAME}_file_[0-9]+_")  # of the module of a plugin file
+_FILE = re.compile(rf"^{LOGGER_NAME}_file_[0-9]+_")  # begins the module name of a plugin file
 
 
 def is_debug(environ: Mapping[str, str] = os.environ) -> bool:
-    """Say whether INCM_WEBHOOK_DEBUG=1 asks for tracebacks."""
+    """Return whether INCM_WEBHOOK_DEBUG=1 is set, which adds tracebacks to the log."""
     return environ.get("INCM_WEBHOOK_DEBUG", "") not in ("", "0")
 
 
 class LineFormatter(logging.Formatter):
     """Formats a record as `2026-11-23T23:03:01.123+01:00 INFO  name: message`.
 
-    Shape: one line of bounded length, control characters escaped, without secrets and without the
-    secret parts of URLs (those that we log ourselves stay whole); an exception is one more clause
-    of it, or a traceback of several lines when debug is on. Units: milliseconds, in the time zone
-    of the machine, as the tables of the commands are ("Z" where that is UTC).
+    Shape: one line of bounded length. Control characters are escaped. Secrets and the secret parts
+    of URLs are removed; URLs that the receiver logs itself stay whole. An exception is appended to
+    the line; when debug is on, its traceback follows on lines of its own.
+    Units: milliseconds, in the time zone of the machine, as in the tables of the commands ("Z"
+    when that is UTC).
     Source: docs/promises.md, P16; the layout is our own choice.
     """
 
@@ -61,10 +62,10 @@ class LineFormatter(logging.Formatter):
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         name = printable(_FILE.sub("", record.name).removeprefix(f"{LOGGER_NAME}."))
         level = _LEVELS.get(record.levelname, record.levelname)
-        said = _message_of(record)
+        message = _message_of(record)
         cleaned = without_secrets if _is_ours(record.name) else redacted
-        text = printable(cleaned(beginning(said, _READ_CHARS)))
-        text = shortened(text, LINE_BYTES, len(said) if len(said) > _READ_CHARS else None)
+        text = printable(cleaned(beginning(message, _READ_CHARS)))
+        text = shortened(text, LINE_BYTES, len(message) if len(message) > _READ_CHARS else None)
         line = f"{stamp} {level:<5} {name}: {text}"
         trace = getattr(record, "traceback", "")
         if record.exc_info and record.exc_info[1] is not None:
@@ -84,25 +85,25 @@ def _is_ours(name: str) -> bool:
 def _message_of(record: logging.LogRecord) -> str:
     try:
         text = record.getMessage()
-    except Exception as error:  # its arguments are a plugin's: what it has to say is not lost
+    except Exception as error:  # a plugin's arguments do not fit: its message is still logged
         return f"{said_by(record.msg)} (its arguments do not fit: {describe(error)})"
-    # What warnings.warn() says has the source line below it.
+    # A record of warnings.warn() has the source line below the message.
     return text.partition("\n")[0] if record.name == "py.warnings" else text
 
 
 def write_line(text: str) -> None:
-    """Write a text and a line end to standard error, whose reader may stop without stopping us."""
+    """Write a text and a line end to standard error; a reader that has stopped does not block."""
     write_to_stderr(f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 class StderrHandler(logging.Handler):
-    """Writes records to standard error, whose reader may stop without stopping who logs."""
+    """Writes records to standard error; a reader that has stopped does not block the caller."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         try:
             line = self.format(record)
-        except Exception:  # as every handler of logging does: what is logged stops nobody
+        except Exception:  # as in every logging handler: logging never stops its caller
             self.handleError(record)
             return
         write_line(line)
@@ -114,12 +115,13 @@ def set_up_logging(
     """Send log records, and the warnings of Python, to standard error.
 
     Args:
-        stream: instead of standard error.
-        debug: from DEBUG on, with tracebacks; None asks INCM_WEBHOOK_DEBUG. It counts when levels
-            are not given.
-        levels: which records; by default ours and the plugins' from INFO on, libraries' warnings.
+        stream: where to write instead of standard error.
+        debug: whether to log from DEBUG on, with tracebacks; None reads INCM_WEBHOOK_DEBUG. It is
+            ignored when levels are given.
+        levels: which records are logged; by default those of the receiver and of plugins from INFO
+            on, and warnings of libraries.
 
-    Threads: call it once, from the main thread, before others log; calling again replaces the
+    Threads: call it once, from the main thread, before others log; another call replaces the
     handler.
     """
     if levels is None:
@@ -142,8 +144,8 @@ def plugin_logger(name: str, code: OwnCode | None = None) -> logging.LoggerAdapt
     """Return the logger that a plugin gets as `ctx.log`: `plugin.<name>`.
 
     Args:
-        name: the plugin's.
-        code: its own files, which name the place of an exception that it logs.
+        name: the plugin's name.
+        code: the plugin's own files; the place of an exception that it logs is looked for in them.
     """
     return logging.LoggerAdapter(
         logging.getLogger(f"{LOGGER_NAME}.plugin.{name}"), {"plugin": name, "own_code": code}

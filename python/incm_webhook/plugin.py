@@ -1,4 +1,4 @@
-"""What a plugin is written with: the decorator, the context, and the outcomes it may raise."""
+"""The interface for plugin authors: the decorator, the context, and the outcomes to raise."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -26,12 +26,12 @@ class Retry(Exception):  # noqa: N818 - an outcome, not an error
     """Raised by a handler: try this delivery again later.
 
     Args:
-        after: seconds until the next attempt, as a number or as text, or a date of HTTP: what an
-            answer's Retry-After says can be handed over as it is. None leaves it to the plugin's
-            retry settings.
+        after: seconds until the next attempt, as a number or as text, or an HTTP date: the value
+            of an answer's Retry-After header can be passed unchanged. None means that the plugin's
+            retry settings apply.
 
     Raises:
-        ValueError: after is something else; the alert is then retried by those settings.
+        ValueError: after is something else; the retry settings then apply.
     """
 
     after: float | None = None  # also of a subclass that does not call __init__
@@ -58,24 +58,26 @@ class Reject(Exception):  # noqa: N818 - an outcome, not an error
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a handler knows besides the alert.
+    """The facts that a handler gets besides the alert.
 
-    Shape: for one alert every field is that delivery's. For a batch, `each` holds one Context for
-    each alert, in the alerts' order, and the fields of the whole are: the highest attempt, and of
-    the first delivery the rest. In setup, close and check there is no delivery: attempt and
-    alert_id are 0, delivery_key and endpoint are empty, received_at is the Unix epoch.
-    Threads: immutable. Source: docs/contract.md, Python.
+    Shape: for a single alert, every field describes its delivery. For a batch, `each` holds one
+    Context for each alert, in the order of the alerts; `attempt` is then the highest attempt of
+    the batch, and the other fields are those of the first delivery. In setup, close and check
+    there is no delivery: attempt and alert_id are 0, delivery_key and endpoint are empty, and
+    received_at is the Unix epoch.
+    Threads: immutable.
+    Source: docs/contract.md, Python.
 
     Attributes:
         config: the plugin's validated model, or the plain dict when it has none.
         log: a logger that names the plugin.
         plugin: the name in the configuration.
-        attempt: counts from 1.
-        delivery_key: the same on every attempt of this alert to this plugin.
+        attempt: the number of the attempt, from 1.
+        delivery_key: the same on every attempt to deliver this alert to this plugin.
         alert_id: the id in the inbox, as in the answer to the sender.
-        endpoint: the path on which the alert came.
-        received_at: when it was stored, aware, UTC.
-        each: one Context for each alert of a batch, otherwise empty.
+        endpoint: the path on which the alert arrived.
+        received_at: when the alert was stored; aware, in UTC.
+        each: one Context for each alert of a batch; empty without a batch.
     """
 
     config: Any = None
@@ -90,21 +92,21 @@ class Context:
 
     @property
     def delivery_keys(self) -> tuple[str, ...]:
-        """The delivery keys of all alerts at hand, in their order."""
+        """The delivery keys of all alerts of this call, in the order of the alerts."""
         return tuple(one.delivery_key for one in self.each) or (self.delivery_key,)
 
 
 _OF_THE_PLUGIN = frozenset({"config", "log", "plugin", "each"})
-# What a context says of its delivery. The native Delivery has it under the same names, and the
-# process of an isolated plugin gets it as JSON.
+# The fields of a context that describe its delivery. The native Delivery has the same names, and
+# the process of an isolated plugin gets them as JSON.
 DELIVERY_FACTS = tuple(one.name for one in fields(Context) if one.name not in _OF_THE_PLUGIN)
 DELIVERY_TIMES = tuple(one.name for one in fields(Context) if one.type is datetime)
 
 
 def context_of(delivery: "Delivery | Context", config: Any, log: Logger, plugin: str) -> Context:
     """Make the context of one delivery for a plugin."""
-    # Not by Context(...), which takes three times as long: a frozen dataclass sets each field with
-    # a call of its own. Nor in a loop, which takes half as long again.
+    # Context(...) takes three times as long, because a frozen dataclass sets each field with a
+    # separate call. A loop over the fields takes half as long again.
     context = object.__new__(Context)
     values = vars(context)
     values["config"] = config
@@ -121,11 +123,11 @@ def context_of(delivery: "Delivery | Context", config: Any, log: Logger, plugin:
 
 @dataclass(frozen=True, slots=True)
 class PluginMark:
-    """What `@plugin` wrote down about a function or class.
+    """The arguments of `@plugin`, kept on the decorated function or class.
 
     Attributes:
-        name: what `use = "file.py:name"` may call it.
-        defaults: keys of `[[plugin]]` that hold unless the configuration says otherwise.
+        name: the name that `use = "file.py:name"` accepts.
+        defaults: values for keys of `[[plugin]]` that the configuration does not set.
         config: the pydantic model of `config`, or None.
     """
 
@@ -156,26 +158,28 @@ def plugin(
 
     The keywords are keys of `[[plugin]]`; the configuration file overrides each of them. They
     are checked when the plugin is loaded, not here. The function or class is returned unchanged,
-    so a test may call it as it is.
+    so a test may call it directly.
 
     Args:
-        name: what `use = "file.py:name"` may call it; it does not name the deliveries (the
-            configuration's `name` does, or the last part of `use`), since those must keep their
-            name when code changes.
-        types: alert types, `*` and `?` allowed; likewise the other filters.
+        name: the name that `use = "file.py:name"` accepts. Deliveries do not use it: they carry the
+            configuration's `name`, or the last part of `use`, because that name must stay the same
+            when code changes.
+        types: alert types, with the wildcards `*` and `?`, as in all filters.
         endpoints: paths of endpoints.
         orgs: ids or names of organisations.
         groups: ids or names of device groups.
         devices: device ids, serial numbers or entity names.
-        status: "active", "closed".
+        status: "active" or "closed".
         priority: priorities.
-        config: a pydantic model; its instance is `ctx.config` and a class's constructor argument.
-        timeout: a duration: seconds, or a text such as "30s".
-        retry: first, factor, max, give_up.
+        config: a pydantic model; its instance becomes `ctx.config`, and the argument of the
+            constructor when the plugin is a class.
+        timeout: the longest time for one call: seconds, or a text such as "30s".
+        retry: the retry policy: first, factor, max, give_up.
         concurrency: how many deliveries run at once.
-        rate: how many alerts it gets at most, such as "10/s".
-        breaker: after how many failed alerts in a row it is probed only; 0: never.
-        order: "device" hands over one device's alerts in order; "none".
+        rate: the highest rate of alerts, such as "10/s".
+        breaker: how many different alerts must fail in a row to open the circuit breaker, which
+            then lets only probes pass; 0: it never opens.
+        order: "device" delivers the alerts of one device in order; "none" does not.
 
     Returns:
         The decorator.
@@ -198,7 +202,7 @@ def plugin(
         "order": order,
     }
     if not isinstance(name, str) or not name:
-        raise TypeError('@plugin wants a name first: @plugin("pager")')
+        raise TypeError('@plugin needs a name as its first argument: @plugin("pager")')
     mark = PluginMark(
         name, {key: value for key, value in given.items() if value is not None}, config
     )
@@ -211,6 +215,6 @@ def plugin(
 
 
 def mark_of(handler: object) -> PluginMark | None:
-    """Return what `@plugin` wrote on this very function or class, not on one it inherits from."""
+    """Return the mark that `@plugin` left on this function or class itself, not on a base class."""
     mark = vars(handler).get(_MARK) if hasattr(handler, "__dict__") else None
     return mark if isinstance(mark, PluginMark) else None

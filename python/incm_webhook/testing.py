@@ -1,7 +1,7 @@
-"""For the tests of plugin authors: alerts, plugins without a server, and a server.
+"""Helpers to test a plugin: make alerts, run a plugin without a server, or start a server.
 
-Importing this needs no pytest; with pytest installed it brings the fixture `incm_receiver`, which
-pytest finds by itself.
+This module does not need pytest. When pytest is installed, the module also defines the fixture
+`incm_receiver`, which pytest finds by itself.
 """
 
 import asyncio
@@ -40,13 +40,13 @@ def make_alert(type: str = samples.DEFAULT_TYPE, **fields: Any) -> Alert:  # noq
     """Make an alert for a test.
 
     Args:
-        type: the alert type, one of the documented ones or any other.
-        fields: by the attribute's name (`serial_number="EF1"`) or by the name on the wire
-            (`deviceId="1"`), other names stay as they are; a datetime becomes text as the platform
-            writes it, and None leaves the field out.
+        type: the alert type, a documented one or any other.
+        fields: values by attribute name (`serial_number="EF1"`) or by the name in the JSON text
+            (`deviceId="1"`); other names are used unchanged. A datetime becomes text as the
+            platform writes it, and None leaves the field out.
 
     Returns:
-        An alert as if it had been received, with a fresh id.
+        An alert as if it had been received, with an id of its own.
     """
     body = samples.sample(type)
     for key, value in sorted(fields.items(), key=lambda item: item[0] != "data"):
@@ -74,14 +74,15 @@ def run_plugin(
     """Run a plugin as the service does, without a server.
 
     Args:
-        plugin: a function, a class, a module, or what `use` would say: a name, a path,
+        plugin: a function, a class, a module, or a value of the key `use`: a name, a path,
             "package.module:object".
-        alerts: what to hand over, each once; a batch plugin gets all of them in one batch.
-        config: what `config = { ... }` would say; it is validated by the plugin's model.
-        attempt: `ctx.attempt`: 2 is the first repetition.
-        key: the delivery keys are `key-1`, `key-2` and so on, one for each alert, in each run the
-            same: run it twice with one key to see what a repetition does.
-        endpoint: `ctx.endpoint`, the path on which the alerts came.
+        alerts: the alerts to deliver, each once; a batch plugin gets all of them in one batch.
+        config: the plugin's `config` table; the plugin's model validates it.
+        attempt: the value of `ctx.attempt`; 2 is the first repetition.
+        key: the prefix of the delivery keys, which are `key-1`, `key-2` and so on, one for each
+            alert. Two runs with the same key have the same delivery keys: the second run shows
+            what the plugin does with a repetition.
+        endpoint: the value of `ctx.endpoint`, the path on which the alerts arrived.
 
     Returns:
         For each alert "delivered", or the exception that the handler raised (`Retry`, `Reject`,
@@ -89,11 +90,12 @@ def run_plugin(
 
     Raises:
         PluginError: the plugin cannot be loaded, or its config is wrong.
-        ValueError: attempt, key or endpoint is what no server would tell.
-        Exception: what setup or close raises.
+        ValueError: attempt, key or endpoint has a value that a server never passes.
+        Exception: whatever setup or close raises.
 
-    Threads: the calling one; not from within a running event loop. Filters, retries and time-outs
-    are the service's and take no part.
+    Threads: runs the plugin in the calling thread; not from within a running event loop.
+
+    Filters, retries and time-outs belong to the service and are not applied.
     """
     if attempt < 1:
         raise ValueError(f"attempt counts from 1, not {attempt}")
@@ -124,7 +126,7 @@ def _load(plugin: object, config: dict[str, Any]) -> "LoadedPlugin":
         return registry.load(PluginSettings(use=str(plugin), config=config), Path.cwd())
     name = getattr(plugin, "__name__", "").rpartition(".")[2] or "plugin"
     if not isinstance(plugin, (ModuleType, type)) and not callable(plugin):
-        raise TypeError(f"run_plugin wants a function, class, module, path or name, not {plugin!r}")
+        raise TypeError(f"run_plugin needs a function, class, module, path or name, not {plugin!r}")
     return registry.load_object(plugin, PluginSettings(use=name, name=name, config=config))
 
 
@@ -162,14 +164,16 @@ async def _finish(result: Any) -> None:
 class Receiver:
     """A real `incm-webhook serve` in a process of its own, on a free port of loopback.
 
-    Shape: use it in a `with` statement, or call `stop`. Errors: RuntimeError, with what the
-    process said, when it does not begin to serve. Threads: one at a time.
+    Shape: use it in a `with` statement, or call `stop`.
+    Errors: RuntimeError, with the output of the process, when it does not start to serve.
+    Threads: one at a time.
 
     Attributes:
         url: where alerts are posted.
-        admin_url: the admin listener.
+        admin_url: the URL of the admin listener.
         secret: the secret token.
-        folder: holds the inbox, the secret file and what plugins write with relative paths.
+        folder: holds the inbox, the secret file and the files that plugins write with relative
+            paths.
         process: the process.
     """
 
@@ -181,21 +185,21 @@ class Receiver:
         arguments: Sequence[str] = (),
         wrapper: Sequence[str] = (),
     ) -> None:
-        """Start it and wait until it serves.
+        """Start the server and wait until it serves.
 
         Args:
             folder: an empty folder, such as pytest's tmp_path.
-            plugins: what `use` says, or a whole `[[plugin]]` table such as
+            plugins: for each plugin a value of `use`, or a whole `[[plugin]]` table such as
                 {"use": "./noc.py", "config": {"url": "..."}, "retry": {"first": "10ms"}}.
             arguments: further arguments for `serve`.
-            wrapper: a command that runs the server and becomes it, such as `nice`.
+            wrapper: a command that replaces itself with the server, such as `nice`.
         """
         self.folder = folder
         self.secret = os.urandom(16).hex()
         (folder / "secret").write_text(self.secret)
         (folder / "secret").chmod(0o600)
         self._ready = folder / "ready.json"
-        self._ready.unlink(missing_ok=True)  # of one that was here before
+        self._ready.unlink(missing_ok=True)  # an earlier server may have left it
         self._output = folder / "serve.log"
         command = [*wrapper, sys.executable, "-m", "incm_webhook", "serve"]
         command += ["--listen", "127.0.0.1:0"]
@@ -223,17 +227,17 @@ class Receiver:
         self.admin_url = str(facts["admin_url"])
 
     def send(self, alert: Body, *, signature: str | None = None) -> tuple[int, dict[str, Any]]:
-        """Post an alert, signed.
+        """Post an alert with its signature.
 
         Args:
             alert: an Alert (its raw bytes are sent), bytes, or a parsed body.
-            signature: instead of the right one; "" sends none.
+            signature: a signature to send instead of the right one; "" sends none.
 
         Returns:
             The status, and the answer's JSON ({} when it has none).
 
         Raises:
-            SendError: nothing answers.
+            SendError: the server does not answer.
         """
         if isinstance(alert, bytes):
             body = alert
@@ -250,7 +254,7 @@ class Receiver:
         return answer.status, parsed if isinstance(parsed, dict) else {}
 
     def stop(self) -> int:
-        """Stop it gracefully, by force after 20 s; return its exit status. May be called again."""
+        """Stop the server, by force after 20 s; return its exit status. May be called again."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:

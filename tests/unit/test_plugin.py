@@ -29,7 +29,7 @@ def test_a_mark_is_not_inherited() -> None:
 
 
 def test_the_decorator_wants_a_name() -> None:
-    with pytest.raises(TypeError, match="wants a name first"):
+    with pytest.raises(TypeError, match="needs a name as its first argument"):
         plugin(lambda alert: None)  # type: ignore[arg-type]
 
 
