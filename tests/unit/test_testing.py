@@ -90,7 +90,7 @@ def test_run_plugin_loads_like_the_service(workdir: Path) -> None:
     assert run_plugin(workdir / "noc.py") == []
     with pytest.raises(PluginError, match="there is no file"):
         run_plugin("./nowhere.py", make_alert())
-    with pytest.raises(TypeError, match="wants a function"):
+    with pytest.raises(TypeError, match="needs a function"):
         run_plugin(3, make_alert())
 
 

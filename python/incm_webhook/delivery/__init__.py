@@ -1,1 +1,1 @@
-"""Takes deliveries from the core, calls plugins, and settles what became of each."""
+"""Fetches deliveries from the core, calls plugins, and settles each outcome."""

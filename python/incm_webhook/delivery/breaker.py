@@ -1,4 +1,4 @@
-"""A circuit breaker: a plugin whose target is down is probed, not hammered."""
+"""A circuit breaker: while a plugin's target is down, only probes reach it."""
 
 import math
 import random
@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 from incm_webhook.delivery.retry import RetryPolicy, delay
 
-LONGEST_PAUSE_S = 60.0  # so that a target that came back is noticed within a minute
+LONGEST_PAUSE_S = 60.0  # so that the recovery of a target is noticed within a minute
 
 
 class Breaker:
     """Decides whether one plugin's next delivery may be attempted now.
 
-    Closed, it lets everything pass. When the attempts of `threshold` different alerts failed with
-    no success between them, it opens: nothing passes for a pause, then one probe; a probe that
-    fails doubles the pause, a success closes it. One alert that fails again and again opens
-    nothing: it waits for its own retry.
+    A closed breaker lets every attempt pass. It opens when attempts at `threshold` different alerts
+    have failed without a success in between. An open breaker lets nothing pass for a pause, then
+    one probe: when the probe fails, the next pause is longer; when it succeeds, the breaker closes.
+    A single alert that fails again and again does not open the breaker: it waits for its own retry.
     Threads: any.
     Source: own choice.
     """
@@ -32,9 +32,9 @@ class Breaker:
 
         Args:
             threshold: how many different alerts must fail in a row; 0 never opens.
-            policy: its first and factor make the pauses, up to 60 s.
-            rng: where the jitter comes from.
-            clock: monotonic seconds.
+            policy: its first and factor determine the pauses, up to 60 s.
+            rng: the source of the jitter.
+            clock: returns monotonic seconds.
         """
         self._threshold = threshold
         self._policy = policy
@@ -42,7 +42,7 @@ class Breaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._failed: set[int] = set()
-        self._openings = 0  # in a row; 0: closed
+        self._openings = 0  # in a row; 0 when closed
         self._probe_at = 0.0
         self._probing = False
 
@@ -52,26 +52,26 @@ class Breaker:
         return self._openings > 0
 
     def wait(self) -> float:
-        """Seconds until an attempt may begin: 0 now, inf while a probe is under way."""
+        """Return the seconds until an attempt may begin: 0 for now, inf while a probe runs."""
         with self._lock:
             if self._openings == 0:
                 return 0.0
             return math.inf if self._probing else max(0.0, self._probe_at - self._clock())
 
     def begin(self) -> None:
-        """Note that an attempt begins; when open, it is the probe."""
+        """Note that an attempt begins; while the breaker is open, this attempt is the probe."""
         with self._lock:
             self._probing = self._openings > 0
 
     def withdrawn(self) -> None:
-        """Note that an attempt ended and says nothing about the plugin."""
+        """Note that an attempt ended without a result that counts for or against the plugin."""
         with self._lock:
             self._probing = False
 
     def succeeded(self) -> bool:
-        """Note a success; True when that closed it."""
-        # Mostly there is nothing to change, which is seen without the lock: failed() opens before
-        # it forgets, and here what it forgets is looked at first.
+        """Note a success; return True when it closed the breaker."""
+        # In most cases nothing changes, and these checks need no lock: failed() increases _openings
+        # before it clears _failed, and the checks read them in the opposite order.
         if not self._failed and self._openings == 0:
             return False
         with self._lock:
@@ -81,7 +81,11 @@ class Breaker:
             return closed
 
     def failed(self, alert_id: int) -> float:
-        """Note a failed attempt at this alert; the pause in seconds when that opened it, else 0."""
+        """Note a failed attempt at an alert.
+
+        Returns:
+            The pause in seconds when the failure opened the breaker, else 0.
+        """
         if self._threshold == 0:
             return 0.0
         with self._lock:

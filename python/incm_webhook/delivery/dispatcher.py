@@ -1,4 +1,4 @@
-"""Runs all plugins side by side, and watches over their time-outs."""
+"""Runs all plugins side by side, and enforces their time-outs."""
 
 import logging
 import random
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Dispatcher"]
 
-_LAST_WORD_S = 0.3  # for a runner to say at its deadline what still runs
+_LAST_WORD_S = 0.3  # time for a runner to log at its deadline what still runs
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
 
 class Dispatcher:
-    """All plugins' runners, and the watchdog over them.
+    """Holds the runners of all plugins, and the watchdog that enforces their time-outs.
 
-    Threads: start() and stop() from one thread.
+    Threads: call start() and stop() from the same thread.
     Source: docs/architecture.md, The way of a delivery.
     """
 
@@ -39,13 +39,13 @@ class Dispatcher:
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """Start every plugin; none waits for another."""
+        """Start every plugin; no plugin waits for another."""
         for runner in self._runners:
             runner.start()
         self._watchdog.start()
 
     def stop(self, deadline: float) -> bool:
-        """Stop every plugin until deadline (monotonic seconds); False when one is still busy."""
+        """Stop every plugin by `deadline` (monotonic seconds); False when one is still busy."""
         self._stopping.set()
         self._watchdog.join()
         for runner in self._runners:
@@ -59,12 +59,12 @@ class Dispatcher:
             for runner in self._runners:
                 try:
                     runner.expire()
-                except Exception as error:  # the others, and its own next time, need the watchdog
+                except Exception as error:  # the watchdog must go on, for this runner and others
                     _log.critical("plugin %s: watching failed: %s", runner.name, describe(error))
 
 
 class _Stop:
-    """The stop of one runner, in a thread of its own: what a plugin closes may hang as well."""
+    """Stops one runner in a thread of its own, because a plugin's close may hang as well."""
 
     def __init__(self, runner: PluginRunner, deadline: float) -> None:
         self._runner = runner

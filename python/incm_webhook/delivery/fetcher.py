@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from incm_webhook.hosting.attempt import Burst
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 
-PAUSE_S = 1.0  # after the inbox or a worker failed: what is full or broken needs no hammering
+PAUSE_S = 1.0  # after a failure of the inbox or of a worker, before the next try
 _FETCH_WAIT_S = 30.0  # how long an idle worker sleeps in the core; a stop wakes it at once
-_MAX_FETCHED = 128  # deliveries at once: while their lease is committed, no more are fetched
-_MAX_BATCH = 64  # those that a handler gets at once
-_AHEAD_S = LASTS_S  # fetch about as many as are handled in this, so that few wait behind a slow one
+_MAX_FETCHED = 128  # deliveries in one fetch; no other fetch runs while their lease is committed
+_MAX_BATCH = 64  # alerts that a handler gets in one batch
+_AHEAD_S = LASTS_S  # fetch about as many as are handled in this time: few wait behind a slow one
 _BURST_S = 0.004  # a worker gets as many as it handles in this time, and settles them together
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
 
 class Fetcher:
-    """Keeps what is fetched and not attempted yet, and shares it out in bursts.
+    """Keeps the deliveries that are fetched and not attempted yet, and hands them out in bursts.
 
-    One worker at a time fetches: it alone waits, for deliveries or for the plugin's pace, which the
-    breaker and the rate set. The others wait for their turn, or handle what they have.
-    Threads: any. give_back_ready() once no worker is in next() any more.
+    One worker fetches at a time. It waits for deliveries, or for the plugin's pace, which the
+    breaker and the rate set. The other workers wait for their turn, or handle their burst.
+    Threads: any. Call give_back_ready() only when no worker is in next() any more.
     """
 
     def __init__(
@@ -54,29 +54,29 @@ class Fetcher:
         self._receiver = receiver
         self._plugin = plugin
         self._breaker = breaker
-        self._rate = rate  # spent by the holder of _fetching
+        self._rate = rate  # only the holder of _fetching spends it
         self._share = share
         self._attempts = attempts
         self._settlements = settlements
         self._stopping = threading.Event()
-        self._woken = threading.Event()  # the pace may have changed, or a stop is asked for
+        self._woken = threading.Event()  # the pace may have changed, or a stop is requested
         self._fetching = threading.Lock()
         self._ready: deque[Delivery] = deque()  # fetched, not attempted; guarded by _fetching
-        self._mean_s = 0.0  # how long a call takes; a worker may overwrite what another one noted
+        self._mean_s = 0.0  # duration of a call; workers may overwrite each other's update
 
     @property
     def stopping(self) -> threading.Event:
-        """Set once nothing new is to begin."""
+        """An event that is set as soon as no new attempt may begin."""
         return self._stopping
 
     def stop(self) -> None:
-        """Let every next() return nothing, now and from now on."""
+        """Make every next() return an empty burst, those that wait now and all later calls."""
         self._stopping.set()
         self._woken.set()
         self._receiver.wake_fetchers()
 
     def wake(self) -> None:
-        """An attempt ended: whoever waits for the pace may wait for nothing now."""
+        """Make the worker that waits for the pace check it again, because an attempt ended."""
         self._woken.set()
 
     def note_call(self, seconds: float) -> None:
@@ -84,7 +84,7 @@ class Fetcher:
         self._mean_s = 0.8 * self._mean_s + 0.2 * max(seconds, 1e-6)
 
     def next(self) -> Burst:
-        """Wait for deliveries. Empty: the worker is to end.
+        """Wait for deliveries and return the next burst; empty when the worker should end.
 
         Raises:
             ClosedError: the inbox is closed.
@@ -114,7 +114,10 @@ class Fetcher:
         return deque()
 
     def give_back(self, burst: Burst) -> None:
-        """Give back what its worker has not begun; it and the watchdog may both be at it."""
+        """Give back the calls of a burst that have not begun.
+
+        The worker of the burst and the watchdog may do this at the same time.
+        """
         deliveries: list[Delivery] = []
         with contextlib.suppress(IndexError):
             while True:
@@ -125,7 +128,7 @@ class Fetcher:
             self.wake()
 
     def give_back_ready(self) -> None:
-        """Give back what is not attempted soon: a crash would count it as an attempt."""
+        """Give back the fetched deliveries, because a crash would count each as an attempt."""
         if self._ready:
             self._settlements.give_back(list(self._ready))
             self._ready.clear()
@@ -151,7 +154,7 @@ class Fetcher:
         most = self._rate.room(_MAX_BATCH if self._plugin.batch else _MAX_FETCHED)
         if self._plugin.batch:
             batch = [self._ready.popleft()]
-            # What failed before is tried alone, so that it cannot spoil others.
+            # An alert that failed before is tried alone, so that others do not fail with it.
             while batch[0].attempt == 1 and len(batch) < most and self._ready:
                 if self._ready[0].attempt > 1:
                     break

@@ -1,4 +1,4 @@
-"""Says how a plugin does, for whoever asks: one of the core's `plugin_states`, and why."""
+"""Reports the state of a plugin: one of the core's `plugin_states`, and the reason."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LONGEST_REASON = 300  # characters: a line that a person reads
 
 
 class PluginState:
-    """Looks at the parts of one plugin's runner, and tells the watch what has changed.
+    """Derives one plugin's state from the parts of its runner, and reports changes to the watch.
 
-    Threads: look() from one at a time.
+    Threads: one thread at a time may call look().
     """
 
     def __init__(
@@ -39,15 +39,15 @@ class PluginState:
         self._breaker = breaker
         self._rate = rate
         self._settlements = settlements
-        self._told = ("", "")
+        self._reported = ("", "")
 
     def look(self) -> None:
-        """Tell how it does now, when that is not told yet."""
+        """Report the state to the watch if it has changed."""
         state, reason = self._now()
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]}..."
-        if (state, reason) != self._told:
-            self._told = (state, reason)
+        if (state, reason) != self._reported:
+            self._reported = (state, reason)
             self._watch.tell(self._plugin.name, state, reason)
 
     def _now(self) -> tuple[str, str]:

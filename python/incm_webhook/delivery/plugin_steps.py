@@ -1,4 +1,4 @@
-"""What of a plugin runs beside its handler: its set-up, until it works, and its close."""
+"""Runs a plugin's set-up, repeated until it succeeds, and its close."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _log = logging.getLogger("incm_webhook.dispatcher")
 class PluginSteps:
     """Sets one plugin up in a thread of its own, and closes it.
 
-    Threads: start() and join() from one at a time, close() from any once the set-up has ended.
+    Threads: one thread at a time may call start() and join(); any may call close() once the set-up
+    has ended.
     """
 
     def __init__(
@@ -36,15 +37,15 @@ class PluginSteps:
         self._watch = watch
         self._rng = rng
         self._thread: threading.Thread | None = None
-        self.failure = ""  # of the last set-up; "" when none has failed
-        self.done = False  # whether it is set up
+        self.failure = ""  # why the last set-up failed; "" when none has failed
+        self.done = False  # whether the plugin is set up
 
     def start(self, stopping: threading.Event, then: Callable[[], None]) -> None:
-        """Begin to set it up.
+        """Begin to set the plugin up.
 
         Args:
-            stopping: ends the tries.
-            then: called once it is set up.
+            stopping: when this is set, a failed set-up is not repeated.
+            then: called once the plugin is set up.
         """
         self._thread = threading.Thread(
             target=self._set_up,
@@ -55,13 +56,13 @@ class PluginSteps:
         self._thread.start()
 
     def join(self, limit: float) -> bool:
-        """Wait for the end of the set-up for so many seconds; False when it still runs."""
+        """Wait up to `limit` seconds for the end of the set-up; False when it still runs."""
         if self._thread is not None:
             self._thread.join(limit)
         return self._thread is None or not self._thread.is_alive()
 
     def close(self, deadline: float) -> None:
-        """Let the plugin close, until deadline (monotonic seconds) where that can be forced."""
+        """Close the plugin, by `deadline` (monotonic seconds) if a deadline can be enforced."""
         self._guarded("close", lambda: self._plugin.close(deadline))
 
     def _set_up(self, stopping: threading.Event, then: Callable[[], None]) -> None:
@@ -75,13 +76,13 @@ class PluginSteps:
         then()
 
     def _guarded(self, step: str, action: Callable[[], Awaitable[None] | None]) -> str:
-        """Do it; say what went wrong, "" when nothing did."""
+        """Run a step; return a description of its failure, "" when it succeeded."""
         try:
             with self._watched(step):
                 result = action()
             if inspect.isawaitable(result):
                 self._loop.run(result, self._plugin.settings.timeout)
-        except BaseException as error:  # whatever a plugin raises stays with it
+        except BaseException as error:  # no exception of a plugin may leave its runner
             text = describe(error, self._plugin.code)
             _log.error("plugin %s: %s failed: %s", self._plugin.name, step, text)
             return text
@@ -89,7 +90,7 @@ class PluginSteps:
 
     @contextlib.contextmanager
     def _watched(self, step: str) -> Iterator[None]:
-        if self._plugin.limits_itself:  # none of its code runs here
+        if self._plugin.limits_itself:  # its code runs in another process
             yield
             return
         thread = self._watch.join(self._plugin.name, step)

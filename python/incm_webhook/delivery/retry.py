@@ -1,6 +1,6 @@
-"""When a failed delivery is tried again: pure arithmetic, no clock and no input or output.
+"""Computes when a failed delivery is tried again, without a clock, input or output.
 
-The formula is the core's, which also follows it for what a crash interrupted.
+The formula is in the core, which also applies it to deliveries that a crash interrupted.
 """
 
 import random
@@ -10,46 +10,46 @@ from incm_webhook._core import RetryPolicy as CorePolicy
 
 
 class RetryPolicy(Protocol):
-    """How long to wait between attempts; all in seconds. `config.RetrySettings` is one."""
+    """The pauses between attempts. `config.RetrySettings` is an implementation."""
 
     @property
     def first(self) -> float:
-        """Seconds before the second attempt."""
+        """The pause before the second attempt, in seconds."""
 
     @property
     def factor(self) -> float:
-        """By how much each wait is longer than the one before, at least 1."""
+        """The ratio of each pause to the one before, at least 1."""
 
     @property
     def max(self) -> float:
-        """Seconds that no wait exceeds."""
+        """The longest pause, in seconds."""
 
     @property
     def give_up(self) -> float:
-        """Seconds after the first attempt when a failure becomes a dead letter."""
+        """The time after the first attempt, in seconds, from which a failure is a dead letter."""
 
 
-_ENOUGH = 1 << 62  # attempts; the core's integers have an end
+_ENOUGH = 1 << 62  # attempts: must fit the core's 64-bit integers
 
 
 def core_policy(policy: RetryPolicy) -> CorePolicy:
-    """Give the core a plugin's retry settings."""
+    """Convert a plugin's retry settings to the type of the core."""
     return CorePolicy(
         first=policy.first, factor=policy.factor, max=policy.max, give_up=policy.give_up
     )
 
 
 def delay(policy: RetryPolicy, attempt: int, rng: random.Random) -> float:
-    """Say how long to wait after a failed attempt.
+    """Compute the pause after a failed attempt.
 
     Args:
         policy: the plugin's retry settings.
         attempt: how many attempts have failed, 1 or more.
-        rng: where the jitter comes from.
+        rng: the source of the jitter.
 
     Returns:
-        Seconds: first * factor ** (attempt - 1), at most max, times an even random 0.5 to 1, so
-        that what failed together does not come back together.
+        Seconds: first * factor ** (attempt - 1), at most max, times an evenly distributed random
+        number from 0.5 to 1, so that deliveries that failed together are not retried together.
 
     Raises:
         ValueError: attempt is less than 1.
@@ -63,7 +63,7 @@ def delay(policy: RetryPolicy, attempt: int, rng: random.Random) -> float:
 
 
 def gives_up(policy: RetryPolicy, first_attempt_age: float) -> bool:
-    """Say whether a failure now is the last one.
+    """Return whether a failure now is final.
 
     Args:
         policy: the plugin's retry settings.

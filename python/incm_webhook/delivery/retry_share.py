@@ -1,4 +1,4 @@
-"""How much of a plugin its retries may have, so that what hangs again does not hold new alerts."""
+"""Limits the share of a plugin's workers that retries may use, so that new alerts get through."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ if TYPE_CHECKING:
     from incm_webhook._core import Delivery
     from incm_webhook.hosting.attempt import Burst
 
-LASTS_S = 0.1  # what takes longer is not done between two others that nobody misses
-NO_LIMIT = sys.maxsize  # of retries under way
+LASTS_S = 0.1  # an attempt that takes longer counts as slow: others should not wait behind it
+NO_LIMIT = sys.maxsize  # retries under way
 
 
 class RetryShare:
-    """Shares a plugin's workers between retries and alerts never attempted, by time.
+    """Shares a plugin's workers by time between retries and alerts that were never attempted.
 
-    While retries are brief they take turns with the others, by number. When one lasts, retries get
-    half of the workers, also while nothing else waits: what comes finds a worker. With one worker,
-    alerts never attempted go first after a retry that lasted, until they had as much time.
-    Threads: any; what two of them note at once may be lost, as a share is no account.
+    While retries are short, the two kinds take turns. When retries are slow (LASTS_S), they get at
+    most half of the workers, even while nothing else waits, so that a new alert finds a worker.
+    With a single worker, alerts that were never attempted go first after a slow retry, until they
+    have had as much time as that retry.
+    Threads: any. When two threads note durations at once, one may be lost: a share need not be
+    exact.
     Source: own choice (docs/decisions.md).
     """
 
     def __init__(self, workers: Callable[[], int]) -> None:
-        """Think that retries last, until one was brief.
+        """Start with the assumption that retries are slow.
 
         Args:
-            workers: how many the plugin may have now.
+            workers: returns how many workers the plugin may have now.
         """
         self._workers = workers
-        self._mean_s = LASTS_S  # of a retry
-        self._owed_s = 0.0  # to those never attempted, by the only worker
+        self._mean_s = LASTS_S  # mean duration of a retry
+        self._owed_s = 0.0  # time that a single worker owes to alerts never attempted
 
     def ended(self, *, retry: bool, seconds: float) -> None:
-        """Note how long an attempt took."""
+        """Note the duration of an attempt, in seconds."""
         if retry:
             self._mean_s = 0.8 * self._mean_s + 0.2 * seconds
             self._owed_s = seconds if seconds >= LASTS_S else self._owed_s
@@ -44,10 +46,10 @@ class RetryShare:
             self._owed_s -= seconds
 
     def limit(self, under_way: Sequence[float]) -> int:
-        """How many retries may be under way, with those that are.
+        """Return how many retries may be under way, including those that are now.
 
         Args:
-            under_way: how long those have lasted, in seconds.
+            under_way: how long each retry under way has lasted, in seconds.
 
         Returns:
             At least 1.
@@ -57,18 +59,19 @@ class RetryShare:
         return max(1, self._workers() // 2)
 
     def new_first(self) -> bool:
-        """Whether an alert never attempted goes before a retry, if there is one."""
+        """Return whether an alert that was never attempted should go before any retry."""
         return self._owed_s > 0.0 and self._workers() <= 1
 
     def hold(self, ready: deque[Delivery], under_way: Sequence[float]) -> list[Delivery]:
-        """Take out those that were taken and have no place: others may have lasted since then.
+        """Remove the retries that no longer fit the limit, which may have sunk since their fetch.
 
         Args:
-            ready: what is to be attempted next.
+            ready: the fetched deliveries that wait for an attempt.
             under_way: as for limit().
 
         Returns:
-            Retries, to be given back; the others stay in ready, in their order.
+            The removed retries, which the caller must give back. The other deliveries stay in
+            ready, in their order.
         """
         if not any(one.attempt > 1 for one in ready):
             return []
@@ -88,9 +91,9 @@ class RetryShare:
         return held
 
     def burst(self, ready: deque[Delivery], most: int) -> Burst:
-        """Take the next ones out of ready, for one worker, at least one and at most `most`.
+        """Remove the next deliveries from ready for one worker: at least one, at most `most`.
 
-        A retry that may last is alone, so that nothing stands behind it.
+        A retry that may be slow is alone in its burst, so that no delivery waits behind it.
         """
         burst: Burst = deque()
         while ready and len(burst) < most:

@@ -1,4 +1,4 @@
-"""Runs one plugin: puts its set-up, its fetcher and its workers together."""
+"""Runs one plugin: connects its set-up, its fetcher and its workers."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _log = logging.getLogger("incm_webhook.dispatcher")
 class PluginRunner:
     """Runs one plugin: its set-up, its workers, its time-outs, its pace.
 
-    Whatever the plugin does (fail, hang, exit) stays with it: other plugins have their own runner,
-    and the answers to the sender need none.
+    A plugin that fails, hangs or exits affects only its own runner: every other plugin has its own,
+    and the answers to the sender do not depend on runners.
 
-    Threads: start(), expire(), ask_to_stop() and stop() from one at a time; the workers are its
-    own.
+    Threads: one thread at a time may call start(), expire(), ask_to_stop() and stop(). The runner
+    starts its own worker threads.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class PluginRunner:
         return self._plugin.name
 
     def start(self) -> None:
-        """Set the plugin up and start its workers, in a thread of their own."""
+        """Set the plugin up in a thread of its own, which then starts the workers."""
         self._state.look()
         self._steps.start(self._fetcher.stopping, self._pool.threads.fill)
 
     def expire(self) -> None:
-        """Settle what waits for it, and attempts that outlived the plugin's time-out."""
+        """Write the collected settlements, and settle attempts that exceed the time-out."""
         self._state.look()
         if self._steps.done:
             self._pool.threads.fill()
@@ -93,22 +93,22 @@ class PluginRunner:
             self._pool.give_up_late()
 
     def ask_to_stop(self) -> None:
-        """Let no worker begin anything new."""
+        """Make the workers begin no new attempt."""
         self._fetcher.stop()
 
     def stop(self, deadline: float) -> bool:
-        """Let running handlers finish until deadline (monotonic seconds), then close the plugin.
+        """Wait for running handlers until `deadline` (monotonic seconds), then close the plugin.
 
         Returns:
             False when a handler still runs; its delivery is made again after the next start.
         """
         self.ask_to_stop()
         if self._plugin.limits_itself:
-            self._steps.close(deadline)  # what runs ends with it
+            self._steps.close(deadline)  # this also ends the calls that run
         ended = self._steps.join(max(0.0, deadline - time.monotonic()))
-        # Only now: the set-up may have started some meanwhile.
+        # Join the workers only now: until its end, the set-up may have started more of them.
         if not self._pool.threads.join(deadline) or not ended:
-            self._settlements.flush()  # what its worker did before
+            self._settlements.flush()  # the successes that the busy worker had before
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
         self._fetcher.give_back_ready()

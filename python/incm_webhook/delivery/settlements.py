@@ -1,4 +1,4 @@
-"""What became of a plugin's attempts, told to the inbox, the log and the circuit breaker."""
+"""Reports the outcomes of a plugin's attempts to the inbox, the log and the circuit breaker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from incm_webhook.hosting.attempt import Failure
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 
-_LONGEST_WAIT_S = 1e9  # thirty years: no time that the inbox takes is longer
+_LONGEST_WAIT_S = 1e9  # thirty years: the longest time that the inbox accepts
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
@@ -32,8 +32,8 @@ _log = logging.getLogger("incm_webhook.dispatcher")
 class Settlements:
     """Settles the attempts of one plugin.
 
-    Successes are kept until flush(), since settling several at once costs little more than one.
-    What a crash loses of them is delivered again.
+    Successes are collected until flush(), because settling several at once costs little more than
+    settling one. A crash loses the collected ones, and their alerts are delivered again.
     Threads: any.
     """
 
@@ -48,17 +48,25 @@ class Settlements:
         self._failures = FailureLog(f"plugin {plugin.name}", _log, time.monotonic)
         self._standing = Standing(plugin.name, time.monotonic)
         self._kept: deque[tuple[Sequence[Delivery], float]] = deque()  # a deque needs no lock
-        self.last_failure = ""  # what there was to say about it
+        self.last_failure = ""  # the line that describes it
 
     def delivered(self, deliveries: Sequence[Delivery], duration: float) -> bool:
-        """Keep a success for flush(); duration in seconds, of each. True: it closed the breaker."""
+        """Collect a success for flush().
+
+        Args:
+            deliveries: those of one call.
+            duration: of the call, in seconds.
+
+        Returns:
+            Whether the success closed the breaker.
+        """
         self._kept.append((deliveries, duration))
         return self._note_success()
 
     def flush(self) -> None:
-        """Tell the inbox all successes that were kept; they stay kept when that fails.
+        """Settle all collected successes in the inbox; they stay collected when that fails.
 
-        And tell the log what is due of failures.
+        Also writes the failure summaries that are due to the log.
         """
         self._failures.tell()
         self._standing.look()
@@ -81,7 +89,7 @@ class Settlements:
         for delivery in deliveries:
             self._settle_failure(delivery, failure, duration)
         if isinstance(failure.error, Reject):
-            self._note_success()  # it works, and says so
+            self._note_success()  # a plugin that rejects an alert works
             return
         self._standing.failed()
         self.last_failure = failure.account.line
@@ -90,11 +98,11 @@ class Settlements:
             self._standing.opened(self._plugin.settings.breaker, pause)
 
     def close(self) -> None:
-        """Tell the log what it was not told yet."""
+        """Log the failures that were counted and not logged yet."""
         self._failures.tell(everything=True)
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Return what was not attempted: it can be taken again, and no attempt counts."""
+        """Return deliveries that were not attempted: they are due again, and no attempt counts."""
         with contextlib.suppress(ClosedError):
             self._receiver.give_back(deliveries)
 

@@ -1,4 +1,4 @@
-"""Says in the log that a plugin fails, and that it works again, once each and not in turns."""
+"""Logs that a plugin fails, and later that it works again, without alternating between the two."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import logging
 import threading
 from collections.abc import Callable
 
-_GOOD_IN_A_ROW = 25  # successes without a failure: at 45 % failures one row in three million
-_GOOD_FOR_S = 30.0  # or no failure for so long after a success, where few alerts come
+_GOOD_IN_A_ROW = 25  # successes without a failure: at 45 % failures, one run in three million
+_GOOD_FOR_S = 30.0  # or no failure for so long after a success, when there are few alerts
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
 
 class Standing:
-    """What the log last said of a plugin's circuit breaker.
+    """Remembers whether the log last reported a plugin as failing or as working.
 
-    A target that fails half of the time opens and closes the breaker all the time. So it is told
-    when it opens, and then nothing until the plugin works for good.
+    A target that fails half of the time opens and closes the breaker all the time. Therefore only
+    the first opening is logged, and then nothing until the plugin works reliably.
     Threads: any.
     Source: own choice.
     """
@@ -25,12 +25,12 @@ class Standing:
         self._plugin = plugin
         self._clock = clock  # monotonic seconds
         self._lock = threading.Lock()  # guards all below
-        self._failing = False  # was told
-        self._good = 0  # successes in a row since
+        self._failing = False  # as the log last reported
+        self._good = 0  # successes in a row since that report
         self._good_since = 0.0
 
     def opened(self, failures: int, pause: float) -> None:
-        """Tell that the breaker opened, after so many failures in a row, for pause seconds."""
+        """Log that the breaker opened for `pause` seconds, after `failures` failures in a row."""
         with self._lock:
             if self._failing:
                 return
@@ -48,7 +48,7 @@ class Standing:
 
     def worked(self) -> None:
         """Note a success."""
-        if not self._failing:  # mostly: no lock then
+        if not self._failing:  # the usual case, which needs no lock
             return
         with self._lock:
             self._good += 1
@@ -57,7 +57,7 @@ class Standing:
         self.look()
 
     def look(self) -> None:
-        """Tell that it works again when that is so by now."""
+        """Log that the plugin works again, if it has worked long enough."""
         if not self._failing:
             return
         with self._lock:

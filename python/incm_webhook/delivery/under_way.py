@@ -12,25 +12,27 @@ if TYPE_CHECKING:
 
 
 class AttemptsUnderWay:
-    """Knows which attempts are under way, and lets each be settled once.
+    """The set of attempts that are under way; lets each of them be settled once.
 
-    Threads: any. Adding to a set, copying it and removing from it need no lock: what is compared by
-    identity runs no code of Python, so each is one step.
+    Threads: any. Adding to the set, copying it and removing from it need no lock: attempts are
+    compared by identity, which runs no Python code, so each of these steps is atomic.
     """
 
     def __init__(self) -> None:
         self._attempts: set[Attempt] = set()
 
     def begin(self, deliveries: list[Delivery], rest: Burst) -> Attempt:
-        """Note that the calling worker begins one, and is to handle rest after it."""
+        """Note that the calling worker begins an attempt, and will handle `rest` after it."""
         attempt = Attempt(deliveries, rest)
         self._attempts.add(attempt)
         return attempt
 
     def claim(self, attempt: Attempt) -> bool:
-        """Take an attempt off those under way.
+        """Remove an attempt from those under way, in order to settle it.
 
-        Whoever gets True, its worker or the watchdog, settles it; the other one gets False.
+        Returns:
+            True for the first caller, the worker or the watchdog, which must settle the attempt;
+            False for the other.
         """
         try:
             self._attempts.remove(attempt)
@@ -39,7 +41,7 @@ class AttemptsUnderWay:
         return True
 
     def all(self) -> set[Attempt]:
-        """Return those under way now."""
+        """Return the attempts that are under way now."""
         return self._attempts.copy()
 
     def retry_durations(self) -> list[float]:

@@ -1,4 +1,4 @@
-"""The workers of one plugin: they call it with what was fetched, and settle what became of it."""
+"""Runs the workers of one plugin: they call its handler and settle the outcomes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ _log = logging.getLogger("incm_webhook.dispatcher")
 class WorkerPool:
     """Runs a plugin's handler in threads, and replaces those in which it hangs.
 
-    Whatever the handler does (fail, hang, exit) stays with its worker.
-    Threads: give_up_late() and give_back_behind_slow() from one at a time; the workers are its own.
+    A handler that fails, hangs or exits affects only its own worker.
+    Threads: one thread at a time may call give_up_late() and give_back_behind_slow(). The pool
+    starts its own worker threads.
     """
 
     def __init__(
@@ -57,16 +58,17 @@ class WorkerPool:
         self.threads = WorkerThreads(plugin.name, plugin.settings.concurrency, self._work)
 
     def give_back_behind_slow(self) -> None:
-        """Give back what stands behind calls that last, for other workers to do."""
+        """Give back the deliveries that wait behind slow calls, so that other workers get them."""
         for attempt in self._attempts.all():
             if attempt.duration > LASTS_S:
                 self._fetcher.give_back(attempt.rest)
 
     def give_up_late(self) -> None:
-        """Settle attempts that outlived the plugin's time-out as failed.
+        """Settle attempts that exceed the plugin's time-out as failed.
 
         A handler that hangs keeps its thread, and its result is ignored when it returns. When too
-        many hang, the plugin waits for one to come back, and its deliveries wait in the inbox.
+        many handlers hang, the plugin gets no alerts until one returns; its deliveries stay in the
+        inbox.
         """
         limit = self._plugin.settings.timeout
         under_way = self._attempts.all()
@@ -87,12 +89,16 @@ class WorkerPool:
             )
 
     def run_burst(self, burst: Burst, place: PluginThread | None = None) -> bool:
-        """Handle and settle; False when this worker was given up and is not needed any more."""
+        """Handle a burst and settle it.
+
+        Returns:
+            False when the watchdog gave this worker up and it is not needed any more.
+        """
         try:
             while burst:
                 try:
                     call = burst.popleft()
-                except IndexError:  # the watchdog was faster
+                except IndexError:  # the watchdog has given the rest back
                     break
                 if not self.run_call(call, burst, place):
                     return self.threads.release_slot()
@@ -107,12 +113,12 @@ class WorkerPool:
     def run_call(
         self, deliveries: list[Delivery], rest: Burst, place: PluginThread | None = None
     ) -> bool:
-        """Handle and settle one call; False when the watchdog has settled it."""
+        """Make one call of the handler and settle it; False when the watchdog has settled it."""
         attempt = self._attempts.begin(deliveries, rest)
         failure: Failure | None = None
         try:
             self._handle(deliveries, place)
-        except BaseException as error:  # whatever a plugin raises stays with it
+        except BaseException as error:  # no exception of a plugin may end its worker
             failure = failure_of(error, self._plugin.code)
         if not self._attempts.claim(attempt):
             return False
@@ -120,7 +126,7 @@ class WorkerPool:
         self._share.ended(retry=attempt.retry, seconds=duration)
         self._fetcher.note_call(duration)
         if duration > LASTS_S:
-            self._fetcher.give_back(rest)  # it would wait behind others like this
+            self._fetcher.give_back(rest)  # the next calls of this worker may be as slow
         if failure is not None:
             self._fail(attempt, failure)
         elif self._settlements.delivered(deliveries, duration):
@@ -128,21 +134,21 @@ class WorkerPool:
         return True
 
     def _work(self) -> None:
-        place = None  # of a plugin in a process of its own no code runs here
+        place = None  # the code of a plugin in a process of its own does not run here
         if not self._plugin.limits_itself:
             place = self._watch.join(self._plugin.name, self._plugin.step)
         while self._goes_on(place):
             pass
 
     def _goes_on(self, place: PluginThread | None) -> bool:
-        """Wait for deliveries and handle them; False when this worker is to end."""
+        """Wait for deliveries and handle them; False when this worker should end."""
         try:
             burst = self._fetcher.next()
             return bool(burst) and self.run_burst(burst, place)
         except ClosedError:
             _log.debug("plugin %s: the inbox is closed", self._plugin.name)
             return False
-        except Exception as error:  # no memory or a defect: not in silence, not for good
+        except Exception as error:  # no memory, or a defect: log it, and go on after a pause
             _log.critical("plugin %s: a worker failed: %s", self._plugin.name, describe(error))
             self._fetcher.stopping.wait(PAUSE_S)
             return True
@@ -155,7 +161,7 @@ class WorkerPool:
         result = plugin.handle(work, plugin.context(deliveries))
         if result is not None and inspect.isawaitable(result):
             if place is not None:
-                place.leave()  # the loop, on which it goes on, has a place of its own
+                place.leave()  # the coroutine runs on the event loop, which has its own place
             self._loop.run(result, plugin.settings.timeout)
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:

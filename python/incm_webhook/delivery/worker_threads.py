@@ -1,4 +1,4 @@
-"""The threads of one plugin's workers: as many as it may have at once, beside those that hang."""
+"""The worker threads of one plugin: as many as may work at once, plus those that hang."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ _log = logging.getLogger("incm_webhook.dispatcher")
 class WorkerThreads:
     """Keeps as many workers as the plugin's concurrency, and replaces those that hang.
 
-    A thread cannot be killed: one whose handler hangs stays until that returns. At most
-    `concurrency` of them are replaced at a time.
+    A thread cannot be killed: when its handler hangs, it stays until the handler returns. At most
+    `concurrency` hanging threads are replaced at a time.
     Threads: any.
     """
 
     def __init__(self, plugin: str, concurrency: int, work: Callable[[], None]) -> None:
-        """Start none yet.
+        """Prepare the threads; fill() starts them.
 
         Args:
-            plugin: its name.
-            concurrency: how many may work at once.
-            work: what each runs, until it is not needed any more.
+            plugin: the plugin's name.
+            concurrency: how many threads may work at once.
+            work: the function that each thread runs; it returns when the thread should end.
         """
         self._plugin = plugin
         self._concurrency = concurrency
         self._work = work
         self._lock = threading.Lock()  # guards all below
         self._threads: set[threading.Thread] = set()
-        self._active = 0  # those that do not hang
+        self._active = 0  # threads that do not hang
         self._hanging = 0
-        self._missing = ""  # why some could not be started
+        self._missing = ""  # why a thread could not be started
 
     @property
     def active(self) -> int:
-        """How many do not hang."""
+        """The number of threads that do not hang."""
         return self._active
 
     @property
     def hanging(self) -> int:
-        """How many hang."""
+        """The number of threads that hang."""
         return self._hanging
 
     @property
     def places(self) -> int:
-        """How many may work beside those that hang."""
+        """The number of threads that may work in addition to those that hang."""
         return min(self._concurrency, 2 * self._concurrency - self._hanging)
 
     @property
     def missing(self) -> str:
-        """Why some could not be started; "" when all were."""
+        """Why a thread could not be started; "" when all were started."""
         return self._missing
 
     def fill(self) -> None:
-        """Start those that are missing, or as many as the system allows."""
+        """Start the missing threads, or as many of them as the system allows."""
         with self._lock:
             self._fill()
 
@@ -67,10 +67,11 @@ class WorkerThreads:
         """Count the workers of late attempts as hanging, and replace them.
 
         Args:
-            claim: takes the late attempts off those under way; run while no worker can come back.
+            claim: removes the late attempts from those under way and returns them; called while no
+                worker can return from a late handler.
 
         Returns:
-            What claim returned.
+            The result of claim.
         """
         with self._lock:
             late = claim()
@@ -81,7 +82,7 @@ class WorkerThreads:
         return late
 
     def release_slot(self) -> bool:
-        """Count a handler that hung as returned; whether its worker is needed again."""
+        """Count a hanging handler as returned; return whether its worker is needed again."""
         with self._lock:
             self._hanging -= 1
             needed = self._active < self._concurrency
@@ -89,7 +90,7 @@ class WorkerThreads:
             return needed
 
     def join(self, deadline: float) -> bool:
-        """Wait for all until deadline, in monotonic seconds; False when one still runs."""
+        """Wait for all threads until `deadline` (monotonic seconds); False when one still runs."""
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
@@ -102,7 +103,7 @@ class WorkerThreads:
             thread = threading.Thread(target=self._run, name=self._plugin, daemon=True)
             try:
                 thread.start()
-            except RuntimeError as error:  # it has no room for a further thread
+            except RuntimeError as error:  # the system has no room for another thread
                 if not self._missing:
                     _log.error("plugin %s: a worker is missing: %s", self._plugin, error)
                 self._missing = str(error)

@@ -1,4 +1,4 @@
-"""One call of a plugin's handler, and what is to be done after it."""
+"""One call of a plugin's handler, and the description of its failure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from incm_webhook._core import Delivery
     from incm_webhook.hosting.event_loop import EventLoop
 
-Burst: TypeAlias = "deque[list[Delivery]]"  # what a worker does in one go, call by call
+Burst: TypeAlias = "deque[list[Delivery]]"  # the calls that a worker makes before it fetches again
 
 
 class Attempt:
     """One call of a handler.
 
     Attributes:
-        deliveries: what the handler was called with.
-        rest: what its worker is to do after it.
-        retry: whether it failed before.
-        started: when, in monotonic seconds.
-        thread: the worker that calls it.
+        deliveries: the deliveries that the handler is called with.
+        rest: the calls that the worker will make after this one.
+        retry: whether the delivery failed before.
+        started: the start of the call, in monotonic seconds.
+        thread: the identifier of the worker thread.
     """
 
     __slots__ = ("deliveries", "rest", "retry", "started", "thread")
@@ -43,18 +43,18 @@ class Attempt:
 
     @property
     def duration(self) -> float:
-        """How long it has lasted, in seconds."""
+        """How long the call has lasted, in seconds."""
         return time.monotonic() - self.started
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What an attempt ended with instead of a return.
+    """The failure of an attempt.
 
     Attributes:
-        error: what was raised, for its class alone: its attributes and its text are read already.
-        account: what there is to say.
-        after: of a Retry the seconds that it asks for, None when it leaves them to the settings.
+        error: the exception. Use only its class: its attributes and its text have been read.
+        account: the description of the exception.
+        after: the pause of a Retry, in seconds; None when the retry settings apply.
     """
 
     error: BaseException
@@ -63,26 +63,28 @@ class Failure:
 
 
 def failure_of(error: BaseException, code: OwnCode) -> Failure:
-    """Read what a handler raised; call it within the attempt, since it runs code of the plugin.
+    """Describe an exception of a handler.
+
+    Call this within the attempt, so that the time-out covers it: it runs code of the plugin.
 
     Args:
-        error: what was raised.
+        error: the exception.
         code: the plugin's own files.
     """
     after = None
     if isinstance(error, Retry):
         try:
-            wish = error.after  # a subclass may have set it to anything
-            after = None if wish is None else seconds_until(wish)
-        except BaseException:  # or compute it
+            wanted = error.after  # a subclass may have set it to anything
+            after = None if wanted is None else seconds_until(wanted)
+        except BaseException:  # a subclass may also compute it, and fail
             after = None
     return Failure(error, account_of(error, code), after)
 
 
 def time_out(attempt: Attempt, limit: float, code: OwnCode, loop: EventLoop) -> Failure:
-    """Tell that an attempt lasts longer than limit (seconds), and where in the plugin it is."""
+    """Describe an attempt that exceeds `limit` (seconds), with the plugin's line that it is at."""
     error = TimeoutError(f"no result within {limit:g} s")
     where = loop.where(attempt.thread) or trace_of_thread(attempt.thread)
     if any(code.name_of(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(where)):
-        error.__traceback__ = where  # otherwise it has just returned, or is another's code
+        error.__traceback__ = where  # else the thread has just left the plugin's code
     return failure_of(error, code)

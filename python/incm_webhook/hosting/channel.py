@@ -1,4 +1,4 @@
-"""Messages between the receiver and a plugin's own process: JSON and, behind it, raw alerts."""
+"""Messages between the receiver and a plugin's own process: JSON, followed by raw alerts."""
 
 import contextlib
 import json
@@ -15,9 +15,9 @@ from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.process.forked import KeptFromChildren
 
-_HEAD = struct.Struct("!II")  # bytes of JSON, bytes behind it
+_HEAD = struct.Struct("!II")  # length of the JSON, length of the payload
 _CHUNK = 1 << 20
-_DATE = "\0date"  # a key that no configuration has: TOML's dates and times are no JSON
+_DATE = "\0date"  # marks a date or time of TOML, which JSON lacks; no configuration has this key
 _DATES = {one.__name__: one for one in (datetime, date, time_of_day)}
 
 
@@ -25,7 +25,7 @@ class GoneError(Exception):
     """The other end is gone.
 
     Attributes:
-        sent: whether it may have got the whole message before.
+        sent: whether the other end may have received the whole message before.
     """
 
     def __init__(self, *, sent: bool) -> None:
@@ -34,15 +34,15 @@ class GoneError(Exception):
 
 
 class BrokenFrameError(Exception):
-    """What came is no message, or not the one that was due."""
+    """The received bytes are not a message, or not the expected one."""
 
 
 class Channel:
-    """One end of a socket pair, on which one message at a time is asked and answered.
+    """One end of a socket pair that carries one request and its answer at a time.
 
-    Shape: two big-endian 32-bit lengths, a JSON object, bytes. What comes in is taken for hostile
-    as far as the reader gives a limit: nothing of it is run, and no more than that is kept.
-    Threads: send() and receive() one at a time; exchange() and close() from any.
+    Shape: two big-endian 32-bit lengths, a JSON object, and the payload. With a limit, the other
+    end is not trusted: received data is never run, and no more bytes than the limit are kept.
+    Threads: one at a time may call send() and receive(); any may call exchange() and close().
     Source: own choice.
     """
 
@@ -57,19 +57,19 @@ class Channel:
         """Send a message.
 
         Args:
-            message: what JSON can hold.
-            payload: bytes to put behind it.
-            until: when to give up, in monotonic seconds; 0 never does.
+            message: a dict that JSON can represent.
+            payload: bytes to send after the JSON.
+            until: when to give up, in monotonic seconds; 0 means never.
 
         Raises:
-            GoneError: nobody reads any more.
-            TimeoutError: it was not taken in time.
+            GoneError: the other end is closed.
+            TimeoutError: the other end did not read the message in time.
         """
         text = json.dumps(message).encode()
-        behind = b"".join(payload)
+        raw = b"".join(payload)
         try:
             self._limit(until)
-            self._socket.sendall(_HEAD.pack(len(text), len(behind)) + text + behind)
+            self._socket.sendall(_HEAD.pack(len(text), len(raw)) + text + raw)
         except TimeoutError:
             raise
         except OSError:
@@ -79,16 +79,16 @@ class Channel:
         """Wait for a message.
 
         Args:
-            limit: how many bytes it may have; None trusts the other end.
-            until: when to give up, in monotonic seconds; 0 never does.
+            limit: the largest size of the message in bytes; None when the other end is trusted.
+            until: when to give up, in monotonic seconds; 0 means never.
 
         Returns:
-            The JSON object, and the bytes behind it.
+            The JSON object and the payload.
 
         Raises:
             GoneError: the other end is closed.
-            BrokenFrameError: it is too long, no JSON object, or more than one message.
-            TimeoutError: it did not come in time.
+            BrokenFrameError: the message is too long, is not a JSON object, or another one follows.
+            TimeoutError: no whole message arrived in time.
         """
         data = bytearray()
         wanted = _HEAD.size
@@ -112,35 +112,35 @@ class Channel:
     def exchange(
         self, message: dict[str, Any], payload: Iterable[bytes], limit: int, until: float
     ) -> dict[str, Any]:
-        """Send a message and wait for its answer, which has no bytes behind it.
+        """Send a message and wait for its answer, which has no payload.
 
         Raises:
             GoneError, BrokenFrameError, TimeoutError: as send() and receive().
         """
         with self._in_use:
             self.send(message, payload, until)
-            answer, behind = self.receive(limit, until)
-        if behind:
-            raise BrokenFrameError("an answer with bytes behind it")
+            answer, raw = self.receive(limit, until)
+        if raw:
+            raise BrokenFrameError("an answer with a payload")
         return answer
 
     def close(self) -> None:
-        """Close this end; who waits in exchange() gets a GoneError."""
+        """Close this end; a thread that waits in exchange() gets a GoneError."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        with self._in_use:  # a descriptor that is closed under a reader may be another's by then
+        with self._in_use:  # otherwise a reader might use the descriptor after it was reassigned
             self._kept = None
             self._socket.close()
 
     def send_socket(self, one: socket.socket) -> None:
-        """Give the other end a socket; GoneError when nobody reads any more."""
+        """Pass a socket to the other end; GoneError when the other end is closed."""
         try:
             socket.send_fds(self._socket, [b"\0"], [one.fileno()])
         except OSError:
             raise GoneError(sent=False) from None
 
     def receive_socket(self) -> socket.socket:
-        """Take a socket that the other end gives; GoneError when it is closed."""
+        """Receive a socket from the other end; GoneError when the other end is closed."""
         _, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
         if not descriptors:
             raise GoneError(sent=True)
@@ -171,10 +171,10 @@ class Channel:
 
 
 def pack_settings(settings: PluginSettings) -> str:
-    """Write what a plugin's table says, and only what it says, as a text.
+    """Serialise a plugin's table, without the defaults of keys that it does not set.
 
     Raises:
-        PluginError: its config holds what no TOML file can hold.
+        PluginError: its config holds a value that a TOML file cannot hold.
     """
 
     def tagged(value: object) -> dict[str, list[str]]:
@@ -189,7 +189,7 @@ def pack_settings(settings: PluginSettings) -> str:
 
 
 def unpack_settings(text: str) -> PluginSettings:
-    """Read what `pack_settings` wrote."""
+    """Read the text that `pack_settings` made."""
 
     def untagged(table: dict[str, Any]) -> Any:
         if table.keys() == {_DATE}:

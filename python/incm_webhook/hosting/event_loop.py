@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for one plugin's asynchronous functions."""
+"""Runs one plugin's asynchronous functions on an event loop in a thread of its own."""
 
 from __future__ import annotations
 
@@ -20,43 +20,44 @@ from incm_webhook.text.tracebacks import trace_of_awaitable
 
 
 class EventLoop:
-    """Runs awaitables of one plugin, all on the same loop, which starts with the first one.
+    """Runs the awaitables of one plugin on one loop, which starts with the first awaitable.
 
-    Each plugin has its own loop, so that one that blocks it delays no other plugin.
-    Threads: run() from any number of threads; stop() from one, after the last run().
+    Each plugin has its own loop, so that a plugin that blocks its loop does not delay others.
+    Threads: any number may call run(); one may call stop(), after the last run().
     Source: own choice.
     """
 
     def __init__(self, name: str, watch: PythonWatch | None = None) -> None:
-        """Start nothing yet.
+        """Prepare the loop; the first run() starts it.
 
         Args:
-            name: the plugin's.
-            watch: is told of the thread.
+            name: the plugin's name.
+            watch: gets the loop's thread registered.
         """
         self._name = name
         self._watch = watch
         self._place: PluginThread | None = None
-        self._ended = False  # set within the loop
-        self._awaited: dict[int, object] = {}  # by the thread that waits; each step is one
-        self._lock = threading.Lock()  # guards the two below
+        self._ended = False  # set by the loop's own thread
+        self._awaited: dict[int, object] = {}  # by waiting thread; each access is atomic
+        self._lock = threading.Lock()  # guards _loop, _thread and _place
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def run(self, awaitable: Awaitable[object], timeout: float) -> None:
-        """Wait for an awaitable.
+        """Run an awaitable on the loop and wait for its end.
 
         Args:
-            awaitable: what an asynchronous function returned.
-            timeout: seconds; after them it is cancelled.
+            awaitable: the result of an asynchronous function.
+            timeout: seconds, after which the awaitable is cancelled.
 
         Raises:
-            TimeoutError: it took too long; its traceback ends where it waits. Otherwise whatever
-                the awaitable raises.
+            TimeoutError: the awaitable took too long; the traceback ends at the line where it
+                waits.
+            BaseException: whatever the awaitable raises.
         """
         loop = self._started()
         self._awaited[threading.get_ident()] = awaitable
-        self._tell()
+        self._report()
         future: Future[object] = asyncio.run_coroutine_threadsafe(
             _wait(awaitable, os.getpid(), self._name), loop
         )
@@ -64,20 +65,20 @@ class EventLoop:
             future.result(timeout)
         except FutureTimeoutError:
             if future.done():
-                raise  # the plugin's own
+                raise  # the awaitable itself raised it
             where = trace_of_awaitable(awaitable)
             future.cancel()
             raise TimeoutError(f"no result within {timeout:g} s").with_traceback(where) from None
         finally:
             self._awaited.pop(threading.get_ident(), None)
-            self._tell()
+            self._report()
 
     def where(self, thread: int) -> TracebackType | None:
-        """Where the awaitable waits that a thread runs here, as a traceback."""
+        """Return the point at which the awaitable of a waiting thread is, as a traceback."""
         return trace_of_awaitable(self._awaited.get(thread))
 
     def stop(self) -> None:
-        """End the loop and cancel what still runs in it; does nothing when it never started."""
+        """End the loop and cancel its remaining tasks; does nothing when it never started."""
         with self._lock:
             loop, thread = self._loop, self._thread
         if loop is None or thread is None:
@@ -95,8 +96,8 @@ class EventLoop:
                 self._thread.start()
             return self._loop
 
-    def _tell(self) -> None:
-        """Let the watch know whether the plugin's code may run on the loop."""
+    def _report(self) -> None:
+        """Report to the watch whether the plugin's code may run on the loop."""
         with self._lock:
             if self._place is not None:
                 self._place.enter() if self._awaited else self._place.leave()
@@ -110,10 +111,10 @@ class EventLoop:
         if self._watch is not None:
             with self._lock:
                 self._place = self._watch.join(self._name, "a coroutine")
-            self._tell()
+            self._report()
         while not self._ended:
-            # A task that asks the process to end is told so like any other that failed; but asyncio
-            # lets these two through the loop as well.
+            # The waiting thread gets these two exceptions from the future, as it gets any other.
+            # But asyncio also raises them out of run_forever().
             with contextlib.suppress(SystemExit, KeyboardInterrupt):
                 loop.run_forever()
         left = asyncio.all_tasks(loop)

@@ -1,4 +1,4 @@
-"""Runs the code of plugins, and tells what goes wrong there in one line with file and line."""
+"""Runs the code of plugins, and describes its failures in one line with file and line number."""
 
 import contextlib
 import importlib
@@ -23,7 +23,7 @@ _serial = itertools.count(1)
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):
-    """Compiles the file as it is now, and writes no __pycache__ beside the operator's file."""
+    """Compiles the file on each import, and writes no __pycache__ beside the operator's file."""
 
     def get_code(self, fullname: str) -> Any:  # noqa: ARG002 - the name is inherited
         return self.source_to_code(self.get_data(self.path), self.path)
@@ -36,7 +36,7 @@ def import_file(path: Path) -> ModuleType:
         path: a Python file.
 
     Returns:
-        A new module, each time; it is in sys.modules under a name that nothing else has.
+        A new module on each call, in sys.modules under a unique name.
 
     Raises:
         PluginError: there is no such file, or running it fails.
@@ -48,7 +48,7 @@ def import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(
         typing.cast("Any", importlib.util.spec_from_file_location(name, path, loader=loader))
     )
-    sys.modules[name] = module  # dataclasses and pydantic look their module up there
+    sys.modules[name] = module  # dataclasses and pydantic look up their module there
     try:
         guarded(lambda: loader.exec_module(module), path)
     except BaseException:
@@ -64,17 +64,17 @@ def import_module(name: str) -> ModuleType:
 
 
 def guarded(action: Callable[[], Any], what: Path | str) -> Any:
-    """Run what belongs to a plugin.
+    """Run code of a plugin, and turn its exceptions into PluginError.
 
     Args:
-        action: what to run.
+        action: the code to run.
         what: the file or the name that is being loaded, for the message.
 
     Returns:
-        What the action returns.
+        The result of the action.
 
     Raises:
-        PluginError: the action raised any exception, or SystemExit; KeyboardInterrupt passes.
+        PluginError: the action raised an exception or SystemExit; KeyboardInterrupt passes through.
     """
     try:
         return forked.run_here(action, f"loading {what}")
@@ -89,11 +89,11 @@ def guarded(action: Callable[[], Any], what: Path | str) -> Any:
 
 
 def failure(error: BaseException, what: Path | str) -> str:
-    """Tell what a plugin's code raised: "file:line: Type: text", the line the plugin's own.
+    """Describe an exception of a plugin's code: "file:line: Type: text", with its own line.
 
     Args:
-        error: what it raised.
-        what: its file, or the name of its module, or what a message calls it.
+        error: the exception.
+        what: the plugin's file, the name of its module, or a label for messages.
     """
     every = traceback.extract_tb(error.__traceback__)
     frames = [
@@ -117,8 +117,8 @@ def _is_ours(filename: str) -> bool:
 
 
 def _code_of_name(name: str) -> OwnCode:
-    """The files of a module that could not be imported, or of its package."""
-    with contextlib.suppress(Exception):  # what is named may be no module, or a broken one
+    """Return the files of a module that could not be imported, or of its package."""
+    with contextlib.suppress(Exception):  # the name may not be that of a module, or of a broken one
         spec = importlib.util.find_spec(name.partition(".")[0])
         if spec is not None and spec.has_location and spec.origin is not None:
             folder = spec.submodule_search_locations is not None

@@ -1,4 +1,4 @@
-"""A plugin in a process of its own, which is killed and replaced when it hangs, dies or swells."""
+"""Runs a plugin in a process of its own, and replaces the process when it hangs, dies or swells."""
 
 import logging
 import threading
@@ -29,23 +29,26 @@ __all__ = [
     "WorkerTimeout",
 ]
 
-_START_S = 60.0  # for loading, and for setting up when the plugin's time-out is shorter
-_FIRST_PAUSE_S = 1.0  # before the second replacement in a row; the first one is made at once
+_START_S = 60.0  # for loading, and for the set-up when the plugin's time-out is shorter
+_FIRST_PAUSE_S = 1.0  # before the second replacement in a row; the first is made at once
 _LONGEST_PAUSE_S = 60.0
 
 _log = logging.getLogger("incm_webhook.isolation")
 
 
 class IsolatedPlugin(LoadedPlugin):
-    """A plugin that runs in a process of its own; the receiver never runs a line of it.
+    """A plugin that runs in a process of its own; the receiver never runs its code.
 
-    Shape: as LoadedPlugin, and everything blocks until it is done, nothing is awaitable. `config`
-    is None: only the process has it. A process that ended is replaced when the next call needs one;
-    when replacements crash one after the other without having handled anything, each waits longer.
-    Errors: handle raises Retry and Reject as the handler did, otherwise a WorkerError: its text is
-    what there is to say. WorkerFailure, WorkerTimeout and WorkerDied are failed attempts; after
-    WorkerLost the alerts were not attempted, or not to their end for no fault of theirs.
-    Threads: setup() from one; handle(), ready() and close() from any. close() ends whatever waits.
+    Shape: as LoadedPlugin, but every method blocks until it is done, and no result is awaitable.
+    `config` is None: only the process has it. A process that has ended is replaced when the next
+    call needs one. When several replacements in a row crash before they handle an alert, the pause
+    before each grows.
+    Errors: handle raises Retry and Reject as the handler did; otherwise it raises a WorkerError,
+    whose text describes the failure. WorkerFailure, WorkerTimeout and WorkerDied are failed
+    attempts. After WorkerLost the alerts were not attempted, or the attempt was cut off for a
+    reason unrelated to them.
+    Threads: one may call setup(); any may call handle(), ready() and close(). close() ends all
+    waits.
     Source: docs/isolation.md, What keeps plugins apart.
     """
 
@@ -59,11 +62,12 @@ class IsolatedPlugin(LoadedPlugin):
         Args:
             spec: its `[[plugin]]` table.
             base: the folder that a relative file is relative to.
-            memory: bytes that it may use beyond what it uses once it is set up.
-            folder: its working directory, also of a replacement; None: that of now.
+            memory: the bytes that the process may use beyond its use right after the set-up.
+            folder: the working directory of the process and of its replacements; None for the
+                current one.
 
         Raises:
-            PluginError: as `registry.load`; also when loading it ends or hangs the process.
+            PluginError: as `registry.load`; also when loading ends the process or hangs it.
         """
         self._spec = spec
         self._base = base
@@ -71,13 +75,13 @@ class IsolatedPlugin(LoadedPlugin):
         self._folder = Path.cwd() if folder is None else folder
         self._changed = threading.Condition()  # guards all below
         self._latest: WorkerProcess | None = None
-        self._ready: WorkerProcess | None = None  # that is set up; perhaps it has ended
+        self._ready: WorkerProcess | None = None  # the last one set up; it may have ended
         self._starting = False
-        self._starts_in_a_row = 0  # replacements since a call came to an end
+        self._starts_in_a_row = 0  # replacements since a call last ended
         self._not_before = 0.0  # when the next replacement may be started
         self._calls = 0
         self._closed = False
-        self._failure = ""  # of the last replacement, "" when it succeeded
+        self._failure = ""  # why the last replacement failed; "" when it succeeded
         _, description = self._load()
         handle = "handle_batch" if description.batch else "handle"
         hooks = {handle: Hook(self._deliver, wants_context=True)}
@@ -90,11 +94,11 @@ class IsolatedPlugin(LoadedPlugin):
         )
 
     def setup(self) -> None:
-        """Set the plugin up; when that failed before, in a new process.
+        """Set the plugin up, in a new process when an earlier set-up failed.
 
         Raises:
-            PluginError: a new process cannot load it.
-            WorkerError: its setup raised an exception, or ended the process.
+            PluginError: a new process cannot load the plugin.
+            WorkerError: the plugin's setup raised an exception, or ended the process.
         """
         worker = self._latest
         if worker is None or not worker.alive or worker is self._ready:
@@ -103,10 +107,10 @@ class IsolatedPlugin(LoadedPlugin):
             self._set_up(worker)
 
     def ready(self) -> bool:
-        """Wait until it can be called; then it is time to take alerts, and not before.
+        """Wait until the plugin can be called; fetch no alerts for it before that.
 
         Returns:
-            False when it is closed.
+            False when the plugin is closed.
         """
         try:
             self._enter()
@@ -116,7 +120,7 @@ class IsolatedPlugin(LoadedPlugin):
         return True
 
     def trouble(self) -> str:
-        """Say how its process came to its end, while there is no other; "" when there is."""
+        """Describe why the process ended, while there is no other; "" while one runs."""
         worker = self._ready
         if worker is None or worker.alive or self._closed:
             return ""
@@ -124,14 +128,14 @@ class IsolatedPlugin(LoadedPlugin):
         return f"{worker.ending}{again}"
 
     def close(self, deadline: float | None = None) -> None:
-        """Let running calls and then the plugin's own close finish, and end the process.
+        """Wait for running calls, then for the plugin's own close, and end the process.
 
         Args:
-            deadline: when it is killed, in monotonic seconds; None gives it its time-out. Calls
-                that run by then, or come later, get a WorkerLost.
+            deadline: when the process is killed, in monotonic seconds; None allows the plugin's
+                time-out. Calls that still run then, and later calls, get a WorkerLost.
 
         Raises:
-            WorkerError: the plugin's close failed; the process has ended all the same.
+            WorkerError: the plugin's close failed; the process has ended nevertheless.
         """
         until = time.monotonic() + self.settings.timeout if deadline is None else deadline
         with self._changed:
@@ -150,7 +154,7 @@ class IsolatedPlugin(LoadedPlugin):
                 [alert.raw for alert in alerts], context.each or [context], self.settings.timeout
             )
         except WorkerTimeout:
-            self._starts_in_a_row = 0  # so long a call is pause enough, and others wait behind it
+            self._starts_in_a_row = 0  # the call lasted longer than a pause, and others wait
             raise
         finally:
             if worker.alive:
@@ -158,7 +162,7 @@ class IsolatedPlugin(LoadedPlugin):
             self._leave()
 
     def _enter(self) -> WorkerProcess:
-        """Wait for a process that can be called; WorkerLost when there will be none."""
+        """Count a call and return the process for it; WorkerLost when there will be none."""
         while not (worker := self._at_hand()):
             try:
                 self._replace()
@@ -179,7 +183,7 @@ class IsolatedPlugin(LoadedPlugin):
                 self._changed.notify_all()
 
     def _at_hand(self) -> WorkerProcess | None:
-        """Wait for a process, or until it falls to the caller to start one: then None."""
+        """Wait for a process that can be called; None when the caller must start one."""
         with self._changed:
             while not self._closed:
                 if self._ready is not None and self._ready.alive:
@@ -193,13 +197,15 @@ class IsolatedPlugin(LoadedPlugin):
                     self._not_before = time.monotonic() + min(pause, _LONGEST_PAUSE_S)
                     return None
                 self._changed.wait(None if self._starting else pause)
-        raise WorkerLost("its process was told to end")
+        raise WorkerLost("its process was asked to end")
 
     def _replace(self) -> None:
         worker, description = self._load()
         if description.batch != self.batch:
             worker.kill(WorkerLost, "was killed: its code has changed")
-            raise PluginError("it has changed between handle and handle_batch: restart")
+            raise PluginError(
+                "its code has changed between handle and handle_batch: restart the server"
+            )
         self._set_up(worker)
 
     def _load(self) -> tuple[WorkerProcess, Description]:
@@ -215,7 +221,7 @@ class IsolatedPlugin(LoadedPlugin):
             self._latest = worker
             closed = self._closed
         if closed:
-            worker.kill(WorkerLost, "was told to end")
+            worker.kill(WorkerLost, "was asked to end")
         try:
             return worker, worker.load(_START_S)
         except PluginError:

@@ -1,4 +1,4 @@
-"""A loaded plugin: one shape for functions, classes and modules, sync and async."""
+"""One interface to every loaded plugin: function, class or module, sync or async."""
 
 import inspect
 import os
@@ -21,10 +21,10 @@ Outcome = Awaitable[None] | None
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A function of a plugin, and whether it wants the context as its last argument.
+    """A function of a plugin, and whether it takes the context as its last argument.
 
-    It is called in the process that made this; a child that the function forks ends when it
-    returns.
+    Call it in the process that made the hook. A child that the function forks is ended when the
+    child returns from the function.
     """
 
     function: Callable[..., Any]
@@ -32,7 +32,7 @@ class Hook:
     process: int = field(default_factory=os.getpid)
 
     def call(self, *arguments: Any) -> Any:
-        """Call the function, without the last argument, the context, if it wants none."""
+        """Call the function; the last argument, the context, is left out if it takes none."""
         try:
             return self.function(*(arguments if self.wants_context else arguments[:-1]))
         finally:
@@ -45,8 +45,8 @@ class Origin:
     """Where a plugin comes from.
 
     Attributes:
-        text: a path, or "bundled", or a distribution, or a module.
-        version: of that, None when it does not say.
+        text: a path, "bundled", or the name of a distribution or module.
+        version: the version of that; None when it has none.
         summary: the first line of the documentation, or "".
     """
 
@@ -58,28 +58,29 @@ class Origin:
 class LoadedPlugin:
     """A plugin that is ready to be set up and to handle alerts.
 
-    Shape: `handle` takes one alert, or a list of alerts when `batch`. setup, handle, close and
-    check return None, or an awaitable when the plugin's own function is async: await it, all of
-    one plugin's on the same loop. The order of calls is setup, handle any number of times, close;
-    check is called on its own, without setup.
-    Errors: the four raise whatever the plugin raises; of handle, `Retry` and `Reject` have a
-    meaning, and any other exception is a failed attempt.
-    Threads: handle may be called from several threads at once, up to `settings.concurrency`.
+    Shape: `handle` takes one alert, or a list of alerts when `batch` is true. setup, handle, close
+    and check return None, or an awaitable when the plugin's own function is async. Await all
+    awaitables of a plugin on the same loop. Call setup, then handle any number of times, then
+    close. check is called without setup.
+    Errors: the four methods raise whatever the plugin raises. From handle, `Retry` and `Reject`
+    have a meaning, and any other exception is a failed attempt.
+    Threads: up to `settings.concurrency` threads may call handle at once.
     Source: docs/contract.md, Python.
 
     Attributes:
-        name: as configured, unique.
-        settings: the configuration over the decorator's defaults over the general defaults.
+        name: the name in the configuration, which is unique.
+        settings: the configuration; keys that it does not set come from the decorator, then from
+            the general defaults.
         config: the validated model, or the plain dict.
         batch: whether the plugin handles lists of alerts.
         is_async: whether its handler is a coroutine function.
         step: the name of its handler, such as "on_alert".
         origin: where it comes from.
-        code: its own files, for the place of a failure.
-        warnings: what works but is hardly meant, a sentence each.
+        code: its own files, in which the place of a failure is looked for.
+        warnings: what works but is probably a mistake, a sentence each.
     """
 
-    limits_itself = False  # whether handle() ends by itself when it exceeds the time-out
+    limits_itself = False  # whether handle() enforces the time-out itself
 
     def __init__(
         self,
@@ -104,37 +105,37 @@ class LoadedPlugin:
         self.step = getattr(self._handle.function, "__qualname__", "its handler")
 
     def setup(self) -> Outcome:
-        """Let the plugin open what it needs."""
+        """Set the plugin up."""
         return self._call("setup")
 
     def handle(self, alert: Any, context: Context) -> Outcome:
-        """Hand one alert, or a list of alerts when `batch`, to the plugin."""
+        """Call the handler with one alert, or with a list of alerts when `batch` is true."""
         result: Outcome = self._handle.call(alert, context)
         return result
 
     def ready(self) -> bool:
-        """Wait until it can be called; False when it never will be again."""
+        """Wait until the plugin can be called; False when it can never be called again."""
         return True
 
     def close(self, deadline: float | None = None) -> Outcome:
-        """Let the plugin close what it opened, until deadline (monotonic) if that can be forced."""
+        """Close the plugin, by `deadline` (monotonic seconds) if a deadline can be enforced."""
         del deadline
         return self._call("close")
 
     def trouble(self) -> str:
-        """Say why it cannot be called now; "" when it can."""
+        """Describe why the plugin cannot be called now; "" when it can."""
         return ""
 
     def check(self) -> Outcome:
-        """Let the plugin look whether it could work; it raises when not."""
+        """Let the plugin check whether it can work; it raises when it cannot."""
         return self._call("check")
 
     def context(self, deliveries: "Sequence[Delivery] | Sequence[Context]" = ()) -> Context:
         """Make the context of one call.
 
         Args:
-            deliveries: those whose alerts are handed over, or contexts that say the same of them:
-                one, or the batch in its order; none for setup, close and check.
+            deliveries: the deliveries of this call, or contexts with the same fields: one, or the
+                batch in its order; none for setup, close and check.
 
         Returns:
             The context; `each` is filled for a batch plugin.
@@ -158,22 +159,22 @@ class LoadedPlugin:
 
 
 def hook_of(function: Callable[..., Any], arguments: str, label: str) -> Hook:
-    """Look at a function's signature.
+    """Make a hook of a function by its signature.
 
     Args:
-        function: a function, a bound method, or anything callable.
-        arguments: what it takes besides the context: "alert", "alerts", or "" for none.
-        label: what a message calls it.
+        function: a function, a bound method, or any other callable.
+        arguments: the argument besides the context: "alert", "alerts", or "" for none.
+        label: the name of the function in messages.
 
     Returns:
         The hook.
 
     Raises:
-        PluginError: it cannot be called with the arguments alone, nor with a context more; or it
-            is a generator, whose body would never run.
+        PluginError: the function cannot be called with that argument, with or without a context;
+            or it is a generator, whose body would never run.
     """
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise PluginError(f"{label} has a yield in it and would never run: return instead")
+        raise PluginError(f"{label} contains a yield and would never run: return instead")
     count = 1 if arguments else 0
     try:
         signature = inspect.signature(function)

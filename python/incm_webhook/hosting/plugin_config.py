@@ -1,4 +1,4 @@
-"""What a plugin's `config` is validated by, and the validation."""
+"""Finds the model of a plugin's `config`, and validates the config with it."""
 
 import inspect
 import os
@@ -20,7 +20,7 @@ from incm_webhook.text.redaction import without_secrets
 
 __all__ = ["config_of", "constructor_parameters", "label"]
 
-_PLAIN = (dict, Mapping, typing.Any, object, inspect.Parameter.empty)  # takes the table as it is
+_PLAIN = (dict, Mapping, typing.Any, object, inspect.Parameter.empty)  # accept the plain table
 
 
 def label(handler: object) -> str:
@@ -29,7 +29,7 @@ def label(handler: object) -> str:
 
 
 def constructor_parameters(handler: type) -> list[inspect.Parameter]:
-    """List what may stand in a call of a class without a name before it."""
+    """List the parameters of a class's constructor that a call may pass by position."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
         return [one for one in inspect.signature(handler).parameters.values() if one.kind in kinds]
@@ -40,25 +40,25 @@ def constructor_parameters(handler: type) -> list[inspect.Parameter]:
 def config_of(
     handler: object, module: object, mark: PluginMark | None, spec: PluginSettings, base: Path
 ) -> tuple[Any, list[str]]:
-    """Validate a plugin's config, with its secrets in it.
+    """Read the secrets of a plugin's config, and validate it.
 
     Args:
         handler: the plugin's function or class.
-        module: where it was found.
-        mark: what `@plugin` wrote on it.
+        module: the module that it was found in.
+        mark: the mark that `@plugin` left on it.
         spec: the plugin's table.
-        base: the folder that a relative file of a secret is relative to.
+        base: the folder that relative names of secret files are relative to.
 
     Returns:
         The model's instance, or the plain dict when there is no model; and warnings.
 
     Raises:
-        PluginError: the config is wrong, or what `@plugin` names is no model.
+        PluginError: the config is wrong, or `@plugin` names something that is not a model.
     """
     declared = mark.config if mark else None
     if declared is not None and not _is_model(declared):
         raise PluginError(
-            f"{label(handler)}: @plugin(config=...) wants a pydantic model, not {label(declared)}: "
+            f"{label(handler)}: @plugin(config=...) needs a pydantic model, not {label(declared)}: "
             "derive it from pydantic.BaseModel"
         )
     warnings = []
@@ -66,7 +66,7 @@ def config_of(
         declared, where = _declared(handler, module)
         if declared is not None and not _is_model(declared):
             warnings.append(
-                f"{where} is no pydantic model, so config is a plain dict that nothing has "
+                f"{where} is not a pydantic model, so config is a plain dict that nothing has "
                 "checked: derive it from pydantic.BaseModel"
             )
             declared = None
@@ -105,12 +105,12 @@ def _is_model(declared: object) -> typing.TypeGuard[type[BaseModel]]:
 
 
 def _declared(handler: object, module: object) -> tuple[Any, str]:
-    """The annotation in a class's __init__, otherwise the module's own `Config`; and its name."""
+    """Find the annotation in a class's __init__, else the module's own `Config`; with its name."""
     parameters = constructor_parameters(handler) if isinstance(handler, type) else []
     if isinstance(handler, type) and parameters:
         hints = guarded(lambda: typing.get_type_hints(handler.__init__), label(handler))  # type: ignore[misc]
         declared = hints.get(parameters[0].name)
-        where = f"{label(declared)}, which {label(handler)}.__init__ wants,"
+        where = f"{label(declared)}, which annotates {label(handler)}.__init__,"
     else:
         declared = vars(module).get("Config") if module is not None else None
         where = "the class Config"

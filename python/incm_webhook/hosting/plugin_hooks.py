@@ -1,4 +1,4 @@
-"""The functions of a plugin that are called, and those that look so and never are."""
+"""Finds the functions of a plugin to call, and those that look like one but are never called."""
 
 import difflib
 import inspect
@@ -13,7 +13,7 @@ from incm_webhook.hosting.plugin_config import constructor_parameters, label
 __all__ = ["class_hooks", "construct", "handlers_in", "misspelt_in_class", "uncalled_in_module"]
 
 _ARGUMENTS = {"handle": "alert", "handle_batch": "alerts", "setup": "", "check": "", "close": ""}
-# What other programs call them, without underscores.
+# Names that other programs use for the hooks, without underscores.
 _MEANT = {
     "teardown": "close",
     "shutdown": "close",
@@ -27,30 +27,30 @@ _NEAR = 0.8
 
 
 def handlers_in(handler: type) -> list[str]:
-    """List which of handle and handle_batch a class has."""
+    """List those of handle and handle_batch that a class has."""
     return [name for name in ("handle", "handle_batch") if callable(getattr(handler, name, None))]
 
 
 def construct(handler: type, config: Any) -> object:
-    """Make the instance of a class.
+    """Construct the instance of a plugin class.
 
     Raises:
-        PluginError: its constructor failed.
+        PluginError: the constructor failed.
     """
     takes_config = bool(constructor_parameters(handler))
     return guarded(lambda: handler(config) if takes_config else handler(), label(handler))
 
 
 def class_hooks(handler: type, instance: object) -> dict[str, Hook]:
-    """Take the functions of a class that are called.
+    """Make the hooks of a plugin class.
 
     Raises:
-        PluginError: it has no handler or two, or one of them takes other arguments.
+        PluginError: the class has no handler or two, or a hook takes the wrong arguments.
     """
     names = handlers_in(handler)
     if len(names) != 1:
         has = "both handle and handle_batch" if names else "neither handle nor handle_batch"
-        raise PluginError(f"{label(handler)} has {has}: it wants one of them")
+        raise PluginError(f"{label(handler)} has {has}: it needs exactly one of them")
     return {
         name: hook_of(getattr(instance, name), arguments, f"{label(handler)}.{name}")
         for name, arguments in _ARGUMENTS.items()
@@ -59,32 +59,32 @@ def class_hooks(handler: type, instance: object) -> dict[str, Hook]:
 
 
 def misspelt_in_class(handler: type) -> list[str]:
-    """Tell which functions of a class are probably meant to be called, and never are."""
-    told = []
+    """Warn about methods of a class that are probably meant as hooks but are never called."""
+    warnings = []
     for name in dir(handler):
         meant = _meant(name)
         if meant and not hasattr(handler, meant) and callable(getattr(handler, name, None)):
-            told.append(
+            warnings.append(
                 f"{label(handler)}.{name} is never called; did you mean {meant}? A class has "
                 "setup, handle or handle_batch, check, close"
             )
-    return told
+    return warnings
 
 
 def uncalled_in_module(module: ModuleType) -> list[str]:
-    """Tell which functions of a module whose plugin is a function look as if they were called."""
-    told = []
+    """Warn about functions beside a plugin function that look like hooks but are never called."""
+    warnings = []
     for name, value in vars(module).items():
         meant = name if name in ("setup", "check", "close") else _meant(name)
         if meant in ("setup", "check", "close") and _is_hook(value, module):
-            told.append(
+            warnings.append(
                 f"the function {name} is never called: only a class has setup, check, close"
             )
-    return told
+    return warnings
 
 
 def _meant(name: str) -> str | None:
-    """The hook that a name is near to, if it is none itself."""
+    """Return the hook whose name is similar; None when none is, or when the name is a hook."""
     if name.startswith("_") or name in _ARGUMENTS or name in _OF_THEIR_OWN:
         return None
     plain = {one.replace("_", ""): one for one in _ARGUMENTS}
@@ -94,7 +94,7 @@ def _meant(name: str) -> str | None:
 
 
 def _is_hook(value: object, module: ModuleType) -> bool:
-    """Whether it is a function of this module that takes nothing, or the context alone."""
+    """Return whether a value is a function of this module with no argument but the context."""
     if not inspect.isfunction(value) or value.__module__ != module.__name__:
         return False
     names = list(inspect.signature(value).parameters)

@@ -1,6 +1,7 @@
-"""Secrets of a plugin's `config`: reads those that stand elsewhere, and lets nothing show them.
+"""Reads the secrets that a plugin's `config` names, and hides them in the log and in messages.
 
-Wherever the plugin's model has a text, `{ env = "NAME" }` or `{ file = "FILE" }` may stand.
+Wherever the plugin's model has a text, the config may have `{ env = "NAME" }` or
+`{ file = "FILE" }`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,21 +28,21 @@ _Schema = dict[str, Any]
 
 
 class _Lenient(GenerateJsonSchema):
-    """Lets anything stand where a type has no JSON schema."""
+    """Accepts any value for a type that has no JSON schema."""
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> _Schema:  # noqa: ARG002
-        """Say that nothing is known of a type."""
+        """Return a schema that accepts everything."""
         return {}
 
 
 @dataclass(slots=True)
 class Filled:
-    """A plugin's config with its secrets in it.
+    """A plugin's config with the values of its secrets.
 
     Attributes:
-        config: what the model is to validate.
-        problems: what cannot be read, a sentence each that begins with the key.
-        warnings: what the operator should know, a sentence each.
+        config: the table for the model to validate.
+        problems: a sentence for each secret that cannot be read, which begins with its key.
+        warnings: a sentence for each oddity that the operator should know.
     """
 
     config: dict[str, Any] = field(default_factory=dict)
@@ -52,17 +53,17 @@ class Filled:
 def filled(
     config: dict[str, Any], model: type[BaseModel], environ: Mapping[str, str], base: Path
 ) -> Filled:
-    """Read the secrets that a config names, and hide all that the model calls a secret.
+    """Read the secrets that a config names, and hide every value that the model declares secret.
 
     Args:
         config: the plugin's `config` table.
-        model: decides where a text may stand. A place whose model has a table with this very key
-            (`env`, `file`), or a table of any keys, keeps it as it is.
+        model: determines where a text is expected. Where the model itself has a table with the key
+            `env` or `file`, or a table with any keys, the config is left unchanged.
         environ: the environment, also for $CREDENTIALS_DIRECTORY.
-        base: the folder that a relative file is relative to.
+        base: the folder that relative files are relative to.
 
     Returns:
-        The config to validate, with every problem.
+        The config to validate, with all problems.
 
     Source: docs/configuration.md, Secrets.
     """
@@ -73,7 +74,7 @@ def filled(
             for by_alias in (True, False)
             for one in [model.model_json_schema(by_alias=by_alias, schema_generator=_Lenient)]
         ]
-    except Exception:  # a type of the plugin whose schema is its own code
+    except Exception:  # a type of the plugin may compute its schema, and fail
         schemas = []
     reader = _Reader(environ, base, result)
     result.config = {
@@ -84,7 +85,7 @@ def filled(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A part of a JSON schema, and the whole that its references are looked up in."""
+    """A part of a JSON schema, and the whole schema, in which its references are looked up."""
 
     node: _Schema
     whole: _Schema
@@ -97,7 +98,7 @@ class _Reader:
         self._result = result
 
     def value(self, raw: Any, places: list[_Place], location: tuple[str | int, ...]) -> Any:
-        """What is to stand in the place of raw, of which the model says this."""
+        """Return the value that replaces `raw`; `places` are the schemas of its position."""
         if isinstance(raw, dict):
             if (
                 _is_source(raw)
@@ -191,7 +192,7 @@ def _items(places: list[_Place], index: int) -> list[_Place]:
 
 
 def _arms(node: object, whole: _Schema, depth: int = 0) -> Iterator[_Place]:
-    """What may stand at a place: references followed, and alternatives one by one."""
+    """Yield the alternatives of a schema one by one, with references resolved."""
     if not isinstance(node, dict) or depth > 20:
         return
     reference = node.get("$ref")

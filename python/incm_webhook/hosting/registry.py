@@ -31,7 +31,7 @@ from incm_webhook.text.printable import printable
 __all__ = ["BUNDLED", "LoadedPlugin", "installed", "load", "load_object", "look_at"]
 
 GROUP = "incm_webhook.plugins"
-# The bundled plugins are known here, so that naming one costs no scan of what is installed.
+# The bundled plugins are listed here, so that using one needs no scan of installed packages.
 BUNDLED = {"jsonl": "incm_webhook.plugins.jsonl", "log": "incm_webhook.plugins.log"}
 _FILE = re.compile(r"(?P<path>.*/[^:]*|[^:]*\.py)(?::(?P<name>[A-Za-z_][\w.-]*))?")
 _MODULE = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_][\w.]*)")
@@ -40,7 +40,9 @@ _MODULE = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_][\w.]*)")
 def installed() -> list[EntryPoint]:
     """List the plugins of other distributions, sorted by name, without loading them.
 
-    Threads: any. Source: entry points group `incm_webhook.plugins`; this scans what is installed.
+    This scans all installed packages.
+    Threads: any.
+    Source: the entry point group `incm_webhook.plugins`.
     """
     from importlib.metadata import entry_points
 
@@ -49,40 +51,40 @@ def installed() -> list[EntryPoint]:
 
 
 def hidden_by(name: str) -> list[str]:
-    """Tell which installed plugins cannot be used by this name, since a bundled one has it."""
+    """Warn about installed plugins that this name does not reach, because a bundled one has it."""
     if name not in BUNDLED:
         return []
     return [
         f'the installed plugin "{name}" of {point.dist.name if point.dist else point.module} is '
-        f'hidden by the bundled one: use = "{_written_out(point)}" is that one'
+        f'hidden by the bundled one: write use = "{_written_out(point)}" to use it'
         for point in installed()
         if point.name == name
     ]
 
 
 def _written_out(point: EntryPoint) -> str:
-    """What `use` says to name a plugin by its module, which wants an object behind it."""
+    """Return the value of `use` that names a plugin by module and object."""
     return point.value if point.attr else f"{point.value}:OBJECT"
 
 
 def load(spec: PluginSettings, base: Path) -> LoadedPlugin:
     """Load one configured plugin, without setting it up.
 
-    A file is compiled and run anew by each call, so a file that is used twice gives two modules
-    with nothing in common. A bundled, installed or importable module is run once in a process: two
-    uses share the module, and each has its own instance when the plugin is a class.
+    Each call compiles and runs a file again, so two uses of one file have two separate modules. A
+    bundled, installed or importable module runs once per process: two uses share the module, but
+    each has its own instance when the plugin is a class.
 
     Args:
-        spec: its `[[plugin]]` table. `use` is a file (it has a slash or ends in .py, perhaps with
-            ":name" after it), "package.module:object", or a bundled or installed name.
-        base: the folder that a relative file is relative to.
+        spec: its `[[plugin]]` table. `use` is a file (it contains a slash or ends in .py, and may
+            be followed by ":name"), "package.module:object", or a bundled or installed name.
+        base: the folder that relative files are relative to.
 
     Returns:
         The plugin; its settings are `spec` over the decorator's defaults.
 
     Raises:
-        PluginError: it is not found, fails when it is imported (also by SystemExit), holds no
-            handler or several, or does not accept its configuration. One message, no traceback.
+        PluginError: the plugin is not found, fails on import (also by SystemExit), has no handler
+            or several, or does not accept its configuration. One message, no traceback.
 
     Threads: one at a time.
     Source: docs/contract.md, Python.
@@ -97,13 +99,13 @@ def load(spec: PluginSettings, base: Path) -> LoadedPlugin:
 def load_object(
     found: object, spec: PluginSettings, origin: Origin | None = None, base: Path = Path()
 ) -> LoadedPlugin:
-    """Make a plugin of a module, a function or a class that is at hand.
+    """Make a plugin of a module, a function or a class.
 
     Args:
-        found: what to take the handler from.
-        spec: name, filters and config; `use` is not looked at.
-        origin: where it comes from; None looks at the object itself.
-        base: the folder that a relative file of a secret is relative to.
+        found: the object that is or contains the handler.
+        spec: the name, filters and config; `use` is ignored.
+        origin: where the object comes from; None derives it from the object.
+        base: the folder that relative names of secret files are relative to.
 
     Returns:
         The plugin.
@@ -135,16 +137,16 @@ def load_object(
 
 
 def look_at(name: str) -> Origin:
-    """Tell where a bundled or installed plugin comes from, without configuring it.
+    """Find where a bundled or installed plugin comes from, without configuring it.
 
     Args:
-        name: one of BUNDLED, or the name of one of `installed()`.
+        name: a name in BUNDLED or in `installed()`.
 
     Returns:
         Its origin, with its summary.
 
     Raises:
-        PluginError: it is not there, or fails when it is imported.
+        PluginError: the plugin does not exist, or fails on import.
     """
     try:
         found, origin = _find(name, Path())
@@ -246,7 +248,7 @@ def _pick(module: ModuleType) -> object:
     if not candidates:
         own = [key for key, value in vars(module).items() if _is_own(value, module)]
         near = difflib.get_close_matches("on_alert", own, n=1, cutoff=0.7)
-        hint = f" ({near[0]} is near, but is none)" if near else ""
+        hint = f" ({near[0]} has a similar name, but is not one)" if near else ""
         raise PluginError(
             f"{module.__file__} has no handler{hint}: write `def on_alert(alert, ctx)`, or mark a "
             "function or class with @plugin"

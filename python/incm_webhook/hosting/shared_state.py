@@ -1,4 +1,4 @@
-"""Watches what plugins in threads share, which one of them may change for all."""
+"""Watches the state that all plugins in threads share and each of them can change."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _log = logging.getLogger("incm_webhook.service")
 
 
 class SharedState:
-    """The working directory, the umask, the switch interval and standard error of this process.
+    """Watches the working directory, umask, switch interval and standard error of this process.
 
-    What only plugins use is told when it changes; what the server itself needs is put right again.
-    Threads: look() from one at a time.
+    A change of the directory or the umask, which only plugins use, is logged. A change of the
+    others, which the server needs, is also undone.
+    Threads: one at a time may call look().
     """
 
     def __init__(self) -> None:
-        """Remember how it is now."""
+        """Remember the current state."""
         self._folder = _folder()
         self._umask = _umask()
         self._interval_s = sys.getswitchinterval()
@@ -31,7 +32,7 @@ class SharedState:
         self._next_look = 0.0
 
     def look(self) -> None:
-        """See what has changed since the last look; call it as often as you like."""
+        """Compare with the last look, at most once per period; may be called as often as wanted."""
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + _PERIOD_S
@@ -66,7 +67,7 @@ class SharedState:
             )
 
     def _look_at_standard_error(self) -> None:
-        """Open it again when it is closed: what is opened next would get the lines of the log."""
+        """Open it again when it is closed; else the next opened file would receive the log."""
         if self._standard_error is None:
             return
         try:
@@ -85,7 +86,7 @@ def _folder() -> str:
 
 
 def _umask() -> str:
-    """Read the umask; "" when the system does not say. To ask os.umask() would change it."""
+    """Read the umask without changing it, as os.umask() would; "" when it is not available."""
     try:
         status = Path("/proc/self/status").read_text("ascii", "replace")
     except OSError:

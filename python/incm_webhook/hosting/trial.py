@@ -1,4 +1,4 @@
-"""Runs in a process of its own, for `check`: loads one plugin, and sets it up as `serve` would."""
+"""The process in which `check` loads one plugin, and sets it up as `serve` would."""
 
 import ctypes
 import inspect
@@ -23,10 +23,10 @@ _TEXT_LIMIT = 8000  # characters of a failure
 
 
 class Trial:
-    """One plugin, taken through its life without an alert.
+    """Takes one plugin through its life without an alert.
 
-    Shape: the first message has the settings and is answered by what the plugin is; then "check",
-    "setup" and "close" are each answered by an empty object, or by "failed" and a text.
+    Shape: the first message has the settings, and its answer describes the plugin. Then "check",
+    "setup" and "close" are each answered by an empty object, or by "failed" with a text.
     """
 
     def __init__(self, control: Channel) -> None:
@@ -34,7 +34,7 @@ class Trial:
         self._loop = EventLoop("trial")
 
     def run(self) -> None:
-        """Do what `check` says, until it goes."""
+        """Follow the orders of `check`, until it closes the channel."""
         order, _ = self._control.receive()
         sys.path[:] = order["path"]
         try:
@@ -45,36 +45,36 @@ class Trial:
             self._control.send({"failed": str(error)[:_TEXT_LIMIT]})
             return
         hidden = hidden_by(settings.use)
-        self._control.send({"plugin": _told(plugin), "warnings": [*plugin.warnings, *hidden]})
+        self._control.send({"plugin": _summary(plugin), "warnings": [*plugin.warnings, *hidden]})
         steps = {"check": plugin.check, "setup": plugin.setup, "close": plugin.close}
         while True:
             order, _ = self._control.receive()
             answer = {}
             try:
                 self._finish(steps[order["step"]]())
-            except BaseException as error:  # whatever a plugin raises is for `check` to tell
+            except BaseException as error:  # `check` reports whatever a plugin raises
                 answer = {"failed": describe(error, plugin.code)[:_TEXT_LIMIT]}
             self._control.send(answer)
 
     def _finish(self, result: Awaitable[None] | None) -> None:
         if result is not None and inspect.isawaitable(result):
-            self._loop.run(result, threading.TIMEOUT_MAX)  # `check` knows when it is enough
+            self._loop.run(result, threading.TIMEOUT_MAX)  # `check` enforces the time-out
 
 
-def _told(plugin: LoadedPlugin) -> str:
+def _summary(plugin: LoadedPlugin) -> str:
     version = f" {plugin.origin.version}" if plugin.origin.version else ""
     return f"{plugin.origin.text}{version}, {wanted_by(plugin.settings) or 'every alert'}"
 
 
 def wanted_by(settings: PluginSettings) -> str:
-    """Write the filters of a plugin: "types reboot, sim_switch; status active"."""
+    """Format the filters of a plugin: "types reboot, sim_switch; status active"."""
     return "; ".join(
         f"{key} {', '.join(map(str, values))}" for key, values in settings.filters.items() if values
     )
 
 
 def main() -> None:
-    """Serve the `check` whose socket and process number are the two arguments."""
+    """Serve a `check` process; the two arguments are a descriptor and that process's number."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

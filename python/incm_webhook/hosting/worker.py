@@ -1,7 +1,7 @@
 """The process of one plugin whose isolation is "process": `python -m incm_webhook.hosting.worker`.
 
-The receiver starts it; it loads the plugin, sets it up, and handles what comes, until it is told to
-close or its receiver is gone.
+The receiver starts it. It loads the plugin, sets it up, and handles alerts, until the receiver asks
+it to close or is gone.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
 from incm_webhook.hosting.event_loop import EventLoop
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.registry import load
-from incm_webhook.hosting.worker_protocol import read_facts, tell_account
+from incm_webhook.hosting.worker_protocol import read_facts, write_account
 from incm_webhook.log import describe, set_up_logging
 from incm_webhook.log_levels import parse_log_levels
 from incm_webhook.process.stray_errors import catch_stray_errors
@@ -37,12 +37,13 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, s
 
 
 class Worker:
-    """A plugin, and the channels on which its alerts come.
+    """Runs one plugin, and answers the receiver on its channels.
 
-    Shape: on the control channel "load" is answered by "loaded", "setup" by "ready" (then as many
-    sockets follow as it said, one for each call at a time), "close" by "closed"; what went wrong is
-    told as an account. On each of the sockets a call is answered by its outcome.
-    Threads: run() in the main one; a thread for each socket is its own.
+    Shape: on the control channel, "loaded" answers the settings, "ready" answers the number of
+    channels, and "closed" answers the last order. After "ready" the receiver passes that many
+    sockets, each of which carries one call at a time. A failure is answered with an account. On the
+    sockets, each call is answered with its outcome.
+    Threads: call run() in the main thread; the worker starts a thread of its own for each socket.
     Source: docs/isolation.md, What keeps plugins apart.
     """
 
@@ -53,21 +54,21 @@ class Worker:
         self._loop: EventLoop
 
     def run(self) -> None:
-        """Do what the receiver says, until it says close; GoneError when it is gone."""
+        """Follow the receiver's orders until it asks to close; GoneError when it is gone."""
         order, _ = self._control.receive()
         memory = order["memory"]
         try:
             self._load(order)
         except PluginError as error:
             text = str(error)
-            self._control.send(tell_account(Account(text, text)))
+            self._control.send(write_account(Account(text, text)))
             return
         self._control.send({"loaded": self._description()})
         order, _ = self._control.receive()
         try:
             self._finish(self._plugin.setup())
-        except BaseException as error:  # whatever a plugin raises is for the receiver to tell
-            self._control.send(tell_account(account_of(error, self._plugin.code)))
+        except BaseException as error:  # the receiver reports whatever a plugin raises
+            self._control.send(write_account(account_of(error, self._plugin.code)))
             return
         for _ in range(order["channels"]):
             threading.Thread(target=self._serve, name=self._plugin.name, daemon=True).start()
@@ -98,8 +99,8 @@ class Worker:
     def _close(self) -> dict[str, Any]:
         try:
             self._finish(self._plugin.close())
-        except BaseException as error:  # whatever a plugin raises is for the receiver to tell
-            return tell_account(account_of(error, self._plugin.code))
+        except BaseException as error:  # the receiver reports whatever a plugin raises
+            return write_account(account_of(error, self._plugin.code))
         self._loop.stop()
         return {"closed": True}
 
@@ -110,8 +111,8 @@ class Worker:
                 order, raw = channel.receive()
                 channel.send({"call": order["call"], **self._outcome(order["alerts"], raw)})
         except GoneError:
-            return  # the receiver closes it, and ends this process when it wants to
-        except BaseException as error:  # with a channel that is out of step nothing is left to do
+            return  # the receiver has closed the channel, and decides when this process ends
+        except BaseException as error:  # a channel that is out of step cannot be used any more
             _log.critical("plugin %s: %s", self._plugin.name, describe(error))
             os._exit(1)
 
@@ -120,12 +121,12 @@ class Worker:
             self._handle(orders, raw)
         except MemoryError:
             return {"outcome": "exhausted"}
-        except BaseException as error:  # whatever a plugin raises is for the receiver to tell
+        except BaseException as error:  # the receiver reports whatever a plugin raises
             failure = failure_of(error, self._plugin.code)
-            told = tell_account(failure.account)
+            account = write_account(failure.account)
             if isinstance(error, Retry):
-                return {"outcome": "retry", "after": failure.after, **told}
-            return {"outcome": "reject" if isinstance(error, Reject) else "failed", **told}
+                return {"outcome": "retry", "after": failure.after, **account}
+            return {"outcome": "reject" if isinstance(error, Reject) else "failed", **account}
         return {"outcome": "delivered"}
 
     def _handle(self, orders: list[dict[str, Any]], raw: bytes) -> None:
@@ -140,14 +141,14 @@ class Worker:
 
     def _finish(self, result: Awaitable[None] | None) -> None:
         if result is not None and inspect.isawaitable(result):
-            self._loop.run(result, threading.TIMEOUT_MAX)  # the receiver knows when it is enough
+            self._loop.run(result, threading.TIMEOUT_MAX)  # the receiver enforces the time-out
 
 
 def limit_memory(size: int) -> None:
-    """Let this process have so many bytes more of private memory than it has now.
+    """Limit the private memory of this process to `size` bytes more than it has now.
 
-    RLIMIT_DATA counts what a program may write and shares with nobody; RLIMIT_AS would also count
-    what is only reserved, such as the 64 MiB that malloc sets aside for each thread.
+    RLIMIT_DATA counts private writable memory. RLIMIT_AS would also count memory that is only
+    reserved, such as the 64 MiB that malloc sets aside for each thread.
     """
     with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - no Path for a pseudo file
         used = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
@@ -163,9 +164,10 @@ def _die_with(parent: int) -> None:
 
 
 def _leave_signals_to_the_receiver() -> None:
-    """Outlive the signals that a service manager or terminal sends to all: the receiver decides.
+    """Ignore the stop signals that a service manager or terminal sends to the whole group.
 
-    Not SIG_IGN: programs that the plugin starts would inherit that, and could not be terminated.
+    The receiver decides when this process ends. The handler is not SIG_IGN, because programs that
+    the plugin starts would inherit that, and could not be terminated.
     """
     for number in _STOP_SIGNALS:
         signal.signal(number, lambda *_: None)
@@ -175,21 +177,21 @@ def _leave_signals_to_the_receiver() -> None:
 
 
 def main() -> None:
-    """Serve the receiver whose socket and process number are the two arguments."""
+    """Serve a receiver; the two arguments are a descriptor and the receiver's process number."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     _die_with(parent)
     _leave_signals_to_the_receiver()
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keyword
     sys.argv[1:] = []
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)  # so that what is killed has said its lines
+        sys.stdout.reconfigure(line_buffering=True)  # so that a killed process loses no whole line
     set_up_logging()
     catch_stray_errors()
     try:
         Worker(Channel(socket.socket(fileno=descriptor))).run()
     except GoneError:
         os._exit(1)
-    except Exception as error:  # no traceback: nobody may read it, and it would wait for that
+    except Exception as error:  # no traceback, which would block when nobody reads it
         _log.critical("%s", describe(error))
         os._exit(1)
 

@@ -38,20 +38,20 @@ from incm_webhook.log_levels import current_log_levels
 from incm_webhook.plugin import Context
 from incm_webhook.process.resident import resident_bytes
 
-_ANSWER_LIMIT = 192 * 1024  # bytes: two lines and a traceback, each character written as an escape
+_ANSWER_LIMIT = 192 * 1024  # bytes: two lines and a traceback, with each character escaped
 _DESCRIPTION_LIMIT = 1024 * 1024  # bytes: a plugin's settings
 _WATCH_MS = 200
-_EXIT_S = 5.0  # how long a process may be seen alive after its sockets closed, or after SIGKILL
+_EXIT_S = 5.0  # how long a process may still exist after its sockets closed, or after SIGKILL
 
 
 class WorkerProcess:
-    """One process with one plugin, from its start to its end; it is not started again.
+    """One process with one plugin, from its start to its end; it is not restarted.
 
-    Order: load(), setup(), call() any number of times, close(). Whatever goes wrong kills the
-    process, with all that is in its process group.
-    Threads: load() and setup() one after the other; call() from any number of threads, of which as
-    many as `channels` run at once; close() and kill() from any. A thread of its own starts and
-    watches the process, since the kernel kills it when the thread that started it ends.
+    Order: load(), setup(), call() any number of times, close(). Any failure of the process kills
+    it, with its whole process group.
+    Threads: call load() and setup() one after the other. Any number of threads may call call(), of
+    which `channels` run at once. Any may call close() and kill(). An own thread starts and watches
+    the process, because the kernel kills the process when the thread that started it ends.
     Source: docs/isolation.md, What keeps plugins apart.
     """
 
@@ -67,10 +67,10 @@ class WorkerProcess:
 
         Args:
             spec: the plugin's `[[plugin]]` table.
-            base: the folder that a relative file is relative to.
-            memory: bytes that it may use beyond what it uses once it is set up.
-            on_end: called once with this, in the watching thread, after the process has ended.
-            folder: its working directory; None: that of now.
+            base: the folder that relative files are relative to.
+            memory: the bytes that the process may use beyond its use right after the set-up.
+            on_end: called once with this object, in the watching thread, after the process ended.
+            folder: the working directory of the process; None for the current one.
 
         Raises:
             OSError: no descriptor or thread is left for it.
@@ -83,11 +83,12 @@ class WorkerProcess:
         own, theirs = socket.socketpair()
         self._control = Channel(own)
         self._channels = [self._control]
-        self._idle: queue.SimpleQueue[Channel | None] = queue.SimpleQueue()  # None: it has ended
+        # None means that the process has ended.
+        self._idle: queue.SimpleQueue[Channel | None] = queue.SimpleQueue()
         self._numbers = itertools.count(1)
-        self._state = threading.Lock()  # guards the three below, and _channels
-        self._pid: int | None = None  # only while the number is certainly its own
-        self._killed: type[WorkerError] | None = None  # what those in flight get for it
+        self._state = threading.Lock()  # guards _pid, _killed, _ending and _channels
+        self._pid: int | None = None  # None as soon as the system may reuse the number
+        self._killed: type[WorkerError] | None = None  # the error of calls in flight
         self._ending = ""
         self._resident_at_ready: int | None = None
         self._started = threading.Event()
@@ -105,30 +106,30 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Its number, None after its end."""
+        """The process number; None after the end of the process."""
         return self._pid
 
     @property
     def alive(self) -> bool:
-        """Whether it may be called."""
+        """Whether the process can be called."""
         return self._killed is None and not self._ended.is_set()
 
     @property
     def ending(self) -> str:
-        """How it came to its end: "its process was killed by signal 11 (SIGSEGV)"."""
+        """Why the process ended: "its process was killed by signal 11 (SIGSEGV)"."""
         return f"its process {self._ending}"
 
     def load(self, limit: float) -> Description:
-        """Let it load the plugin, without setting it up.
+        """Make the process load the plugin, without setting it up.
 
         Args:
-            limit: seconds.
+            limit: the longest time for this, in seconds.
 
         Returns:
-            What it says about the plugin.
+            The description of the plugin.
 
         Raises:
-            PluginError: it cannot be loaded, or what its import did ended the process.
+            PluginError: the plugin cannot be loaded, or its import ended the process.
         """
         order = {
             "settings": pack_settings(self._spec),
@@ -149,15 +150,15 @@ class WorkerProcess:
         raise PluginError(f'plugin "{self._spec.name}": while it was loaded, {problem}')
 
     def setup(self, channels: int, limit: float) -> None:
-        """Let it set the plugin up; it may be called from then on.
+        """Make the process set the plugin up; after that it can be called.
 
         Args:
             channels: how many calls may run at once.
-            limit: seconds.
+            limit: the longest time for this, in seconds.
 
         Raises:
             WorkerFailure: the plugin's setup raised an exception.
-            WorkerError: the process did not get that far.
+            WorkerError: the process ended before the set-up did.
         """
         if self._ask({"channels": channels}, _ANSWER_LIMIT, limit) != {"ready": True}:
             raise self._broken()
@@ -184,20 +185,20 @@ class WorkerProcess:
             self._idle.put(channel)
 
     def call(self, alerts: Sequence[bytes], contexts: Sequence[Context], limit: float) -> None:
-        """Let it handle alerts, and wait for the outcome; a return is a delivery.
+        """Make the handler process alerts, and wait for the outcome; a return means delivered.
 
         Args:
-            alerts: the raw text of each.
-            contexts: of each, for what is known of its delivery.
-            limit: seconds from when it was handed over.
+            alerts: the raw text of each alert.
+            contexts: the context of each alert, with the fields of its delivery.
+            limit: the longest time for the call, in seconds.
 
         Raises:
             Retry, Reject, WorkerFailure: the handler raised them.
-            WorkerTimeout, WorkerDied, WorkerLost: the process ended; see there.
+            WorkerTimeout, WorkerDied, WorkerLost: the process ended; see these classes.
         """
         channel = self._idle.get()
         if channel is None:
-            self._idle.put(None)  # for the next who waits
+            self._idle.put(None)  # for the next thread that waits
             raise WorkerLost(self.ending)
         number = next(self._numbers)
         order = call_order(number, alerts, contexts)
@@ -217,25 +218,25 @@ class WorkerProcess:
             self._idle.put(channel)
 
     def close(self, deadline: float) -> None:
-        """Let the plugin close, and end the process by deadline, in monotonic seconds.
+        """Close the plugin, and end the process by `deadline` (monotonic seconds).
 
         Raises:
-            WorkerError: closing failed; the process has ended all the same.
+            WorkerError: the plugin's close failed; the process has ended nevertheless.
         """
         try:
             if self._resident_at_ready and self.alive and time.monotonic() < deadline:
                 self._ask({}, _ANSWER_LIMIT, deadline - time.monotonic())
                 self._ended.wait(max(0.0, deadline - time.monotonic()))
         finally:
-            self.kill(WorkerLost, "was told to end")
-            self._thread.join(_EXIT_S)  # it has also told its end then
+            self.kill(WorkerLost, "was asked to end")
+            self._thread.join(_EXIT_S)  # on_end has been called then
 
     def kill(self, others: type[WorkerError], ending: str) -> None:
-        """Kill it and its process group; of several reasons the first one counts.
+        """Kill the process and its process group; the reason of the first call counts.
 
         Args:
-            others: what the calls in flight get.
-            ending: how it came to its end, such as "was told to end".
+            others: the error that calls in flight get.
+            ending: why the process ends, such as "was asked to end".
         """
         with self._state:
             if self._killed is None and not self._ended.is_set():
@@ -243,7 +244,7 @@ class WorkerProcess:
             self._kill_group()
 
     def _live(self, theirs: socket.socket) -> None:
-        """Start the process, see its end, and tell everybody who waits for it."""
+        """Start the process, wait for its end, and wake all threads that wait for it."""
         process = None
         try:
             with theirs:
@@ -256,7 +257,7 @@ class WorkerProcess:
         self._started.set()
         with self._state:
             if process is not None:
-                self._kill_group()  # what it forked: the number is its own until it is waited for
+                self._kill_group()  # its forks; the number stays reserved until process.wait()
                 status = process.wait()
                 if self._killed is None:
                     self._ending = ending_of(status)
@@ -270,7 +271,7 @@ class WorkerProcess:
 
     def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
         descriptor = theirs.fileno()
-        # -P: what lies in the working directory must not be taken for a module of Python's own
+        # -P: a file in the working directory must not replace a module of Python
         command = [sys.executable, "-P", "-m", "incm_webhook.hosting.worker", str(descriptor)]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*command, str(os.getpid())],
@@ -283,7 +284,7 @@ class WorkerProcess:
         return process
 
     def _watch(self, pid: int) -> None:
-        """Return when it has ended; kill it when it uses too much memory."""
+        """Wait for the end of the process; kill it when it uses too much memory."""
         descriptor = os.pidfd_open(pid)
         try:
             poll = select.poll()
@@ -327,7 +328,7 @@ class WorkerProcess:
         return WorkerDied(self.ending)
 
     def _gone(self, *, sent: bool) -> WorkerError:
-        """Tell why nobody answers."""
+        """Return the error that explains why the process does not answer."""
         if not self._ended.wait(_EXIT_S):
             self.kill(WorkerDied, "was killed: it closed the socket on which it is called")
             self._ended.wait(_EXIT_S)
@@ -336,7 +337,7 @@ class WorkerProcess:
 
 
 def ending_of(status: int) -> str:
-    """Say how a process ended, from what `wait` says: "was killed by signal 9 (SIGKILL)"."""
+    """Describe the status that `wait` returned: "was killed by signal 9 (SIGKILL)"."""
     if status >= 0:
         return f"ended with exit status {status}"
     with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""What is asked of a worker process, what may come of it, and how strictly its answers are read."""
+"""The messages to and from a worker process: writes the orders, and reads the answers strictly."""
 
 import contextlib
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from incm_webhook.text.tracebacks import without_middle
 
 
 class WorkerError(Exception):
-    """What became of a call; the text is whole as it is, for the log and the inbox.
+    """A call that did not succeed; the text is complete, for the log and the inbox.
 
     Attributes:
-        account: what there is to say about it.
+        account: the description of the failure.
     """
 
     def __init__(self, text: str, account: Account | None = None) -> None:
@@ -30,11 +30,11 @@ class WorkerError(Exception):
 
 
 class WorkerFailure(WorkerError):  # noqa: N818 - the handler's, not ours
-    """The plugin raised an exception; the account is what was made of it over there."""
+    """The plugin raised an exception; the worker process wrote its account."""
 
 
 class WorkerRetry(Retry):
-    """The handler raised Retry; the account is what was made of it over there."""
+    """The handler raised Retry; the worker process wrote its account."""
 
     def __init__(self, after: float | None, account: Account) -> None:
         super().__init__(after)
@@ -42,7 +42,7 @@ class WorkerRetry(Retry):
 
 
 class WorkerReject(Reject):
-    """The handler raised Reject; the account is what was made of it over there."""
+    """The handler raised Reject; the worker process wrote its account."""
 
     def __init__(self, account: Account) -> None:
         super().__init__(account.line)
@@ -50,26 +50,26 @@ class WorkerReject(Reject):
 
 
 class WorkerTimeout(WorkerError, TimeoutError):  # noqa: N818 - as TimeoutError
-    """The call took too long; its process was killed."""
+    """The call took too long, and its process was killed."""
 
 
 class WorkerDied(WorkerError):  # noqa: N818 - an event
-    """The process ended while this call ran in it, perhaps because of it."""
+    """The process ended during this call, perhaps because of it."""
 
 
 class WorkerLost(WorkerError):  # noqa: N818 - an event
-    """The process ended for another reason than this call, or before it: that is no attempt."""
+    """The process ended before this call, or for an unrelated reason; no attempt counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a process says about the plugin that it loaded.
+    """The description of a plugin that a worker process has loaded.
 
     Attributes:
-        settings: what the table says over what the decorator says.
-        batch: whether it handles lists of alerts.
-        origin: where it comes from.
-        warnings: what works but is hardly meant, a sentence each.
+        settings: the configuration; keys that it does not set come from the decorator.
+        batch: whether the plugin handles lists of alerts.
+        origin: where the plugin comes from.
+        warnings: what works but is probably a mistake, a sentence each.
     """
 
     settings: PluginSettings
@@ -79,7 +79,7 @@ class Description:
 
 
 def call_order(number: int, alerts: Sequence[bytes], contexts: Sequence[Context]) -> dict[str, Any]:
-    """Say which alerts are to be handled; their raw texts go behind this, one after the other."""
+    """Make the order to handle alerts; their raw texts follow it as payload, one after another."""
     return {
         "call": number,
         "alerts": [
@@ -95,22 +95,22 @@ def _facts_of(context: Context) -> dict[str, Any]:
 
 
 def read_facts(facts: dict[str, Any]) -> Context:
-    """Take what an order says of a delivery, in a context that says nothing of the plugin."""
+    """Read the fields of a delivery into a context, without those of the plugin."""
     times = {name: datetime.fromisoformat(facts[name]) for name in DELIVERY_TIMES}
     return Context(**{**facts, **times})
 
 
 def read_outcome(answer: dict[str, Any], number: int) -> None:
-    """Take the answer to a call; a return is a delivery.
+    """Read the answer to a call; a return means delivered.
 
     Args:
-        answer: what came.
-        number: that of the call.
+        answer: the received message.
+        number: the number of the call.
 
     Raises:
         Retry, Reject, WorkerFailure: the handler raised them.
-        MemoryError: the process had no more.
-        BrokenFrameError: it is no answer to this call.
+        MemoryError: the process ran out of memory.
+        BrokenFrameError: the message is not an answer to this call.
     """
     if answer.get("call") == number:
         match answer:
@@ -130,16 +130,16 @@ def read_outcome(answer: dict[str, Any], number: int) -> None:
     raise BrokenFrameError("no outcome of this call")
 
 
-def tell_account(account: Account) -> dict[str, Any]:
-    """Write what there is to say about a failure; `read_account` reads it."""
+def write_account(account: Account) -> dict[str, Any]:
+    """Serialise the account of a failure for `read_account`."""
     return {"account": [account.line, account.kind, account.traceback]}
 
 
 def read_account(answer: dict[str, Any]) -> Account:
-    """Take what a process says about a failure, with no more of it than an account may hold.
+    """Read the account of a failure, cut to the size that an account may have.
 
     Raises:
-        BrokenFrameError: it is no account.
+        BrokenFrameError: the answer is not an account.
     """
     match answer.get("account"):
         case [str() as line, str() as kind, str() as traceback]:
@@ -152,12 +152,12 @@ def read_account(answer: dict[str, Any]) -> Account:
 
 
 def read_description(answer: dict[str, Any], spec: PluginSettings) -> Description:
-    """Take what a process says about its plugin; what the table says counts more.
+    """Read the description of a plugin; keys of its table override the answer's settings.
 
     Raises:
-        BrokenFrameError: it is no description.
+        BrokenFrameError: the answer is not a description.
     """
-    said = spec.model_dump(exclude_unset=True, exclude={"retry"})  # retry comes merged
+    configured = spec.model_dump(exclude_unset=True, exclude={"retry"})  # retry comes merged
     match answer.get("loaded"):
         case {
             "settings": dict() as table,
@@ -166,8 +166,8 @@ def read_description(answer: dict[str, Any], spec: PluginSettings) -> Descriptio
             "warnings": list() as warnings,
         }:
             with contextlib.suppress(ValidationError):
-                settings = PluginSettings.model_validate({**table, **said})
+                settings = PluginSettings.model_validate({**table, **configured})
                 origin = Origin(printable(text), version and printable(version), printable(summary))
-                told = tuple(printable(one) for one in warnings if isinstance(one, str))
-                return Description(settings, batch, origin, told)
+                texts = tuple(printable(one) for one in warnings if isinstance(one, str))
+                return Description(settings, batch, origin, texts)
     raise BrokenFrameError("no description of a plugin")

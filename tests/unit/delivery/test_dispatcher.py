@@ -652,7 +652,7 @@ def test_a_probe_is_one_alert_also_of_a_brief_handler() -> None:
 
 def test_a_probe_whose_process_was_lost_is_followed_by_another() -> None:
     def lost(alert: Alert) -> None:
-        raise WorkerLost("its process was told to end")
+        raise WorkerLost("its process was asked to end")
 
     runner, receiver = runner_of(lost, breaker=1, retry={"first": 0.001})
     runner._breaker.failed(1)

@@ -66,7 +66,7 @@ def test_a_helper_of_that_name_is_not_told(tmp_path: Path) -> None:
 )
 def test_a_config_that_is_no_model_is_told(tmp_path: Path, code: str) -> None:
     (warning,) = warnings_of(tmp_path, code)
-    assert "is no pydantic model, so config is a plain dict that nothing has checked" in warning
+    assert "is not a pydantic model, so config is a plain dict that nothing has checked" in warning
 
 
 @pytest.mark.parametrize("annotation", ["dict", "dict[str, str]", "object", "Any", "Mapping"])
@@ -81,7 +81,7 @@ def test_a_class_that_wants_a_dict_gets_one(tmp_path: Path, annotation: str) -> 
 
 def test_a_decorator_wants_a_model(tmp_path: Path) -> None:
     code = "from incm_webhook import plugin\n@plugin('p', config=dict)\ndef f(alert): pass\n"
-    with pytest.raises(PluginError, match=r"@plugin\(config=\.\.\.\) wants a pydantic model, not"):
+    with pytest.raises(PluginError, match=r"@plugin\(config=\.\.\.\) needs a pydantic model, not"):
         warnings_of(tmp_path, code)
 
 
@@ -98,7 +98,7 @@ def test_an_installed_plugin_that_a_bundled_name_hides_is_told(
     (warning,) = registry.hidden_by("log")
     assert warning == (
         'the installed plugin "log" of acme.log is hidden by the bundled one: '
-        'use = "acme.log:on_alert" is that one'
+        'write use = "acme.log:on_alert" to use it'
     )
 
 
@@ -120,5 +120,5 @@ def test_a_class_without_a_constructor_has_the_config_of_its_module(tmp_path: Pa
 
 
 def test_a_misspelt_handler_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match=r"has no handler \(on_alerts is near, but is none\): "):
+    with pytest.raises(PluginError, match=r"has no handler \(on_alerts has a similar name, but is not one\): "):
         warnings_of(tmp_path, "def on_alerts(alert): pass\n")

@@ -78,7 +78,7 @@ def test_signatures_that_do_not(workdir: Path, write: Write, signature: str) -> 
 
 def test_a_generator_would_never_run(workdir: Path, write: Write) -> None:
     write("noc.py", "def on_alert(alert):\n    yield 1\n")
-    assert "has a yield in it" in refused("./noc.py", workdir)
+    assert "contains a yield" in refused("./noc.py", workdir)
 
 
 def test_decorated_defaults_yield_to_the_configuration(workdir: Path, write: Write) -> None:
