@@ -83,7 +83,8 @@ def test_a_wrong_secret_sends_one_alert_only(receiver: Receiver, tmp_path: Path)
 def test_another_machine_wants_a_yes() -> None:
     status, out, err = bench("http://receiver.invalid/webhook")
     assert (status, out) == (2, "")
-    assert "receiver.invalid is another machine, and nobody can be asked here: say --yes" in err
+    assert "receiver.invalid is another machine, and standard input is no terminal" in err
+    assert "add --yes to load it" in err
     status, out, err = bench("http://receiver.invalid/webhook", "--yes")
     assert (status, out) == (1, "")
     assert "has no address" in err

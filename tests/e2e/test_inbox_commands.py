@@ -248,7 +248,7 @@ def test_replay_delivers_again_under_the_same_key(
     assert {reports.next()["stored"], reports.next()["stored"]} == {1, 2}
     status, _, err = command("replay", "2", "--plugin", "pager", *place)
     assert status == 1
-    assert "`incm-webhook inbox show 2` tells why" in err
+    assert "`incm-webhook inbox show 2` shows why" in err
 
 
 MANY_AGAIN = [
@@ -272,7 +272,7 @@ def test_making_many_deliveries_again_wants_a_yes(
     monkeypatch.setattr(confirm, "MANY", 0)
     status, out, err = command(*arguments, *place)
     assert (status, out) == (2, "")
-    assert f"nobody can be asked here: say --yes to make {count} again" in err
+    assert f"standard input is no terminal to ask on: add --yes to make {count} again" in err
     assert err.count("\n") == 1
     assert settled(command, *place)["plugins"] == before["plugins"]
     status, out, _ = command(*arguments, "--yes", *place)

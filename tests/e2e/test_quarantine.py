@@ -116,7 +116,7 @@ def test_show_explains(command: Command, serve: Serve, tmp_path: Path) -> None:
     secret = receiver.secret
     cases = (
         (sign(body, "of the other"), body, "signed with secret 1 of /other"),
-        (sign(body, secret + "\n"), body, "with a line end (LF) behind it"),
+        (sign(body, secret + "\n"), body, "with a line end (LF) after it"),
         (sign(b"[1] x", secret), b"[1] x\n", "without the line end"),
         ("", body, "no X-Signature"),
         (sign(body, "unknown"), body, "fits none of the secrets"),

@@ -1,4 +1,4 @@
-"""Alerts for a load test: all different, made and signed faster than they can be sent."""
+"""Makes alerts for a load test: all different, made and signed faster than they can be sent."""
 
 import itertools
 import secrets
@@ -13,41 +13,42 @@ _DEVICES = 20  # of each type
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A made-up alert without its id: the text around it, as sent and as signed."""
+    """A made-up alert without its id: the text before and after it, as sent and as signed."""
 
     sent: tuple[bytes, bytes]
     signed: tuple[bytes, bytes]
 
 
 class Alerts:
-    """Hands out alerts that differ from each other, and from those of every other run.
+    """Makes alerts that differ from each other, and from those of every other run.
 
-    Shape: made-up alerts of all types and several devices; each differs from the next ones in its
-    `_id` only. Threads: one. Source: docs/protocol.md, The request; docs/protocol.md, The fields of
-    an alert.
+    Shape: made-up alerts of all types and several devices. Two alerts of the same type and device
+    differ only in their `_id`.
+    Threads: one.
+    Source: docs/protocol.md, The request; docs/protocol.md, The fields of an alert.
     """
 
     def __init__(self, wire: str, secret: bytes | None) -> None:
         """Make the patterns.
 
         Args:
-            wire: how the JSON is spelled, as `samples.spell` knows it.
+            wire: a spelling of `samples.spell`.
             secret: the webhook's secret token; None signs nothing.
         """
         self._secret = secret
         self._patterns = itertools.cycle(
             [_pattern(one.name, wire) for _ in range(_DEVICES) for one in alert_types()]
         )
-        # An id of the platform begins with the time; a run of our own and a number follow.
+        # Like the platform's ids, these begin with the time; a random run and a number follow.
         begin = int(datetime.now(UTC).timestamp()) & 0xFFFFFFFF
         self._run = f"{begin:08x}{secrets.randbits(32):08x}"
         self._numbers = itertools.count()
 
     def next(self) -> tuple[bytes, str | None]:
-        """Make the next one.
+        """Make the next alert.
 
         Returns:
-            The body, and its X-Signature (over the canonical text); None without a secret.
+            The body and its X-Signature, over the canonical text; None without a secret.
         """
         pattern = next(self._patterns)
         alert_id = f"{self._run}{next(self._numbers):08x}".encode()

@@ -1,4 +1,4 @@
-"""Posts as many different alerts as a receiver takes, over kept connections, from one thread."""
+"""Posts as many different alerts as a receiver accepts, over kept connections, from one thread."""
 
 import asyncio
 import math
@@ -31,14 +31,14 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What to send, and how.
+    """The parameters of a load test.
 
     Attributes:
-        url: where to.
+        url: where to post.
         secret: the webhook's secret token; None signs nothing.
-        connections: how many are kept open and used at once.
+        connections: how many connections are kept open and used at once.
         duration_s: for how long alerts are sent.
-        rate: so many a second, whatever the answers take; None sends the next one as soon as a
+        rate: alerts a second, however long answers take; None sends the next alert as soon as a
             connection is free.
         wire: how the JSON is spelled.
         timeout_s: how long an answer may take.
@@ -56,19 +56,19 @@ class Load:
 class LoadTest:
     """Runs one load test.
 
-    Shape: `try_one`, then `run` once; `stop` from the same thread ends it early. With a fixed rate
-    an alert that had to wait for a free connection counts its time from when it was due.
+    Shape: call `try_one`, then `run` once; `stop` from the same thread ends the run early. With a
+    fixed rate, the time of an alert that waited for a free connection counts from when it was due.
     Threads: one, with its event loop.
 
     Attributes:
-        report: what has come of it so far.
+        report: the results so far.
     """
 
     def __init__(self, load: Load) -> None:
-        """Prepare it; nothing is sent yet.
+        """Prepare the test; nothing is sent yet.
 
         Args:
-            load: what to send.
+            load: the parameters.
 
         Raises:
             SendError: the URL is no HTTP URL.
@@ -84,7 +84,7 @@ class LoadTest:
             f"User-Agent: incm-webhook/{__version__}\r\nContent-Type: application/json\r\n"
         ).encode()
         self._alerts = Alerts(load.wire, load.secret)
-        self._idle: deque[_Exchange] = deque()  # with a fixed rate: they wait for the next time
+        self._idle: deque[_Exchange] = deque()  # with a fixed rate: they wait for a due alert
         self._busy: set[_Exchange] = set()
         self._begin = 0.0
         self._end = 0.0
@@ -93,10 +93,10 @@ class LoadTest:
         self._timer: asyncio.TimerHandle | None = None
 
     def try_one(self) -> None:
-        """Post one alert that does not count.
+        """Post one alert that is not counted.
 
         Raises:
-            SendError: it was not answered with 200; says how.
+            SendError: the answer was not 200; the message has its status and text.
         """
         body, signature = self._alerts.next()
         with Sender(self._load.url, timeout_s=self._load.timeout_s) as sender:
@@ -110,7 +110,7 @@ class LoadTest:
             )
 
     async def run(self) -> None:
-        """Send until the time is over, then wait for the answers that are due."""
+        """Send until the time is over, then wait for the outstanding answers."""
         self._begin = time.perf_counter()
         self._end = self._begin + self._load.duration_s
         workers = [asyncio.create_task(self._keep_open()) for _ in range(self._load.connections)]
@@ -125,7 +125,7 @@ class LoadTest:
                 worker.cancel()
 
     def stop(self) -> None:
-        """Send nothing any more."""
+        """Stop sending."""
         self._end = min(self._end, time.perf_counter())
         if self._timer is not None:
             self._timer.cancel()
@@ -157,10 +157,10 @@ class LoadTest:
             for exchange in [one for one in self._busy if one.sent_at < overdue]:
                 exchange.fail("no answer in time")
 
-    # What an exchange tells.
+    # An exchange calls these.
 
     def is_free(self, exchange: "_Exchange") -> None:
-        """A connection can take the next alert."""
+        """Use a connection that is free for the next alert."""
         now = time.perf_counter()
         if now >= self._end:
             exchange.close()
@@ -171,20 +171,20 @@ class LoadTest:
             self._post_due()
 
     def has_sent(self, exchange: "_Exchange") -> None:
-        """A connection waits for an answer."""
+        """Note a connection that waits for an answer."""
         self._busy.add(exchange)
 
     def has_ended(self, exchange: "_Exchange") -> None:
-        """A connection waits for no answer any more."""
+        """Note a connection that no longer waits for an answer."""
         self._busy.discard(exchange)
 
     def has_closed(self, exchange: "_Exchange") -> None:
-        """A connection can take nothing any more."""
+        """Forget a connection that is closed."""
         if exchange in self._idle:
             self._idle.remove(exchange)
 
     def was_answered(self, status: int, seconds: float, *, duplicate: bool) -> None:
-        """An answer is whole."""
+        """Count a complete answer."""
         self.report.answered(status, seconds, duplicate=duplicate)
         self.report.seconds = time.perf_counter() - self._begin
 
@@ -196,7 +196,7 @@ class LoadTest:
         exchange.post(head + body, sent_at)
 
     def _post_due(self) -> None:
-        """Post what is due by the fixed rate, and come back for the next one."""
+        """Post the alerts that are due by the fixed rate, and set the timer for the next one."""
         rate = self._load.rate or math.inf
         while self._idle and not self._is_over():
             now = time.perf_counter()
@@ -217,7 +217,7 @@ class _Exchange(asyncio.Protocol):
 
     Attributes:
         ended: done when the connection is closed.
-        sent_at: when the alert was sent, or was due.
+        sent_at: when the alert was sent, or when it was due.
     """
 
     _transport: asyncio.Transport  # from connection_made on
@@ -230,7 +230,7 @@ class _Exchange(asyncio.Protocol):
         self._got = b""
 
     def post(self, request: bytes, sent_at: float) -> None:
-        """Send a request; its answer is told to the test."""
+        """Send a request. The test gets its answer through `was_answered`."""
         self.sent_at, self._waits = sent_at, True
         self._test.has_sent(self)
         self._transport.write(request)
@@ -251,7 +251,7 @@ class _Exchange(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._got += data
         if not self._waits:
-            return self.close()  # nobody asked
+            return self.close()  # no request was sent
         head, end, body = self._got.partition(_HEAD_END)
         if end and _is_whole(head + b"\r\n", body):
             return self._answered(head, body)
@@ -290,7 +290,7 @@ class _Exchange(asyncio.Protocol):
 
 
 def _is_whole(head: bytes, body: bytes) -> bool:
-    """Whether a body has come whole, as far as its head says where it ends."""
+    """Whether a body is complete, if its head states where it ends."""
     length = _LENGTH.search(head)
     if length is not None:
         return len(body) >= int(length[1])

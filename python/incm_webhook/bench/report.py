@@ -1,4 +1,4 @@
-"""What a load test found, counted while it runs and told at the end."""
+"""Counts the results of a load test while it runs, and formats them at the end."""
 
 import math
 from collections import Counter
@@ -10,12 +10,12 @@ _STEPS = 100  # of a bucket's logarithm: neighbours are 1 % apart
 
 
 class Histogram:
-    """Times in buckets of 1 %, so that a long run takes no more memory than a short one.
+    """Counts times in buckets of 1 %, so that a long run needs no more memory than a short one.
 
     Threads: one.
 
     Attributes:
-        longest_s: exact.
+        longest_s: the longest time, exactly.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Histogram:
         self._buckets[int(math.log1p(seconds * 1e6) * _STEPS)] += 1
 
     def quantile_s(self, share: float) -> float | None:
-        """Find the time that so large a share did not exceed; None when there is none."""
+        """Return the time that this share of the times did not exceed; None without any time."""
         wanted = math.ceil(share * self._buckets.total())
         for bucket in sorted(self._buckets):
             wanted -= self._buckets[bucket]
@@ -43,19 +43,19 @@ class Report:
     Threads: one.
 
     Attributes:
-        accepted: alerts that were stored.
-        duplicates: those that the receiver took for a repetition.
+        accepted: how many alerts were stored.
+        duplicates: how many alerts the receiver had already.
         refused: how many answers had each other status.
-        errors: how often what went wrong, in words.
-        times: of the answers, of any status.
-        seconds: from the start to the last answer.
+        errors: how often each error occurred, by its sentence.
+        times: how long the answers took, of any status.
+        seconds: the time from the start to the last answer.
     """
 
     def __init__(self, connections: int) -> None:
-        """Begin with nothing.
+        """Begin with empty counters.
 
         Args:
-            connections: how many there are; told at the end.
+            connections: how many connections are used; it is printed at the end.
         """
         self.accepted = 0
         self.duplicates = 0
@@ -66,7 +66,7 @@ class Report:
         self._connections = connections
 
     def answered(self, status: int, seconds: float, *, duplicate: bool) -> None:
-        """Count an answer, which took so long."""
+        """Count an answer and the time that it took."""
         self.times.add(seconds)
         if status != _OK:
             self.refused[status] += 1
@@ -77,12 +77,12 @@ class Report:
 
     @property
     def confirmed(self) -> int:
-        """Answers of 200."""
+        """How many answers were 200."""
         return self.accepted + self.duplicates
 
     @property
     def rate(self) -> float:
-        """Answers of 200 in a second."""
+        """How many answers of 200 came in a second."""
         return self.confirmed / self.seconds if self.seconds else 0.0
 
     @property
@@ -91,7 +91,7 @@ class Report:
         return self.confirmed > 0 and not self.refused and not self.errors
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it for JSON; times in milliseconds, None when nothing was answered."""
+        """Return the results as a JSON object; times in milliseconds, None without an answer."""
         found = {name: self.times.quantile_s(share) for name, share in _QUANTILES.items()}
         found["max"] = self.times.longest_s if self.times.quantile_s(1.0) is not None else None
         return {
@@ -109,7 +109,7 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """All of it for people."""
+        """Yield the results as lines for people."""
         facts = self.as_dict()
         yield (
             f"rate        {self.rate:,.0f} alerts/s: {self.confirmed:,} answers of 200 in"

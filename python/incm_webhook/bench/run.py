@@ -1,4 +1,4 @@
-"""Runs a load test in the foreground: Ctrl-C ends it early, a terminal shows how it goes."""
+"""Runs a load test in the foreground: Ctrl-C ends it early, a terminal shows its progress."""
 
 import asyncio
 import signal
@@ -15,10 +15,10 @@ def run(test: LoadTest, duration_s: float) -> None:
     """Run a load test to its end.
 
     Args:
-        test: tried and ready; its report tells what came of it.
+        test: the test, after `try_one`; its report has the results.
         duration_s: how long it will take, for the progress bar.
 
-    Threads: the main thread, since Ctrl-C is handled.
+    Threads: the main thread, because it handles Ctrl-C.
     """
     asyncio.run(_run(test, duration_s))
 
@@ -37,7 +37,7 @@ async def _run(test: LoadTest, duration_s: float) -> None:
 
 
 async def _watch(test: LoadTest, duration_s: float) -> None:
-    """Show a line that tells how it goes, until it is cancelled."""
+    """Show the progress in one line until this task is cancelled."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     length = max(1, int(duration_s * 1000))

@@ -1,1 +1,1 @@
-"""What `check` looks at before a server starts, one module a subject."""
+"""The checks of `incm-webhook check` before a server starts, one module for each subject."""

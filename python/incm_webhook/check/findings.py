@@ -1,4 +1,4 @@
-"""What `check` has found, and how it says it."""
+"""Collects and prints the findings of `check`."""
 
 import click
 
@@ -6,34 +6,34 @@ from incm_webhook.log import printable
 
 
 class Report:
-    """Prints what is found, and remembers how bad it is. Threads: one at a time."""
+    """Prints findings, and keeps what the exit status depends on. Threads: one at a time."""
 
     def __init__(self) -> None:
         self._statuses: list[int] = []
         self._warnings = 0
 
-    def tell(self, sentence: str) -> None:
-        """Say what would be served."""
+    def info(self, sentence: str) -> None:
+        """Print what would be served."""
         click.echo(printable(sentence))
 
     def warn(self, sentence: str) -> None:
-        """Say what works, but is hardly meant."""
+        """Print what works, but is probably not intended."""
         self._warnings += 1
         click.echo(printable(f"warning: {sentence}"))
 
-    def complain(self, sentence: str, status: int) -> None:
-        """Say what `serve` would fail at, on standard error.
+    def error(self, sentence: str, status: int) -> None:
+        """Print a fault that keeps `serve` from working, on standard error.
 
         Args:
-            sentence: where it stands, what is wrong and what to do; several lines stay so.
-            status: what `serve` would end with, or should.
+            sentence: where the fault is, what is wrong and what to do; line breaks are kept.
+            status: the exit status that `serve` would end with, or should.
         """
         self._statuses.append(status)
         text = "\n".join(map(printable, sentence.split("\n")))
         click.echo(f"incm-webhook: {text}", err=True)
 
     def close(self) -> int:
-        """Sum up; return the exit status: of several ones the lowest, 0 for none."""
+        """Print a summary; return the exit status: the lowest of all faults, 0 without a fault."""
         faults = len(self._statuses)
         if faults:
             click.echo(f"{_several(faults, 'fault')}: it cannot serve like this")

@@ -1,4 +1,4 @@
-"""Looks whether `serve` could listen where it should, and who is in its way."""
+"""Checks whether `serve` could listen on its addresses, and finds what else holds them."""
 
 import errno
 import itertools
@@ -12,17 +12,17 @@ from incm_webhook.config.settings import Settings
 from incm_webhook.errors import EXIT_CANNOT_START, EXIT_USAGE
 from incm_webhook.service import listeners
 
-_SYSTEMD = 1  # of a machine or a container: what holds a socket there passes it on
+_SYSTEMD = 1  # process 1 of a machine or container passes the sockets on that it holds
 _KEYS = ("listen", "admin", "metrics")
 
 
 def check_listeners(settings: Settings, server: int | None, report: Report) -> None:
-    """Try each address.
+    """Try to bind each address.
 
     Args:
         settings: what would be served.
-        server: the process that has the inbox open, None for none: it may hold the ports.
-        report: is told.
+        server: the process that has the inbox open, which may hold the ports; None for none.
+        report: gets the findings.
     """
     resolved = {}
     for key, address in _addresses(settings):
@@ -30,10 +30,10 @@ def check_listeners(settings: Settings, server: int | None, report: Report) -> N
             resolved[key] = listeners.places_of(address)[0]
         except OSError as error:
             sentence = listeners.cannot_listen(address, error)
-            report.complain(f"{settings.place_of('server', key)}: {sentence}", EXIT_CANNOT_START)
+            report.error(f"{settings.place_of('server', key)}: {sentence}", EXIT_CANNOT_START)
     for one, other in itertools.combinations(resolved, 2):
         if share_a_port(_text(resolved[one][1]), _text(resolved[other][1])):
-            report.complain(
+            report.error(
                 f"{settings.place_of('server', other)}: is the place of {one}, too: give each a "
                 "port of its own",
                 EXIT_USAGE,
@@ -63,7 +63,7 @@ def _try(
     server: int | None,
     report: Report,
 ) -> None:
-    """Bind without listening: no client may come to a check."""
+    """Bind without listening, so that no client can connect to a check."""
     family, place = resolved
     with socket.socket(family, socket.SOCK_STREAM) as one:
         try:
@@ -75,14 +75,14 @@ def _try(
                 holders = holders_of(place[1])
                 friend = _friend(holders, server)
                 if friend:
-                    report.tell(f"{key} {address}: {friend}")
+                    report.info(f"{key} {address}: {friend}")
                     return
                 sentence = _occupied(address, holders)
-            report.complain(f"{settings.place_of('server', key)}: {sentence}", EXIT_CANNOT_START)
+            report.error(f"{settings.place_of('server', key)}: {sentence}", EXIT_CANNOT_START)
 
 
 def _friend(holders: list[Holder], server: int | None) -> str | None:
-    """Say who holds the port rightly; None when it is a stranger."""
+    """Describe a process that may hold the port; None when the holder is another program."""
     numbers = {one.pid for one in holders}
     if server is not None:
         family = {server, parent_of(server)}

@@ -1,4 +1,4 @@
-"""What kind of file system a path is on."""
+"""Finds the file system that a path is on."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Mount:
     """A mounted file system.
 
     Attributes:
-        point: where.
+        point: the folder where it is mounted.
         kind: "ext4", "nfs4", "tmpfs" and the like.
     """
 
@@ -22,7 +22,7 @@ class Mount:
 
 
 def mount_of(path: Path) -> Mount | None:
-    """Find the mount that holds a path; None when the kernel does not tell.
+    """Find the mount that holds a path; None when the kernel's table cannot be read.
 
     Args:
         path: absolute, without links; it need not exist.
@@ -34,7 +34,7 @@ def mount_of(path: Path) -> Mount | None:
     except OSError:
         return None
     mounts = [_read(line) for line in lines]
-    # Of several on one point the last one counts, which hides the others.
+    # The last of several mounts on one point hides the others.
     holding = [one for one in mounts if path.is_relative_to(one.point)]
     return max(reversed(holding), key=lambda one: len(one.point.parts), default=None)
 

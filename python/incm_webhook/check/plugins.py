@@ -1,4 +1,4 @@
-"""Tries the configured plugins out, each in a process of its own, which it may hang or end."""
+"""Tries the configured plugins, each in a process of its own, which it may block or end."""
 
 import contextlib
 import os
@@ -22,15 +22,15 @@ from incm_webhook.hosting.worker_process import ending_of
 
 LIMITS_S = {"load": 60.0, "check": 60.0, "setup": 60.0, "close": 60.0}
 _MESSAGE_LIMIT = 1024 * 1024  # bytes
-_EXIT_S = 5.0  # between the end of its socket and that of the process
+_EXIT_S = 5.0  # from the end of the socket to the end of the process
 _AT_ONCE = 8
 _STEPS = {"load": "loading", "check": "its check", "setup": "its set-up", "close": "its close"}
-_HARM = "; serve would try it again and again, and hand it no alert meanwhile"
+_HARM = "; serve would retry it again and again, and give it no alert until it succeeds"
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    told: str | None = None  # what the plugin is; None when it could not be loaded
+    description: str | None = None  # None when the plugin could not be loaded
     failure: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -39,34 +39,36 @@ def check_plugins(settings: Settings, report: Report, *, is_served: bool) -> Non
     """Load each plugin, and run its check, its set-up and its close, as `serve` would.
 
     Args:
-        settings: name the plugins.
-        report: is told.
-        is_served: a server runs, which may have what a plugin wants for itself.
+        settings: the configuration, which names the plugins.
+        report: gets the findings.
+        is_served: whether a server runs, which may hold what a plugin needs.
     """
     if not settings.plugin:
         return
     with ThreadPoolExecutor(min(_AT_ONCE, len(settings.plugin))) as pool:
         outcomes = pool.map(lambda spec: _Trial(spec, settings.base).outcome(), settings.plugin)
         for spec, outcome in zip(settings.plugin, outcomes, strict=True):
-            if outcome.told is not None:
-                report.tell(f"plugin {spec.name}: {outcome.told}")
+            if outcome.description is not None:
+                report.info(f"plugin {spec.name}: {outcome.description}")
             for warning in outcome.warnings:
                 report.warn(f"plugin {spec.name}: {warning}")
             if outcome.failure is not None:
-                hint = " (or the server that runs has it)" if is_served and outcome.told else ""
-                report.complain(f"{outcome.failure}{hint}", EXIT_PLUGIN)
+                hint = (
+                    " (or the server that runs has it)" if is_served and outcome.description else ""
+                )
+                report.error(f"{outcome.failure}{hint}", EXIT_PLUGIN)
     _note_threads(settings, report)
 
 
 def _note_threads(settings: Settings, report: Report) -> None:
-    """Say which plugins of others could stop all."""
+    """Name the plugins in threads that are not bundled, as one of them could stop all plugins."""
     names = ", ".join(
         spec.name
         for spec in settings.plugin
         if spec.isolation == "thread" and spec.use not in BUNDLED
     )
     if names:
-        report.tell(
+        report.info(
             f"note: in threads of the server: {names}; a call there that keeps Python's lock, such "
             'as a regular expression that never ends, stops all plugins; isolation = "process" '
             "gives a plugin a process of its own"
@@ -74,9 +76,9 @@ def _note_threads(settings: Settings, report: Report) -> None:
 
 
 class _Trial:
-    """One plugin in a process of its own.
+    """Runs one plugin in a process of its own.
 
-    Threads: the one that made it, since the kernel ends the process together with that.
+    Threads: only the one that made it, because the kernel ends the process with that thread.
     """
 
     def __init__(self, spec: PluginSettings, base: Path) -> None:
@@ -84,7 +86,7 @@ class _Trial:
         self._base = base
 
     def outcome(self) -> _Outcome:
-        """Take the plugin through its life, and end the process with all that it started."""
+        """Load, check, set up and close the plugin; then kill its process and all it started."""
         own, theirs = socket.socketpair()
         with contextlib.closing(Channel(own)) as control:
             try:
@@ -108,21 +110,21 @@ class _Trial:
     def _steps(
         self, control: Channel, process: subprocess.Popen[bytes], order: dict[str, Any]
     ) -> _Outcome:
-        told = None
+        description = None
         warnings: tuple[str, ...] = ()
         for step, name in _STEPS.items():
             answer = self._ask(control, process, {**order, "step": step}, step)
             if "failed" in answer:
                 text = answer["failed"]
-                if told is not None and not answer.get("ended"):
+                if description is not None and not answer.get("ended"):
                     text = f"{name} failed: {text}"
                 text = self._named(text + (_HARM if step == "setup" else ""))
-                return _Outcome(told, text, warnings)
-            if told is None:
-                told = str(answer.get("plugin"))
+                return _Outcome(description, text, warnings)
+            if description is None:
+                description = str(answer.get("plugin"))
                 warnings = tuple(map(str, answer.get("warnings", ())))
                 order = {}
-        return _Outcome(told, None, warnings)
+        return _Outcome(description, None, warnings)
 
     def _named(self, text: str) -> str:
         return text if text.startswith("plugin ") else f'plugin "{self._spec.name}": {text}'

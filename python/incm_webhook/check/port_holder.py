@@ -1,4 +1,4 @@
-"""Finds out which processes listen on a TCP port of this machine."""
+"""Finds the processes that listen on a TCP port of this machine."""
 
 import os
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from pathlib import Path
 
 _LISTENS = "0A"  # the state in /proc/net/tcp
 _TABLES = ("tcp", "tcp6")
-_LOCAL, _STATE, _INODE = 1, 3, 9  # columns of it
+_LOCAL, _STATE, _INODE = 1, 3, 9  # columns of these tables
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process that has a listening socket; others may have the same socket.
+    """A process that has a listening socket; other processes may have the same socket.
 
     Attributes:
         pid: its number.
@@ -30,7 +30,7 @@ def holders_of(port: int) -> list[Holder]:
         port: the port.
 
     Returns:
-        Those that this user may look at, by number; root sees all.
+        The processes that this user may inspect, by number; root may inspect all.
 
     Source: proc(5), /proc/net/tcp and /proc/PID/fd.
     """
@@ -42,7 +42,7 @@ def holders_of(port: int) -> list[Holder]:
 
 
 def command_of(pid: int) -> str:
-    """Return the command line of a process, or "" when there is none to be seen."""
+    """Return the command line of a process, or "" when it cannot be read."""
     try:
         text = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -51,7 +51,7 @@ def command_of(pid: int) -> str:
 
 
 def parent_of(pid: int) -> int | None:
-    """Return the number of the parent process, or None when it cannot be seen."""
+    """Return the number of the parent process, or None when it cannot be read."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Looks whether the inbox could be opened or made where it should be, and whether it has room."""
+"""Checks whether the inbox can be opened or made at its path, and whether the disk has room."""
 
 import errno
 import mmap
@@ -19,14 +19,14 @@ _NO_ANONYMOUS_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT}
 
 
 def check_storage(settings: Settings, report: Report) -> int | None:
-    """Try the place of the inbox; leaves nothing behind.
+    """Check the place of the inbox. Nothing is left on the disk.
 
     Args:
         settings: what would be served.
-        report: is told.
+        report: gets the findings.
 
     Returns:
-        The process that has the inbox open; None when there is none.
+        The process that has the inbox open; None when no process has.
     """
     place = settings.place_of("inbox", "url")
     path = settings.inbox.real_path
@@ -36,9 +36,9 @@ def check_storage(settings: Settings, report: Report) -> int | None:
     except InboxInUseError as error:
         server = process_in(path.with_name(path.name + ".lock"))
         in_use = str(error).removesuffix(": stop it first")
-        report.tell(f"inbox: {in_use}; another server can start once that one is stopped")
+        report.info(f"inbox: {in_use}; another server can start once that one is stopped")
     except InboxError as error:
-        report.complain(f"{place}: {error}", EXIT_CANNOT_START)
+        report.error(f"{place}: {error}", EXIT_CANNOT_START)
         return None
     else:
         _look_at_log(path, place, report)
@@ -49,7 +49,7 @@ def check_storage(settings: Settings, report: Report) -> int | None:
         kind = f", which is on a file system of kind {mount.kind}" if mount else ""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         way_out = "make room" if full else "name a folder on a local disk"
-        report.complain(
+        report.error(
             f"{place}: the folder {path.parent} cannot hold an inbox{kind}: {error.strerror}; "
             f"{way_out}",
             EXIT_CANNOT_START,
@@ -63,13 +63,13 @@ def check_storage(settings: Settings, report: Report) -> int | None:
 def _look_at_log(path: Path, place: str, report: Report) -> None:
     refusal, warning = look_at_log(path)
     if refusal:
-        report.complain(f"{place}: {refusal}", EXIT_CANNOT_START)
+        report.error(f"{place}: {refusal}", EXIT_CANNOT_START)
     if warning:
         report.warn(f"{place}: {warning}")
 
 
 def _try_folder(folder: Path) -> None:
-    """Make a file, write, sync and map it, as SQLite will; OSError when one of these fails."""
+    """Make a file; write, sync and map it, as SQLite will. OSError when one of these fails."""
     descriptor = _nameless_file(folder)
     try:
         os.write(descriptor, bytes(mmap.PAGESIZE))
@@ -94,20 +94,20 @@ def _look_at_mounts(path: Path, mount: Mount | None, place: str, report: Report)
     if mount is None:
         return
     if path.exists() and mount_of(path) != mount:
-        report.complain(
-            f"{place}: {path} is mounted alone, and its log {path.name}-wal would be elsewhere and "
+        report.error(
+            f"{place}: {path} is mounted alone, so its log {path.name}-wal would be elsewhere and "
             f"get lost: mount the folder {path.parent}",
             EXIT_CANNOT_START,
         )
     elif mount.kind in _NETWORK:
         report.warn(
             f"{place}: {path.parent} is on a network file system ({mount.kind}), where locks and "
-            "shared memory are not to be relied on: name a folder on a local disk"
+            "shared memory are not reliable: name a folder on a local disk"
         )
     elif mount.kind in _MEMORY:
         report.warn(
-            f"{place}: {path.parent} is in memory ({mount.kind}): what is stored is gone with the "
-            "next restart of the machine; name a folder on a disk"
+            f"{place}: {path.parent} is in memory ({mount.kind}): all alerts are lost at the next "
+            "restart of the machine; name a folder on a disk"
         )
 
 
@@ -116,7 +116,7 @@ def _look_at_room(settings: Settings, path: Path, report: Report) -> None:
     free = disk.f_bavail * disk.f_frsize
     reserve = settings.inbox.reserve
     if free < reserve:
-        report.complain(
+        report.error(
             f"{settings.place_of('inbox', 'reserve')}: {format_size(reserve)} are kept free, and "
             f"the disk of {path.parent} has {free // 1024**2} MiB: every alert would get 503; make "
             "room, or lower reserve",

@@ -1,4 +1,4 @@
-"""The commands that copy an inbox and put a copy back: inbox backup and restore."""
+"""The commands that copy an inbox and restore a copy: inbox backup and restore."""
 
 import contextlib
 import os
@@ -22,10 +22,10 @@ POLL_S = 0.2
 @click.argument("file", metavar="FILE")
 @place_options
 def backup(*, file: str, as_json: bool, **place: str | None) -> int:
-    """Copy the inbox as it is now into FILE, also while alerts are taken.
+    """Copy the inbox as it is now into FILE, also while alerts come in.
 
-    The server writes FILE, when one runs: as its user, on its machine. FILE is there when it is
-    whole and on disk, or not at all; nothing is overwritten. `inbox restore` puts it back.
+    When a server runs, it writes FILE itself: as its user, on its machine. FILE appears when it is
+    complete and on disk, or not at all; nothing is overwritten. `inbox restore` restores it.
     """
     target = os.path.abspath(file)  # noqa: PTH100 - resolve() would follow a link at its end
     with open_client(place) as client:
@@ -48,17 +48,17 @@ def backup(*, file: str, as_json: bool, **place: str | None) -> int:
 
 
 def _followed(client: "AdminClient") -> dict[str, Any]:
-    """Say how far it is, until its end."""
+    """Print the progress of the backup until it ends, and return its last state."""
     on_screen = sys.stderr.isatty()
-    told = 0
+    printed = 0
     while True:
         now = client.get("backup/progress")
         percent = 100 * now["bytes"] // max(1, now["of_bytes"])
         if on_screen:
             click.echo(f"\r{percent:3} % of {rough_size(now['of_bytes'])} ", err=True, nl=False)
-        elif percent >= told + 10 and now["state"] == "running":
-            told = percent - percent % 10
-            click.echo(f"incm-webhook: {told} % of {rough_size(now['of_bytes'])}", err=True)
+        elif percent >= printed + 10 and now["state"] == "running":
+            printed = percent - percent % 10
+            click.echo(f"incm-webhook: {printed} % of {rough_size(now['of_bytes'])}", err=True)
         if now["state"] != "running":
             if on_screen:
                 click.echo(err=True)
@@ -66,7 +66,7 @@ def _followed(client: "AdminClient") -> dict[str, Any]:
         time.sleep(POLL_S)
 
 
-@click.command(short_help="Put a copy back, while no server runs.")
+@click.command(short_help="Restore a copy, while no server runs.")
 @click.argument("file", metavar="FILE")
 @click.option(
     "--inbox",
@@ -81,10 +81,10 @@ def _followed(client: "AdminClient") -> dict[str, Any]:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def restore(*, file: str, url: str | None, config: str | None, as_json: bool) -> int:
-    """Put the copy FILE into the place of the inbox, while no server runs.
+    """Replace the inbox with the copy FILE, while no server runs.
 
-    FILE is checked page by page and stays as it is. The inbox of before is kept beside, under
-    another name.
+    FILE is checked page by page and stays as it is. The old inbox is kept in the same folder,
+    under another name.
     """
     from incm_webhook._core import restore_inbox
     from incm_webhook.config.loading import load_settings

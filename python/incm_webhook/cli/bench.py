@@ -1,4 +1,4 @@
-"""The command that measures what an installed receiver can take: bench."""
+"""The command that measures how many alerts a receiver can take: bench."""
 
 import json
 import sys
@@ -24,13 +24,13 @@ _WARNING = (
     type=click.IntRange(1, 1000),
     default=64,
     show_default=True,
-    help="Kept open, used at once.",
+    help="Connections kept open and used at once.",
 )
 @span("--duration", "How long alerts are sent.", "10s", some=True)
 @click.option(
     "--rate",
     type=AlertRate(),
-    help="Alerts a second, whatever the answers take; by default as many as are answered.",
+    help="Alerts a second, however long answers take; by default as many as are answered.",
 )
 @click.option(
     "--wire",
@@ -39,7 +39,7 @@ _WARNING = (
     show_default=True,
     help="How the JSON is spelled; the signature is over the canonical text.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask, wherever the receiver is.")
+@click.option("--yes", is_flag=True, help="Do not ask, even if the receiver is another machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def bench(
     url: str,
@@ -52,15 +52,15 @@ def bench(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Send different, signed alerts to URL as fast as it answers, and tell how fast that was.
+    """Send different, signed alerts to URL as fast as it answers, and print the rate.
 
-    The alerts are real ones to the receiver: its inbox keeps them, and its plugins get them. So
-    measure with an inbox and plugins that may have them. A URL that is not of this machine wants a
-    yes, on the terminal or with --yes.
+    To the receiver the alerts are real: its inbox keeps them, and its plugins get them. So use an
+    inbox and plugins that are meant for this. A URL on another machine must be confirmed, on the
+    terminal or with --yes.
 
-    One alert that does not count goes first: when it is refused, nothing else is sent. With --rate
-    the time of an answer counts from when its alert was due. Ctrl-C ends the run early, with its
-    result. This client takes one processor; a receiver that takes more than it can send is measured
+    One alert that does not count is sent first: when it is refused, nothing else is sent. With
+    --rate the time of an answer counts from when its alert was due. Ctrl-C ends the run early and
+    prints its result. This client uses one processor; measure a receiver that is faster than that
     with a tool such as wrk.
 
     Exit status: 0 when each answer was 200.
@@ -98,8 +98,8 @@ def _warn(url: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError(
-            f"{printable(host)} is another machine, and nobody can be asked here: say --yes to"
-            " load it",
+            f"{printable(host)} is another machine, and standard input is no terminal to ask on: "
+            "add --yes to load it",
             click.get_current_context(),
         )
     click.confirm(f"Load {printable(host)} with them?", abort=True, err=True)

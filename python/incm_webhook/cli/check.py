@@ -1,4 +1,4 @@
-"""What `check` and `plugins` print."""
+"""The commands `check` and `plugins`: what they look at, and what they print."""
 
 import contextlib
 import json
@@ -25,35 +25,35 @@ _KEPT_DESCRIPTORS = (64, 1024)  # for the inbox and the plugins: a quarter, with
 
 
 def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> int:
-    """Try what `serve` would do, and print what it would serve; leaves nothing behind.
+    """Try what `serve` would do, and print what it would serve. Nothing is left on the disk.
 
     Args:
-        overrides: as for `load_settings`; likewise environ and cwd.
+        overrides: passed to `load_settings`, like environ and cwd.
         environ: the environment.
         cwd: the working directory.
 
     Returns:
         0 it could serve; 2 the configuration, a secret or the certificate is wrong; 3 it could not
-        listen, or not use the inbox; 4 a plugin cannot be loaded or set up; of several the lowest.
-        Everything is looked at, and every finding is a line on standard error.
+        listen, or could not use the inbox; 4 a plugin cannot be loaded or set up. The lowest of
+        several. Everything is checked, and every fault is a line on standard error.
     """
     report = Report()
     settings = _settings(overrides, environ, cwd, report)
     if settings is None:
         return EXIT_USAGE
-    report.tell(f"configuration: {settings.source or 'none, flags and environment only'}")
+    report.info(f"configuration: {settings.source or 'none, flags and environment only'}")
     server = settings.server
-    report.tell(f"listens on {server.listen}, admin on {server.admin or 'nothing'}")
+    report.info(f"listens on {server.listen}, admin on {server.admin or 'nothing'}")
     if server.metrics is not None:
-        report.tell(f"health and metrics alone on {server.metrics}")
+        report.info(f"health and metrics alone on {server.metrics}")
     if server.allow:
-        report.tell(f"takes alerts from {', '.join(map(str, server.allow))} only")
+        report.info(f"takes alerts from {', '.join(map(str, server.allow))} only")
     _check_certificate(settings, report)
-    report.tell(f"inbox: {settings.inbox.path}")
+    report.info(f"inbox: {settings.inbox.path}")
     for endpoint in settings.endpoint:
         count = len(endpoint.secrets)
         how = "unsigned" if endpoint.unsigned else f"{count} secret{'s' if count > 1 else ''}"
-        report.tell(f"endpoint {endpoint.path}: {how}")
+        report.info(f"endpoint {endpoint.path}: {how}")
     running = check_storage(settings, report)
     check_listeners(settings, running, report)
     _check_ready_file(settings, report)
@@ -67,14 +67,14 @@ def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
 def _settings(
     overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, report: Report
 ) -> Settings | None:
-    """Read them; when only an endpoint or its secret is wrong, the rest is there to be checked."""
+    """Read the settings. When only an endpoint or its secret is wrong, return the others."""
     try:
         return load_settings(overrides, environ, cwd)
     except ConfigError as error:
-        report.complain(str(error), EXIT_USAGE)
+        report.error(str(error), EXIT_USAGE)
     with contextlib.suppress(ConfigError):
         settings = load_settings(overrides, environ, cwd, endpoints=False)
-        settings.warnings.clear()  # some would be about the endpoints
+        settings.warnings.clear()  # some of them are about the missing endpoints
         return settings.model_copy(update={"endpoint": ()})
     return None
 
@@ -87,11 +87,11 @@ def _check_certificate(settings: Settings, report: Report) -> None:
     try:
         view = look_at_certificate(tls, time.time())
     except ConfigError as error:
-        report.complain(f"{place}: {error}", EXIT_USAGE)
+        report.error(f"{place}: {error}", EXIT_USAGE)
         return
-    report.tell(f"certificate: {tls.certificate_file}, good until {view.good_until}")
+    report.info(f"certificate: {tls.certificate_file}, good until {view.good_until}")
     for fault in view.faults:
-        report.complain(f"{place}: {fault}", EXIT_USAGE)
+        report.error(f"{place}: {fault}", EXIT_USAGE)
     for warning in view.warnings:
         report.warn(f"{place}: {warning}")
 
@@ -102,11 +102,11 @@ def _check_ready_file(settings: Settings, report: Report) -> None:
     try:
         check_ready_file(settings.server.ready_file, settings.place_of("server", "ready_file"))
     except ConfigError as error:
-        report.complain(str(error), EXIT_USAGE)
+        report.error(str(error), EXIT_USAGE)
 
 
 def _check_descriptors(settings: Settings, report: Report) -> None:
-    """Warn when there cannot be as many connections as are allowed; the core takes fewer then."""
+    """Warn when open descriptors are too few for max_connections: the core then takes fewer."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if limit == resource.RLIM_INFINITY:
         return
@@ -124,18 +124,18 @@ def _check_descriptors(settings: Settings, report: Report) -> None:
 def list_plugins(
     overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, *, as_json: bool
 ) -> int:
-    """Print which plugins there are.
+    """Print the available and the configured plugins.
 
     Args:
-        overrides: as for `load_settings`; likewise environ and cwd. Without a configuration file
-            the bundled and installed ones are listed alone.
+        overrides: passed to `load_settings`, like environ and cwd. Without a configuration file
+            only the bundled and the installed plugins are listed.
         environ: the environment.
         cwd: the working directory.
         as_json: print a JSON list of objects with kind, name, use, version, origin, summary, error,
-            warnings and status, which is null where no server runs the plugin.
+            warnings and status; status is null where no server runs the plugin.
 
     Returns:
-        0, or 4 when one of them cannot be loaded.
+        0, or 4 when a plugin cannot be loaded.
 
     Raises:
         ConfigError: the configuration is wrong.
@@ -160,7 +160,7 @@ def _row(kind: str, spec: PluginSettings, base: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"kind": kind, "name": spec.name, "use": spec.use, "status": None}
     warnings = tuple(hidden_by(spec.use))
     try:
-        # An available plugin is listed without its configuration, which it may well require.
+        # An available plugin has no configuration here, and loading it may require one.
         if kind == "configured":
             plugin = load(spec, base)
             origin, warnings = plugin.origin, (*plugin.warnings, *warnings)

@@ -1,4 +1,4 @@
-"""Asks before a command changes much: on a terminal, elsewhere it wants --yes."""
+"""Asks before a command changes much. Without a terminal it requires --yes instead."""
 
 import sys
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-MANY = 1000  # deliveries that are made again without a question
+MANY = 1000  # up to so many deliveries are made again without a question
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -20,8 +20,8 @@ def confirm(question: str, what_for: str) -> None:
     """Ask, and end the command unless the answer is yes.
 
     Args:
-        question: such as "Drop 12 deliveries for good?".
-        what_for: what --yes is for, such as "to drop them".
+        question: the question, such as "Drop 12 deliveries for good?".
+        what_for: what --yes does, such as "to drop them".
 
     Raises:
         click.UsageError: standard input is no terminal.
@@ -29,17 +29,17 @@ def confirm(question: str, what_for: str) -> None:
     """
     if not sys.stdin.isatty():
         raise click.UsageError(
-            f"nobody can be asked here: say --yes {what_for}",
+            f"standard input is no terminal to ask on: add --yes {what_for}",
             click.get_current_context(silent=True),
         )
     click.confirm(question, abort=True, err=True)
 
 
 def confirm_many(count: int) -> None:
-    """Ask before more than MANY deliveries are made again, as a flood of them reaches people.
+    """Ask before more than MANY deliveries are made again, because they may notify people.
 
     Raises:
-        click.UsageError, click.Abort: as `confirm`.
+        click.UsageError, click.Abort: as for `confirm`.
     """
     if count > MANY:
         confirm(
@@ -49,5 +49,5 @@ def confirm_many(count: int) -> None:
 
 
 def deliveries(count: int) -> str:
-    """Write a number of deliveries."""
+    """Format a number of deliveries, such as "1 delivery"."""
     return f"{count:,} {'delivery' if count == 1 else 'deliveries'}"

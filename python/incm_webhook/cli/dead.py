@@ -1,4 +1,4 @@
-"""The commands that change deliveries by hand: dead list, show, retry and drop; replay."""
+"""The commands about dead letters and repeated deliveries: dead list, show, retry, drop; replay."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ _HEADS = ("ID", "PLUGIN", "FAILED", "ATTEMPTS", "TYPE", "ERROR")
 _UNDELIVERED = ("dead", "dropped", "open")
 
 _ids = click.argument("ids", metavar="[ID]...", type=ALERT_NUMBER, nargs=-1)
-_plugin = click.option("--plugin", metavar="NAME", help="Of this plugin only.")
+_plugin = click.option("--plugin", metavar="NAME", help="Only those of this plugin.")
 _all = click.option("--all", "everything", is_flag=True, help="All of them.")
 
 
@@ -80,26 +80,26 @@ def _row(entry: dict[str, Any], failed: str) -> list[str]:
     ]
 
 
-@dead.command(short_help="Tell all attempts at one alert.")
+@dead.command(short_help="Show all attempts at one alert.")
 @click.argument("id", type=ALERT_NUMBER)
 @place_options
 def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
-    """Tell all attempts at an alert that was not delivered, with their whole errors.
+    """Show all attempts at an alert that was not delivered, with their full errors.
 
-    With the traceback of the last attempt that had one.
+    The traceback of the last attempt that had one follows.
     """
     with open_client(place, filters=True, read_only=True) as client:
         entry = client.get(f"alerts/{id}")
     if as_json:
         print_json(entry)
         return 0
-    from incm_webhook.cli.view.alert import deliveries as told
+    from incm_webhook.cli.view.alert import deliveries as lines_of
     from incm_webhook.cli.view.table import screen_width
 
     if not any(one["state"] in _UNDELIVERED for one in entry["deliveries"]):
-        click.echo(f"alert {id} has no dead letter; `incm-webhook inbox show {id}` tells its life")
+        click.echo(f"alert {id} has no dead letter; `incm-webhook inbox show {id}` shows its life")
         return EXIT_FAILED
-    for line in told(entry, _UNDELIVERED, screen_width()):
+    for line in lines_of(entry, _UNDELIVERED, screen_width()):
         click.echo(line)
     return 0
 
@@ -119,10 +119,10 @@ def retry(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """Deliver dead letters again, now: those of these alerts, of a plugin, or --all.
+    """Deliver dead letters again, now: those of these alerts, those of a plugin, or --all.
 
-    The plugin gets each under the key that it had, and time to give up counts anew. More than
-    1,000 are asked about first, or want --yes.
+    The plugin gets each one under the same key as before, and the time until give_up starts again.
+    More than 1,000 must be confirmed, on the terminal or with --yes.
     """
     chosen = _chosen(ids, plugin, everything=everything)
     with open_client(place) as client:
@@ -148,10 +148,10 @@ def drop(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """Drop dead letters: those of these alerts, of a plugin, or --all.
+    """Drop dead letters: those of these alerts, those of a plugin, or --all.
 
-    The alerts stay, and the ledger keeps that a delivery was dropped. Open deliveries of a plugin
-    that is not configured any more are dropped, too; those of a configured one never are.
+    The alerts stay, and the ledger records that a delivery was dropped. Open deliveries of a plugin
+    that is not configured any more are dropped, too; those of a configured plugin never are.
     """
     chosen = _chosen(ids, plugin, everything=everything)
     with open_client(place) as client:
@@ -192,7 +192,7 @@ def _confirm(client: "AdminClient", plugin: str | None) -> None:
 
 
 def _change(client: "AdminClient", path: str, word: str, body: dict[str, Any]) -> int:
-    """Call until there is nothing left to do: a call changes only so many."""
+    """Call until nothing is left to change, because one call changes a limited number."""
     count = 0
     place: dict[str, Any] = {}
     while True:
@@ -220,7 +220,7 @@ def _report(count: int, word: str, text: str, chosen: dict[str, Any], *, as_json
 @time_options
 @pattern_options
 @_plugin
-@click.option("--dry-run", is_flag=True, help="Only say how many there would be.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
 @yes_option
 @place_options
 def replay(
@@ -236,11 +236,11 @@ def replay(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """Deliver stored alerts again: those with these numbers, or received --since a time.
+    """Deliver stored alerts again: those with these numbers, or those received --since a time.
 
-    Each plugin gets those that its filter wants, under the same key as before, unless the delivery
-    is still open. A plugin that was added later gets what came before it. More than 1,000
-    deliveries are asked about first, or want --yes.
+    Each plugin gets the alerts that its filter wants, under the same key as before, unless the
+    delivery is still open. A plugin that was added later gets earlier alerts, too. More than 1,000
+    deliveries must be confirmed, on the terminal or with --yes.
     """
     if bool(ids) == bool(since):
         raise _usage("say which alerts: their numbers, or --since TIME")
@@ -250,7 +250,7 @@ def replay(
     if plugin:
         body["plugin"] = plugin
     with open_client(place, filters=True) as client:
-        # What comes in meanwhile is delivered anyway.
+        # Alerts that come in from now on are delivered anyway.
         spans = [(one - 1, one + 1) for one in ids] or [(0, newest_id(client) + 1)]
         count = 0
         if dry_run or not yes:
@@ -263,13 +263,16 @@ def replay(
     else:
         click.echo(f"{deliveries(count)} {'would' if dry_run else 'will'} be made again")
     if ids and count == 0:
-        click.echo(f"incm-webhook: `incm-webhook inbox show {ids[0]}` tells why", err=True)
+        click.echo(f"incm-webhook: `incm-webhook inbox show {ids[0]}` shows why", err=True)
         return EXIT_FAILED
     return 0
 
 
 def _replay(client: "AdminClient", body: dict[str, Any], spans: Sequence[tuple[int, int]]) -> int:
-    """Make the deliveries of the alerts between these numbers again, or count them; how many."""
+    """Make the deliveries of the alerts between these numbers again, or only count them.
+
+    Returns how many there are.
+    """
     return sum(
         _change(client, "replay", "replayed", {**body, "after": after, "before": before})
         for after, before in spans

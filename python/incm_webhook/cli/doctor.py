@@ -1,4 +1,4 @@
-"""The command that says why a signature does not fit."""
+"""The command that explains why a signature does not fit: doctor."""
 
 import json
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from incm_webhook.sender.diagnosis import Key
 
 
-@click.command(short_help="Say why a signature does not fit a body.")
+@click.command(short_help="Explain why a signature does not fit a body.")
 @click.option(
     "--signature",
     default="",
     metavar="TEXT",
-    help="The value of X-Signature; without it: the request had none.",
+    help="The value of X-Signature; leave it out when the request had none.",
 )
 @click.option(
     "--config",
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     "secret_files",
     multiple=True,
     metavar="FILE",
-    help="File that holds the expected secret; those after the first are others to try.",
+    help="File that holds the expected secret; further files are other secrets to try.",
 )
 @click.option(
-    "--endpoint", metavar="PATH", help="Endpoint that got the body; without it: any may have."
+    "--endpoint", metavar="PATH", help="Endpoint that got the body; by default any of them."
 )
 @click.option(
     "--file",
@@ -51,13 +51,13 @@ def doctor(
     file: str,
     as_json: bool,
 ) -> int:
-    """Say why a signature does not fit a body, and what to do.
+    """Explain why a signature does not fit a body, and what to do.
 
-    The secrets are those of the configuration, or of --secret-file. None is printed. Of misspelled
-    ones these are found: a line end too few, blanks, quotes or a byte order mark too many, and the
-    Base64 or hexadecimal form in place of the secret; a wrong letter is not.
+    The secrets come from the configuration, or from --secret-file. None is printed. These mistakes
+    in a secret are found: a missing line end, extra blanks, quotes or byte order mark, and its
+    Base64 or hexadecimal form in place of the secret itself. A wrong letter is not found.
 
-    Exit status: 0 the signature is right or the reason was found, 1 it was not found.
+    Exit status: 0 the signature is right or the reason was found, 1 the reason was not found.
     """
     from incm_webhook.sender.diagnosis import diagnose
 
@@ -84,7 +84,7 @@ def doctor(
 
 
 def given_keys(files: Sequence[str]) -> "list[Key]":
-    """Read secrets from files, of which the first is the expected one. Errors: ConfigError."""
+    """Read secrets from files; the first one is the expected secret. Errors: ConfigError."""
     from incm_webhook.config.secrets import Secret
     from incm_webhook.sender.diagnosis import Key
 
@@ -98,8 +98,8 @@ def configured_keys(config: str | None, endpoint: str | None) -> "list[Key]":
     """Read the secrets of all endpoints.
 
     Args:
-        config: the configuration file; None leaves it to the environment.
-        endpoint: whose secrets are expected; None: any may be.
+        config: the configuration file; None takes the one that the environment names.
+        endpoint: the endpoint with the expected secrets; None expects those of every endpoint.
 
     Raises:
         ConfigError: the configuration is wrong, or a secret cannot be read.

@@ -23,7 +23,7 @@ class Number(click.IntRange):
     """The type of an argument that is a number of the inbox, from 1 on.
 
     Args:
-        what: it is called in a message, such as "an alert number".
+        what: its name in a message, such as "an alert number".
     """
 
     def __init__(self, what: str) -> None:
@@ -31,7 +31,7 @@ class Number(click.IntRange):
         self._what = what
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it. Errors: click.BadParameter."""
+        """Read the number. Errors: click.BadParameter."""
         try:
             return int(super().convert(value, param, ctx))
         except click.BadParameter:
@@ -87,7 +87,7 @@ def open_client(
     secrets: bool = False,
     read_only: bool = False,
 ) -> "AdminClient":
-    """Connect as the options of `place_options` say; see `admin_client.connect`."""
+    """Connect to the place that `place_options` name; see `cli.admin.client.connect`."""
     from incm_webhook.cli.admin.client import Where, connect
 
     return connect(Where(**place), filters=filters, secrets=secrets, read_only=read_only)
@@ -130,13 +130,13 @@ def print_json(value: object) -> None:
 
 @click.group(short_help="Look at alerts and their deliveries.")
 def inbox() -> None:
-    """Look at the alerts that were stored, and at what became of them."""
+    """Look at stored alerts and at their deliveries."""
 
 
 @inbox.command("list")
 @time_options
 @pattern_options
-@click.option("--plugin", metavar="NAME", help="Alerts that were delivered to it, or shall be.")
+@click.option("--plugin", metavar="NAME", help="Alerts that have a delivery to this plugin.")
 @click.option(
     "--state",
     type=click.Choice(["open", "dead", "delivered"]),
@@ -200,9 +200,9 @@ def _print_alerts(found: Sequence[dict[str, Any]], types: Sequence[str]) -> None
 @click.argument("id", type=ALERT_NUMBER)
 @place_options
 def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 - the argument's name
-    """Tell the whole life of one alert.
+    """Show the whole life of one alert.
 
-    What it says, how it was verified, and what each plugin did with it, attempt by attempt.
+    Its content, how it was verified, and what each plugin did with it, attempt by attempt.
     """
     with open_client(place, filters=True, read_only=True) as client:
         entry = client.get(f"alerts/{id}")
@@ -222,7 +222,7 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
 def stats(*, as_json: bool, **place: str | None) -> int:
     """Count alerts and deliveries, and measure the file.
 
-    OPEN deliveries are not done yet; of these, WAITING ones have failed and will be tried again.
+    OPEN deliveries are not done yet; those of them that failed and wait for a retry are WAITING.
     """
     with open_client(place, read_only=True) as client:
         answer = client.get("stats")
@@ -239,7 +239,7 @@ def stats(*, as_json: bool, **place: str | None) -> int:
 @inbox.command()
 @pattern_options
 @click.option(
-    "--lines", type=click.IntRange(0), default=10, help="Alerts before the first new; 10."
+    "--lines", type=click.IntRange(0), default=10, help="How many earlier alerts to show; 10."
 )
 @place_options
 def tail(
@@ -266,7 +266,7 @@ def tail(
                 else:
                     click.echo(_tail_line(entry))
         except KeyboardInterrupt:
-            click.echo(err=True)  # behind the ^C
+            click.echo(err=True)  # ends the line where the terminal wrote ^C
     return 0
 
 
@@ -278,7 +278,7 @@ def _followed(
     yield from reversed(list(pages_of(client, "alerts", newest_first, lines, "before", seen + 1)))
     while True:
         time.sleep(POLL_S)
-        # The number first: what the filter does not find need not be looked at again.
+        # The newest number is read first, so that no alert is examined twice.
         last = newest_id(client)
         if last > seen:
             bounded = [*parameters, ("before", str(last + 1))]
@@ -287,7 +287,7 @@ def _followed(
 
 
 def newest_id(client: "AdminClient") -> int:
-    """Ask for the number of the newest alert; 0 when there is none."""
+    """Return the number of the newest alert; 0 when there is none."""
     found = client.get("alerts", [("order", "desc"), ("limit", "1")])["alerts"]
     return int(found[0]["id"]) if found else 0
 

@@ -1,4 +1,4 @@
-"""Lists of the admin API: read page by page, and printed as a table."""
+"""Reads lists of the admin API page by page, and prints them as tables."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,12 @@ def pages_of(
     """Read a list page by page.
 
     Args:
-        client: to be asked.
-        what: the list, below /api/v1/ and in its answer: "alerts", "dead" or "quarantine".
-        parameters: of every page.
-        limit: how many at most; None for all.
-        cursor: the parameter that goes on: "after" when ascending, else "before".
-        start: its first value.
+        client: the API.
+        what: the list's name, below /api/v1/ and in its answer: "alerts", "dead" or "quarantine".
+        parameters: the parameters of every page.
+        limit: how many entries at most; None for all.
+        cursor: the parameter that selects the next page: "after" when ascending, else "before".
+        start: the first value of that parameter.
 
     Yields:
         Entries of the API, in its order.
@@ -57,11 +57,11 @@ def print_entries(
 
     Args:
         found: at least one entry.
-        moment: that column's name among the heads, and the key of its times in an entry.
+        moment: the name of that column among the heads, and the key of its times in an entry.
         heads: the columns' names.
-        row: makes the cells of an entry, its time given as it is shown.
-        right: heads of columns that are set to the right.
-        whole: heads of columns that do not give way, besides the times.
+        row: makes the cells of an entry, from the entry and its formatted time.
+        right: heads of columns that are aligned to the right.
+        whole: heads of columns that are never shortened; the column of times never is either.
     """
     from incm_webhook.cli.view.table import layout, screen_width
     from incm_webhook.cli.view.times import time_column

@@ -21,10 +21,10 @@ def read_body(file: str) -> bytes:
         file: a path, or "-" for standard input.
 
     Returns:
-        Every byte of it.
+        Every byte of the body.
 
     Raises:
-        ConfigError: it cannot be read; names the file and the reason.
+        ConfigError: the file cannot be read; the message names the file and the reason.
     """
     if file == "-":
         return sys.stdin.buffer.read()
@@ -39,7 +39,8 @@ def read_secret(file: str) -> bytes:
     """Read the secret token from a file that --secret-file names.
 
     Args:
-        file: a path, or a name without a slash, which is also looked for where services keep them.
+        file: a path. A name without a slash is also searched in $CREDENTIALS_DIRECTORY and
+            /run/secrets.
 
     Returns:
         The token, not empty.
@@ -70,7 +71,7 @@ secret_file_option = click.option(
 @click.option(
     "--wire",
     type=click.Choice(["python", "ascii", "compact", "pretty"]),
-    help="How the JSON is spelled; by default python, and a file as it is.",
+    help="How the JSON is spelled; by default python, and unchanged for a file.",
 )
 @click.option("--count", type=click.IntRange(1), default=1, help="How many to send.")
 def send(
@@ -81,11 +82,11 @@ def send(
     wire: str | None,
     count: int,
 ) -> int:
-    """Post an alert to URL like InCloud Manager, and print status and answer.
+    """Post an alert to URL like InCloud Manager, and print the status and the answer.
 
-    The signature is over the canonical text, as the platform makes it. Without a secret there is
-    none. With --count, made-up alerts differ and a file is sent again. Exit status: 0 when each
-    answer was 200.
+    The signature is over the canonical text, as the platform makes it; without a secret there is
+    none. With --count, made-up alerts differ from each other, and a file is sent several times.
+    Exit status: 0 when every answer was 200.
     """
     from incm_webhook.sender.client import Sender, signature_of
     from incm_webhook.sender.samples import DEFAULT_TYPE, sample, spell
@@ -120,7 +121,8 @@ def _respelled(body: bytes, file: str, wire: str | None) -> bytes:
         return spell(json.loads(body), wire)
     except (ValueError, RecursionError):
         raise click.UsageError(
-            f"{file} cannot be spelled anew, as it is no JSON: leave out --wire to send it as it is"
+            f"{file} cannot be respelled, because it is no JSON: leave out --wire to send it as it "
+            "is"
         ) from None
 
 
@@ -145,7 +147,7 @@ def sign(*, secret_file: str | None, file: str, canonical: bool) -> int:
     return 0
 
 
-@click.command(short_help="Say whether a signature fits a body.")
+@click.command(short_help="Check whether a signature fits a body.")
 @click.option("--signature", required=True, metavar="TEXT", help="The value of X-Signature.")
 @click.option(
     "--secret-file",
@@ -158,7 +160,7 @@ def sign(*, secret_file: str | None, file: str, canonical: bool) -> int:
 @click.option("--file", metavar="FILE|-", default="-", help=_FILE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(*, signature: str, secret_files: tuple[str, ...], file: str, as_json: bool) -> int:
-    """Say whether a signature fits a body, which form of it, and which secret.
+    """Check whether a signature fits a body, and print which form of it and which secret.
 
     Exit status: 0 it fits, 1 it does not.
     """

@@ -1,4 +1,4 @@
-"""The command line: what it is made of, and how every command ends."""
+"""The command line: its commands, and how each one ends."""
 
 import contextlib
 import io
@@ -32,7 +32,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """What a command ends with; error: what a traceback is wanted of."""
+    """How a command failed. `error` is the exception whose traceback may be wanted."""
 
     message: str
     status: int
@@ -45,7 +45,7 @@ def _option(flag: str, text: str, **settings: Any) -> Callable[[_Command], _Comm
 
 
 def _what_is_served(command: _Command) -> _Command:
-    """Add the flags that say what to serve."""
+    """Add the flags for what is served."""
     for option in reversed(
         (
             _option(
@@ -97,7 +97,7 @@ def commands(context: click.Context) -> None:
 
 @commands.command(short_help="Receive alerts until SIGTERM or Ctrl-C.")
 @_what_is_served
-@_option("--ready-file", "File to write once it serves (JSON).", metavar="FILE")
+@_option("--ready-file", "File that is written when it serves (JSON).", metavar="FILE")
 @_option("--log-level", 'debug, info, warning or error; also "info,httpx=debug".', metavar="LEVEL")
 @click.option(
     "--supervise",
@@ -108,9 +108,9 @@ def commands(context: click.Context) -> None:
 def serve(*, supervise: bool, **overrides: Any) -> int:
     """Receive alerts until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
-    A flag counts more than its environment variable, and that more than the configuration file.
-    INCM_WEBHOOK_PLUGIN holds several plugins with blanks between them. With --supervise a small
-    parent holds the sockets, and SIGHUP starts a whole new server that takes over.
+    A flag overrides its environment variable, which overrides the configuration file.
+    INCM_WEBHOOK_PLUGIN may name several plugins, separated by blanks. With --supervise a small
+    parent process holds the sockets, and SIGHUP starts a new server that takes over.
     """
     import logging
 
@@ -121,7 +121,7 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
     from incm_webhook.process.signals import Signals
 
     signals = None
-    if early.serves:  # else the process is of a program that calls main()
+    if early.serves:  # else another program calls main(), and the process is its own
         stand_in_front()
         signals = Signals()
 
@@ -146,34 +146,35 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
 
 
 def _become_supervisor() -> None:
-    """Go on as the supervisor of this very command, in a Python that has loaded little."""
+    """Replace this process with the supervisor of this command, which loads few modules."""
     import signal
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, early.HELD)  # till it handles them
-    # Run as `python -m`, the folder is on the path, for plugins too; as a script it is not.
+    signal.pthread_sigmask(signal.SIG_BLOCK, early.HELD)  # until the supervisor handles them
+    # `python -m` puts the working directory on the path, for plugins too; a script does not.
     path_rule = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
     child = [sys.executable, *path_rule, "-m", "incm_webhook", *sys.argv[1:]]
     supervise = Path(__file__).parents[1] / "supervise" / "__main__.py"
     os.execv(sys.executable, [sys.executable, "-I", "-S", str(supervise), *child])  # noqa: S606
 
 
-@commands.command(short_help="Try what serve would do.")
+@commands.command(short_help="Check whether serve could start.")
 @_what_is_served
 def check(**overrides: Any) -> int:
-    """Try what `serve` would do, without serving, and say all that is wrong.
+    """Try what `serve` would do, without serving, and print everything that is wrong.
 
-    It takes the flags and variables that say to `serve` what is served. Run it as the user that
-    serves: each plugin is set up and closed, in a process of its own.
+    It takes the same flags and variables for what is served as `serve`. Run it as the user of the
+    server: each plugin is set up and closed, in a process of its own.
 
-    Exit status: 0 it could serve; 2 configuration, secret or certificate; 3 it could not listen, or
-    not use the inbox; 4 a plugin cannot be loaded or set up. Of several the lowest.
+    Exit status: 0 it could serve; 2 the configuration, a secret or the certificate is wrong; 3 it
+    could not listen, or could not use the inbox; 4 a plugin cannot be loaded or set up. The lowest
+    of several.
     """
     from incm_webhook.cli.check import run_check
 
     return run_check(overrides, os.environ, Path.cwd())
 
 
-@commands.command(short_help="List the plugins there are.")
+@commands.command(short_help="List the plugins.")
 @_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(*, config: str | None, as_json: bool) -> int:
@@ -215,24 +216,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: without the program's name; None takes the process's own, which then ends with
-            this: if a plugin of `serve` keeps it alive, by force when the grace is over.
+        arguments: the arguments without the program's name. None takes those of the process. The
+            process must then end after this call: when a plugin of `serve` keeps it alive, it is
+            killed at the end of the grace.
 
     Returns:
         The exit status: 0 done, 1 failed while running, 2 wrong usage or configuration, 3 could
-        not start, 4 a plugin could not be loaded. What went wrong is one message on standard
-        error; a traceback only with INCM_WEBHOOK_DEBUG=1.
+        not start, 4 a plugin could not be loaded. A failure is one message on standard error, with
+        a traceback only under INCM_WEBHOOK_DEBUG=1.
 
     Threads: the main one.
     Source: docs/contract.md, Exit statuses.
     """
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What the locale cannot spell, such as a name in Chinese in ISO 8859-1, ends no command.
+        # A character outside the locale's encoding, such as Chinese in ISO 8859-1, ends no command.
         sys.stdout.reconfigure(errors="backslashreplace")
     if arguments is not None:
         return _run(list(arguments), waits=True)
-    # Who runs a command reads its message, perhaps later; a server has to end, read or not.
+    # A command waits until its message is read; a server has to end even if nobody reads it.
     status = _run(sys.argv[1:], waits=sys.argv[1:2] != ["serve"])
     bound_the_end(status or EXIT_FAILED)
     return status
@@ -260,11 +262,11 @@ def _run(arguments: list[str], *, waits: bool) -> int:
 def _open_closed_streams() -> None:
     """Open /dev/null as a standard stream that is closed.
 
-    A file or connection opened next would get its number, and with it the lines of the log.
+    Otherwise the next file or connection would get its number, and with it the lines of the log.
     """
     with contextlib.suppress(OSError):
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
-            os.set_inheritable(descriptor, True)  # noqa: FBT003 - it takes no keyword
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - no keyword argument
         os.close(descriptor)
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:  # it was closed when Python began
@@ -280,7 +282,7 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _tell(failure: _Failure, *, waits: bool) -> None:
-    """Write a failure to standard error; without `waits` as the log does, which may drop it."""
+    """Write a failure to standard error; without `waits` as a log line, which may be dropped."""
     text = f"{PROGRAM}: {failure.message}"
     if failure.error is not None and is_debug():
         import traceback

@@ -1,4 +1,4 @@
-"""The commands about refused requests that were kept: quarantine list, show, retry and drop."""
+"""The commands about the quarantine: quarantine list, show, retry and drop."""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,17 +31,18 @@ _AT_ONCE = 64  # numbers in one call
 _NUMBER = Number("a number")
 
 _ids = click.argument("ids", metavar="[ID]...", type=_NUMBER, nargs=-1)
-_endpoint = click.option("--endpoint", metavar="PATH", help="Of this endpoint only.")
-_kind = click.option("--kind", type=click.Choice(KINDS), help="Of this kind only.")
+_endpoint = click.option("--endpoint", metavar="PATH", help="Only those of this endpoint.")
+_kind = click.option("--kind", type=click.Choice(KINDS), help="Only those of this kind.")
 _all = click.option("--all", "everything", is_flag=True, help="All of them.")
 
 
 @click.group(short_help="Look at refused requests, retry or drop them.")
 def quarantine() -> None:
-    """Look at requests that were refused, take them after all, or drop them.
+    """Look at refused requests, retry or drop them.
 
-    Kept are requests with a wrong signature or none, or with one for a path that no endpoint has or
-    a method other than POST (within limits), and authentic bodies that are no JSON.
+    The quarantine keeps authentic bodies that are no JSON. Within limits, it also keeps requests
+    with a wrong or missing signature, and signed requests for a path that no endpoint has or with a
+    method other than POST.
     """
 
 
@@ -60,7 +61,7 @@ def list_quarantine(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """List what was kept, the newest first."""
+    """List the quarantined requests, the newest first."""
     parameters = [*filter_parameters((), (), since), ("order", "desc")]
     parameters += [("endpoint", endpoint)] if endpoint else []
     parameters += [("kind", kind)] if kind else []
@@ -95,15 +96,15 @@ def _row(entry: dict[str, Any], received: str) -> list[str]:
     ]
 
 
-@quarantine.command(short_help="Tell what was sent, and why it was refused.")
+@quarantine.command(short_help="Show a request, and why it was refused.")
 @click.argument("id", type=_NUMBER)
 @click.option(
     "--secret-file",
     "secret_files",
     multiple=True,
     metavar="FILE",
-    help="Explain with this secret instead of the configuration's; those after the first are "
-    "others to try.",
+    help="Explain with this secret instead of the configuration's; further files are other "
+    "secrets to try.",
 )
 @place_options
 def show(
@@ -113,9 +114,9 @@ def show(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """Tell what was sent, from where, and why its signature does not fit.
+    """Show what was sent, from where, and why its signature does not fit.
 
-    The explanation wants the secrets: of the configuration, or of --secret-file. None is printed.
+    The explanation needs the secrets, from the configuration or --secret-file. None is printed.
     """
     with open_client(place, read_only=True) as client:
         entry = client.get(f"quarantine/{id}")
@@ -137,7 +138,7 @@ def show(
         ("refused", entry["reason"]),
     ):
         click.echo(f"{name:<10}  {printable(value)}")
-    for line in _told(id, diagnosis, excuse):
+    for line in _explanation(id, diagnosis, excuse):
         click.echo(line)
     click.echo()
     body = body_of(entry)
@@ -147,7 +148,7 @@ def show(
     return 0
 
 
-def _told(number: int, diagnosis: "Diagnosis | None", excuse: str) -> Iterator[str]:
+def _explanation(number: int, diagnosis: "Diagnosis | None", excuse: str) -> Iterator[str]:
     from incm_webhook.log import printable
 
     if diagnosis is None:
@@ -156,7 +157,7 @@ def _told(number: int, diagnosis: "Diagnosis | None", excuse: str) -> Iterator[s
             yield f"{'what to do':<10}  incm-webhook quarantine show {number} --secret-file FILE"
     elif diagnosis.valid:
         yield (
-            f"{'why':<10}  the signature fits a secret of now: `incm-webhook quarantine retry` "
+            f"{'why':<10}  the signature fits a current secret: `incm-webhook quarantine retry` "
             "takes it"
         )
     else:
@@ -167,7 +168,7 @@ def _told(number: int, diagnosis: "Diagnosis | None", excuse: str) -> Iterator[s
 
 
 def body_of(entry: Mapping[str, Any]) -> bytes:
-    """Read the body of an entry of the API, byte by byte as it was received."""
+    """Return the body of an entry of the API, exactly as it was received."""
     if "body_base64" in entry:
         return base64.b64decode(entry["body_base64"])
     return str(entry["body"]).encode()
@@ -176,13 +177,13 @@ def body_of(entry: Mapping[str, Any]) -> bytes:
 def _explain(
     entry: Mapping[str, Any], config: str | None, secret_files: Sequence[str]
 ) -> "tuple[Diagnosis | None, str]":
-    """Ask the doctor; without the secrets a sentence says what is missing."""
+    """Diagnose a request. Without the secrets, return a sentence about what is missing."""
     from incm_webhook.sender.diagnosis import diagnose, diagnose_signed
 
     if entry["kind"] == "not-json":
         return diagnose_signed(body_of(entry)), ""
     if entry["signature"] is None:
-        return diagnose(b"", None, ()), ""  # no secret is needed to say it
+        return diagnose(b"", None, ()), ""  # no secret is needed for that
     misdirected = entry["kind"] in ("unknown-path", "wrong-method")
     try:
         keys = _keys(None if misdirected else entry["endpoint"], config, secret_files)
@@ -203,7 +204,7 @@ def _keys(endpoint: str | None, config: str | None, secret_files: Sequence[str])
     return given_keys(secret_files) if secret_files else configured_keys(config, endpoint)
 
 
-@quarantine.command(short_help="Take requests after all, as if they came now.")
+@quarantine.command(short_help="Handle requests again, as if they came now.")
 @_ids
 @_endpoint
 @_kind
@@ -218,10 +219,11 @@ def retry(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """Take requests after all, as if they came now: these, of an endpoint or kind, or --all.
+    """Handle requests again, as if they came now: these, those of an endpoint or kind, or --all.
 
-    Each is verified with the secrets that its endpoint has now; what fits is stored, delivered, and
-    gone from the quarantine. Exit status: 0 when each was taken, 1 when some were refused again.
+    Each is verified with the current secrets of its endpoint. A request that fits is stored,
+    delivered, and removed from the quarantine. Exit status: 0 when each was accepted, 1 when some
+    were refused again.
     """
     chosen = _chosen(ids, endpoint, kind, everything=everything)
     tally: dict[str, int] = {"accepted": 0, "duplicate": 0, "refused": 0, "gone": 0}
@@ -269,7 +271,7 @@ def drop(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """Drop requests for good: these, of an endpoint or kind, or --all."""
+    """Drop requests for good: these, those of an endpoint or kind, or --all."""
     chosen = _chosen(ids, endpoint, kind, everything=everything)
     with open_client(place) as client:
         if not ids and not yes:
@@ -309,7 +311,7 @@ def _usage(text: str) -> click.UsageError:
 
 
 def _calls(client: "AdminClient", path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Call until there is nothing left to do: a call does only so much."""
+    """Call until nothing is left to do, because one call handles a limited number."""
     ids = body.get("ids")
     if ids:
         for start in range(0, len(ids), _AT_ONCE):

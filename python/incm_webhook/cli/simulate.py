@@ -1,4 +1,4 @@
-"""The command that behaves like InCloud Manager with a whole fleet: simulate."""
+"""The command that behaves like InCloud Manager with a fleet of devices: simulate."""
 
 import json
 import math
@@ -24,7 +24,7 @@ _DEFAULT_DURATION_S = 60.0
 
 
 class AlertRate(click.FloatRange):
-    """The type of an option that says how many alerts a second."""
+    """The type of an option that is a number of alerts a second."""
 
     def __init__(self) -> None:
         super().__init__(0.001, 1_000_000)
@@ -32,9 +32,9 @@ class AlertRate(click.FloatRange):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Read it. Errors: click.BadParameter."""
+        """Read the rate. Errors: click.BadParameter."""
         rate = float(super().convert(value, param, ctx))
-        if math.isnan(rate):  # is beyond no bound
+        if math.isnan(rate):  # compares false with both bounds
             self.fail(f"{value} is not a number.", param, ctx)
         return rate
 
@@ -63,10 +63,10 @@ def span(
     """Make an option that takes a duration.
 
     Args:
-        flag: its name.
+        flag: the option's name.
         text: its help.
-        default: as one would write it; None for none.
-        some: 0 is refused.
+        default: the default as a user would write it; None for no default.
+        some: whether 0 is refused.
 
     Returns:
         A decorator; the command gets seconds.
@@ -81,7 +81,7 @@ def span(
     )
 
 
-@click.command(short_help="Be InCloud Manager with a whole fleet.")
+@click.command(short_help="Act as InCloud Manager with a fleet of devices.")
 @click.argument("url")
 @secret_file_option
 @click.option(
@@ -92,10 +92,10 @@ def span(
     type=AlertRate(),
     default=50.0,
     show_default=True,
-    help="Alerts a second, whatever the answers take.",
+    help="Alerts a second, however long answers take.",
 )
-@span("--duration", "How long; 60s without --count.", None)
-@click.option("--count", type=click.IntRange(1), help="End after so many alerts.")
+@span("--duration", "How long alerts are sent; 60s without --count.", None)
+@click.option("--count", type=click.IntRange(1), help="End after this many alerts.")
 @click.option("--storm", is_flag=True, help="Every 10s a whole group goes offline and comes back.")
 @click.option("--flap", is_flag=True, help="A few devices go offline and come back all the time.")
 @click.option("--reorder", is_flag=True, help="Send some alerts after later ones.")
@@ -104,7 +104,7 @@ def span(
     type=click.Choice(["python", "ascii", "compact", "pretty", "mixed"]),
     default="python",
     show_default=True,
-    help="How the JSON is spelled; mixed: another way for each alert.",
+    help="How the JSON is spelled; mixed: a random way for each alert.",
 )
 @click.option("--seed", type=int, help="Make the run repeatable.")
 @click.option(
@@ -112,7 +112,7 @@ def span(
     type=click.IntRange(1, 1000),
     default=8,
     show_default=True,
-    help="Kept open, used at once.",
+    help="Connections kept open and used at once.",
 )
 @span("--timeout", "How long an answer may take.", "30s", some=True)
 @click.option(
@@ -120,17 +120,17 @@ def span(
     type=click.IntRange(0),
     default=3,
     show_default=True,
-    help="After a network error or a time-out.",
+    help="Retries after a network error or a time-out.",
 )
-@span("--retry-delay", "Between them.", "10s")
+@span("--retry-delay", "Time between retries.", "10s")
 @click.option(
-    "--retry-5xx", is_flag=True, help="Retry answers of 500 and more too (does InCloud? unknown)."
+    "--retry-5xx", is_flag=True, help="Retry answers of 500 and more, too (InCloud may or may not)."
 )
 @click.option(
     "--verify-inbox",
     "admin_url",
     metavar="ADMIN_URL",
-    help="At the end, look into the inbox behind this admin listener.",
+    help="At the end, check the inbox through this admin listener.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def simulate(
@@ -143,19 +143,20 @@ def simulate(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Send alerts to URL like InCloud Manager with a fleet of devices, and tell what came of them.
+    """Send alerts to URL like InCloud Manager with a fleet of devices, and print the results.
 
-    All known types, from devices in groups of organisations; what goes down comes back. A network
-    error or a time-out is retried as the platform does; a refused connection never is. Whether the
-    platform retries answers of 500 and more is in no guide: --retry-5xx does. Ctrl-C ends the run
-    early, with the verdict. Nothing but URL and ADMIN_URL is ever contacted.
+    The alerts are of all known types, from devices in groups of organisations; a device or link
+    that goes down comes back. A network error or a time-out is retried as the platform does; a
+    refused connection never is. No guide states whether the platform retries answers of 500 and
+    more; --retry-5xx does. Ctrl-C ends the run early, with the verdict. Nothing but URL and
+    ADMIN_URL is ever contacted.
 
-    The same --seed and options give the same alerts in the same order, ids and times included (they
-    begin on 2025-01-06). So the second such run against one inbox gives duplicates.
+    The same --seed and options give the same alerts in the same order, with the same ids and times
+    (from 2025-01-06 on). So a second such run against one inbox gives duplicates.
 
     Exit status: 1 when no alert was acknowledged, when some are gone for good (refused, given up),
-    or when --verify-inbox finds that an acknowledged one is missing or that one is stored twice;
-    other answers are told, and 0.
+    or when --verify-inbox finds an acknowledged alert missing or an alert stored twice. Otherwise
+    0; other answers are only counted.
     """
     from incm_webhook.simulator.inbox_check import InboxReader, check_inbox
     from incm_webhook.simulator.sending import Manner, Simulation
@@ -184,7 +185,7 @@ def simulate(
         verdict = tally.verdict()
         try:
             verdict.inbox = check_inbox(reader, tally.acknowledgements, tally.sent_ids, after=last)
-        finally:  # what is known is told, also when the inbox cannot be read
+        finally:  # the results are printed even when the inbox cannot be read
             status = _tell(verdict, as_json=as_json)
     return status
 
@@ -206,7 +207,7 @@ def _run(simulation: "Simulation", duration_s: float | None, count: int | None) 
 
 
 def _watch(simulation: "Simulation", duration_s: float | None, count: int | None) -> None:
-    """Show a line that tells how it goes, until it ends."""
+    """Show the progress in one line until the run ends."""
     import time
 
     start = time.monotonic()

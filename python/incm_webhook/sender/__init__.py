@@ -1,1 +1,1 @@
-"""What InCloud Manager does: sample alerts, a client that posts them, a diagnosis of signatures."""
+"""The sending side: sample alerts, a client that posts them, a diagnosis of signatures."""

@@ -1,4 +1,4 @@
-"""Posts alerts like InCloud Manager: signed over the canonical text, whatever the wire spells."""
+"""Posts alerts like InCloud Manager: signed over the canonical text, however they are spelled."""
 
 import contextlib
 import errno
@@ -26,11 +26,11 @@ _UNKNOWN_ISSUER = (18, 19, 20, 21)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a receiver answered.
+    """An answer of a receiver.
 
     Attributes:
         status: the HTTP status.
-        reason: its text.
+        reason: the reason phrase.
         body: at most 64 KiB of the body.
         headers: in the order received, names as received.
     """
@@ -49,8 +49,8 @@ def signature_of(body: bytes, secret: bytes) -> str:
         secret: the webhook's secret token, not empty.
 
     Returns:
-        The value of X-Signature: over the canonical text, or over the body itself when it has
-        none.
+        The value of X-Signature, over the canonical text; over the body itself when it has no
+        canonical text.
 
     Source: docs/protocol.md, The request.
     """
@@ -63,20 +63,20 @@ def signature_of(body: bytes, secret: bytes) -> str:
 def open_connection(
     url: str, timeout_s: float = TIMEOUT_S
 ) -> tuple[http.client.HTTPConnection, str]:
-    """Make a connection that connects with its first request, and to nothing but the URL's host.
+    """Make a connection to the URL's host, which connects with its first request.
 
     Args:
-        url: http or https.
+        url: an http or https URL.
         timeout_s: seconds for connecting and for each wait.
 
     Returns:
-        The connection, and the path and query to ask it for.
+        The connection, and the path and query to request.
 
     Raises:
         UrlError: the URL is no HTTP URL.
     """
     if "@" in url.partition("://")[2].partition("/")[0]:
-        # InCloud Manager knows none; and a message with the URL would show the password.
+        # InCloud Manager sends neither, and a message with the URL would show the password.
         raise UrlError("the URL has a name or password in it, which are not sent: leave them out")
     try:
         parts = urlsplit(url)
@@ -113,8 +113,9 @@ class Sender:
         Args:
             url: where to post.
             timeout_s: seconds for connecting and for each wait.
-            reposts: post again at once, over a new connection, when a kept one turns out to be
-                closed. Without it that is an error, unless the end was seen before posting.
+            reposts: whether to post again at once, over a new connection, when a kept connection
+                turns out to be closed. Otherwise that is an error, unless the close was noticed
+                before posting.
         """
         self._url = url
         self._connection, self._target = open_connection(url, timeout_s)
@@ -125,8 +126,8 @@ class Sender:
         """Post one body.
 
         Args:
-            body: the bytes of the wire.
-            signature: X-Signature; None sends none.
+            body: the bytes to send.
+            signature: the value of X-Signature; None leaves the header out.
 
         Returns:
             The answer, whatever its status.
@@ -153,7 +154,7 @@ class Sender:
                 raise explained(self._url, error) from None
 
     def _has_ended(self) -> bool:
-        """Whether the receiver has closed the kept connection: nothing else makes it readable."""
+        """Whether the receiver has closed the kept connection: only that makes it readable."""
         kept = self._connection.sock
         if kept is None:
             return False
@@ -162,7 +163,7 @@ class Sender:
         return bool(poll.poll(0))
 
     def _exchange(self, body: bytes, headers: dict[str, str]) -> Answer:
-        # A receiver that refuses a body early answers and closes: the answer still counts.
+        # A receiver that refuses a body early answers and closes; the answer still counts.
         if self._connection.sock is None:
             self._connection.connect()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -186,14 +187,14 @@ class Sender:
 
 
 def explained(url: str, error: OSError | http.client.HTTPException) -> SendError:
-    """Tell in a sentence why a request failed.
+    """Explain in a sentence why a request failed.
 
     Args:
-        url: where it went.
-        error: what http.client raised.
+        url: the URL of the request.
+        error: the exception of http.client.
 
     Returns:
-        The error to raise; an `UnreachableError` when nothing is there to send to.
+        The error to raise; an `UnreachableError` when nothing listens there.
     """
     shown = printable(url)
     if isinstance(error, ConnectionRefusedError):

@@ -2,7 +2,7 @@
 
 import zlib
 
-_MOST_BYTES = 16 * 1024**2  # of what a stranger's body may become
+_MAX_BYTES = 16 * 1024**2  # of an unpacked body, which may be hostile
 _MARKS: dict[str, bytes | tuple[bytes, ...]] = {
     "gzip": b"\x1f\x8b",
     "zstd": b"\x28\xb5\x2f\xfd",
@@ -14,7 +14,7 @@ _UNPACKED_HERE = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 def compression_of(body: bytes) -> str | None:
-    """Name what compressed a body, by its first bytes; None when nothing known did."""
+    """Name the compression of a body by its first bytes; None when none is recognised."""
     return next((name for name, mark in _MARKS.items() if body.startswith(mark)), None)
 
 
@@ -22,14 +22,14 @@ def unpacked(body: bytes) -> bytes | None:
     """Unpack a body that gzip or deflate compressed.
 
     Returns:
-        What it was; None when it is not compressed so, is cut off, or would be over 16 MiB.
+        The unpacked body; None when it has another form, is cut off, or would exceed 16 MiB.
     """
     window = _UNPACKED_HERE.get(compression_of(body) or "")
     if window is None:
         return None
     packed = zlib.decompressobj(window)
     try:
-        plain = packed.decompress(body, _MOST_BYTES)
+        plain = packed.decompress(body, _MAX_BYTES)
     except zlib.error:
         return None
     return plain if packed.eof else None

@@ -1,4 +1,4 @@
-"""Why a signature does not fit: what it would fit instead, in a sentence, and what to do."""
+"""Explains why a signature does not fit a body: what it fits instead, and what to do."""
 
 import base64
 import binascii
@@ -27,9 +27,10 @@ class Key:
     """A secret that a signature may fit.
 
     Attributes:
-        name: what the operator calls it; is printed.
-        secret: the secret itself; is never printed.
-        expected: whether the body should have been signed with it; False is another endpoint's.
+        name: a name for the operator, which is printed.
+        secret: the secret itself, which is never printed.
+        expected: whether the body should have been signed with it; False for the secret of another
+            endpoint.
     """
 
     name: str
@@ -39,13 +40,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What the doctor found.
+    """The result of a diagnosis.
 
     Attributes:
-        valid: the signature is right as it is.
-        found: it is right, or the reason why it is not is known.
-        causes: sentences: what is the case; also of a right signature, when the body is no JSON.
-        advice: sentences: what to do.
+        valid: whether the signature is right as it is.
+        found: whether the signature is right, or the reason why it is wrong is known.
+        causes: sentences that explain what is wrong. A right signature has some when the body is
+            compressed.
+        advice: sentences that say what to do.
     """
 
     valid: bool
@@ -67,9 +69,9 @@ _UNEXPLAINED = Diagnosis(
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """A value changed in a way that happens; unchanged when there is no cause."""
+    """A value with a common mistake undone; unchanged when there is no cause."""
 
-    value: bytes = field(repr=False)  # perhaps a secret
+    value: bytes = field(repr=False)  # it may be a secret
     cause: str = ""
     advice: str = ""
 
@@ -83,7 +85,7 @@ def diagnose(body: bytes, signature: str | None, keys: Sequence[Key]) -> Diagnos
         keys: the secrets to try, at least one.
 
     Returns:
-        The explanation with the fewest changes of signature, secret and body together.
+        The explanation with the fewest changes to signature, secret and body in total.
 
     Threads: any.
     Source: docs/protocol.md, The signature; the mistakes are those of people and of proxies.
@@ -106,8 +108,8 @@ def diagnose(body: bytes, signature: str | None, keys: Sequence[Key]) -> Diagnos
     for (_, secret), changed in tries:
         if _fits(changed.value, text, secret.value):
             parts = [one for one in (spelled, secret, changed) if one.cause]
-            if not parts and (told := diagnose_signed(body)) is not None:
-                return replace(told, valid=True)
+            if not parts and (problem := diagnose_signed(body)) is not None:
+                return replace(problem, valid=True)
             return Diagnosis(
                 valid=not parts,
                 found=True,
@@ -118,24 +120,25 @@ def diagnose(body: bytes, signature: str | None, keys: Sequence[Key]) -> Diagnos
 
 
 def diagnose_signed(body: bytes) -> Diagnosis | None:
-    """Find out why a body whose signature is right is no JSON; None when that is not known."""
+    """Find out why a body with a right signature is no JSON; None when that is not known."""
     name = compression_of(body)
     if name is None:
         return None
     return _found(
-        f"the body is compressed ({name}), and was signed so",
+        f"the body is compressed ({name}), and was signed in that form",
         "let the sender sign and send the alert as it is, without Content-Encoding",
     )
 
 
 def _compressed(body: bytes) -> Diagnosis | None:
-    """Say that a body is none of JSON, whatever its signature is."""
+    """Explain a body that is compressed, whatever its signature is; None for another body."""
     name = compression_of(body)
     if name is None:
         return None
     return _found(
-        f"the body is compressed ({name}), and its signature fits neither that nor what it was",
-        "let nothing compress requests on their way: the receiver takes them as they were signed",
+        f"the body is compressed ({name}), and its signature fits neither that nor the unpacked "
+        "body",
+        "let nothing compress requests on their way: the receiver needs them as they were signed",
     )
 
 
@@ -145,7 +148,7 @@ def _found(cause: str, advice: str) -> Diagnosis:
 
 def _changes(pair: tuple[tuple[Key, _Variant], _Variant]) -> int:
     (key, secret), body = pair
-    # An expected secret spelled otherwise is likelier than another secret and another body.
+    # A misspelled expected secret is likelier than another secret together with a changed body.
     return bool(secret.cause) + bool(body.cause) + (not key.expected)
 
 
@@ -156,9 +159,9 @@ def _fits(body: bytes, signature: str, secret: bytes) -> bool:
 
 
 def _read_signature(text: str) -> _Variant | None:
-    """Read the 32 bytes of a MAC out of what people and other senders write; None: there are none.
+    """Read the 32 bytes of a MAC in the spellings of people and other senders; None: no MAC.
 
-    A spelling that the server does not take is a cause.
+    A spelling that the server does not accept is recorded as a cause.
     """
     bare = text.strip()
     unusual = [] if bare == text else ["blanks around it"]
@@ -208,15 +211,15 @@ def _secret_variants(key: Key) -> Iterator[_Variant]:
 
 
 def _respelled_secrets(value: bytes) -> Iterator[tuple[bytes, str]]:
-    yield value + b"\n", "with a line end (LF) behind it"
-    yield value + b"\r\n", "with a line end (CR LF) behind it"
+    yield value + b"\n", "with a line end (LF) after it"
+    yield value + b"\r\n", "with a line end (CR LF) after it"
     yield value.strip(), "without the blanks around it"
     yield value.strip().strip(b"\"'"), "without the quotes around it"
     yield value.removeprefix(_BOM), "without the byte order mark before it"
     with contextlib.suppress(binascii.Error, ValueError):
-        yield base64.b64decode(value, validate=True), "decoded: what is given is its Base64"
+        yield base64.b64decode(value, validate=True), "decoded: the file holds its Base64"
     with contextlib.suppress(ValueError):
-        yield bytes.fromhex(value.decode()), "decoded: what is given is its hexadecimal form"
+        yield bytes.fromhex(value.decode()), "decoded: the file holds its hexadecimal form"
 
 
 def _body_variants(body: bytes) -> Iterator[_Variant]:
@@ -235,7 +238,7 @@ def _body_variants(body: bytes) -> Iterator[_Variant]:
         yield _Variant(
             b"",
             "the signature is that of an empty body",
-            "look for what signs before the body is there, such as a proxy or a script",
+            "look for a proxy or a script that signs before it has the body",
         )
 
 
@@ -243,9 +246,9 @@ def _changed_bodies(body: bytes) -> Iterator[tuple[bytes, str]]:
     if (plain := unpacked(body)) is not None:
         yield plain, f"when it is unpacked: it is compressed ({compression_of(body)})"
     if body.endswith(b"\n"):
-        yield body[: -2 if body.endswith(b"\r\n") else -1], "without the line end behind it"
-    yield body + b"\n", "with a line end (LF) behind it"
-    yield body + b"\r\n", "with a line end (CR LF) behind it"
+        yield body[: -2 if body.endswith(b"\r\n") else -1], "without the line end after it"
+    yield body + b"\n", "with a line end (LF) after it"
+    yield body + b"\r\n", "with a line end (CR LF) after it"
     yield body.removeprefix(_BOM), "without the byte order mark before it"
     yield _BOM + body, "with a byte order mark before it"
     unix = body.replace(b"\r\n", b"\n")
@@ -300,8 +303,8 @@ def _whole(text: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-# A string, a number with a fraction or an exponent, or any other number: so that a long one, which
-# a stranger may send, is read once and not from each of its digits on.
+# A string, a number with a fraction or an exponent, or any other number. The last alternative
+# makes a long number, which anybody may send, match once instead of at each of its digits.
 _STRING_OR_FLOAT = re.compile(
     r'"(?:[^"\\]|\\.)*"|(-?\d++(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))|\d++'
 )

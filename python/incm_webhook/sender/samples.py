@@ -1,4 +1,4 @@
-"""Alerts as InCloud Manager sends them, made up afresh: for `send`, for tests, for a first look."""
+"""Makes up alerts as InCloud Manager sends them: for `send`, for tests, for a first try."""
 
 import json
 import random
@@ -67,15 +67,15 @@ _SPELLINGS: dict[str, Callable[[Any], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device of the platform, and where it belongs.
+    """A device of the platform, with its group and organisation.
 
     Attributes:
-        id: the platform's id.
-        name: what people call it.
-        serial_number: as on its label.
-        group_id: its group.
+        id: the platform's id of the device.
+        name: the name that people give it.
+        serial_number: the serial number on its label.
+        group_id: the id of its group.
         group_name: the group's name.
-        org_id: its organisation.
+        org_id: the id of its organisation.
         org_name: the organisation's name.
     """
 
@@ -98,10 +98,10 @@ def sample(
     """Make up an alert.
 
     Args:
-        alert_type: the `type`; one that is in no list gives an alert like any other.
-        now: when it arises, aware; None is the present second.
-        rng: where ids and serial numbers come from; None is a fresh, unpredictable one.
-        device: whose alert it is; None makes one up.
+        alert_type: the `type`; an unknown type is allowed, too.
+        now: when the alert arises, aware; None means now.
+        rng: the source of ids and serial numbers; None takes an unpredictable source.
+        device: the device that raises the alert; None makes one up.
 
     Returns:
         The parsed body: every documented field but closedAt, in the order of the guide's example,
@@ -146,19 +146,19 @@ def sample(
 
 
 def spell(alert: Any, wire: str = "python") -> bytes:
-    """Write a parsed body as one of the senders that docs/protocol.md names may.
+    """Write a parsed body in one of the spellings that docs/protocol.md describes.
 
     Args:
-        alert: what JSON can hold.
+        alert: a JSON value.
         wire: "python" (json.dumps without ASCII escapes: the canonical text), "ascii" (with
             escapes), "compact" (no blanks), "pretty" (indented by 2).
 
     Returns:
-        UTF-8.
+        The text in UTF-8.
 
     Raises:
-        KeyError: another wire.
-        ValueError: the body holds a lone surrogate, which UTF-8 cannot.
+        KeyError: the wire is unknown.
+        ValueError: the body holds a lone surrogate, which UTF-8 cannot represent.
 
     Source: docs/protocol.md, The signature.
     """
@@ -166,17 +166,17 @@ def spell(alert: Any, wire: str = "python") -> bytes:
 
 
 def object_id(rng: random.Random, moment: datetime) -> str:
-    """Make an id: 24 hexadecimal digits that begin with the time, as the platform's do.
+    """Make an id: 24 hexadecimal digits that begin with the time, like the platform's ids.
 
     Args:
-        rng: where the other 16 digits come from.
+        rng: the source of the other 16 digits.
         moment: the time, aware.
     """
     return f"{int(moment.timestamp()) & 0xFFFFFFFF:08x}{rng.getrandbits(64):016x}"
 
 
 def serial_number(rng: random.Random) -> str:
-    """Make up a serial number that looks like the one of the guide's example."""
+    """Make up a serial number that looks like the one in the guide's example."""
     return f"EF605{rng.randrange(10**6):06d}{''.join(rng.choices('ABCDEFGHKLMNPRSTUVWXY', k=4))}"
 
 

@@ -1,4 +1,4 @@
-"""A fleet of devices that raise alerts: who they are, and what each may raise next."""
+"""A fleet of devices that raise alerts, and the alerts that each one can raise next."""
 
 import random
 from collections import OrderedDict
@@ -17,7 +17,7 @@ _OMITTED_SHARE = 1 / 3
 _DEVICES_PER_GROUP = 25  # on average: the first groups are the large ones
 _GROUPS_PER_ORG = 8
 _FLAPPERS_SHARE = 1 / 50
-_RECOVERY_SHARE = 1 / 3  # of the alerts tell that what is down longest is up again
+_RECOVERY_SHARE = 1 / 3  # of the alerts report that the device or link down longest is up again
 _AGE = timedelta(days=200)  # how long before the first alert the fleet was set up
 
 _ORGS = ("Nordwind Logistik", "inhand00356", "北京智联物流有限公司", "Škoda Depot", "Acme Vending")
@@ -33,8 +33,8 @@ _GROUPS = (
 )
 _NAMES = ("{serial}", "北京路由器-{n}", "Kiosk {n}", '仓库网关 "{n}"', "Zähler\\{n}", "🚌 {n}")
 
-# How often a device raises what, relative to each other. Of two opposites only the fall is here:
-# the other one follows it.
+# The relative frequency of each type. Of two opposites only the fall is here: its recovery
+# follows it.
 _WEIGHTS = {
     OFFLINE: 20,
     "client_disconnected": 12,
@@ -61,39 +61,40 @@ _WEIGHTS = {
 
 
 class Fleet:
-    """Devices in groups of organisations, and which of them and of their links are down.
+    """Devices in groups of organisations, and which of these devices and their links are down.
 
     Shape: all are up at first. A device that is offline raises nothing but `connected`, and two
     opposites of one device always take turns. The same rng gives the same fleet and alerts.
-    Threads: one at a time. Source: docs/protocol.md, The fields of an alert; docs/protocol.md,
-    Alert types; names, shares and frequencies are our own choice.
+    Threads: one at a time.
+    Source: docs/protocol.md, The fields of an alert; docs/protocol.md, Alert types; names, shares
+    and frequencies are our own choice.
 
     Attributes:
-        groups: the devices of each group, at least one, in the order of their making.
+        groups: the devices of each group, at least one, in the order in which they were made.
     """
 
     def __init__(self, size: int, rng: random.Random, start: datetime) -> None:
-        """Make it.
+        """Make the fleet.
 
         Args:
             size: how many devices, at least 1.
-            rng: where all choices come from, now and later.
+            rng: the source of all random choices, now and later.
             start: when the first alert may arise, aware.
         """
         self._rng = rng
         self.groups = _groups(size, rng, start - _AGE)
         self._devices = [device for group in self.groups for device in group]
         self._flappers = rng.sample(self._devices, max(1, int(size * _FLAPPERS_SHARE)))
-        # Device id and the type that told of the fall, in the order of falling.
+        # The device id and the type of the alert that reported the fall, in the order of falling.
         self._down: OrderedDict[tuple[str, str], Device] = OrderedDict()
         self._opposites = {one.name: one.opposite for one in alert_types() if one.opposite}
 
     def is_offline(self, device: Device) -> bool:
-        """Say whether the device's last word was that it lost the platform."""
+        """Return whether the device's last alert about its connection was `disconnected`."""
         return (device.id, OFFLINE) in self._down
 
     def raise_any(self, moment: datetime) -> dict[str, Any]:
-        """Let some device raise some alert, such as it can in its state."""
+        """Let a random device raise a random alert that is possible in its state."""
         if self._down and self._rng.random() < _RECOVERY_SHARE:
             (_, fall), device = next(iter(self._down.items()))
         else:

@@ -1,4 +1,4 @@
-"""Whether a receiver's inbox has all that was acknowledged, once; read through its admin API."""
+"""Checks through the admin API that a receiver's inbox has each acknowledged alert once."""
 
 import http.client
 import json
@@ -33,13 +33,13 @@ class Acknowledgement:
 
 @dataclass(slots=True)
 class InboxCheck:
-    """What was found.
+    """The result of a check.
 
     Attributes:
         checked: how many acknowledged alerts were looked for.
         lost: how many of them the inbox does not have under the number that was acknowledged.
         duplicated: how many alerts of the run are stored under more than one number.
-        problems: a sentence for each, the first 20.
+        problems: a sentence for each lost or duplicated alert; at most 20.
     """
 
     checked: int
@@ -49,15 +49,15 @@ class InboxCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is lost and nothing is there twice."""
+        """Whether no alert is lost and none is stored twice."""
         return not self.lost and not self.duplicated
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as JSON can hold it."""
+        """Return the result as a JSON object."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def lines(self) -> Iterator[str]:
-        """Tell it to people."""
+        """Yield the result as lines for people."""
         if self.ok:
             yield f"inbox: all {self.checked:,} acknowledged alerts are there, none twice"
             return
@@ -72,15 +72,17 @@ class InboxCheck:
 class InboxReader:
     """Reads alerts from the admin listener of a receiver.
 
-    Errors: `SendError`, a sentence, when it cannot be reached or answers something else. Threads:
-    one at a time. Source: docs/http-api.md, The admin API.
+    Errors: `SendError` with a sentence when it cannot be reached, or its answer is no list of
+    alerts.
+    Threads: one at a time.
+    Source: docs/http-api.md, The admin API.
     """
 
     def __init__(self, admin_url: str) -> None:
-        """Check the URL; nothing is asked yet.
+        """Check the URL; nothing is requested yet.
 
         Args:
-            admin_url: of the admin listener, such as http://127.0.0.1:9464.
+            admin_url: the URL of the admin listener, such as http://127.0.0.1:9464.
         """
         self._url = f"{admin_url.rstrip('/')}/api/v1/alerts"
         self._connection, self._target = open_connection(self._url)
@@ -91,11 +93,11 @@ class InboxReader:
         return alerts[0][0] if alerts else 0
 
     def alerts_after(self, number: int) -> Iterator[tuple[int, str, str | None]]:
-        """Go through the alerts with a higher number than this.
+        """Iterate over the alerts with a number above this one.
 
         Returns:
-            The number, the endpoint and the `_id` of each, by number; the `_id` of a body that has
-            none is None.
+            The number, the endpoint and the `_id` of each alert, by number; None for a body
+            without an `_id`.
         """
         after: int | None = number
         while after is not None:
@@ -103,7 +105,7 @@ class InboxReader:
             yield from alerts
 
     def close(self) -> None:
-        """Close the connection; the next question opens it again."""
+        """Close the connection; the next request opens it again."""
         self._connection.close()
 
     def _ask(self, **query: Any) -> tuple[list[tuple[int, str, str | None]], int | None]:
@@ -137,20 +139,20 @@ def check_inbox(
     *,
     after: int,
 ) -> InboxCheck:
-    """Look for everything that was acknowledged, and for anything that is there twice.
+    """Look for each acknowledged alert, and for alerts that are stored twice.
 
     Args:
-        reader: where to look.
+        reader: the inbox.
         acknowledgements: the answers of 200.
-        sent_ids: `_id` of all that was sent, acknowledged or not.
+        sent_ids: the `_id` of every alert that was sent, acknowledged or not.
         after: the highest number of the inbox before the run. Older alerts are read only when an
-            answer names one, so a copy of an older alert that was stored anew shows in the verdict
-            as accepted, not here.
+            answer names one, so a second copy of an older alert shows in the verdict as accepted,
+            not here.
 
     Returns:
-        What was found. Lost: no alert has the acknowledged number, or it has another `_id`; without
-        a number, no alert has the `_id`. Stored twice: one `_id` of `sent_ids`, under two numbers
-        of the same endpoint.
+        The result. Lost: no alert has the acknowledged number, or that alert has another `_id`;
+        without a number, no alert has the `_id`. Stored twice: an `_id` of `sent_ids` under two
+        numbers of the same endpoint.
 
     Raises:
         SendError: the inbox cannot be read.

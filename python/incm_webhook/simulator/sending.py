@@ -1,4 +1,4 @@
-"""Sends planned alerts at their time over several connections, with the platform's retries."""
+"""Sends planned alerts at their times over several connections, with the platform's retries."""
 
 import heapq
 import json
@@ -24,12 +24,12 @@ class Manner:
     """How a sender behaves.
 
     Attributes:
-        connections: how many are kept open and used at once.
+        connections: how many connections are kept open and used at once.
         timeout_s: how long connecting, and each wait for the answer, may take.
-        retries: how often an alert that met a network error or a time-out is sent again.
-        retry_delay_s: how long after the error.
-        retry_5xx: treat an answer of 500 or more as such an error too; the platform's own way
-            is unknown.
+        retries: how often an alert is sent again after a network error or a time-out.
+        retry_delay_s: how long after the error it is sent again.
+        retry_5xx: whether an answer of 500 or more counts as such an error, too. It is not known
+            what the platform does.
 
     Source: docs/protocol.md, Answers and retries; the number of connections is our own choice.
     """
@@ -48,17 +48,18 @@ class _Job:
 
 
 class _Schedule:
-    """Hands out what is due, to one thread after the other.
+    """Hands out due alerts, to one thread after the other.
 
-    Shape: planned alerts in their order, each no earlier than its time, and retries at theirs; an
-    alert that is late delays no other one's time. Threads: any.
+    Shape: planned alerts in their order, each no earlier than its time, and retries at their times;
+    a late alert does not delay the time of another.
+    Threads: any.
     """
 
     def __init__(self, plan: Iterable[Planned], tally: Tally) -> None:
         self._plan = iter(plan)
         self._tally = tally
-        self._turn = threading.Lock()  # who waits for the next time; the others wait for the turn
-        self._changed = threading.Condition()  # guards all below
+        self._turn = threading.Lock()  # held by the one thread that waits for the next alert
+        self._changed = threading.Condition()  # guards all members below
         self._retries: list[tuple[float, int, _Job]] = []
         self._next: Planned | None = None
         self._retried = 0
@@ -67,12 +68,12 @@ class _Schedule:
         self._start = 0.0
 
     def begin(self) -> None:
-        """Let the time run from now."""
+        """Count all times from now on."""
         self._start = time.monotonic()
         self._next = next(self._plan, None)
 
     def take(self) -> _Job | None:
-        """Wait for the next alert that is due; None when there is none left, or after stop()."""
+        """Wait for the next due alert; None when none is left, or after stop()."""
         with self._turn, self._changed:
             while not self._stopped:
                 now_s = time.monotonic() - self._start
@@ -93,13 +94,13 @@ class _Schedule:
             return None
 
     def done(self) -> None:
-        """Take note that a job has come to its end."""
+        """Record the end of a job."""
         with self._changed:
             self._open -= 1
             self._changed.notify()
 
     def again(self, job: _Job, delay_s: float) -> None:
-        """Hand out a job once more, later."""
+        """Hand out a job again, after a delay."""
         with self._changed:
             self._open -= 1
             self._retried += 1
@@ -109,7 +110,7 @@ class _Schedule:
             self._changed.notify()
 
     def stop(self) -> None:
-        """Hand out nothing any more."""
+        """Stop handing out alerts."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -118,22 +119,22 @@ class _Schedule:
 class Simulation:
     """Sends a plan to one URL, in threads of its own.
 
-    Shape: `start`, then `wait` until it is True; `stop` ends it early. The rate is an open loop:
-    what is due does not wait for earlier answers, only for a free connection. Threads: the three
-    methods from one thread; `tally` may be read at any time.
+    Shape: call `start`, then `wait` until it returns True; `stop` ends the run early. The rate is
+    an open loop: a due alert does not wait for earlier answers, only for a free connection.
+    Threads: the three methods from one thread; `tally` may be read at any time.
 
     Attributes:
-        tally: what has come of it so far.
+        tally: the results so far.
     """
 
     def __init__(
         self, url: str, plan: Iterable[Planned], *, secret: bytes | None, manner: Manner
     ) -> None:
-        """Prepare it; nothing is sent yet.
+        """Prepare the run; nothing is sent yet.
 
         Args:
             url: where to post; nothing else is ever contacted.
-            plan: what to send, by time; it may be endless.
+            plan: the alerts by time; it may be endless.
             secret: the webhook's secret token; None signs nothing.
             manner: how to behave.
 
@@ -156,16 +157,16 @@ class Simulation:
         threading.Thread(target=self._run, daemon=True).start()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until all is sent and answered, given up or refused.
+        """Wait until every alert was answered, given up or refused.
 
         Args:
-            timeout_s: at most so many seconds.
+            timeout_s: how long to wait at most, in seconds.
 
         Returns:
-            Whether it has ended.
+            Whether the run has ended.
 
         Raises:
-            Exception: what the plan raised, or why a thread could not be started.
+            Exception: an exception of the plan, or the reason why a thread could not be started.
         """
         if not self._ended.wait(timeout_s):
             return False
@@ -174,7 +175,7 @@ class Simulation:
         return True
 
     def stop(self) -> None:
-        """Send nothing any more; what waits for its answer still gets it."""
+        """Stop sending; alerts that wait for their answer still get it."""
         self._schedule.stop()
 
     def _run(self) -> None:

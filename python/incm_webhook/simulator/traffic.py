@@ -1,4 +1,4 @@
-"""Which alerts are due when: the steady stream of a fleet, its storms, and disorder."""
+"""Plans which alerts are due when: the steady stream of a fleet, its storms, and disorder."""
 
 import heapq
 import random
@@ -28,9 +28,9 @@ class Planned:
     """One alert of a plan.
 
     Attributes:
-        at_s: when it is due, seconds after the start; never less than that of the one before it.
+        at_s: when it is due, in seconds after the start; never less than in the alert before it.
         alert: the parsed body.
-        wire: how it is spelled.
+        wire: how the body is spelled.
     """
 
     at_s: float
@@ -40,23 +40,25 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What is to be sent.
+    """The plan of a run: an iterable of the alerts to send.
 
-    Shape: iterate over it as often as you like; with a seed each time gives the same alerts,
-    `_id` and times included. Threads: immutable; each iterator one at a time. Source:
-    docs/protocol.md, The fields of an alert; storms, flapping and disorder are our own choice.
+    Shape: it can be iterated any number of times; with a seed each time gives the same alerts,
+    with the same `_id` and times.
+    Threads: immutable; each iterator in one thread at a time.
+    Source: docs/protocol.md, The fields of an alert; storms, flapping and disorder are our own
+    choice.
 
     Attributes:
-        devices: size of the fleet.
-        rate: alerts a second, evenly; those of storms come on top.
-        duration_s: end after so many seconds; None is no end.
-        limit: end after so many alerts; None is no end.
-        storm: one second after the start and every ten seconds a whole group goes offline at
-            once, and comes back at once three seconds later.
-        flap: a few devices, going offline and coming back, make a third of the alerts.
-        reorder: a quarter of the alerts is sent after up to twenty later ones.
-        wire: a spelling of `samples.spell`, or "mixed": another one for each alert.
-        seed: makes it repeatable, and its time begin at `SEEDED_START`; None: neither.
+        devices: the size of the fleet.
+        rate: alerts a second, evenly; the alerts of storms are added to these.
+        duration_s: end after so many seconds; None for no end.
+        limit: end after so many alerts; None for no end.
+        storm: whether a whole group goes offline at once, one second after the start and then
+            every ten seconds, and comes back at once three seconds later.
+        flap: whether a few devices that go offline and come back raise a third of the alerts.
+        reorder: whether a quarter of the alerts are sent after up to twenty later alerts.
+        wire: a spelling of `samples.spell`, or "mixed" for a random one for each alert.
+        seed: makes the run repeatable and its times begin at `SEEDED_START`; None does neither.
     """
 
     devices: int = 500
@@ -70,7 +72,7 @@ class Traffic:
     seed: int | None = None
 
     def __iter__(self) -> Iterator[Planned]:
-        """Plan it from the start, lazily."""
+        """Plan the run from its start, lazily."""
         seeded = self.seed is not None
         start = SEEDED_START if seeded else datetime.now(UTC).replace(microsecond=0)
         rng, disorder, wires = (
@@ -91,7 +93,7 @@ class Traffic:
     def _raised(
         self, fleet: Fleet, rng: random.Random, start: datetime
     ) -> Iterator[tuple[float, dict[str, Any]]]:
-        """All alerts, without end, in the order in which they arise."""
+        """Yield alerts without end, in the order in which they arise."""
         struck: list[Device] = []
         for at_s, kind in self._moments():
             moment = start + timedelta(seconds=at_s)
@@ -121,7 +123,7 @@ class Traffic:
 def _disordered(
     alerts: Iterator[tuple[float, dict[str, Any]]], rng: random.Random
 ) -> Iterator[tuple[float, dict[str, Any]]]:
-    """Hold some alerts back until later ones have passed; none is due before it arises."""
+    """Yield some alerts after later ones; no alert is due before it arises."""
     held: list[tuple[int, int, dict[str, Any]]] = []
     at_s = 0.0
     for place, (at_s, alert) in enumerate(alerts):

@@ -1,4 +1,4 @@
-"""What came of the alerts: counted while they are sent, and told at the end."""
+"""Counts the results of the alerts while they are sent, and formats them at the end."""
 
 import math
 import threading
@@ -13,19 +13,19 @@ SHOWN = 5
 
 
 class Tally:
-    """Counts what comes of each alert.
+    """Counts the result of each alert.
 
     Threads: any.
 
     Attributes:
-        sent_ids: `_id` of what was sent, in the order of sending.
+        sent_ids: the `_id` of each alert that was sent, in the order of sending.
         acknowledgements: the answers of 200, in the order in which they came.
     """
 
     def __init__(self) -> None:
         self.sent_ids: list[str] = []
         self.acknowledgements: list[Acknowledgement] = []
-        self._lock = threading.Lock()  # guards all of it
+        self._lock = threading.Lock()  # guards all members
         self._counts: Counter[str] = Counter()
         self._statuses: Counter[int] = Counter()
         self._times_s: list[float] = []
@@ -34,7 +34,7 @@ class Tally:
         self._errors: Counter[str] = Counter()
 
     def sends(self, alert_id: str, now_s: float, late_s: float) -> None:
-        """An alert goes out for the first time, so many seconds after the start and its time."""
+        """Count an alert that is sent for the first time, `late_s` after it was due."""
         with self._lock:
             if not self.sent_ids:
                 self._first_s = now_s
@@ -44,44 +44,44 @@ class Tally:
             self._latest_s = max(self._latest_s, late_s)
 
     def timed(self, seconds: float) -> None:
-        """An answer of any status took so long."""
+        """Count how long an answer of any status took."""
         with self._lock:
             self._times_s.append(seconds)
 
     def acknowledged(self, acknowledgement: Acknowledgement) -> None:
-        """An alert was answered with 200."""
+        """Count an alert that was answered with 200."""
         with self._lock:
             self.acknowledgements.append(acknowledgement)
             self._counts[acknowledgement.status] += 1
 
     def answered_otherwise(self, status: int) -> None:
-        """An alert was answered with another status, and that is its end."""
+        """Count an alert that was answered with another status, and is not sent again."""
         with self._lock:
             self._statuses[status] += 1
 
     def failed(self, error: Exception) -> None:
-        """An attempt met a network error or a time-out."""
+        """Count an attempt that ended with a network error or a time-out."""
         with self._lock:
             self._errors[str(error)] += 1
 
     def retries(self) -> None:
-        """An alert is to be sent once more."""
+        """Count an alert that will be sent again."""
         with self._lock:
             self._counts["retried"] += 1
 
     def gives_up(self) -> None:
-        """An alert was never answered, and is not sent again."""
+        """Count an alert that was never answered, and is not sent again."""
         with self._lock:
             self._counts["given_up"] += 1
 
     def refused(self, error: Exception) -> None:
-        """Nothing was there to send to; the alert is not sent again."""
+        """Count an alert that could not be sent because nothing listened; it is not sent again."""
         with self._lock:
             self._counts["refused"] += 1
             self._errors[str(error)] += 1
 
     def verdict(self) -> "Verdict":
-        """Say what has come of it so far."""
+        """Return the results so far."""
         with self._lock:
             counts = self._counts
             sent, acknowledged = len(self.sent_ids), len(self.acknowledgements)
@@ -108,26 +108,26 @@ class Tally:
 
 @dataclass(slots=True, kw_only=True)
 class Verdict:
-    """What came of a run.
+    """The results of a run.
 
     Shape: sent = acknowledged + other_statuses + refused + given_up + unfinished.
 
     Attributes:
-        sent: alerts that went out at least once.
-        acknowledged: answered with 200; by the answer's word accepted, duplicate or neither.
-        accepted: see acknowledged.
-        duplicate: see acknowledged.
+        sent: alerts that were sent at least once.
+        acknowledged: alerts that were answered with 200.
+        accepted: acknowledged alerts whose answer has the status "accepted".
+        duplicate: acknowledged alerts whose answer has the status "duplicate".
         other_statuses: alerts whose last answer had another status, by status.
-        refused: nothing was there to send to; never sent again.
-        given_up: never answered, with all retries.
-        unfinished: without an end, because the run was ended early.
-        retried: how often an alert was sent once more, or was about to be.
-        rate: alerts a second, from the first to the last that went out; None below two.
-        behind_s: how late the last one went out, in seconds: the backlog.
-        most_behind_s: how late the latest one went out, in seconds.
+        refused: alerts that could not be sent because nothing listened; they are not sent again.
+        given_up: alerts that were never answered, not even after all retries.
+        unfinished: alerts without a result, because the run was ended early.
+        retried: how often an alert was sent again, or was about to be.
+        rate: alerts a second, from the first to the last that was sent; None for fewer than two.
+        behind_s: how late the last alert was sent, in seconds: the backlog.
+        most_behind_s: the greatest delay of any alert, in seconds.
         times_s: how long each answer took, of any status, in seconds.
         errors: the most frequent errors, each "N x sentence".
-        inbox: what the inbox showed; None when nobody looked.
+        inbox: the result of the check of the inbox; None when it was not checked.
     """
 
     sent: int
@@ -148,29 +148,29 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether something was acknowledged, nothing is gone, and the inbox, if looked at, agrees.
+        """Whether some alert was acknowledged, none is gone, and the inbox, if checked, agrees.
 
-        A run that was ended before anything came to an end is no failure.
+        A run that was ended before any alert had a result is no failure.
         """
         gone = self.refused + self.given_up
         none_taken = not self.acknowledged and self.unfinished < self.sent
         return not gone and not none_taken and (self.inbox is None or self.inbox.ok)
 
     def quantile_ms(self, share: float) -> float | None:
-        """Give the least time of answering that this share of the answers did not exceed.
+        """Return the shortest time that this share of the answers did not exceed.
 
         Args:
-            share: above 0, at most 1.
+            share: above 0 and at most 1.
 
         Returns:
-            Milliseconds; None without an answer.
+            Milliseconds; None when there were no answers.
         """
         if not self.times_s:
             return None
         return sorted(self.times_s)[math.ceil(share * len(self.times_s)) - 1] * 1e3
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as JSON can hold it: with `ok`, and two quantiles for all the times."""
+        """Return the results as a JSON object, with `ok`, and with two quantiles of the times."""
         facts = {name: getattr(self, name) for name in self.__dataclass_fields__}
         del facts["times_s"]
         facts |= {"p50_ms": self.quantile_ms(0.5), "p99_ms": self.quantile_ms(0.99)}
@@ -180,7 +180,7 @@ class Verdict:
         return {"ok": self.ok, **facts}
 
     def lines(self) -> Iterator[str]:
-        """Tell it to people."""
+        """Yield the results as lines for people."""
         rate = "" if self.rate is None else f", {self.rate:,.1f} a second"
         late = f", at most {self.most_behind_s:.1f} s late" if self.most_behind_s >= 0.1 else ""
         yield f"sent {self.sent:,}{rate}{late}"

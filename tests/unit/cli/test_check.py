@@ -212,7 +212,7 @@ def test_an_inbox_that_is_a_link_to_itself(
     ("kind", "words"),
     [
         ("nfs4", "is on a network file system (nfs4)"),
-        ("tmpfs", "is in memory (tmpfs): what is stored is gone with the next restart"),
+        ("tmpfs", "is in memory (tmpfs): all alerts are lost at the next restart"),
     ],
 )
 def test_a_file_system_that_is_no_good_for_an_inbox_is_warned_about(
@@ -294,7 +294,7 @@ def test_a_plugin_whose_set_up_fails(
     assert status == 4
     assert "plugin log: bundled" in out
     assert err.startswith(f'incm-webhook: plugin "noc": {words}')
-    assert "serve would try it again and again, and hand it no alert meanwhile" in err
+    assert "serve would retry it again and again, and give it no alert until it succeeds" in err
     assert err.count("\n") == 1
 
 

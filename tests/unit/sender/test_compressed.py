@@ -38,7 +38,7 @@ def test_a_right_signature_of_a_compressed_body_is_told_with_its_reason() -> Non
     packed = gzip.compress(BODY)
     found = diagnose(packed, sign(packed, "tok"), KEYS)
     assert found.valid
-    assert found.causes == ("the body is compressed (gzip), and was signed so",)
+    assert found.causes == ("the body is compressed (gzip), and was signed in that form",)
     assert diagnose_signed(BODY) is None
 
 

@@ -1,4 +1,4 @@
-"""Asks the admin API: of the server that runs, or of the inbox file itself when none does."""
+"""Calls the admin API: that of the running server, or that of the inbox file when none runs."""
 
 import json
 import os
@@ -23,7 +23,7 @@ Parameters = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What the flags of a command say about the place; None: not given.
+    """The flags of a command that say where the inbox is; None for a flag that is not given.
 
     Attributes:
         config: the configuration file.
@@ -37,17 +37,17 @@ class Where:
 
 
 class Transport(Protocol):
-    """Carries one call at a time, there and back."""
+    """Sends one call at a time to the admin API, and returns its answer."""
 
     def call(self, method: str, target: str, body: str = "") -> tuple[int, str]:
-        """Give status and text of the answer."""
+        """Return the status and the text of the answer."""
 
     def close(self) -> None:
-        """Let go. Idempotent."""
+        """Close the connection or the file. Idempotent."""
 
 
 class HttpTransport:
-    """One kept connection to an admin listener. Errors: OSError, HTTPException."""
+    """Keeps one connection to an admin listener open. Errors: OSError, HTTPException."""
 
     def __init__(self, address: str) -> None:
         host, port = split_address(address)
@@ -55,7 +55,7 @@ class HttpTransport:
         self._connection.connect()
 
     def call(self, method: str, target: str, body: str = "") -> tuple[int, str]:
-        """Send a request; once more when the kept connection turns out to be closed."""
+        """Send a request. A GET is sent once more when the kept connection was closed."""
         headers = {"Content-Type": "application/json"} if method == "POST" else {}
         for again in (True, False):
             try:
@@ -74,15 +74,17 @@ class HttpTransport:
 
 
 def _is_elsewhere(answer: dict[str, Any]) -> bool:
-    """Whether this is said by another listener of a receiver: of alerts, or of metrics alone."""
+    """Whether another listener of a receiver answered: that for alerts, or that for metrics."""
     return answer.get("detail") in ("no endpoint has this path", "no such page")
 
 
 class AdminClient:
-    """The admin API, wherever it is. Use it in a `with` statement. Threads: one at a time.
+    """The admin API of a server or of a file. Use it in a `with` statement.
+
+    Threads: one at a time.
 
     Attributes:
-        offline: no server runs; the file itself is open.
+        offline: whether no server runs and the file itself is open.
     """
 
     def __init__(self, transport: Transport, place: str, *, offline: bool) -> None:
@@ -91,24 +93,24 @@ class AdminClient:
         self.offline = offline
 
     def get(self, path: str, parameters: Parameters = ()) -> dict[str, Any]:
-        """Read.
+        """Send a GET request.
 
         Args:
-            path: below /api/v1/, such as "alerts".
-            parameters: of the query, in order.
+            path: the path below /api/v1/, such as "alerts".
+            parameters: the parameters of the query, in order.
 
         Returns:
             The answer.
 
         Raises:
-            click.UsageError: the API says that the question is wrong.
-            click.ClickException: there is no such thing, or it cannot be had now.
+            click.UsageError: the API rejects the parameters.
+            click.ClickException: the API does not have what the path names, or fails.
         """
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self._call("GET", f"/api/v1/{path}{query}", "")
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Change something; as `get`."""
+        """Send a POST request, which changes something. Returns and raises what `get` does."""
         return self._call("POST", f"/api/v1/{path}", json.dumps(body))
 
     def _call(self, method: str, target: str, body: str) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class AdminClient:
         raise click.ClickException(sentence)
 
     def close(self) -> None:
-        """Let go of server or file. Idempotent."""
+        """Close the connection to the server, or the file. Idempotent."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -156,20 +158,21 @@ class AdminClient:
 def connect(
     where: Where, *, filters: bool = False, secrets: bool = False, read_only: bool = False
 ) -> AdminClient:
-    """Find the server, or open the inbox file when nothing listens there, and say so.
+    """Connect to the server, or open the inbox file when nothing listens, and print which.
 
     Args:
-        where: what the flags say; environment, configuration file and defaults say the rest.
-        filters: the command wants to know which alerts the plugins want.
-        secrets: it verifies signatures: without a server the secrets are read, too.
-        read_only: it changes nothing.
+        where: the flags. What they leave out comes from the environment, the configuration file
+            and the defaults.
+        filters: whether the command needs the filters of the plugins.
+        secrets: whether the command verifies signatures. The secrets are read when no server runs.
+        read_only: whether the command changes nothing.
 
     Returns:
-        A client to be closed.
+        A client, which the caller closes.
 
     Raises:
-        ConfigError: the configuration is wrong, and needed: it is not when --admin names a server
-            that answers.
+        ConfigError: the configuration is needed, and it is wrong. It is not needed when --admin
+            names a server that answers.
         InboxError: nothing answers, and the file cannot be opened.
         click.ClickException: the server cannot be reached, though something may listen; or the
             configuration names another inbox than the server has, and no flag names the server.
@@ -177,7 +180,7 @@ def connect(
     named = _named_address(where)
     online = _online(named) if named else None
     if online is not None and not _names_an_inbox(where):
-        return online  # no file is needed, which may be broken or somebody else's
+        return online  # without the configuration file, which may be broken or for another server
     settings = _settings_for(where, named if online is None else None)
     address = settings.server.admin
     if online is None and named is None and address is not None:
@@ -198,7 +201,7 @@ def connect(
 
 
 def _named_address(where: Where) -> str | None:
-    """The address that a flag or variable names; None when none does, or says off."""
+    """The address that the flag or the variable names; None when neither does, or it is "off"."""
     flag, variable = where.admin, os.environ.get("INCM_WEBHOOK_ADMIN")
     address = variable if flag is None else flag
     if not address or address == "off":
@@ -216,7 +219,7 @@ def _names_an_inbox(where: Where) -> bool:
 
 
 def _settings_for(where: Where, tried: str | None) -> Settings:
-    """Read the settings; ConfigError says what would do without them."""
+    """Read the settings; the ConfigError names a way that does not need them."""
     try:
         return _settings(where)
     except ConfigError as error:
@@ -228,7 +231,7 @@ def _settings_for(where: Where, tried: str | None) -> Settings:
 
 
 def _settings(where: Where, *, secrets: bool = False) -> Settings:
-    """Read what concerns the inbox: an operator of the inbox may not be allowed the secrets."""
+    """Read what concerns the inbox. Its operator may have no permission to read the secrets."""
     overrides = {"config": where.config, "admin": where.admin, "inbox": where.inbox}
     return load_settings(overrides, os.environ, Path.cwd(), endpoints=secrets)
 
@@ -250,7 +253,7 @@ def _inbox_of(online: AdminClient) -> Path:
 
 
 def _check_whose(online: AdminClient, settings: Settings) -> None:
-    """See to it that a server found by its default address alone is the one that was meant."""
+    """Check that a server found by its default address has the inbox that is configured."""
     address, served = settings.server.admin, _inbox_of(online)
     if settings.source is None:
         click.echo(f"incm-webhook: the server at {address} has the inbox {served}", err=True)

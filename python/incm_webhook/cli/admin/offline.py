@@ -1,4 +1,4 @@
-"""Opens the inbox file of a receiver that does not run."""
+"""Opens the inbox file while no receiver runs."""
 
 from collections.abc import Callable
 
@@ -21,15 +21,18 @@ def open_offline(
     """Open the configured inbox.
 
     Args:
-        settings: name the inbox and the plugins; without plugins, all that the file knows count as
-            configured, and their filters as unknown.
-        endpoints: with their secrets, for whoever tries refused requests again; none otherwise.
-        filters: load the plugins, as some say in their code which alerts they want.
-        read_only: the command changes nothing: so nothing is written, not even beside the file.
-        warn: is told when one cannot be loaded; its filter is the configuration's alone then.
+        settings: they name the inbox and the plugins. Without plugins, all plugins in the file
+            count as configured, and their filters are unknown.
+        endpoints: the endpoints with their secrets, for a command that retries refused requests.
+        filters: whether to load the plugins, because a plugin's code may contain its filter.
+        read_only: whether the command changes nothing. Then nothing is written, neither to the
+            file nor beside it.
+        warn: called with a sentence when a plugin cannot be loaded. Its filter is then taken from
+            the configuration alone.
 
     Returns:
-        The inbox, unless it is only read locked against a server that starts meanwhile. Close it.
+        The inbox, which the caller closes. Unless it is read-only, it is locked, so that no server
+        can start until then.
 
     Raises:
         InboxError: there is no such inbox, or it is in use.

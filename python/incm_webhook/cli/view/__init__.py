@@ -1,1 +1,1 @@
-"""How data is shown to people: tables, times, states."""
+"""Formats data for people: tables, times, states."""

@@ -1,4 +1,4 @@
-"""Shows stored alerts to people: rows of a list, and the whole life of one."""
+"""Formats stored alerts for people: as rows of a list, and the whole life of one alert."""
 
 import json
 import os
@@ -35,7 +35,7 @@ _OUTCOMES = {"delivered": "green", "dead": "red", "dropped": "bright_black"}
 def paint(text: str, color: str | None, *, bold: bool = False) -> str:
     """Color a text, unless NO_COLOR is set or the terminal has no colors.
 
-    Click takes the color out where no terminal is.
+    Click removes the color when the output is no terminal.
     """
     if os.environ.get("NO_COLOR") or is_dumb_terminal():
         return text
@@ -43,7 +43,7 @@ def paint(text: str, color: str | None, *, bold: bool = False) -> str:
 
 
 def alert_of(entry: Mapping[str, Any]) -> Alert | None:
-    """Read an API entry's body; None when it has none that can be read."""
+    """Read the body of an API entry; None when there is none, or when it is no alert."""
     try:
         return Alert.from_json(entry["body"])
     except (AlertError, KeyError):
@@ -58,7 +58,7 @@ def device_name(entry: Mapping[str, Any]) -> str:
 
 
 def list_row(entry: Mapping[str, Any]) -> list[str]:
-    """Make the cells ID, TYPE, DEVICE, CONTENT of an entry with its body."""
+    """Make the cells ID, TYPE, DEVICE and CONTENT of an entry that has its body."""
     alert = alert_of(entry)
     content = (alert.content or alert.title if alert else None) or ""
     if alert:  # the platform's texts begin with the device, which has a cell of its own
@@ -73,7 +73,7 @@ def list_row(entry: Mapping[str, Any]) -> list[str]:
 
 
 def life(entry: Mapping[str, Any], width: int | None) -> Iterator[str]:
-    """Tell the whole life of one alert.
+    """Format the whole life of one alert.
 
     Args:
         entry: the API's answer to /alerts/{id}.
@@ -101,7 +101,7 @@ def life(entry: Mapping[str, Any], width: int | None) -> Iterator[str]:
 
 
 def deliveries(entry: Mapping[str, Any], states: Sequence[str], width: int | None) -> Iterator[str]:
-    """Tell the deliveries of an alert that are in one of these states, attempt by attempt."""
+    """Format the deliveries of an alert that are in one of these states, attempt by attempt."""
     chosen = [one for one in entry["deliveries"] if one["state"] in states]
     yield paint(f"alert {entry['id']}", None, bold=True) + f"  {_type(entry)}"
     yield ""
@@ -149,7 +149,7 @@ def _deliveries(
             doing = status_sentence(one["status"], entry["received_at"])
             if doing:
                 yield from _hanging("      ", printable(doing), width)
-        # A delivery that went well at once has nothing more to tell.
+        # The ledger of a delivery that succeeded at once adds nothing.
         if one["state"] != "delivered" or len(one["ledger"]) > 1:
             lines = [[line] for line in one["ledger"]] if each else _alike(one["ledger"])
             yield from _ledger(entry, lines, width)
@@ -237,7 +237,7 @@ def _ledger(
 
 
 def _traceback(ledger: Sequence[_Line]) -> Iterator[str]:
-    """The lines as they are, whatever the width: they are read by programs, too."""
+    """Yield the lines unwrapped, because programs read them, too."""
     for line in ledger:
         if line.get("traceback"):
             yield f"      traceback of attempt {line['attempt']}"
@@ -254,7 +254,7 @@ def _when(entry: Mapping[str, Any], line: _Line) -> str:
 
 
 def _hanging(head: str, text: str, width: int | None) -> Iterator[str]:
-    """A text behind its head, its further lines below its beginning."""
+    """Yield a text after its head, with further lines indented to where the text begins."""
     indent = columns_of(head)
     for line in wrap(text, None if width is None else max(width - indent, 20)):
         yield f"{head}{line}".rstrip()
@@ -262,7 +262,7 @@ def _hanging(head: str, text: str, width: int | None) -> Iterator[str]:
 
 
 def _body(body: str) -> Iterator[str]:
-    """The body spread over lines; as it is when it holds what `json` reads but cannot write."""
+    """Yield the body as indented JSON; unchanged when `json` can read it but not write it."""
     try:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

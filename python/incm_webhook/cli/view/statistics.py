@@ -1,4 +1,4 @@
-"""Shows the numbers of the inbox to people."""
+"""Formats the numbers of the inbox for people."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _HEADS = ("PLUGIN", "OPEN", "WAITING", "DEAD", "OLDEST OPEN", "")
 
 
 def statistics(answer: Mapping[str, Any]) -> Iterator[str]:
-    """Tell the API's answer to /stats.
+    """Format the API's answer to /stats.
 
     Args:
         answer: that answer.

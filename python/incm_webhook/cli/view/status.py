@@ -1,4 +1,4 @@
-"""Says how a plugin does to people: the `status` that the API tells of it."""
+"""Formats the `status` of a plugin, as the API returns it, for people."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,25 +7,25 @@ from incm_webhook.cli.view.times import local_time
 from incm_webhook.config.loading import Settings
 
 _SENTENCES = {
-    "starting": "its set-up runs since {since}",
-    "setup-failed": "its set-up fails since {since}, and is tried again and again",
-    "failing": "its alerts fail since {since}, so one is tried now and then",
-    "hanging": "hangs since {since}",
+    "starting": "its set-up has been running since {since}",
+    "setup-failed": "its set-up has been failing since {since}, and is retried",
+    "failing": "its alerts have been failing since {since}, so one is tried now and then",
+    "hanging": "has been hanging since {since}",
     "rate-limited": "waits for its rate",
-    "replacing": "its process ended at {since}, and another is to come",
-    "stalled": "stalled since {since}, for Python does not run",
+    "replacing": "its process ended at {since}, and another one will be started",
+    "stalled": "stalled since {since}, because no Python code runs",
 }
 
 
 def status_sentence(status: Mapping[str, Any] | None, day_of: str | None = None) -> str:
-    """Say how a plugin does.
+    """Format the status of a plugin.
 
     Args:
-        status: with state, since and reason; None when no server knows.
-        day_of: a moment; on its day the date is left out.
+        status: its state, since and reason; None when no server runs it.
+        day_of: a time; the date is left out when it is the same day.
 
     Returns:
-        One line, "" when it does well or nobody knows.
+        One line; "" when the plugin works, or when its status is not known.
     """
     if status is None:
         return ""
@@ -39,13 +39,13 @@ def status_sentence(status: Mapping[str, Any] | None, day_of: str | None = None)
 
 
 def served_statuses(settings: Settings) -> dict[str, Mapping[str, Any]]:
-    """Ask the server that has this inbox how its plugins do.
+    """Get the statuses of the plugins from the server that has this inbox.
 
     Args:
-        settings: say where its admin listener is.
+        settings: the configuration, which names the server's admin listener.
 
     Returns:
-        The status by the plugin's name; empty when no such server answers.
+        The statuses by the plugins' names; empty when no such server answers.
     """
     import click
 
@@ -61,4 +61,4 @@ def served_statuses(settings: Settings) -> dict[str, Mapping[str, Any]]:
             return {}
         return {one["plugin"]: one["status"] for one in answer["plugins"] if one["status"]}
     except (OSError, ValueError, LookupError, TypeError, click.ClickException):
-        return {}  # nobody is there, or somebody else
+        return {}  # no server answers, or it is no receiver

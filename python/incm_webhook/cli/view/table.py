@@ -1,4 +1,4 @@
-"""Tables for a terminal: aligned, cut to its width, with nothing in them that it obeys."""
+"""Makes tables for a terminal: aligned, cut to its width, without control characters."""
 
 import os
 import re
@@ -14,12 +14,12 @@ _NARROWEST = 6
 
 
 def screen_width() -> int | None:
-    """Return the width of the terminal on standard output; None when it is none."""
+    """Return the width of the terminal; None when standard output is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def is_dumb_terminal() -> bool:
-    """Say whether escape codes would be shown instead of obeyed: TERM is dumb, or not set."""
+    """Return whether the terminal does not interpret escape codes: TERM is dumb or not set."""
     return os.environ.get("TERM", "") in ("", "dumb")
 
 
@@ -34,7 +34,7 @@ def columns_of(text: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """Cut a text to a number of columns, with an ellipsis in place of what is gone."""
+    """Cut a text to a number of columns; an ellipsis replaces what is cut off."""
     if columns_of(text) <= columns:
         return text
     kept, used = "", 1
@@ -47,7 +47,7 @@ def cut(text: str, columns: int) -> str:
 
 
 def wrap(text: str, columns: int | None) -> list[str]:
-    """Break a text into lines of so many columns, between words where it can; None: one line."""
+    """Break a text into lines of at most `columns`, between words if possible; None: one line."""
     if columns is None or columns_of(text) <= columns:
         return [text]
     lines, line, used = [], "", 0
@@ -72,17 +72,17 @@ def layout(
     right: Collection[str] = (),
     whole: Collection[str] = (),
 ) -> list[str]:
-    """Lay a table out.
+    """Lay out a table.
 
     Args:
         heads: the columns' names.
-        rows: as many cells each; control characters are escaped.
-        width: what a line may take; the widest columns give way. None: no limit.
-        right: heads of columns that are set to the right, for numbers.
-        whole: heads of columns that do not give way.
+        rows: one cell for each column; control characters are escaped.
+        width: the columns of the terminal; the widest cells are cut to fit. None: no limit.
+        right: heads of columns that are aligned to the right, for numbers.
+        whole: heads of columns that are never cut.
 
     Returns:
-        The lines, the head first, without blanks at their ends.
+        The lines, the head first, without trailing blanks.
     """
     table = [list(heads), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(columns_of, column)) for column in zip(*table, strict=True)]

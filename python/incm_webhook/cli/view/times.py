@@ -1,4 +1,4 @@
-"""Moments as people write and read them: "2h" ago, "10:00", in the time zone of the machine."""
+"""Reads and writes times as people do: "2h" ago, "10:00", in the time zone of the machine."""
 
 import re
 from collections.abc import Sequence
@@ -6,25 +6,25 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from incm_webhook.config.quantities import parse_duration
 
-# Minutes of an offset that are no minutes: Python takes them for more than an hour.
+# An offset with 60 minutes or more, which Python accepts and adds to the hours.
 _ODD_OFFSET = re.compile(r":[0-9]{2}.*[+-][0-9]{2}:?[6-9][0-9]")
 
 
 def parse_moment(text: str, now: datetime, *, past: bool, zone: tzinfo | None = None) -> datetime:
-    """Read a moment.
+    """Read a time that a person wrote.
 
     Args:
-        text: "2h" (so long ago), "2026-11-24T10:00", "2026-11-24" or "10:00"; ISO 8601 as far as
+        text: "2h" (two hours ago), "2026-11-24T10:00", "2026-11-24" or "10:00"; ISO 8601 as far as
             `datetime.fromisoformat` reads it.
-        now: aware.
-        past: a time of day that is still to come means yesterday's.
-        zone: is meant where the text names none; None: the machine's, with its summer time.
+        now: the current time, aware.
+        past: whether a time of day that is later than now means yesterday.
+        zone: the time zone of a text without one; None: the machine's, with its summer time.
 
     Returns:
-        The moment in UTC.
+        The time in UTC.
 
     Raises:
-        ValueError: anything else; the text says what is wanted.
+        ValueError: the text is anything else; the message names what is expected.
     """
     text = text.strip()
     try:
@@ -54,15 +54,15 @@ def _in(zone: tzinfo | None, moment: datetime) -> datetime:
 
 
 def local_time(rfc3339: str, beside: str | None = None) -> str:
-    """Write a moment of the API in the machine's time zone.
+    """Format a time of the API in the machine's time zone.
 
     Args:
-        rfc3339: the moment.
-        beside: another moment, written before it: on its day the date is left out, and the zone
-            when it is the same.
+        rfc3339: the time.
+        beside: another time that is shown before this one. The date is left out when both are on
+            the same day, and the zone when both have the same.
 
     Returns:
-        Such as "2026-11-24 10:00:03 UTC+01:00" or "10:00:03".
+        A text such as "2026-11-24 10:00:03 UTC+01:00" or "10:00:03".
     """
     moment = datetime.fromisoformat(rfc3339).astimezone()
     other = None if beside is None else datetime.fromisoformat(beside).astimezone()
@@ -73,15 +73,15 @@ def local_time(rfc3339: str, beside: str | None = None) -> str:
 
 
 def time_column(head: str, moments: Sequence[str | None]) -> tuple[str, list[str]]:
-    """Write a column of moments of the API in the machine's time zone.
+    """Format a column of times of the API in the machine's time zone.
 
     Args:
-        head: what the column is called.
-        moments: RFC 3339; None for a cell without one.
+        head: the column's name.
+        moments: the times by RFC 3339; None for an empty cell.
 
     Returns:
-        The head with the zone, such as "RECEIVED (UTC+01:00)", and the cells. Where the clocks went
-        forward or back between two of them, each cell says its own zone instead.
+        The head with the zone, such as "RECEIVED (UTC+01:00)", and the cells. When the clocks
+        changed between two of the times, each cell contains its own zone instead.
     """
     times = [None if one is None else datetime.fromisoformat(one).astimezone() for one in moments]
     zones = {_zone_of(one) for one in times if one}
@@ -95,18 +95,18 @@ def time_column(head: str, moments: Sequence[str | None]) -> tuple[str, list[str
 
 
 def zone_now() -> str:
-    """The zone of the machine, as `local_time` writes it."""
+    """Return the time zone of the machine, as `local_time` writes it."""
     return _zone_of(datetime.now(UTC).astimezone())
 
 
 def _zone_of(moment: datetime) -> str:
-    """Write how far an aware moment is from UTC: "UTC", "UTC+01:00"."""
+    """Format the offset of an aware time from UTC: "UTC", "UTC+01:00"."""
     text = moment.isoformat()[-6:]
     return "UTC" if text == "+00:00" else f"UTC{text}"
 
 
 def roughly(seconds: float) -> str:
-    """Write a span the way one says it: "8 ms", "40 s", "2 h 5 min", "3 d 4 h"."""
+    """Format a duration in one or two units: "8 ms", "40 s", "2 h 5 min", "3 d 4 h"."""
     if seconds < 1:
         return f"{round(seconds * 1000)} ms"
     if seconds < 10:
