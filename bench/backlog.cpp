@@ -121,7 +121,7 @@ void work(Inbox& inbox, bool gives_back, double rate, const std::atomic<bool>& s
         const std::size_t back = gives_back && taken.value().size() > 1 ? 1 : 0;
         settle(inbox, kBusy, taken.value(), back);
         done += static_cast<std::int64_t>(taken.value().size() - back);
-        if (back > 0) inbox.give_back(kBusy, {taken.value().front().alert_id});
+        if (back > 0) inbox.give_back(kBusy, {&taken.value().front().alert_id, back});
     }
 }
 
