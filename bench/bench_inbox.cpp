@@ -27,6 +27,13 @@ constexpr std::size_t kBatch = 64;
 constexpr std::size_t kBatches = 40;
 const std::string kPlugin = "noop";
 
+/// Eight bytes, the highest first.
+void write_number(std::uint64_t number, incm::base::Digest::iterator bytes) {
+    for (std::size_t i = sizeof number; i-- > 0; number >>= 8) {
+        bytes[i] = static_cast<std::uint8_t>(number);
+    }
+}
+
 /// An empty inbox in a folder of its own below the current one.
 class FreshInbox {
  public:
@@ -52,11 +59,10 @@ class FreshInbox {
     /// Store one more alert, for one plugin; false when the inbox refused it.
     bool append() {
         incm::inbox::NewAlert alert{};
-        // Keys of alerts with the platform's ids rise with the time, too.
-        std::uint64_t rest = ++number_;
-        for (std::size_t i = sizeof rest; i-- > 0; rest >>= 8) {
-            alert.dedupe_key[i] = static_cast<std::uint8_t>(rest);
-        }
+        // Keys of alerts with the platform's ids rise with the time, too, and end with a digest.
+        const std::uint64_t number = ++number_;
+        write_number(number, alert.dedupe_key.begin());
+        write_number(number * 0x9e3779b97f4a7c15U, alert.dedupe_key.end() - sizeof number);
         alert.received_at_ms = 1'700'000'000'000;
         alert.endpoint = "/webhook";
         alert.form = "raw";
