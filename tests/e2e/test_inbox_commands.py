@@ -200,7 +200,7 @@ def test_dropping_many_wants_a_yes(command: Command, receiver: Receiver) -> None
     settled(command, *place)
     status, _, err = command("dead", "drop", "--all", *place)
     assert status == 2
-    assert "say --yes" in err
+    assert "add --yes" in err
     assert command("dead", "drop", "1", "--plugin", "store", *place)[0] == 1
     assert command("dead", "drop", "--all", "--yes", *place)[:2] == (0, "1 delivery dropped\n")
     assert "✗ pager  dropped by hand after 1 attempt" in command("inbox", "show", "1", *place)[1]
