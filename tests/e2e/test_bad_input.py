@@ -137,7 +137,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         assert "Address already in use" in said
         status, said = serve_once("--admin", address, *SIGNED, folder=tmp_path)
     assert status == 3
-    assert "--admin names another address" in said
+    assert "choose another address with --admin" in said
 
 
 def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_ready_file_does_not_take_the_place_of_a_device_or_pipe(tmp_path: Path
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="is a device or pipe: name a file"):
         check_ready_file(tmp_path / "pipe", "--ready-file")
-    with pytest.raises(ConfigError, match="no file has such a name"):
+    with pytest.raises(ConfigError, match="cannot contain a zero byte"):
         check_ready_file(tmp_path / "a\0b", "--ready-file")
     check_ready_file(tmp_path / "ready.json", "--ready-file")
 

@@ -195,7 +195,7 @@ def test_what_is_no_listening_socket_is_an_error(
     ):
         _, said = server.communicate()
     assert server.returncode == 3
-    assert "descriptor 3 (alerts) that the service manager passed is no listening TCP" in said
+    assert "descriptor 3 (alerts) that the service manager passed is not a listening TCP" in said
     assert "Traceback" not in said
 
 
@@ -210,7 +210,7 @@ def test_a_descriptor_that_is_not_open_is_an_error(
     ):
         _, said = server.communicate()
     assert server.returncode == 3
-    assert "descriptor 4 (admin) that the service manager passed is no listening TCP" in said
+    assert "descriptor 4 (admin) that the service manager passed is not a listening TCP" in said
     assert "Traceback" not in said
 
 

@@ -81,4 +81,4 @@ def test_a_signal_that_an_import_takes_is_taken_back(serve: Serve, tmp_path: Pat
     )
     receiver = serve("./greedy.py")
     assert receiver.stop() == 0
-    assert "plugin greedy took SIGTERM for itself when it was imported" in receiver.output()
+    assert "plugin greedy replaced the handler of SIGTERM when it was imported" in receiver.output()

@@ -255,7 +255,7 @@ def test_check_tells_about_certificates(
     assert "server.pem, good until 20" in said
     status, said = check(tls_of(certificates, "soon"))
     assert status == 0
-    assert "soon.pem ends on 20" in said
+    assert "soon.pem expires on 20" in said
     status, said = check(tls_of(certificates).replace("server.key", "client.key"))
     assert status == 2
     assert "client.key: the key does not fit" in said
@@ -287,16 +287,16 @@ def views(certificates: Path, name: str, days: float = 0) -> tuple[list[str], li
 def test_a_certificate_that_clients_refuse_is_a_fault(certificates: Path) -> None:
     assert views(certificates, "ca") == ([], [])
     (fault,), _ = views(certificates, "ca", days=-2)
-    assert fault.startswith(f"the certificate {certificates}/ca.pem counts from 20")
+    assert fault.startswith(f"the certificate {certificates}/ca.pem is valid from 20")
     assert fault.endswith(" UTC on: set the clock of this machine, or wait")
     (fault,), _ = views(certificates, "ca", days=200)
-    assert "ended on 20" in fault
+    assert "expired on 20" in fault
     (fault,), _ = views(certificates, "public")
     assert 'was issued by "authority", whose certificate is missing in the file' in fault
     assert "append it (certbot calls the whole fullchain.pem)" in fault
     faults, (warning,) = views(certificates, "server")  # perhaps of a small authority without more
     assert faults == []
-    assert 'issued by "authority", which this machine does not know' in warning
+    assert 'issued by "authority", which this machine does not trust' in warning
 
 
 def test_a_certificate_with_that_of_its_issuer_is_whole(certificates: Path) -> None:
@@ -320,10 +320,11 @@ def test_every_certificate_of_a_chain_counts(certificates: Path) -> None:
     assert views(certificates, chain) == ([], [])
     faults, (warning,) = views(certificates, chain, days=20)
     assert faults == []
-    assert f'"middle" in {certificates}/{chain}.pem, which issued the others, ends on 20' in warning
+    middle = f'"middle" in {certificates}/{chain}.pem, which issued the others,'
+    assert f"{middle} expires on 20" in warning
     (fault,), _ = views(certificates, chain, days=40)
-    assert f'"middle" in {certificates}/{chain}.pem, which issued the others, ended on 20' in fault
-    assert "clients refuse the whole: put its successor there" in fault
+    assert f"{middle} expired on 20" in fault
+    assert "clients refuse the whole chain: replace it with its successor" in fault
 
 
 def test_a_chain_that_breaks_off_is_a_fault(certificates: Path) -> None:

@@ -1,1 +1,1 @@
-"""What concerns the process as a whole: its signals, its children, its end."""
+"""Handles the process as a whole: its signals, its children, its end."""

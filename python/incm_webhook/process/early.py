@@ -1,6 +1,7 @@
-"""Holds a server's signals back until it handles them: imported before all that takes time.
+"""Blocks a server's signals until it handles them; imported before any slow module.
 
-By default they would end a process that only starts, and PID 1 of a container would never get them.
+By default the signals would end a process that is still starting, and PID 1 of a container would
+never get them.
 """
 
 import os
@@ -9,14 +10,14 @@ import sys
 
 HELD = frozenset(
     {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
-)  # those that a server handles
+)  # the signals that a server handles
 
 
 def _is_server(command: list[str]) -> bool:
-    """Whether a process with this command line is a server."""
+    """Return whether a process with this command line is a server."""
     for place, one in enumerate(command[1:], 1):
         file = os.path.realpath(one) if os.path.islink(one) else one  # noqa: PTH114 - pathlib
-        runs = os.path.basename(file) == "incm-webhook"  # noqa: PTH119 - takes its time
+        runs = os.path.basename(file) == "incm-webhook"  # noqa: PTH119 - pathlib is slow
         if runs or (one == "incm_webhook" and command[place - 1] == "-m"):
             return command[place + 1 : place + 2] == ["serve"]
     return False

@@ -1,4 +1,4 @@
-"""What a child that a plugin forks must not have of this process, and must not go on to do."""
+"""Restricts children that plugins fork: they get no sockets, and never go on as the receiver."""
 
 import logging
 import os
@@ -21,19 +21,19 @@ _log = logging.getLogger("incm_webhook.plugin")
 
 
 def keep_from_children(*sockets: socket.socket) -> None:
-    """Keep sockets from forked children for good: they live as long as this process."""
+    """Keep sockets out of forked children, for as long as this process lives."""
     _kept.extend(KeptFromChildren(one.fileno()) for one in sockets)
 
 
 def run_here(action: Callable[[], _Result], label: str) -> _Result:
-    """Run what belongs to a plugin; a forked child that comes back from it ends.
+    """Run code of a plugin; a forked child that returns from it is ended.
 
     Args:
-        action: what to run.
-        label: what a message calls it.
+        action: the code to run; it may raise anything.
+        label: the name of the action in messages.
 
     Returns:
-        What the action returns. It may raise anything.
+        The result of the action.
     """
     process = os.getpid()
     try:
@@ -43,14 +43,14 @@ def run_here(action: Callable[[], _Result], label: str) -> _Result:
 
 
 def end_in_child(process: int, label: str) -> None:
-    """End this process if it is a child of the one that called a plugin.
+    """End this process if it is a forked child of the process that called a plugin.
 
-    It would go on as that one: take alerts, handle them again, and load further plugins. What the
-    plugin raised, while that is handled, says with which status.
+    Such a child would go on like its parent: accept alerts, handle them again, and load further
+    plugins. The exception that is being handled, if any, determines the exit status.
 
     Args:
-        process: the number of the one that called it.
-        label: what a message calls what was called.
+        process: the number of the process that called the plugin.
+        label: the name of the called code in messages.
     """
     if os.getpid() == process:
         return

@@ -1,8 +1,8 @@
-"""Takes care of orphans where a server gets them: as PID 1 of a container.
+"""Collects orphaned processes when this process gets them, as PID 1 of a container does.
 
-A plugin may start programs whose own children outlive them. They become children of PID 1, and
-stay as zombies until it asks for their status. A server must not ask for any child: the status of
-one that a plugin started is the plugin's.
+A plugin may start programs whose own children outlive them. Such orphans become children of PID 1,
+and stay as zombies until it collects their status. A server must not collect every child: the
+status of a child that a plugin started belongs to the plugin.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ _NAMING_A_PROCESS = ("LISTEN_PID", "WATCHDOG_PID")
 
 
 def stand_in_front() -> None:
-    """Let a child go on with the command, and stay in front of it, if this process gets orphans.
+    """Fork if this process gets orphans: the child runs the command, the parent collects them.
 
-    The parent passes signals on, asks for every status, and ends as the child does.
+    The parent forwards signals, collects every status, and exits with the status of the child.
 
-    Threads: none but the caller's may run, since it forks.
+    Threads: no other thread may run, because this forks.
     """
     if not _gets_orphans():
         return
@@ -36,7 +36,7 @@ def stand_in_front() -> None:
     child = os.fork()
     if child:
         os._exit(_end_of(child, waited_for))
-    os.setpgid(0, 0)  # Ctrl-C is for the parent, which passes it on once
+    os.setpgid(0, 0)  # Ctrl-C goes to the parent alone, which forwards it once
     _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != front:
         os._exit(1)
@@ -57,7 +57,7 @@ def _gets_orphans() -> bool:
 
 
 def _end_of(child: int, waited_for: frozenset[signal.Signals]) -> int:
-    """Pass signals on to the child until it ends; return its exit status, as a shell has it."""
+    """Forward signals to the child until it ends; return its exit status as a shell would."""
     while True:
         number = signal.sigwait(waited_for)
         if number != signal.SIGCHLD:

@@ -1,4 +1,4 @@
-"""How much memory of its own a process uses."""
+"""Measures the private memory of a process."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ _OWN = ("RssAnon:", "RssShmem:")  # not RssFile, which the kernel drops when it 
 
 
 def resident_bytes(pid: int | None) -> int:
-    """Say how much memory of its own a process uses, in bytes; 0 after its end."""
+    """Return the private memory of a process, in bytes; 0 after its end."""
     try:
         status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""How a server's process ends within its time, whatever plugins have left that runs."""
+"""Makes a server's process exit in time, even if plugins have left threads that still run."""
 
 import logging
 import os
@@ -6,15 +6,18 @@ import sys
 import threading
 import time
 
-_FLUSH_S = 1.0  # for what handlers have printed
-_EXIT_S = 1.0  # at least, for the interpreter's end when a stop has used up the grace
+_FLUSH_S = 1.0  # time to write out what handlers have printed
+_EXIT_S = 1.0  # least time for the interpreter's exit, even when a stop has used up the grace
 
 _log = logging.getLogger("incm_webhook.service")
-_deadlines: list[float] = []  # of this process's end, in monotonic seconds; the last one counts
+_deadlines: list[float] = []  # for the exit, in monotonic seconds; the last one counts
 
 
 def flushed() -> bool:
-    """Write what was printed, if somebody takes it: an ordinary exit would wait for that."""
+    """Flush the standard streams within _FLUSH_S; return whether that succeeded.
+
+    An ordinary exit would wait until the reader of the streams takes everything.
+    """
     flushing = threading.Thread(target=_flush, daemon=True)
     flushing.start()
     flushing.join(_FLUSH_S)
@@ -22,15 +25,15 @@ def flushed() -> bool:
 
 
 def end_by(deadline: float) -> None:
-    """Say by when this process has to end, in monotonic seconds, if it ends with its command."""
+    """Set the deadline (monotonic seconds) that bound_the_end() enforces."""
     _deadlines.append(deadline)
 
 
 def bound_the_end(status: int) -> None:
-    """Let this process end when end_by() said; else with that status, whatever plugins left.
+    """Make sure that this process exits by the deadline of end_by(), by force with `status`.
 
-    An ordinary exit waits for their threads that are no daemons, and for their exit handlers.
-    Nothing happens when end_by() was not called.
+    An ordinary exit waits for plugin threads that are not daemons, and for exit handlers. Does
+    nothing when end_by() was not called.
     """
     if not _deadlines:
         return
@@ -39,7 +42,7 @@ def bound_the_end(status: int) -> None:
         time.sleep(max(_EXIT_S, _deadlines[-1] - time.monotonic()))
         every = (one for one in threading.enumerate() if one is not threading.main_thread())
         names = ", ".join(one.name for one in every if not one.daemon)
-        _log.warning("ended by force: a plugin left something that runs%s", names and f": {names}")
+        _log.warning("ended by force: a plugin left something running%s", names and f": {names}")
         os._exit(status)
 
     threading.Thread(target=end, name="end", daemon=True).start()

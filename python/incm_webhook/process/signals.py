@@ -1,4 +1,4 @@
-"""The signals of a server: stop, reload, and those that must not end it."""
+"""Handles the signals of a server: stop, reload, and signals that must not end it."""
 
 import logging
 import os
@@ -20,17 +20,17 @@ _log = logging.getLogger("incm_webhook.service")
 
 
 class Signals:
-    """Turns SIGTERM and SIGINT into stop, SIGHUP into reload.
+    """Turns SIGTERM and SIGINT into a stop, and SIGHUP into a reload.
 
-    At first a stop ends the process at once. From hand_to() on the guard acts on signals, also
-    while no line of Python runs: the interpreter's own handler, in C, writes each number to it. It
-    does so for signals that have a handler in Python.
-    Threads: the main thread.
+    Until hand_to() is called, a stop ends the process at once. After that the guard acts on
+    signals, even while no Python code can run: for every signal that has a handler in Python, the
+    interpreter's own handler, in C, writes the signal's number to the guard.
+    Threads: use it in the main thread.
     """
 
     def __init__(self) -> None:
         self._guard: StopGuard | None = None
-        self._reload = False  # asked for before there was a guard
+        self._reload = False  # a reload was requested before there was a guard
         self._unknown: int | None = None
         for number in HELD:
             signal.signal(number, self._note)
@@ -46,17 +46,17 @@ class Signals:
         elif number == signal.SIGHUP:
             self._reload = True
         else:
-            os._exit(0)  # there is nothing to end with grace
+            os._exit(0)  # nothing has started that needs a graceful stop
 
     def hand_to(self, guard: "StopGuard") -> None:
-        """Let the guard act on signals from now on; none is lost between."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, HELD)  # it has run the handlers of those before
+        """Pass all later signals to the guard; none is lost in between."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD)  # runs the handlers of earlier signals first
         self._guard = guard
         self.take_back()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
     def take_back(self) -> list[str]:
-        """Take back what the import of a plugin has taken for itself: their names."""
+        """Restore the handlers that a plugin's import has replaced; return the signals' names."""
         if self._guard is not None:
             signal.set_wakeup_fd(self._guard.wakeup_descriptor, warn_on_full_buffer=False)
         before = {one: signal.signal(one, self._note) for one in sorted(HELD)}
@@ -69,9 +69,13 @@ class Signals:
         failed: Callable[[], bool],
         on_look: Callable[[], None],
     ) -> None:
-        """Return when a stop is asked for or failed() says so; run on_reload for each reload.
+        """Wait until a stop is requested or failed() returns True.
 
-        guard: that of hand_to().
+        Args:
+            guard: the one passed to hand_to().
+            on_reload: called for each reload.
+            failed: ends the wait when it returns True.
+            on_look: called about twice a second.
         """
         while not failed():
             on_look()

@@ -1,6 +1,6 @@
-"""Errors that reach nobody, such as those of a thread that a plugin started: a log line each.
+"""Logs errors that no code catches, such as those of a thread that a plugin started.
 
-Python would print a traceback of any length, with all that an exception says.
+By default Python would print a traceback of any length, with the unredacted text of the exception.
 """
 
 import logging
@@ -15,9 +15,9 @@ _log = logging.getLogger("incm_webhook.stray")
 
 
 def catch_stray_errors() -> None:
-    """Log what ends a thread, and what is raised where nothing can catch it.
+    """Log exceptions that end a thread, and those that are raised where nothing can catch them.
 
-    Threads: the main one, before there are others.
+    Threads: call it in the main thread, before others start.
     """
     failures = FailureLog("stray errors", _log, time.monotonic)
 

@@ -1,1 +1,1 @@
-"""Composes receiver and plugins out of the settings, and runs them as a process."""
+"""Builds the receiver and the plugins from the settings, and runs them as a process."""

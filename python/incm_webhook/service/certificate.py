@@ -1,4 +1,4 @@
-"""The certificate of the alerts' listener: its files for the core, and how long it is good."""
+"""Checks the certificate of the alert listener, and passes its files to the core."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,13 +7,13 @@ from incm_webhook._core import TlsFiles
 from incm_webhook.config.server import TlsSettings
 from incm_webhook.log import printable
 
-SOON_DAYS = 14  # a certificate that ends earlier is warned about
+SOON_DAYS = 14  # a certificate that expires within this time gets a warning
 
 _DAY_S = 86400
 
 
 def tls_files_of(settings: TlsSettings) -> TlsFiles:
-    """Give the core the files of TLS."""
+    """Convert the settings of TLS to the type of the core."""
     ca = settings.client_ca_file
     return TlsFiles(
         certificate=str(settings.certificate_file),
@@ -24,12 +24,12 @@ def tls_files_of(settings: TlsSettings) -> TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class CertificateView:
-    """What is to be said about the certificate.
+    """The result of a check of the certificate.
 
     Attributes:
-        good_until: its last day.
-        faults: for what every client refuses it, a sentence each.
-        warnings: what will become a fault, or may be one.
+        good_until: the last day of the certificate.
+        faults: reasons for which clients refuse it, a sentence each.
+        warnings: what will become a fault, or may be one, a sentence each.
     """
 
     good_until: str
@@ -38,14 +38,14 @@ class CertificateView:
 
 
 def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
-    """Look at the certificate with the eyes of a client.
+    """Check the certificate as a client would.
 
     Args:
         settings: the PEM files.
-        now: Unix seconds.
+        now: the current time, in Unix seconds.
 
     Raises:
-        ConfigError: a file cannot be used, or the key does not fit the certificate.
+        ConfigError: a file cannot be used, or the key does not belong to the certificate.
     """
     facts = tls_files_of(settings).look()
     file = settings.certificate_file
@@ -53,16 +53,16 @@ def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
     left = facts.not_after - now
     if facts.not_before > now:
         view.faults.append(
-            f"the certificate {file} counts from {_moment(facts.not_before)} on: set the clock of "
-            "this machine, or wait"
+            f"the certificate {file} is valid from {_moment(facts.not_before)} on: set the clock "
+            "of this machine, or wait"
         )
     if left < 0:
         view.faults.append(
-            f"the certificate {file} ended on {view.good_until}: renew it, then reload"
+            f"the certificate {file} expired on {view.good_until}: renew it, then reload"
         )
     elif left < SOON_DAYS * _DAY_S:
         view.warnings.append(
-            f"the certificate {file} ends on {view.good_until}, in {int(left // _DAY_S)} days: "
+            f"the certificate {file} expires on {view.good_until}, in {int(left // _DAY_S)} days: "
             "renew it, then reload"
         )
     if facts.first_to_end:
@@ -79,8 +79,8 @@ def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
     elif facts.missing_issuer:
         view.warnings.append(
             f'the certificate {file} was issued by "{printable(facts.missing_issuer)}", which this '
-            "machine does not know: clients must know it, or its certificate be appended to the "
-            "file"
+            "machine does not trust: make sure that clients trust it, or append its certificate "
+            "to the file"
         )
     return view
 
@@ -88,13 +88,13 @@ def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
 def _note_end(view: CertificateView, called: str, end: float, now: float) -> None:
     if end < now:
         view.faults.append(
-            f"{called} ended on {_day(end)}, and clients refuse the whole: put its successor "
-            "there, then reload"
+            f"{called} expired on {_day(end)}, so clients refuse the whole chain: replace it with "
+            "its successor, then reload"
         )
     elif end - now < SOON_DAYS * _DAY_S:
         view.warnings.append(
-            f"{called} ends on {_day(end)}, in {int((end - now) // _DAY_S)} days: put its "
-            "successor there, then reload"
+            f"{called} expires on {_day(end)}, in {int((end - now) // _DAY_S)} days: replace it "
+            "with its successor, then reload"
         )
 
 

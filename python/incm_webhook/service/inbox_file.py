@@ -1,4 +1,4 @@
-"""Looks at an inbox file from outside: could a server that starts now use it?"""
+"""Checks from outside whether a server that starts now could use an inbox file."""
 
 import contextlib
 import os
@@ -21,19 +21,19 @@ _APPLICATION_ID = slice(68, 72)
 
 
 def check_inbox(path: Path, holder: int | None = None) -> None:
-    """See that the inbox could be opened or made, without opening it for writing.
+    """Check that the inbox can be opened or created, without opening it for writing.
 
     Args:
-        path: of the file, which need not exist.
-        holder: the process that may have it open; None for none.
+        path: the path of the file, which need not exist.
+        holder: the process that may have the file open; None for none.
 
     Raises:
-        InboxError: its folder does not exist or is not writable; or the file is not writable, not
-            an inbox, or of a newer version; or it is a mount of its own, or has a second name.
+        InboxError: the folder does not exist or is not writable; or the file is not writable, is
+            not an inbox, or has a newer version; or it is a mount point, or has a second name.
         InboxInUseError: a process other than the holder has it open.
-        InboxUnavailableError: all is well, but that its file system is mounted read-only.
+        InboxUnavailableError: the only problem is that its file system is mounted read-only.
 
-    Threads: none of this process may have the file open, whose locks would be lost.
+    Threads: no thread of this process may have the file open, because it would lose its locks.
     Source: the file format of SQLite, section 1.3; cpp/incm/inbox/sqlite/schema.h.
     """
     try:
@@ -62,13 +62,14 @@ def check_inbox(path: Path, holder: int | None = None) -> None:
 
 
 def look_at_log(path: Path) -> tuple[str, str]:
-    """Look whether an inbox that nobody has open belongs together with its log, and is all there.
+    """Check that an inbox which no process has open fits its write-ahead log and is complete.
 
     Args:
-        path: of the file, absolute; it need not exist.
+        path: the absolute path of the file, which need not exist.
 
     Returns:
-        Why a server would not start with it, and what it would warn about; "" for nothing.
+        The error with which a server would not start, and the warning that it would log; "" for
+        none.
     """
     return look_at_inbox_log(str(path))
 
@@ -82,7 +83,7 @@ def _check_lock(lock: Path, holder: int | None) -> None:
 
 
 def process_in(lock: Path) -> int | None:
-    """Read which process a lock file names; None when it names none."""
+    """Read the process number in a lock file; None when there is none."""
     try:
         with lock.open("rb") as file:
             return int(file.readline(32))
@@ -112,7 +113,7 @@ def _check_identity(path: Path) -> None:
 
 
 def _version_in_log(path: Path) -> int:
-    """The version that a server of now has written and not yet copied into the file; 0: unknown."""
+    """Read the version in the write-ahead log of a running server; 0 when it is not known."""
     log = path.with_name(path.name + "-wal")
     with contextlib.suppress(OSError, sqlite3.Error):
         if log.stat().st_size:

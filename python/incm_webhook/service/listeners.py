@@ -1,4 +1,4 @@
-"""The listening sockets: handed over by a service manager, kept by one, or bound here."""
+"""Opens the listening sockets: passed by a service manager, kept by one, or bound here."""
 
 import errno
 import os
@@ -15,14 +15,15 @@ from incm_webhook.supervise.sd_listen_fds import KEPT, take_passed
 from incm_webhook.supervise.sd_notify import Notifier
 
 _BACKLOG = 1024
-_GIVEN_UP_S = 5.0  # in which a service manager should have closed what is given up
+_GIVEN_UP_S = 5.0  # time for a service manager to close a socket that the server gives up
 _LOOK_S = 0.01
 _WAYS_OUT = {
     errno.EADDRINUSE: "stop the program that has it (`ss -ltnp` names it), or choose another port",
-    errno.EADDRNOTAVAIL: "no address of this machine (`ip address` lists them); 0.0.0.0 takes all",
-    errno.EACCES: "ports below 1024 want CAP_NET_BIND_SERVICE: choose a higher one, or let systemd "
-    "open it by a socket unit",
-    errno.EAFNOSUPPORT: "this machine has no such kind of addresses",
+    errno.EADDRNOTAVAIL: "not an address of this machine (`ip address` lists them); 0.0.0.0 stands "
+    "for all of them",
+    errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one, or let systemd "
+    "open it with a socket unit",
+    errno.EAFNOSUPPORT: "this machine does not support this kind of address",
 }
 
 Place = tuple[socket.AddressFamily, tuple[str, int]]
@@ -30,22 +31,22 @@ Place = tuple[socket.AddressFamily, tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listening socket and the HOST:PORT that it is called by."""
+    """A listening socket, with its HOST:PORT for messages."""
 
     address: str
     socket: socket.socket
 
     @property
     def descriptor(self) -> int:
-        """For the core, which duplicates it."""
+        """The descriptor, which the core duplicates."""
         return self.socket.fileno()
 
 
 def take_over(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
-    """Take what the service manager passed, as `take_passed` does.
+    """Take the sockets that the service manager passed, as `take_passed` does.
 
     Raises:
-        ListenError: one of the sockets is no listening TCP socket.
+        ListenError: a passed descriptor is not a listening TCP socket.
     """
     try:
         passed = take_passed(environ)
@@ -57,14 +58,14 @@ def take_over(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """What a server listens on; None where the settings want no such listener."""
+    """The listeners of a server; None for a listener that the settings turn off."""
 
     alerts: Listener
     admin: Listener | None
     metrics: Listener | None
 
     def for_core(self) -> dict[str, Any]:
-        """Give the arguments of `_core.Receiver` that tell of them."""
+        """Return the arguments of `_core.Receiver` that describe the listeners."""
         return {
             "listen": self.alerts.address,
             "listen_fd": self.alerts.descriptor,
@@ -78,13 +79,14 @@ class Listeners:
 def open_listeners(
     passed: Mapping[str, socket.socket], server: ServerSettings, notifier: Notifier
 ) -> Listeners:
-    """Choose or bind the sockets, and have those bound here kept.
+    """Choose or bind the sockets, and let the service manager keep those that are bound here.
 
     Args:
-        passed: what take_over() found. A unit's socket counts more than the settings; a kept one
-            is used while it fits them, and given up otherwise, as well as when none is wanted.
-        server: their addresses.
-        notifier: whose store keeps the sockets over restarts.
+        passed: the result of take_over(). A socket of a unit has precedence over the settings. A
+            kept socket is used while it fits the settings; otherwise, and when the settings turn
+            the listener off, it is given up.
+        server: the settings with the addresses.
+        notifier: the service manager, whose store keeps the sockets over restarts.
 
     Raises:
         ListenError: an address cannot be bound.
@@ -106,8 +108,8 @@ def _open_if_wanted(
         return _open(role, wanted, passed, notifier)
     except ListenError as error:
         raise ListenError(
-            f"{error} (the {role} listener: --{role} names another address, --{role} off leaves it "
-            "out)"
+            f"{error} (the {role} listener: choose another address with --{role}, or turn it off "
+            f"with --{role} off)"
         ) from None
 
 
@@ -141,26 +143,26 @@ def _give_up(role: str, passed: Mapping[str, socket.socket], notifier: Notifier)
 
 
 def _is_in_the_way(kept: socket.socket, wanted: str, error: OSError) -> bool:
-    """Whether it may be the kept socket: 0.0.0.0 is in use while one of its addresses is."""
+    """Return whether the kept socket may block the bind, as any address blocks 0.0.0.0."""
     same_port = wanted.rpartition(":")[2] == str(kept.getsockname()[1])
     return same_port and error.errno == errno.EADDRINUSE
 
 
 def _bind_soon(address: str) -> socket.socket:
-    """Bind when the service manager has closed its copy of what is given up."""
+    """Bind as soon as the service manager has closed its copy of the given-up socket."""
     until = time.monotonic() + _GIVEN_UP_S
     while True:
         try:
             return _bind(address)
         except OSError as error:
             if time.monotonic() >= until:
-                hint = " (perhaps by the server of before, at another address: stop it first)"
+                hint = " (perhaps by the previous server, at another address: stop it first)"
                 raise ListenError(f"{cannot_listen(address, error)}{hint}") from None
             time.sleep(_LOOK_S)
 
 
 def cannot_listen(address: str, error: OSError) -> str:
-    """Say why an address cannot be listened on, and what to do."""
+    """Describe why the server cannot listen on an address, and what to do."""
     if isinstance(error, socket.gaierror):
         host = address.rpartition(":")[0]
         return (
@@ -173,7 +175,7 @@ def cannot_listen(address: str, error: OSError) -> str:
 
 
 def places_of(address: str) -> list[Place]:
-    """Resolve HOST:PORT: what could be bound, the first of them is.
+    """Resolve HOST:PORT to the places that could be bound; the server binds the first of them.
 
     Raises:
         OSError: the host cannot be resolved.

@@ -1,4 +1,4 @@
-"""Gives the core its settings in its own types."""
+"""Converts the settings to the types of the core."""
 
 from incm_webhook._core import ClientRules, Endpoint, Filter, Route
 from incm_webhook.config.server import ServerSettings
@@ -6,7 +6,7 @@ from incm_webhook.config.settings import EndpointSettings, PluginSettings
 from incm_webhook.delivery.retry import core_policy
 from incm_webhook.service.certificate import tls_files_of
 
-# Of the same name there and here.
+# The settings that have the same name in ClientRules.
 _CLIENT_RULES = (
     "header_timeout",
     "body_timeout",
@@ -21,7 +21,7 @@ _CLIENT_RULES = (
 
 
 def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
-    """Give the core its endpoints with their secrets."""
+    """Convert the endpoints, with their secrets."""
     return [
         Endpoint(
             one.path,
@@ -35,7 +35,7 @@ def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
 
 
 def clients_of(settings: ServerSettings) -> ClientRules:
-    """Give the core what it must know of clients."""
+    """Convert the limits and rules for clients."""
     return ClientRules(
         **{name: getattr(settings, name) for name in _CLIENT_RULES},
         max_body_bytes=settings.max_body,
@@ -46,11 +46,11 @@ def clients_of(settings: ServerSettings) -> ClientRules:
 
 
 def filter_of(settings: PluginSettings) -> Filter:
-    """Give the core the filter of a plugin."""
+    """Convert the filter of a plugin."""
     return Filter(**settings.filters)
 
 
 def route_of(settings: PluginSettings) -> Route:
-    """Give the core what it must know of a plugin."""
+    """Convert the settings of a plugin that the core needs."""
     by_device = settings.order == "device"
     return Route(settings.name, filter_of(settings), by_device, core_policy(settings.retry))

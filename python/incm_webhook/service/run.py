@@ -1,4 +1,4 @@
-"""Composes receiver and plugins out of the settings, and runs them until a signal says stop."""
+"""Builds the receiver and the plugins from the settings, and runs them until a stop signal."""
 
 import contextlib
 import json
@@ -28,23 +28,23 @@ from incm_webhook.service.takeover import Supervision
 from incm_webhook.service.waiting import start_when_possible
 from incm_webhook.supervise.sd_notify import Notifier
 
-_CLOSING_S = 1.0  # of the grace: what it takes to close the inbox when a plugin used up the rest
-_ANSWERS_S = 2.0  # of the grace: for answers under way, once no handler runs
-_STALLED_S = 5.0  # a front door that was not seen for so long does not work
+_CLOSING_S = 1.0  # the part of the grace in which the inbox is closed
+_ANSWERS_S = 2.0  # the part of the grace for answers under way, once no handler runs
+_STALLED_S = 5.0  # a listener that gave no sign of life for so long does not work
 
 _log = logging.getLogger("incm_webhook.service")
 
 
 def load_plugin(spec: PluginSettings, base: Path, folder: Path | None = None) -> LoadedPlugin:
-    """Load a plugin into this process, or into one of its own, and log what is odd about it.
+    """Load a plugin into this process or a process of its own, and log its warnings.
 
     Args:
-        spec: its `[[plugin]]` table.
-        base: the folder that a relative file is relative to.
-        folder: the working directory of a process of its own; None: that of now.
+        spec: the plugin's `[[plugin]]` table.
+        base: the folder that relative files are relative to.
+        folder: the working directory of a process of its own; None for the current one.
 
     Raises:
-        PluginError: it cannot be loaded.
+        PluginError: the plugin cannot be loaded.
     """
     if spec.isolation == "process":
         from incm_webhook.hosting.isolated_plugin import IsolatedPlugin
@@ -58,37 +58,37 @@ def load_plugin(spec: PluginSettings, base: Path, folder: Path | None = None) ->
 
 
 def scheme_of(settings: Settings) -> str:
-    """Say how alerts come: http or https."""
+    """Return the scheme of the alert listener: http or https."""
     return "http" if settings.server.tls is None else "https"
 
 
 def check_ready_file(path: Path | None, called: str) -> None:
-    """See that the ready file can be written, before anything is served.
+    """Check that the ready file can be written, before the server starts.
 
     Args:
-        path: of the file; None: none is wanted.
-        called: where that stands, for the message, such as "--ready-file".
+        path: the path of the file; None when none is configured.
+        called: the place where the path is configured, for messages, such as "--ready-file".
 
     Raises:
-        ConfigError: its folder is not there or not writable, or it is no file but a folder, a
-            device, a pipe or the like.
+        ConfigError: the folder does not exist or is not writable, or the path is that of a folder,
+            a device, a pipe or the like.
     """
     if path is None:
         return
     place = f"{called} {printable(str(path))}"
     if "\0" in str(path):
-        raise ConfigError(f"{place}: no file has such a name")
+        raise ConfigError(f"{place}: a file name cannot contain a zero byte")
     if not path.parent.is_dir():
-        raise ConfigError(f"{place}: there is no folder {path.parent}: make it")
+        raise ConfigError(f"{place}: there is no folder {path.parent}: create it")
     if path.exists() and not path.is_file() and not path.is_dir():
-        # The file is made beside it and renamed: that would put a file in the place of /dev/null.
+        # The file is written under another name and renamed, which would replace /dev/null.
         raise ConfigError(f"{place}: is a device or pipe: name a file")
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise ConfigError(f"{place}: it cannot be written there: name another file")
 
 
 def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: int) -> None:
-    """Say where the server listens, and which process takes signals: a JSON object, whole."""
+    """Write the ready file in one step: a JSON object with the addresses and the process number."""
     admin = receiver.admin_address
     ready = {
         "url": f"{scheme_of(settings)}://{receiver.address}{settings.endpoint[0].path}",
@@ -101,14 +101,14 @@ def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: in
     try:
         partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
         partial.replace(path)
-    except OSError as error:  # it serves, and nobody else would
+    except OSError as error:  # a missing ready file is no reason to stop serving
         _log.error("cannot write %s: %s", path, error.strerror)
         with contextlib.suppress(OSError):
             partial.unlink()
 
 
 def beat(receiver: Receiver, notifier: Notifier) -> None:
-    """Tell the watchdog that all works: this thread, and the one that watches the clients."""
+    """Send a beat to the service manager's watchdog while the thread of the clients works too."""
     if receiver.beat_age < _STALLED_S:
         notifier.beat()
 
@@ -117,20 +117,20 @@ def run(settings: Settings, load: Callable[[], Settings], signals: Signals | Non
     """Serve until SIGTERM or SIGINT.
 
     Args:
-        settings: what to serve.
-        load: reads the settings anew, for SIGHUP.
-        signals: those of this process, if they are handled already.
+        settings: the settings to serve with.
+        load: reads the settings again, for SIGHUP.
+        signals: the signal handling of this process, if it is set up already.
 
     Returns:
-        The exit status: 0 after a graceful stop, 1 when a plugin had to be left behind or the disk
-        failed. It has said to end_by() when the grace is over.
+        The exit status: 0 after a graceful stop, 1 when a plugin did not stop or the disk failed.
+        end_by() has been called with the end of the grace.
 
     Raises:
         ConfigError: the ready file cannot be written.
         PluginError: a plugin cannot be loaded.
         InboxError, ListenError: the receiver cannot start.
 
-    Threads: the main thread, since it installs signal handlers.
+    Threads: call it in the main thread, because it installs signal handlers.
     Source: docs/contract.md, Commands.
     """
     try:
@@ -161,7 +161,7 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
         notifier.reloading()
         try:
             _reload(receiver, settings, load)
-        except Exception as error:  # whatever it is, the server goes on
+        except Exception as error:  # no failure of a reload may end the server
             _log.error("reload failed: %s", describe(error))
         notifier.reloaded()
 
@@ -177,8 +177,8 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
         return 0
     heartbeat = Heartbeat(watch)
     dispatcher.start()
-    _tell_of_listeners(settings, receiver)
-    _tell_of_certificate(running=settings)
+    _log_listeners(settings, receiver)
+    _log_certificate(running=settings)
     if settings.server.ready_file is not None:
         write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
     notifier.ready(f"serving {receiver.address}")
@@ -200,7 +200,7 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
     return status_of_stop or (EXIT_FAILED if failed else 0)
 
 
-def _tell_of_listeners(settings: Settings, receiver: Receiver) -> None:
+def _log_listeners(settings: Settings, receiver: Receiver) -> None:
     for one in settings.endpoint:
         signed = "unsigned" if one.unsigned else "signed"
         address = f"{scheme_of(settings)}://{receiver.address}{one.path}"
@@ -210,23 +210,23 @@ def _tell_of_listeners(settings: Settings, receiver: Receiver) -> None:
 
 
 def _load_plugins(settings: Settings, signals: Signals) -> list[LoadedPlugin]:
-    """Load them all; what the import of one changes for the others is taken back."""
+    """Load all plugins, and undo changes of an import that would affect the others."""
     folder = Path.cwd()
     plugins = []
     for spec in settings.plugin:
         plugins.append(load_plugin(spec, settings.base, folder))
         for name in signals.take_back():
             _log.warning(
-                "plugin %s took %s for itself when it was imported: taken back, since it stops or "
-                "reloads the server",
+                "plugin %s replaced the handler of %s when it was imported: restored, because this "
+                "signal stops or reloads the server",
                 spec.name,
                 name,
             )
         if not _is_in(folder):
             os.chdir(folder)
             _log.warning(
-                "plugin %s moved the working directory of all plugins when it was imported: moved "
-                'back to %s; isolation = "process" gives a plugin its own',
+                "plugin %s changed the working directory of all plugins when it was imported: "
+                'changed back to %s; isolation = "process" gives a plugin its own',
                 spec.name,
                 folder,
             )
@@ -236,7 +236,7 @@ def _load_plugins(settings: Settings, signals: Signals) -> list[LoadedPlugin]:
 def _is_in(folder: Path) -> bool:
     try:
         return Path.cwd() == folder
-    except OSError:  # it is gone
+    except OSError:  # the current directory no longer exists
         return False
 
 
@@ -260,7 +260,7 @@ def _receiver(
 
 
 def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:
-    """Take new endpoints, secrets and certificates; a mistake changes nothing."""
+    """Apply new endpoints, secrets and certificates; when one has a mistake, nothing changes."""
     try:
         settings = load()
         receiver.reload_tls()
@@ -270,14 +270,14 @@ def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings])
         return
     for warning in settings.warnings:
         _log.warning(warning)
-    _tell_of_certificate(running)
+    _log_certificate(running)
     _log.info("reloaded endpoints, secrets and certificates")
     for table in ("server", "inbox", "plugin"):
         if getattr(settings, table) != getattr(running, table):
-            _log.warning("the new [%s] settings count from the next start on", table)
+            _log.warning("the new [%s] settings take effect at the next start", table)
 
 
-def _tell_of_certificate(running: Settings) -> None:
+def _log_certificate(running: Settings) -> None:
     tls = running.server.tls
     if tls is None:
         return
@@ -291,9 +291,10 @@ def _tell_of_certificate(running: Settings) -> None:
 def _stop(
     receiver: Receiver, dispatcher: Dispatcher, grace_s: float, *, handlers_last: bool
 ) -> int:
-    """Stop the handlers, and take alerts until they are done: the next process waits for both.
+    """Stop the handlers and the listeners; the next process waits for both.
 
-    handlers_last: answers wait for handlers, so these end after the answers.
+    Alerts are accepted until the handlers have stopped. With handlers_last, answers wait for
+    handlers, so the handlers stop after the answers.
     """
     deadline = time.monotonic() + grace_s - min(_CLOSING_S, grace_s / 10)
     _log.info("stopping")
@@ -311,4 +312,4 @@ def _stop(
     was_flushed = flushed()
     if finished and was_flushed:
         return 0
-    os._exit(1)  # a handler still runs; an ordinary exit would wait for it or crash under it
+    os._exit(1)  # a handler still runs; an ordinary exit would wait for it, or crash it

@@ -1,4 +1,4 @@
-"""How a server follows another one under the supervisor: what it sees to first, and its turn."""
+"""Takes over from another server under the supervisor: prepares, then waits for the inbox."""
 
 import contextlib
 import ctypes
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 _LOCK_LOOK_S = 0.005  # how soon the next process notices that the inbox is free
 _BEAT_S = 1.0
-_TELL_S = 10.0  # between two signs of life during a start, which may check a big inbox
-_SILENCE_S = 60.0  # that a service manager may then bear
+_EXTEND_S = 10.0  # between two extensions of the start, which may check a big inbox
+_SILENCE_S = 60.0  # how long each extension lasts
 _PR_SET_PDEATHSIG = 1
 
 
 class Supervision:
-    """What the supervisor above this process told it; nothing when there is none.
+    """The relation of this process to its supervisor, if it has one.
 
     Attributes:
         pid: the process that an operator signals: the supervisor, or this one.
-        before: the process that serves until this one is prepared; None: there is none.
+        before: the process that serves until this one is prepared; None when there is none.
     """
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
@@ -45,10 +45,9 @@ class Supervision:
                 os._exit(EXIT_FAILED)
 
     def prepare(self, settings: Settings, notifier: Notifier) -> None:
-        """Say that this process is prepared, upon which the one before it is told to stop.
+        """Report that this process is prepared; the supervisor then stops the one before it.
 
-        What the start would fail at for good is found out first, as far as the inbox need not be
-        open.
+        First checks whatever would make the start fail and can be checked without the inbox.
 
         Raises:
             ConfigError: the certificate or its key cannot be used.
@@ -64,18 +63,18 @@ class Supervision:
     def start(
         self, receiver: "Receiver", notifier: Notifier, stop_is_asked: Callable[[], bool]
     ) -> bool:
-        """Start the receiver, after the process before has closed the inbox.
+        """Start the receiver as soon as the process before has closed the inbox.
 
-        The service manager is told meanwhile that it goes on.
+        During the wait and the start, the service manager gets signs of life.
 
         Returns:
-            False when a stop came first.
+            False when a stop was requested first.
 
         Raises:
-            InboxUnavailableError: it may be tried again.
+            InboxUnavailableError: the caller may try again.
             InboxError, ListenError, ConfigError: as the receiver's start.
         """
-        with _telling(notifier):
+        with _sending_beats(notifier):
             return self._start(receiver, stop_is_asked)
 
     def _start(self, receiver: "Receiver", stop_is_asked: Callable[[], bool]) -> bool:
@@ -94,27 +93,27 @@ class Supervision:
 
 
 @contextlib.contextmanager
-def _telling(notifier: Notifier) -> Iterator[None]:
+def _sending_beats(notifier: Notifier) -> Iterator[None]:
     if not notifier.is_heard:
         yield
         return
     ended = threading.Event()
 
-    def tell() -> None:
-        told = time.monotonic()
+    def beat() -> None:
+        extended = time.monotonic()
         while not ended.wait(_BEAT_S):
-            notifier.beat()  # which counts when it was ready before it had an inbox
-            if time.monotonic() - told >= _TELL_S:
-                told = time.monotonic()
+            notifier.beat()  # needed when the server reported ready before it had an inbox
+            if time.monotonic() - extended >= _EXTEND_S:
+                extended = time.monotonic()
                 notifier.starting(_SILENCE_S)
 
-    teller = threading.Thread(target=tell, name="starting", daemon=True)
-    teller.start()
+    beats = threading.Thread(target=beat, name="starting", daemon=True)
+    beats.start()
     try:
         yield
     finally:
         ended.set()
-        teller.join()
+        beats.join()
 
 
 def _exists(pid: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""Waits for an inbox that cannot be opened now, on listeners that refuse alerts meanwhile."""
+"""Waits for an inbox that cannot be opened yet, with listeners that refuse alerts until then."""
 
 import logging
 import time
@@ -22,25 +22,25 @@ def start_when_possible(
     start: Callable[[], bool],
     wait: Callable[[Callable[[], bool]], None],
 ) -> bool:
-    """Start a receiver; while its inbox cannot be opened, listen, and try again each second.
+    """Start a receiver; while its inbox cannot be opened, listen and try again each second.
 
-    Alerts are answered 503 meanwhile, and the reason is in the log, in `/readyz` and in the service
-    manager's status. For that one it counts as started: it would be ended otherwise, and could not
-    be reloaded.
+    Until the inbox can be opened, alerts are answered 503, and the reason is in the log, in
+    `/readyz` and in the service manager's status. The service manager counts the server as started:
+    otherwise it would end the server, and could not reload it.
 
     Args:
-        receiver: what is to be started.
-        notifier: is told that it waits.
-        start: starts it; False when a stop came first.
-        wait: does what the main thread has to do, until what it is given returns True or a stop is
-            asked for.
+        receiver: the receiver to start.
+        notifier: the service manager, which gets the reason for the wait.
+        start: starts the receiver; False when a stop was requested first.
+        wait: does the work of the main thread until its argument returns True or a stop is
+            requested.
 
     Returns:
-        Whether it serves; False when a stop came first.
+        Whether the receiver serves; False when a stop was requested first.
 
     Raises:
-        InboxError: the inbox cannot be opened for a reason that does not pass.
-        ListenError, ConfigError: it cannot listen.
+        InboxError: the inbox cannot be opened, for a permanent reason.
+        ListenError, ConfigError: the receiver cannot listen.
     """
     try:
         return start()
@@ -51,10 +51,10 @@ def start_when_possible(
 
 
 class _Opening:
-    """Tries to start a receiver that listens and refuses meanwhile.
+    """Tries to start a receiver that already listens, and refuses alerts until it has started.
 
     Attributes:
-        started: whether it serves.
+        started: whether the receiver serves.
     """
 
     def __init__(
@@ -64,18 +64,18 @@ class _Opening:
         start: Callable[[], bool],
         why: InboxUnavailableError,
     ) -> None:
-        """Listen."""
+        """Begin to listen."""
         self.started = False
         self._receiver = receiver
         self._notifier = notifier
         self._start = start
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._was_in_use = False
         self._next_try = 0.0
         self._closed(why)
 
     def is_over(self) -> bool:
-        """Try when it is time; True once it serves, or a stop came first."""
+        """Try to start when it is time; True once the receiver serves or a stop was requested."""
         if time.monotonic() < self._next_try:
             return False
         try:
@@ -87,21 +87,23 @@ class _Opening:
         except InboxInUseError:
             if self._was_in_use:
                 raise
-            # Once it may be the server that comes after this one, and tries as this one does.
+            # The first time, it may be the next server, which tries to open the inbox as this does.
             self._was_in_use = True
             self._next_try = time.monotonic() + _PERIOD_S
             return False
         if self.started:
-            _log.info("the inbox can be opened now: alerts are taken")
+            _log.info("the inbox can be opened now: alerts are accepted")
         return True
 
     def _closed(self, why: InboxUnavailableError) -> None:
         reason = str(why)
-        is_new = reason not in self._told
+        is_new = reason not in self._logged
         if is_new:
-            self._told.add(reason)
+            self._logged.add(reason)
             _log.error(
-                "%s. Until then every alert is answered 503; it is tried again each second", reason
+                "%s. Until then every alert is answered 503, and the inbox is tried again each "
+                "second",
+                reason,
             )
         self._receiver.listen_closed(reason)
         if is_new:

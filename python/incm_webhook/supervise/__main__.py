@@ -1,7 +1,7 @@
 """Runs the supervisor as a script: `python -I -S supervise/__main__.py COMMAND...`.
 
-The package's own __init__ would load the native core and all that plugins import, so the package is
-entered here without it: the supervisor stays small for as long as it lives.
+The package's own __init__ would load the native core and everything that plugins import. This
+script bypasses it, so that the supervisor stays small for its whole life.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""One child of the supervisor: started with the kept sockets, and what it has said since."""
+"""Starts a child of the supervisor with the kept sockets, and tracks the state of the child."""
 
 import contextlib
 import fcntl
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from incm_webhook.log import write_line
 from incm_webhook.process.early import HELD
 
-WATCHDOG_S = 30.0  # a child that says nothing for so long is ended
-STOP_S = 30.0  # to end, when it does not say how long it needs
-ABORT_S = 5.0  # for what SIGABRT makes, a core file
-PREPARE_S = 60.0  # to load all plugins
-SIGNALS = (*HELD, signal.SIGCHLD)  # the parent handles
+WATCHDOG_S = 30.0  # a child that is silent for this long is aborted
+STOP_S = 30.0  # time to stop, unless the child announces how long it needs
+ABORT_S = 5.0  # time to write a core file after SIGABRT
+PREPARE_S = 60.0  # time to load all plugins
+SIGNALS = (*HELD, signal.SIGCHLD)  # the signals that the parent handles
 _FIRST = 3  # SD_LISTEN_FDS_START
 
 
@@ -24,13 +24,14 @@ class Child:
     """A child process. Units: monotonic seconds.
 
     Attributes:
-        before: the process it takes over from, None for none.
-        prepared: it waits for the inbox. ready: it serves, or listens at least.
-        heard: when it last said that it works, or became prepared or ready. ready_at: when it
-            became ready.
-        kill_at: when it is killed, None for never.
-        changes: to the kept descriptors, by name and in order, that wait until it is ready; None
-            removes the one of that name.
+        before: the process that it takes over from; None for none.
+        prepared: whether it waits for the inbox.
+        ready: whether it serves, or at least listens.
+        heard: when it last sent a beat, or became prepared or ready.
+        ready_at: when it became ready.
+        kill_at: when it is killed; None for never.
+        changes: the changes to the kept descriptors, by name and in order, which are applied once
+            it is ready; None removes the descriptor of that name.
     """
 
     pid: int
@@ -45,14 +46,14 @@ class Child:
     changes: list[tuple[str, int | None]] = field(default_factory=list)
 
     def stop(self) -> None:
-        """Ask it to end."""
+        """Ask the child to stop."""
         if not self.stopping:
             self.stopping = True
             self.kill_at = time.monotonic() + STOP_S
             os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the child."""
         self.stopping = True
         os.kill(self.pid, signal.SIGKILL)
 
@@ -64,7 +65,7 @@ class Child:
             self.kill_at += pause
 
     def check(self, now: float) -> str | None:
-        """End it when it has been silent or is late; say so."""
+        """End the child when it is silent or late; return what was wrong, for the log."""
         if self.kill_at is not None and now >= self.kill_at:
             self.kill_at = now + STOP_S
             os.kill(self.pid, signal.SIGKILL)
@@ -82,7 +83,7 @@ class Child:
 
 
 def ending_of(status: int) -> str:
-    """Say how a process ended: status as subprocess has it, a signal negative."""
+    """Describe how a process ended; a negative status is a signal, as in subprocess."""
     if status >= 0:
         return f"ended with status {status}"
     with contextlib.suppress(ValueError):
@@ -96,15 +97,15 @@ def start(
     """Start a child.
 
     Args:
-        command: what it runs.
-        notify: the notify socket.
-        kept: descriptors by name, in the order in which it gets them.
-        before: the process that it shall take over from.
+        command: the command line of the child.
+        notify: the address of the notify socket.
+        kept: the descriptors by name, in the order in which the child gets them.
+        before: the process that the child takes over from; None for none.
 
     Raises:
-        OSError: there can be no further process.
+        OSError: the system cannot create another process.
 
-    Threads: none but the caller's may run, since it forks.
+    Threads: no other thread may run, because this forks.
     """
     parent = os.getpid()
     # A signal before the exec would run the parent's handler in the child, and be lost.
@@ -118,7 +119,7 @@ def start(
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return Child(pid, before)
     try:
-        os.setpgid(0, 0)  # Ctrl-C is for the parent, which asks this one once and with grace
+        os.setpgid(0, 0)  # Ctrl-C goes to the parent alone, which then stops this child once
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -1,11 +1,11 @@
-"""The sockets that a service manager passed to this process, without the package's core."""
+"""Takes the sockets that a service manager passed to this process; does not need the core."""
 
 import contextlib
 import os
 import socket
 from collections.abc import MutableMapping
 
-KEPT = "kept-"  # the name in the store: a socket that was bound by the server, not by a unit
+KEPT = "kept-"  # prefix in the store for a socket that the server bound, not a unit
 
 _FIRST = 3  # SD_LISTEN_FDS_START
 _UNNAMED = ("alerts", "admin")
@@ -13,14 +13,15 @@ _ROLES = (*_UNNAMED, "metrics")
 
 
 def take_passed(environ: MutableMapping[str, str]) -> dict[str, socket.socket]:
-    """Take the sockets that a service manager passed, and the variables that tell of them.
+    """Take the sockets that a service manager passed, and remove its variables from environ.
 
     Returns:
-        By role: "alerts", "admin" and "metrics" from a .socket unit, "kept-alerts" and so on from
-        the descriptor store. Of unnamed ones the first is alerts, the second admin.
+        The sockets by role: "alerts", "admin" and "metrics" from a .socket unit, "kept-alerts" and
+        so on from the descriptor store. The first socket without a name is "alerts", the second
+        "admin".
 
     Raises:
-        ValueError: one of them is no listening TCP socket; the text is a sentence.
+        ValueError: a descriptor is not a listening TCP socket; the text is a sentence.
 
     Source: sd_listen_fds_with_names(3).
     """
@@ -55,6 +56,6 @@ def _checked(descriptor: int, name: str) -> socket.socket:
     except OSError:
         pass
     raise ValueError(
-        f"descriptor {descriptor} ({name}) that the service manager passed is no listening TCP "
+        f"descriptor {descriptor} ({name}) that the service manager passed is not a listening TCP "
         "socket: see ListenStream= of the .socket unit"
     )

@@ -1,4 +1,4 @@
-"""Tells a service manager how it goes: systemd's notify protocol, also our supervisor's."""
+"""Reports the state of this process to a service manager: systemd, or our own supervisor."""
 
 import contextlib
 import os
@@ -7,20 +7,21 @@ import struct
 import time
 from collections.abc import MutableMapping
 
-# Own to our supervisor.
-PREPARED = "X_INCM_PREPARED"  # loaded, and waiting for the inbox
-CLOSED = "X_INCM_CLOSED"  # beside READY: it listens, and refuses alerts until it has an inbox
+# Extensions for our own supervisor.
+PREPARED = "X_INCM_PREPARED"  # everything is loaded, and the process waits for the inbox
+CLOSED = "X_INCM_CLOSED"  # sent with READY: the process listens, and refuses alerts without inbox
 
 
 class Notifier:
-    """The way to the service manager; without one, every call does nothing.
+    """Sends messages to the service manager; without one, every call does nothing.
 
-    Threads: one at a time. Errors: none, since serving does not depend on being heard.
+    Errors: none, because serving does not depend on the service manager.
+    Threads: one at a time.
     Source: sd_notify(3), sd_watchdog_enabled(3).
     """
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
-        """Take the variables out of environ, so that no child of a plugin speaks in our name."""
+        """Remove the variables from environ, so that no child of a plugin can send messages."""
         path = environ.pop("NOTIFY_SOCKET", "")
         usec = environ.pop("WATCHDOG_USEC", "")
         pid = environ.pop("WATCHDOG_PID", "") or str(os.getpid())
@@ -31,11 +32,11 @@ class Notifier:
         watched = self._socket is not None and usec.isdecimal() and pid == str(os.getpid())
         self._period_s = int(usec) / 2e6 if watched else None
         self._next_beat = 0.0
-        self._state: tuple[str, ...] = ()  # what was said of the start
+        self._state: tuple[str, ...] = ()  # the last message about the start
 
     @property
     def channel(self) -> socket.socket | None:
-        """The way, None without a service manager."""
+        """The socket to the service manager; None without one."""
         return self._socket
 
     @property
@@ -44,7 +45,7 @@ class Notifier:
         return self._socket is not None
 
     def say(self, *lines: str, descriptor: int | None = None) -> None:
-        """Send lines such as `READY=1`, and perhaps a descriptor to keep (`FDSTORE=1`)."""
+        """Send lines such as `READY=1`, and optionally a descriptor to keep (`FDSTORE=1`)."""
         if self._socket is None:
             return
         data = "\n".join(lines).encode()
@@ -58,33 +59,33 @@ class Notifier:
             )
 
     def ready(self, status: str) -> None:
-        """It serves."""
+        """Report that the process serves."""
         self._state = ("READY=1", f"STATUS={status}")
         self.say(*self._state)
 
     def closed(self, status: str) -> None:
-        """It is started and can be reloaded and watched, but has no inbox yet."""
+        """Report that the process has started and can be reloaded, but has no inbox yet."""
         self._state = ("READY=1", f"{CLOSED}=1", f"STATUS={status}")
         self.say(*self._state)
 
     def starting(self, longest_s: float) -> None:
-        """It still starts, and may take so many seconds more."""
+        """Report that the start may take up to `longest_s` seconds more."""
         self.say(f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
 
     def reloading(self) -> None:
-        """It reads its configuration; reloaded() ends that."""
+        """Report that the process reads its configuration, until reloaded() is called."""
         self.say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def reloaded(self) -> None:
-        """It goes on as before."""
+        """Report the end of a reload, with the state before it."""
         self.say(*self._state)
 
     def stopping(self, longest_s: float) -> None:
-        """It stops, and may take so many seconds."""
+        """Report that the process stops, which may take up to `longest_s` seconds."""
         self.say("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
 
     def beat(self) -> None:
-        """It works; sent when the watchdog wants to hear it, so call it as often as you like."""
+        """Report that the process works, at most as often as the watchdog needs it."""
         if self._period_s is not None and time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + self._period_s
             self.say("WATCHDOG=1")

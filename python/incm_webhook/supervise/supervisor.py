@@ -1,4 +1,4 @@
-"""The parent that keeps the port open: it holds the sockets, restarts the server, hands over."""
+"""The parent process that holds the sockets open, restarts the server, and replaces it."""
 
 import array
 import contextlib
@@ -18,8 +18,8 @@ from incm_webhook.supervise.sd_listen_fds import take_passed
 from incm_webhook.supervise.sd_notify import CLOSED, PREPARED, Notifier
 
 _LOOK_S = 0.5
-_PAUSE_S = 5.0  # this process did not run: the container or machine was paused, its servers too
-_GOOD_LIFE_S = 1.0  # a child that served so long did not die young
+_PAUSE_S = 5.0  # a longer gap means that the container or machine was paused, servers included
+_GOOD_LIFE_S = 1.0  # a child that served this long did not die young
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _MOST_KEPT = 8
@@ -35,26 +35,27 @@ def _has_lived(child: Child, now: float) -> bool:
 
 
 class Supervisor:
-    """Runs one server after the other on the same sockets, so that none is ever closed.
+    """Runs one server after the other on the same sockets, which stay open all the time.
 
-    SIGHUP starts a new server with the same command; when it is prepared the old one is told to
-    stop, and the new one serves as soon as it has the inbox. One that cannot be prepared changes
-    nothing. A server that dies is replaced at once, with growing pauses when it keeps dying young.
-    SIGTERM and SIGINT stop the server and then this process; the second time at once.
+    SIGHUP starts a new server with the same command. When the new server is prepared, the old one
+    is asked to stop, and the new one serves as soon as it has the inbox. A new server that cannot
+    be prepared changes nothing. A server that dies is replaced at once; when servers keep dying
+    young, the pauses grow. SIGTERM and SIGINT stop the server and then this process; a second
+    signal kills the server.
 
-    Threads: the main thread, and no other may exist.
+    Threads: runs in the main thread; no other thread may exist.
     Source: systemd's notify protocol with its descriptor store; docs/promises.md, P10.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        """command: what a server is started with."""
+        """Prepare to start servers with this command line."""
         self._command = command
         self._above = Notifier(os.environ)
         self._kept: dict[str, int] = {}
-        self._serving: Child | None = None  # that has the inbox, or is to have it
-        self._next: Child | None = None  # that is to take over
-        self._leaving: list[Child] = []  # that have handed over, and have not ended quite
-        self._served = False  # one has been ready
+        self._serving: Child | None = None  # has the inbox, or is about to open it
+        self._next: Child | None = None  # will take over
+        self._leaving: list[Child] = []  # have handed over, and have not ended yet
+        self._served = False  # whether any server has been ready
         self._reload = False
         self._stops = 0
         self._status = 0
@@ -68,7 +69,7 @@ class Supervisor:
         try:
             self._inherit()
         except ValueError as error:
-            write_line(f"incm-webhook: {error}")  # as every command ends
+            write_line(f"incm-webhook: {error}")  # the form of every command's last line
             return _CANNOT_LISTEN
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -90,7 +91,7 @@ class Supervisor:
         return self._status
 
     def _inherit(self) -> None:
-        """Pass on what a service manager gave this process. Raises ValueError: a sentence."""
+        """Keep the sockets that a service manager passed; ValueError as take_passed()."""
         os.environ.pop("INCM_WEBHOOK_SUPERVISE", None)
         for name, one in take_passed(os.environ).items():
             self._keep(name, one.detach())
@@ -107,15 +108,15 @@ class Supervisor:
         return [*both, *self._leaving]
 
     def _goes_on(self) -> bool:
-        """Do what is due; False when all is done."""
+        """Do what is due now; False when the supervisor should end."""
         now = time.monotonic()
         pause = now - self._looked
         self._looked = now
         for child in self._children():
             if pause > _PAUSE_S:
                 child.exclude_pause(pause)
-            if said := child.check(now):
-                _log.error("server %d %s", child.pid, said)
+            if problem := child.check(now):
+                _log.error("server %d %s", child.pid, problem)
         if self._serving is not None and _has_lived(self._serving, now):
             self._young_deaths = 0
         if self._stops:
@@ -147,7 +148,7 @@ class Supervisor:
         return child
 
     def _reap(self) -> None:
-        """Take what has ended: a server, or what a server left to this process as PID 1."""
+        """Collect ended processes: servers, and orphans that this process gets as PID 1."""
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -165,7 +166,7 @@ class Supervisor:
             self._leaving.remove(child)
             return
         if child.stopping and status == -signal.SIGTERM:
-            status = 0  # asked to stop before it could catch that
+            status = 0  # it was asked to stop before it could handle the signal
         ending = ending_of(status)
         if child.stopping or not self._stops:
             self._status = status if status >= 0 else 128 - status
@@ -180,7 +181,7 @@ class Supervisor:
             if self._next is not None:
                 if not self._next.prepared:
                     _log.error("server %d %s", child.pid, ending)
-                return  # the next one has the inbox now
+                return  # the next server can open the inbox now
         if self._serving is not None or self._stops:
             return
         ended_by_itself = status == 0 and not child.stopping
@@ -214,32 +215,32 @@ class Supervisor:
             )
             child = next((one for one in self._children() if one.pid == sender), None)
             if child is not None:
-                self._take(child, lines, descriptors)
+                self._apply(child, lines, descriptors)
             for one in descriptors:
                 os.close(one)
 
-    def _take(self, child: Child, said: dict[str, str], descriptors: "array.array[int]") -> None:
-        """Obey a child; descriptors that are kept are taken out of what it sent."""
-        name = said.get("FDNAME", "stored")
-        if "FDSTOREREMOVE" in said:
+    def _apply(self, child: Child, fields: dict[str, str], descriptors: "array.array[int]") -> None:
+        """Apply a message of a child; a descriptor to keep is removed from `descriptors`."""
+        name = fields.get("FDNAME", "stored")
+        if "FDSTOREREMOVE" in fields:
             child.changes.append((name, None))
-        if "FDSTORE" in said and descriptors and len(child.changes) < _MOST_KEPT:
+        if "FDSTORE" in fields and descriptors and len(child.changes) < _MOST_KEPT:
             child.changes.append((name, descriptors.pop(0)))
-        if PREPARED in said:
+        if PREPARED in fields:
             child.prepared = True
             child.heard = time.monotonic()
             if child is self._next and self._serving is not None:
                 self._serving.stop()
-        if "READY" in said:
-            self._ready(child, serves=CLOSED not in said)
+        if "READY" in fields:
+            self._ready(child, serves=CLOSED not in fields)
         if child.ready:
             self._change_kept(child)
-        if "WATCHDOG" in said or "EXTEND_TIMEOUT_USEC" in said:
+        if "WATCHDOG" in fields or "EXTEND_TIMEOUT_USEC" in fields:
             child.heard = time.monotonic()
-        if said.get("EXTEND_TIMEOUT_USEC", "").isdecimal() and child.stopping:
-            child.kill_at = time.monotonic() + int(said["EXTEND_TIMEOUT_USEC"]) / 1e6 + 5.0
-        if "STATUS" in said and child.ready:
-            self._above.say(f"STATUS={said['STATUS']}")
+        if fields.get("EXTEND_TIMEOUT_USEC", "").isdecimal() and child.stopping:
+            child.kill_at = time.monotonic() + int(fields["EXTEND_TIMEOUT_USEC"]) / 1e6 + 5.0
+        if "STATUS" in fields and child.ready:
+            self._above.say(f"STATUS={fields['STATUS']}")
 
     def _ready(self, child: Child, *, serves: bool) -> None:
         child.ready = True
@@ -253,7 +254,7 @@ class Supervisor:
         self._above.say("READY=1")
 
     def _change_kept(self, child: Child) -> None:
-        """Keep what a child wants kept: not before it serves, since it may fail until then."""
+        """Apply a child's changes to the kept descriptors, once it can no longer fail to start."""
         for name, descriptor in child.changes:
             if name in self._kept:
                 os.close(self._kept.pop(name))

@@ -99,7 +99,7 @@ def test_a_host_that_is_not_of_this_machine(check: Run, configure: Callable[...,
     status, _, err = check()
     assert status == 3
     assert "incm-webhook.toml: [server] listen: cannot listen on 192.0.2.1:0: " in err
-    assert "no address of this machine (`ip address` lists them)" in err
+    assert "not an address of this machine (`ip address` lists them)" in err
 
 
 def test_a_host_that_cannot_be_resolved(
@@ -406,5 +406,5 @@ def test_a_ready_file_that_cannot_be_written_is_named_where_it_stands(
     assert status == 2
     assert err == (
         f"incm-webhook: {workdir}/incm-webhook.toml: [server] ready_file "
-        f"{workdir}/nowhere/ready.json: there is no folder {workdir}/nowhere: make it\n"
+        f"{workdir}/nowhere/ready.json: there is no folder {workdir}/nowhere: create it\n"
     )

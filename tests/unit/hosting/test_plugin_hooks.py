@@ -120,5 +120,6 @@ def test_a_class_without_a_constructor_has_the_config_of_its_module(tmp_path: Pa
 
 
 def test_a_misspelt_handler_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match=r"has no handler \(on_alerts has a similar name, but is not one\): "):
+    hint = r"has no handler \(on_alerts has a similar name, but is not one\): "
+    with pytest.raises(PluginError, match=hint):
         warnings_of(tmp_path, "def on_alerts(alert): pass\n")

@@ -14,7 +14,7 @@ from incm_webhook.supervise.sd_notify import Notifier
 
 
 def test_a_long_start_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("incm_webhook.service.takeover._TELL_S", 0.01)
+    monkeypatch.setattr("incm_webhook.service.takeover._EXTEND_S", 0.01)
     path = str(tmp_path / "notify")
     heard: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

@@ -34,8 +34,8 @@ def replace_kept(supervisor: Supervisor, child: Child, descriptor: int) -> None:
     """Say what a server says whose address is another one than before."""
     sent = array.array("i", [descriptor])
     named = {"FDNAME": "kept-alerts"}
-    supervisor._take(child, {"FDSTOREREMOVE": "1", **named}, array.array("i"))
-    supervisor._take(child, {"FDSTORE": "1", **named}, sent)
+    supervisor._apply(child, {"FDSTOREREMOVE": "1", **named}, array.array("i"))
+    supervisor._apply(child, {"FDSTORE": "1", **named}, sent)
     assert not sent  # it is the supervisor's now
 
 
@@ -66,7 +66,7 @@ def test_a_server_that_is_ready_changes_the_kept_socket(supervisor: Supervisor) 
     os.set_inheritable(new, True)
     assert supervisor._next
     replace_kept(supervisor, supervisor._next, new)
-    supervisor._take(supervisor._next, {"READY": "1"}, array.array("i"))
+    supervisor._apply(supervisor._next, {"READY": "1"}, array.array("i"))
     assert supervisor._kept == {"kept-alerts": new}
     assert not is_open(old)
     assert not os.get_inheritable(new)  # what comes by a socket is, and no server wants it there
@@ -106,7 +106,7 @@ def test_one_that_is_silent_while_it_takes_over_is_ended(
     child = supervisor._next
     assert child
     for said in (PREPARED, "EXTEND_TIMEOUT_USEC"):  # a sign of life counts as much
-        supervisor._take(child, {said: "1"}, array.array("i"))
+        supervisor._apply(child, {said: "1"}, array.array("i"))
         assert child.check(now + WATCHDOG_S) is None
         now += WATCHDOG_S
     assert "has been silent" in str(child.check(now + 0.1))
@@ -160,7 +160,7 @@ def test_one_that_waits_for_its_inbox_is_started_but_has_not_served(
     """Its sockets are kept and it can be reloaded; but when it cannot start for good, all ends."""
     waits = Child(pid=3, before=None, prepared=True)
     supervisor._serving, supervisor._next = waits, None
-    supervisor._take(waits, {"READY": "1", CLOSED: "1", "STATUS": "full"}, array.array("i"))
+    supervisor._apply(waits, {"READY": "1", CLOSED: "1", "STATUS": "full"}, array.array("i"))
     assert waits.ready
     supervisor._reload = True
     supervisor._start = lambda before: Child(pid=4, before=before)  # type: ignore[method-assign]
@@ -198,8 +198,8 @@ def test_the_service_manager_above_is_told_that_a_server_is_ready(
         monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
         supervisor = Supervisor(["incm-webhook"])
         supervisor._serving = child = Child(pid=1, before=None)
-        supervisor._take(child, {"STATUS": "not yet"}, array.array("i"))
-        supervisor._take(child, {"READY": "1", "STATUS": "serving"}, array.array("i"))
+        supervisor._apply(child, {"STATUS": "not yet"}, array.array("i"))
+        supervisor._apply(child, {"READY": "1", "STATUS": "serving"}, array.array("i"))
         assert [manager.recv(4096) for _ in range(2)] == [b"READY=1", b"STATUS=serving"]
         assert supervisor._above._socket
         supervisor._above._socket.close()
