@@ -1,9 +1,9 @@
-# ./dev check: what changed, in seconds.
+# ./dev check: checks the changed files in seconds.
 # shellcheck shell=bash
 
 readonly overlay=build/overlay
 
-# What differs from the main branch, and what is not committed, deleted files too.
+# Lists the files that differ from the main branch or are not committed, including deleted files.
 changed_files() {
     local base
     base=$(git merge-base HEAD main 2>/dev/null || git merge-base HEAD origin/main 2>/dev/null || echo HEAD)
@@ -13,7 +13,7 @@ changed_files() {
     } | sort -u
 }
 
-# Those of the named files that exist and end as the pattern says.
+# Lists those of the named files that exist and match the pattern.
 existing() {
     local pattern=$1 name
     shift
@@ -23,21 +23,21 @@ existing() {
     return 0
 }
 
-# The compiled core in the folder where the wheel was built: Ninja compiles only what changed.
+# The path of the compiled core in the folder where the wheel was built: Ninja compiles only changed files there.
 native_core() {
     printf 'build/wheel/cpp/_core%s' "$("$bin/python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')"
 }
 
-# Whether Ninja can go on in that folder. `pip install .` for another environment leaves it with the
-# paths of that one, and of a temporary folder that is gone.
+# Whether Ninja can continue in that folder. `pip install .` for another environment leaves paths of
+# that environment there, and of a temporary folder that no longer exists.
 core_is_ours() {
     [[ -f $(native_core) && -f $venv/project.stamp && $(<"$venv/project.stamp") == "$(project_key)" ]] &&
         grep -qs "^Python_EXECUTABLE:PATH=$PWD/$bin/" build/wheel/CMakeCache.txt
 }
 
-# A virtual environment over .venv, in which the package is the source tree with the compiled core
-# beside it: links only. What the installed wheel says about itself (entry points) stays in force. An
-# environment, since tests start processes without PYTHONPATH.
+# Makes a virtual environment over .venv in which the package consists of links to the source tree
+# and to the compiled core. The entry points of the installed wheel still apply. PYTHONPATH would not
+# do, because tests start processes without it.
 make_overlay() {
     if ! core_is_ours; then
         rm -f "$venv/package.stamp"
@@ -58,11 +58,11 @@ make_overlay() {
         >"$("$overlay/venv/bin/python" -c "$purelib")/overlay.pth"
 }
 
-# Unit tests over the source tree; of the slow ones only those that the named files concern.
+# Runs the unit tests over the source tree, and those slow tests that the named files concern.
 check_units() {
     local left_out
     mapfile -t left_out < <("$bin/python" tools/slow_tests.py "$@")
-    ((${#left_out[@]} == 0)) || say "left out, since nothing of theirs changed: ${left_out[*]}"
+    ((${#left_out[@]} == 0)) || say "left out, because the code that they test has not changed: ${left_out[*]}"
     "$overlay/venv/bin/python" -m pytest -q --no-header -n "$(nproc)" --dist worksteal tests/unit \
         "${left_out[@]/#/--ignore=}"
 }
@@ -90,7 +90,7 @@ check() {
     fi
     wait "$types" || { cat build/mypy.log >&2 && failed+=(mypy); }
     [[ " ${failed[*]-} " != *" ruff "* && " ${failed[*]-} " != *" clang-format "* ]] ||
-        say "what is only format: ./dev format rewrites it"
-    ((${#failed[@]} == 0)) || die "not in order: $(printf '%s, ' "${failed[@]}" | sed 's/, $//')"
-    say "check: nothing to say"
+        say "./dev format corrects the format"
+    ((${#failed[@]} == 0)) || die "check failed: $(printf '%s, ' "${failed[@]}" | sed 's/, $//')"
+    say "check: no findings"
 }

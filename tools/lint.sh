@@ -8,7 +8,7 @@ lint_clang_format() {
     if (($#)); then printf '%s\n' "$@"; else cpp_files; fi | xargs -r clang-format --dry-run -Werror
 }
 
-# Each file by itself, as many at once as there are processors.
+# Checks each file separately, as many at once as there are processors.
 lint_clang_tidy() {
     need_packages "${build_packages[@]}" "${cpp_test_packages[@]}" clang-tidy
     configure_preset dev
@@ -22,12 +22,12 @@ lint_ruff() {
     "$bin/ruff" format --check --quiet "${@-.}"
 }
 
-# Types are of the whole program: files would not do.
+# mypy checks the whole program, because types depend on other files.
 lint_mypy() {
     setup_tools
     "$bin/mypy" python plugins tests
     "$bin/mypy" tools
-    "$bin/mypy" bench  # by itself: its flood.py and tests/flood would be one module
+    "$bin/mypy" bench  # separately: its flood.py and tests/flood would be the same module
 }
 
 lint() {
@@ -40,7 +40,7 @@ lint() {
             lint_ruff
             lint_mypy
             lint_clang_tidy
-            say "lint: nothing to say"
+            say "lint: no findings"
             ;;
         *) wrong_usage ;;
     esac

@@ -33,8 +33,8 @@ run() {
     make_demo
     local ready=var/ready.json
     rm -f "$ready"
-    # In a session of its own: a terminal would send it Ctrl-C beside the signal of the trap, and
-    # asked twice it stops without grace.
+    # The server gets its own session. Otherwise the terminal would send it Ctrl-C in addition to the
+    # signal of the trap, and a second signal makes it stop without grace.
     setsid env -u INCM_WEBHOOK_CONFIG "$bin/incm-webhook" serve --config var/incm-webhook.toml "${listen[@]}" \
         --ready-file "$ready" &
     local server=$! ended=0

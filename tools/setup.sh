@@ -1,4 +1,4 @@
-# What every command of ./dev needs: packages, the virtual environment, the wheel, C++ builds.
+# Prepares what every command of ./dev needs: packages, the virtual environment, the wheel, C++ builds.
 # shellcheck shell=bash
 
 readonly build_packages=(g++ cmake ninja-build libpoco-dev libssl-dev libsqlite3-dev libsimdjson-dev)
@@ -18,7 +18,7 @@ die() {
     exit 1
 }
 
-# Install those of the named Debian packages that are missing.
+# Installs those of the named Debian packages that are missing.
 need_packages() {
     local missing=() name
     for name in "$@"; do
@@ -36,7 +36,7 @@ need_packages() {
         "${missing[@]}" >/dev/null
 }
 
-# A Python of 3.11 or newer that can make virtual environments and build modules.
+# Finds a Python of 3.11 or newer that can make virtual environments and build modules.
 find_python() {
     local name
     for name in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -62,7 +62,7 @@ need_python() {
     "$python" -m venv "$venv"
 }
 
-# Do the rest of the line unless the stamp already holds this key.
+# Runs the remaining arguments as a command, unless the stamp already contains this key.
 once_for() {
     local stamp=$venv/$1 key=$2
     shift 2
@@ -73,7 +73,7 @@ once_for() {
 
 hash_of() { find "$@" -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum; }
 
-# What pyproject.toml asks for to build, run and test, one requirement a line.
+# Prints the requirements in pyproject.toml for building, running and testing, one on each line.
 requirements() {
     "$bin/python" - <<'CODE'
 import tomllib
@@ -91,15 +91,15 @@ install_requirements() {
     "$bin/python" -m pip install -q --disable-pip-version-check -r "$venv/requirements.txt"
 }
 
-# The virtual environment with what builds, checks and tests, but without the package itself.
+# Makes the virtual environment with all tools to build, check and test, without the package itself.
 setup_tools() {
     need_python
     requirements >"$venv/requirements.txt"
     once_for tools.stamp "$(hash_of "$venv/requirements.txt")" install_requirements
 }
 
-# Show how far a compilation is, from what Ninja prints; keep everything in the file $1.
-# On a terminal one line that changes; elsewhere a line for each tenth.
+# Shows the progress of a compilation from Ninja's output, and writes all output to the file $1.
+# On a terminal it updates one line; elsewhere it prints a line for each tenth.
 show_progress() {
     local line count total tenth=0
     : >"$1"
@@ -123,12 +123,12 @@ install_package() {
     "$bin/python" -m pip install -v --disable-pip-version-check --no-build-isolation --no-deps \
         --force-reinstall . 2>&1 | show_progress build/wheel.log || {
         grep -nE 'error|FAILED' build/wheel.log | head -n 20 >&2 || true
-        die "the wheel was not built; all that was said is in build/wheel.log"
+        die "the wheel was not built; the whole output is in build/wheel.log"
     }
     project_key >"$venv/project.stamp"
 }
 
-# What an installed wheel says about itself depends on.
+# A hash of the files that determine the metadata of an installed wheel.
 project_key() { hash_of pyproject.toml CMakeLists.txt; }
 
 setup() {
@@ -138,10 +138,10 @@ setup() {
         "$(hash_of pyproject.toml CMakeLists.txt README.md LICENSE cpp python plugins)" install_package
 }
 
-# Configure a preset of cpp/CMakePresets.json once.
+# Configures a preset of cpp/CMakePresets.json once.
 configure_preset() { [[ -f build/$1/build.ninja ]] || (cd cpp && cmake --preset "$1" >/dev/null); }
 
-# Configure once, then build a preset, or only its target $2.
+# Configures a preset once, then builds it, or only its target $2.
 build_preset() {
     configure_preset "$1"
     (cd cpp && cmake --build --preset "$1" ${2:+--target "$2"})

@@ -1,7 +1,7 @@
 # ./dev test, ./dev fuzz and ./dev tsan.
 # shellcheck shell=bash
 
-# The parts of ./dev test, in the order in which they stand in its help.
+# The parts of ./dev test, in the order of its help.
 readonly test_parts=(unit cpp asan e2e conformance fuzz flood crash cost)
 readonly test_logs=build/test
 
@@ -22,7 +22,7 @@ run_part() {
             build_fuzzers
             fuzz_shortly
             ;;
-        # Tests that know nothing of each other.
+        # These tests are independent of each other, so they run in parallel.
         unit | e2e | conformance)
             "$bin/python" -m pytest -q -n "$(nproc)" --dist worksteal "tests/$part" "$@"
             ;;
@@ -30,7 +30,7 @@ run_part() {
     esac
 }
 
-# What a part came to; what it said if it failed, and what it left out if it did not.
+# Prints the result of a part, its output if it failed, and its skipped tests if it passed.
 report_part() {
     local part=$1 seconds=$2 failed=$3 log=$test_logs/$1.log
     if ((failed)); then
@@ -42,15 +42,15 @@ report_part() {
     fi
 }
 
-# Run each part in a ./dev of its own, into a log. Not beside each other: builds would slow down what
-# waits for processes, until deadlines of the product pass.
+# Runs each part in a ./dev of its own, with its output in a log. The parts do not run in parallel,
+# because builds would slow down processes that tests wait for, until deadlines of the product pass.
 test_everything() {
     need_packages "${build_packages[@]}" "${test_packages[@]}" "${fuzz_packages[@]}"
     need_fuzzer_runtime
     setup
     mkdir -p "$test_logs"
     rm -f "$test_logs"/*.log
-    say "what the parts say goes to $test_logs"
+    say "the output of the parts goes to $test_logs"
     local part began failed any=0
     for part in "${test_parts[@]}"; do
         began=$SECONDS failed=0
@@ -77,14 +77,14 @@ run_tests() {
             run_part "$part" "$@"
             ;;
         *)
-            say "no part $part of the tests; there are: ${test_parts[*]}"
+            say "no part of the tests is called $part; the parts are: ${test_parts[*]}"
             wrong_usage
             ;;
     esac
 }
 
 need_fuzzer_runtime() {
-    # Only a recommendation of clang's, and named after its version: libFuzzer and the sanitizers.
+    # Debian's clang only recommends this package, which has libFuzzer and the sanitizers.
     need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 }
 
@@ -96,7 +96,7 @@ build_fuzzers() {
 
 fuzz_targets() { basename -s .cpp -a tests/fuzz/fuzz_*.cpp; }
 
-# Run one target with options of libFuzzer and a folder, which gets what is new, over its seeds.
+# Runs one target over its seeds, with options of libFuzzer and a folder for new inputs.
 run_fuzzer() {
     local target=$1
     shift
@@ -104,14 +104,14 @@ run_fuzzer() {
         "tests/fuzz/seeds/$target"
 }
 
-# Few inputs for one target: what CI can afford.
+# Runs few inputs for one target, which takes little enough time for CI.
 fuzz_one_shortly() {
     local target=$1 new=var/fuzz/new/$1 log=var/fuzz/$1.log
     rm -rf "$new"
     mkdir -p "$new"
     run_fuzzer "$target" -runs=30000 -seed=1 "$new" >"$log" 2>&1 || {
         cat "$log" >&2
-        die "$target has found something: the input is in var/fuzz"
+        die "$target has found a fault: the input is in var/fuzz"
     }
 }
 
@@ -129,7 +129,7 @@ fuzz() {
     build_fuzzers
     local target seconds=${2-60}
     for target in ${1-$(fuzz_targets)}; do
-        [[ -f tests/fuzz/$target.cpp ]] || die "no target $target; there are: $(fuzz_targets | xargs)"
+        [[ -f tests/fuzz/$target.cpp ]] || die "no target is called $target; the targets are: $(fuzz_targets | xargs)"
         say "fuzzing $target for $seconds s"
         mkdir -p "var/fuzz/$target"
         run_fuzzer "$target" -max_total_time="$seconds" "var/fuzz/$target"

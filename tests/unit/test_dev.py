@@ -61,7 +61,8 @@ def test_what_does_not_exist_is_refused_with_the_usage(wrong: list[str]) -> None
 
 
 def test_an_unknown_part_of_the_tests_is_named() -> None:
-    assert f"no part walk of the tests; there are: {' '.join(PARTS)}" in dev("test", "walk").stderr
+    refused = dev("test", "walk").stderr
+    assert f"no part of the tests is called walk; the parts are: {' '.join(PARTS)}" in refused
 
 
 def test_each_folder_of_tests_is_a_part() -> None:
