@@ -22,7 +22,7 @@ using model::AlertField;
 using model::Timestamp;
 using Moment = std::optional<Timestamp>;
 
-/// A Party with all its members, as Python sees it.
+/// The Python view of a Party with all its members.
 struct PartyView {
     py::object id;
     py::object name;
@@ -51,9 +51,9 @@ py::object iso_text(const Moment& moment) {
     return text.attr("replace")("+00:00", "Z");
 }
 
-/// The verified text as Python objects. json.loads takes what CPython's sender can print (NaN, long
-/// integers, lone surrogates); what it cannot take is rewritten first; what is nested too deep is
-/// an empty object.
+/// Return the verified text as Python objects. json.loads accepts everything that CPython's sender
+/// can print (NaN, long integers, lone surrogates). A text that it does not accept is rewritten
+/// first, and one that is nested too deep becomes an empty object.
 py::object decoded(const Alert& alert) {
     const py::object loads = py::module_::import("json").attr("loads");
     try {
@@ -102,7 +102,8 @@ bool was_read(const std::optional<Value>& field) {
     return field.has_value();
 }
 
-/// Top-level members that no one documented, and documented ones that could not be read.
+/// Return the top-level members that are not documented, and documented ones that could not be
+/// read.
 py::dict extra_of(const Alert& alert) {
     const py::object root = decoded(alert);
     if (!py::isinstance<py::dict>(root)) return {};
@@ -121,7 +122,7 @@ py::object label_of(const Alert& alert) {
     return py::str(std::string(model::label_of(*alert.type)));
 }
 
-/// A field as an attribute.
+/// Return a field as the value of its attribute.
 template <typename Value>
 py::object value_of(const Alert& alert, const AlertField<Value>& field) {
     if constexpr (std::is_same_v<Value, Moment>) {
@@ -129,13 +130,13 @@ py::object value_of(const Alert& alert, const AlertField<Value>& field) {
     } else if constexpr (std::is_same_v<Value, std::optional<model::Party>>) {
         return party_view(alert, alert.*field.member, field.key);
     } else if constexpr (std::is_same_v<Value, bool>) {
-        return data_of(alert);  // the one whose member says only that it is there
+        return data_of(alert);  // the member of `data` only records that it is present
     } else {
         return py::cast(alert.*field.member);
     }
 }
 
-/// A field as json.dumps takes it.
+/// Return a field as json.dumps accepts it.
 template <typename Value>
 py::object json_value_of(const Alert& alert, const AlertField<Value>& field) {
     if constexpr (std::is_same_v<Value, Moment>) {
@@ -158,7 +159,7 @@ py::dict to_dict(const Alert& alert) {
     return all;
 }
 
-/// The fields by their attributes, each with the way to it in the JSON text.
+/// Return the path of each field in the JSON text, by attribute name.
 py::object paths_of_fields() {
     py::dict paths;
     model::for_each_alert_field([&](const auto& field) {
@@ -190,25 +191,25 @@ std::string repr(const Alert& alert) {
 
 void bind_party(py::module_& module) {
     py::class_<PartyView>(module, "Party",
-                          R"(An organisation or a device group as the alert names it.
+                          R"(An organisation or a device group that the alert names.
 
-Shape:   `.id` and `.name`; every member, documented or not, by its JSON name as in a mapping.
+Shape:   `.id` and `.name`; every member, documented or not, is read by its JSON name, as in a mapping.
 Threads: immutable.
 Source:  docs/protocol.md, The fields of an alert.)")
         .def_property_readonly("id", [](const PartyView& self) { return self.id; })
         .def_property_readonly("name", [](const PartyView& self) { return self.name; })
         .def(
             "to_dict", [](const PartyView& self) { return self.members.attr("copy")(); },
-            "All members by their JSON names, as a new dict.")
+            "Return all members by their JSON names, as a new dict.")
         .def(
             "get",
             [](const PartyView& self, const py::str& key, const py::object& other) {
                 return self.members.attr("get")(key, other);
             },
-            py::arg("key"), py::arg("default") = py::none(), "A member, or the default.")
+            py::arg("key"), py::arg("default") = py::none(), "Return a member, or the default.")
         .def(
             "keys", [](const PartyView& self) { return py::list(self.members); },
-            "The JSON names of all members.")
+            "Return the JSON names of all members.")
         .def("__getitem__",
              [](const PartyView& self, const py::str& key) {
                  if (!self.members.contains(key)) throw py::key_error(std::string(key));
@@ -235,10 +236,10 @@ void bind_alert_type(py::module_& module) {
     py::class_<model::AlertType>(module, "AlertType",
                                  "A known kind of alert. Source: docs/protocol.md, Alert types.")
         .def_property_readonly(
-            "name", [](const model::AlertType& self) { return self.name; }, "Value of `type`.")
+            "name", [](const model::AlertType& self) { return self.name; }, "The value of `type`.")
         .def_property_readonly(
             "label", [](const model::AlertType& self) { return self.label; },
-            "As InCloud Manager shows it.")
+            "The name that InCloud Manager shows.")
         .def_property_readonly(
             "opposite",
             [](const model::AlertType& self) -> py::object {
@@ -255,18 +256,19 @@ void bind_alert_type(py::module_& module) {
             const auto types = model::alert_types();
             return std::vector<model::AlertType>(types.begin(), types.end());
         },
-        "The 22 documented types and the 4 newer ones; a type that is not among them is an alert "
-        "like any other.");
+        "Return the 22 documented types and the 4 newer ones. Alerts of any other type are treated "
+        "the same.");
 }
 
-constexpr const char* kAlertDoc = R"(One alert: the documented fields, typed, and all the rest.
+constexpr const char* kAlertDoc =
+    R"(One alert: the documented fields, typed, and everything else that it contains.
 
 Shape:   attributes as listed in docs/plugins.md, What an alert has; times are aware datetimes in UTC, `retention` an int of seconds,
-         `data` and `extra` dicts, `org` and `device_group` a Party; what is absent or unreadable is None.
-         `raw` is the verified text byte for byte; `extra` holds the top-level members that no one documented or
-         that could not be read; `problems` says what was odd. Two alerts are equal when their texts are.
+         `data` and `extra` dicts, `org` and `device_group` a Party; a field that is absent or unreadable is None.
+         `raw` is the verified text, byte for byte; `extra` holds the top-level members that are not documented or
+         could not be read; `problems` lists what was unusual. Two alerts are equal when their texts are equal.
 Errors:  none on access.
-Threads: immutable; any. Dicts are made anew on each access, so that changing one changes nothing else.
+Threads: immutable; any. Each access makes new dicts, so that changing one does not change the alert.
 Source:  docs/protocol.md, The fields of an alert.)";
 
 }  // namespace
@@ -294,14 +296,14 @@ void bind_alert(py::module_& module) {
     alert
         .def_static("from_json", &from_json, py::arg("text"),
                     "Read an alert from its JSON text (bytes, or str).\n\n"
-                    "Errors:  AlertError (a ValueError) when the text is no JSON.")
+                    "Errors:  AlertError (a ValueError) when the text is not JSON.")
         .def_property_readonly("raw", [](const Alert& self) { return py::bytes(self.raw); })
         .def_property_readonly("label", &label_of)
         .def_property_readonly("extra", &extra_of)
         .def_property_readonly("problems",
                                [](const Alert& self) { return py::tuple(py::cast(self.problems)); })
         .def("to_dict", &to_dict,
-             "All fields by attribute name, ready for json.dumps: times as ISO 8601 text.")
+             "Return all fields by attribute name, ready for json.dumps: times are ISO 8601 text.")
         .def("__eq__",
              [](const Alert& self, const py::object& other) {
                  return py::isinstance<Alert>(other) && self.raw == other.cast<const Alert&>().raw;

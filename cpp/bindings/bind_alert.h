@@ -8,7 +8,7 @@
 
 namespace incm::bindings {
 
-/// An aware datetime in UTC from microseconds since the Unix epoch (years 1 to 9999).
+/// Return an aware datetime in UTC from microseconds since the Unix epoch (years 1 to 9999).
 /// Threads: with the GIL, after bind_alert().
 [[nodiscard]] pybind11::object to_datetime(std::int64_t us);
 

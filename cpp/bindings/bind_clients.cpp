@@ -25,7 +25,7 @@ std::vector<net::Network> networks(const std::vector<std::string>& texts) {
     all.reserve(texts.size());
     for (const std::string& text : texts) {
         const std::optional<net::Network> network = net::Network::parse(text);
-        if (!network) throw py::value_error("\"" + text + "\" is no address and no network");
+        if (!network) throw py::value_error("\"" + text + "\" is neither an address nor a network");
         all.push_back(*network);
     }
     return all;
@@ -64,8 +64,8 @@ std::int64_t milliseconds(double seconds) {
 
 void bind_clients(py::module_& module) {
     py::class_<net::TlsFiles>(module, "TlsFiles",
-                              "The PEM files of a TLS listener. client_ca: whose clients may come, "
-                              "None for everybody.")
+                              "The PEM files of a TLS listener. client_ca: authorities whose "
+                              "clients may connect, None for everybody.")
         .def(py::init(&files_of), py::kw_only(), py::arg("certificate"), py::arg("private_key"),
              py::arg("client_ca") = py::none())
         .def(
@@ -74,14 +74,15 @@ void bind_clients(py::module_& module) {
                 value_or_throw(net::TlsContext::load(files, nullptr));
                 return value_or_throw(net::look_at_certificate(files.certificate));
             },
-            "Load them and tell what clients find out about the certificate. Errors: ConfigError "
-            "that names the file and what is wrong with it.");
+            "Load the files, and return what clients find out about the certificate.\n\n"
+            "Errors:  ConfigError that names the file and what is wrong with it.");
     py::class_<net::CertificateFacts>(
         module, "CertificateFacts",
         "What clients find out about a certificate. not_before, not_after: Unix seconds. "
-        "missing_issuer: whose certificate is neither in the file nor trusted here, or \"\"; "
-        "issuer_is_published: what that issued says where it can be had; first_to_end, first_end: "
-        "of those in the file that lead to a root the one that ends first, or \"\".")
+        "missing_issuer: the issuer whose certificate is neither in the file nor trusted on this "
+        "machine, or \"\"; issuer_is_published: whether the certificate that it signed names an "
+        "address of the missing one; first_to_end, first_end: of the certificates in the file that "
+        "lead to the root, the one that ends first, or \"\".")
         .def_readonly("not_before", &net::CertificateFacts::not_before)
         .def_readonly("not_after", &net::CertificateFacts::not_after)
         .def_readonly("missing_issuer", &net::CertificateFacts::missing_issuer)
@@ -90,9 +91,10 @@ void bind_clients(py::module_& module) {
         .def_readonly("first_end", &net::CertificateFacts::first_end);
     py::class_<ClientRules>(
         module, "ClientRules",
-        "What clients of the alerts' listener may do. Times in seconds; allow and proxies are "
-        "addresses and networks (CIDR); health is a path that tells whether alerts are taken, \"\" "
-        "for none. Errors: ValueError for an address that is none.")
+        "What clients of the alert listener may do.\n\n"
+        "Units:   times in seconds. allow and proxies are addresses and networks (CIDR); health is "
+        "a path that answers whether alerts are taken, \"\" for none.\n"
+        "Errors:  ValueError for a text that is not an address.")
         .def(py::init(&make_rules), py::kw_only(), py::arg("max_body_bytes") = 1024 * 1024,
              py::arg("header_timeout") = 10.0, py::arg("body_timeout") = 30.0,
              py::arg("send_timeout") = 10.0, py::arg("keep_alive") = 620.0,

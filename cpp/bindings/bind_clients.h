@@ -9,14 +9,14 @@
 
 namespace incm::bindings {
 
-/// All that the alerts' listener must know of its clients.
+/// The settings of the alert listener that are about its clients.
 struct ClientRules {
     http::ConnectionRules rules;
     http::ConnectionLimits limits;
     std::optional<net::TlsFiles> tls;
 };
 
-/// Seconds, 0 to 1e9, as milliseconds. Errors: ValueError.
+/// Convert seconds, 0 to 1e9, to milliseconds. Errors: ValueError.
 [[nodiscard]] std::int64_t milliseconds(double seconds);
 
 }  // namespace incm::bindings

@@ -8,7 +8,7 @@ namespace {
 
 using base::ErrorCode;
 
-/// The one map from ErrorCode to a Python exception class.
+/// Return the Python exception class of an ErrorCode. This is the only such map.
 const char* class_name(ErrorCode code) {
     switch (code) {
         case ErrorCode::kNotJson:
@@ -79,25 +79,23 @@ py::object add(py::module_& module, const char* name, const char* doc, const py:
 
 void bind_errors(py::module_& module) {
     const py::handle value_error(PyExc_ValueError);
-    const py::object root = add(module, "Error", "The root of all errors of incm_webhook.",
+    const py::object root = add(module, "Error", "The base of all errors of incm_webhook.",
                                 py::make_tuple(py::handle(PyExc_Exception)));
-    add(module, "AlertError", "A text that is no JSON.", py::make_tuple(root, value_error));
-    add(module, "CanonicalError", "A text that has no canonical form.",
+    add(module, "AlertError", "A text is not JSON.", py::make_tuple(root, value_error));
+    add(module, "CanonicalError", "A text has no canonical form.",
         py::make_tuple(root, value_error));
-    add(module, "SignatureError", "A signature that is missing or wrong.",
+    add(module, "SignatureError", "A signature is missing or wrong.",
         py::make_tuple(root, value_error));
-    add(module, "ConfigError", "A setting that cannot work.", py::make_tuple(root, value_error));
-    const py::object inbox =
-        add(module, "InboxError", "An inbox that cannot be opened, read or written.",
-            py::make_tuple(root));
-    add(module, "InboxInUseError", "An inbox that another process has open.",
-        py::make_tuple(inbox));
+    add(module, "ConfigError", "A setting cannot work.", py::make_tuple(root, value_error));
+    const py::object inbox = add(
+        module, "InboxError", "The inbox cannot be opened, read or written.", py::make_tuple(root));
+    add(module, "InboxInUseError", "Another process has the inbox open.", py::make_tuple(inbox));
     add(module, "InboxUnavailableError",
-        "An inbox that cannot be opened now, but perhaps later: its disk is full, read-only or "
+        "The inbox cannot be opened now, but perhaps later: its disk is full, read-only or "
         "failing, or another program has locked it.",
         py::make_tuple(inbox));
-    add(module, "ListenError", "An address that cannot be listened on.", py::make_tuple(root));
-    add(module, "ClosedError", "A receiver that is not started, or stopped.", py::make_tuple(root));
+    add(module, "ListenError", "The server cannot listen on an address.", py::make_tuple(root));
+    add(module, "ClosedError", "The receiver is not started, or is stopped.", py::make_tuple(root));
     py::register_local_exception_translator(translate);
 }
 

@@ -10,16 +10,17 @@ void bind_log(py::module_& module) {
     module.def(
         "write_to_stderr",
         [](const std::string& line) {
-            // Not by a destructor, as gil_scoped_release does: the interpreter ends a daemon thread
-            // that wants the GIL back from an ending one, and would end the process from there.
+            // Not with gil_scoped_release: while the interpreter shuts down, it ends a daemon
+            // thread that takes the GIL back, and doing so inside a destructor would end the
+            // process.
             PyThreadState* const state = PyEval_SaveThread();
             base::write_to_stderr(line);
             PyEval_RestoreThread(state);
         },
         py::arg("line"),
-        R"(Write a line to standard error as the core does: its reader may stop, and stops nobody.
+        R"(Write a line to standard error as the core does: a reader that stops reading blocks nobody.
 
-Shape:   the line in UTF-8, with its line end; it may be dropped, and a later line says so.
+Shape:   the line in UTF-8, with its line end. It may be dropped; a later line reports that.
 Threads: any.
 Source:  own choice.)");
 }

@@ -20,7 +20,7 @@ namespace incm::bindings {
 
 namespace {
 
-/// An inbox without a server, and the log that it needs for as long as it lives.
+/// An inbox without a server, with the log that it uses.
 class OfflineInboxView {
  public:
     OfflineInboxView(const std::string& url, std::optional<std::vector<ingest::Route>> routes,
@@ -68,38 +68,39 @@ void bind_offline(py::module_& module) {
     module.attr("inbox_schema_version") = inbox::sqlite::schema_version();
     using WithoutGil = py::call_guard<py::gil_scoped_release>;
     module.def("find_inbox_holder", &find_inbox_holder, WithoutGil(), py::arg("lock"),
-               R"(Say which process has the inbox open whose lock file this is.
+               R"(Return the process that has an inbox open, given the lock file of the inbox.
 
-Shape:   the process id (0: not known) and a sentence; None when nobody has it open.
-Errors:  InboxError when it cannot be told.
+Shape:   the process id (0: not known) and a sentence; None when no process has it open.
+Errors:  InboxError when that cannot be found out.
 Threads: any.
 Source:  cpp/incm/inbox/sqlite/lock_holder.h.)");
-    module.def("check_inbox_place", &inbox::sqlite::check_place, py::arg("path"),
-               R"(See that an inbox file stands where its log can stand beside it, under one name.
+    module.def(
+        "check_inbox_place", &inbox::sqlite::check_place, py::arg("path"),
+        R"(Check that the log of an inbox file can be beside the file, and that the file has only one name.
 
-Errors:  InboxError: it is a mount of its own, or has a second name. No file is fine.)");
+Errors:  InboxError: the file is a mount of its own, or has a second name. A missing file is no error.)");
     module.def(
         "look_at_inbox_log", &look_at_log, WithoutGil(), py::arg("path"),
-        R"(Look whether an inbox file and its log belong together, and whether one is missing.
+        R"(Check whether an inbox file and its log belong together, and whether one of them is missing.
 
-Shape:   path: absolute, of an inbox that no process has open, or of none.
-         -> (why it would not be opened, what else is to be known): sentences, "" when there is none.
+Shape:   path: absolute; no process has this inbox open, or there is no inbox.
+         -> (why it would not be opened, a warning): sentences, "" when there is none.
          Nothing is changed.
 Threads: any.
 Source:  cpp/incm/inbox/sqlite/log_check.h.)");
     module.def("restore_inbox", &restore_inbox, WithoutGil(), py::arg("copy"), py::arg("path"),
-               R"(Put a copy of an inbox into the place of an inbox that no process has open.
+               R"(Replace an inbox, which no process has open, with a copy of an inbox.
 
-Shape:   -> (alerts, last number, where the old inbox is now or ""). The copy is checked first and
-         stays as it is.
-Errors:  InboxError: the copy cannot be used; InboxInUseError. Nothing is changed then.
+Shape:   -> (number of alerts, number of the last alert, where the old inbox is now or ""). The copy
+         is checked first, and stays as it is.
+Errors:  InboxError when the copy cannot be used; InboxInUseError. Nothing is changed then.
 Threads: any.)");
     py::class_<OfflineInboxView>(module, "OfflineInbox",
-                                 R"(The admin API over an inbox that no server has open.
+                                 R"(The admin API on an inbox that no server has open.
 
-Shape:   url as `sqlite:PATH`; routes are the configured plugins, endpoints the configured ones with their
-         secrets; None when no configuration is at hand. read_only: nothing is written, not even
-         beside the file, and calls that change something are refused.
+Shape:   url: such as `sqlite:PATH`. routes: the configured plugins; endpoints: the configured endpoints
+         with their secrets; None when the configuration is not known. read_only: nothing is written, not
+         even a file beside the inbox, and calls that change something are refused.
 Errors:  InboxError when there is no such inbox, or another process has it open.
 Threads: any.
 Source:  docs/http-api.md, The admin API.)")
@@ -109,9 +110,9 @@ Source:  docs/http-api.md, The admin API.)")
              py::arg("read_only") = false)
         .def("call", &OfflineInboxView::call, WithoutGil(), py::arg("method"), py::arg("target"),
              py::arg("body") = "",
-             "Ask as over HTTP: target is path and query, body JSON. Gives the status and the "
-             "answer's JSON text.")
-        .def("close", &OfflineInboxView::close, WithoutGil(), "Let go of the file. Idempotent.");
+             "Make a call as over HTTP: target is the path and query, body is JSON. Returns the "
+             "status and the JSON text of the answer.")
+        .def("close", &OfflineInboxView::close, WithoutGil(), "Close the file. Idempotent.");
 }
 
 }  // namespace incm::bindings

@@ -14,7 +14,7 @@ Threads: any.
 Source:  own choice.)")
         .def(py::init(&base::KeptFromChildren::descriptor), py::arg("descriptor"));
     module.def("restore_signal_in_children", &base::restore_signal_in_children, py::arg("number"),
-               R"(Let a signal do in forked children what it does by default.
+               R"(Restore the default action of a signal in forked children.
 
 Shape:   the number of a signal that this process handles.
 Threads: any.

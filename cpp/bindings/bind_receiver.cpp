@@ -20,15 +20,15 @@ namespace {
 
 using WithoutGil = py::call_guard<py::gil_scoped_release>;
 
-/// A receiver and the log that it needs for as long as it lives.
+/// A receiver with the log that it uses.
 struct Running {
     explicit Running(receiver::Config config) : receiver(std::move(config), log) {}
     base::StderrSink log;
     receiver::Receiver receiver;
 };
 
-/// A delivery with its alert already read. Gives itself back when nobody holds it any more and
-/// nothing became of it: for lack of memory on its way to the plugin, or back.
+/// A delivery with its alert, already read. The destructor gives the delivery back if it was
+/// neither settled nor given back: memory can run out on the way to the plugin, or on the way back.
 class DeliveryView {
  public:
     DeliveryView(inbox::Delivery taken, const std::weak_ptr<Running>& from) noexcept
@@ -46,7 +46,7 @@ class DeliveryView {
             from->receiver.inbox().give_back(delivery.plugin, {&delivery.alert_id, 1});
         }
     }
-    /// It was settled or given back.
+    /// Note that the delivery was settled or given back.
     void end() noexcept { ended_ = true; }
 
     inbox::Delivery delivery;
@@ -91,7 +91,7 @@ class ReceiverView {
     void delivered(const std::vector<DeliveryView*>& views,
                    const std::vector<double>& durations_s) {
         if (views.size() != durations_s.size()) {
-            throw py::value_error("as many durations as deliveries are wanted");
+            throw py::value_error("delivered() needs one duration for each delivery");
         }
         std::vector<inbox::Settlement> all;
         all.reserve(views.size());
@@ -148,7 +148,7 @@ class ReceiverView {
             base::Result<model::Alert> alert = model::parse_alert(std::move(view.delivery.text));
             if (alert.ok()) {
                 view.alert = std::make_shared<model::Alert>(std::move(alert).value());
-            } else {  // of a damaged file: no other attempt would read it
+            } else {  // the file is damaged: no other attempt could read it
                 settle(view, inbox::Outcome::kDead, 0, "its text: " + alert.error().text, 0, {});
             }
         }
@@ -186,7 +186,7 @@ std::unique_ptr<ReceiverView> make_receiver(
     return std::make_unique<ReceiverView>(std::move(config));
 }
 
-/// Counters and row counts by name; the counts are missing while the inbox is closed.
+/// Return counters and row counts by name; the row counts are missing while the inbox is closed.
 py::dict stats(ReceiverView& self) {
     const ingest::Counters& counters = self.native().counters();
     std::uint64_t refused = 0;
@@ -212,8 +212,10 @@ py::dict stats(ReceiverView& self) {
 void bind_delivery(py::module_& module) {
     py::class_<DeliveryView>(module, "Delivery", R"(One alert on its way to one plugin.
 
-Shape:   `alert`; `alert_id` its number in the inbox; `plugin`; `delivery_key` the same on every attempt; `attempt` 1 for the first; `tries` the same,
-         counted anew when a person asked for it again; `received_at` an aware datetime; `age` seconds since the delivery was made, whatever the wall clock did; `endpoint` the path that took it.
+Shape:   `alert`; `alert_id`: its number in the inbox; `plugin`; `delivery_key`: the same on every attempt;
+         `attempt`: 1 for the first; `tries`: as `attempt`, but counted from 1 again after a person retried the delivery;
+         `received_at`: an aware datetime; `age`: seconds since the delivery was created, independent of the wall clock;
+         `endpoint`: the path that received the alert.
 Threads: immutable.)")
         .def_readonly("alert", &DeliveryView::alert)
         .def_property_readonly("alert_id",
@@ -242,11 +244,10 @@ Threads: immutable.)")
 
 void bind_receiver(py::module_& module) {
     bind_delivery(module);
-    py::class_<ReceiverView>(
-        module, "Receiver",
-        R"(The listening server, the inbox behind it and the deliveries that wait.
+    py::class_<ReceiverView>(module, "Receiver",
+                             R"(The listening server, its inbox, and the deliveries that wait.
 
-Constructed (opens nothing) -> start() -> stop_listening() -> stop(). Not started twice.
+Constructed (nothing is open) -> start() -> stop_listening() -> stop(). It is started only once.
 Threads: any; every call that can block releases the GIL, and no thread of the core ever takes it.
 Source:  docs/architecture.md, Pull, not push.)")
         .def(
@@ -257,42 +258,43 @@ Source:  docs/architecture.md, Pull, not push.)")
             py::arg("admin_fd") = py::none(), py::arg("watch") = py::none(),
             py::arg("metrics") = py::none(), py::arg("metrics_fd") = py::none(),
             py::arg("admin_hosts") = std::vector<std::string>{},
-            "listen, admin and metrics are HOST:PORT, inbox is a file's path; clients is about the "
-            "alerts' listener; retention in seconds, 0 for ever; listen_fd, admin_fd and "
-            "metrics_fd "
-            "are listening sockets to serve instead of binding, which stay the caller's; watch "
-            "knows how "
-            "the plugins do, for the admin listener; "
-            "admin_hosts are names that admin and metrics may be asked by. Errors: ConfigError for "
-            "an address.")
+            "listen, admin and metrics: HOST:PORT. inbox: a URL such as sqlite:PATH. clients: the "
+            "rules of the alert listener. retention: seconds, 0: no limit. listen_fd, admin_fd and "
+            "metrics_fd: listening sockets to serve instead of binding; the caller keeps them. "
+            "watch: has the status of the plugins, for the admin listener. admin_hosts: host names "
+            "by which admin and metrics may be addressed.\n\n"
+            "Errors:  ConfigError for an address that cannot be read.")
         .def("start", &ReceiverView::start, WithoutGil(),
-             "Open the inbox and listen. Errors: InboxError, ListenError, ConfigError; nothing "
-             "stays open but what listen_closed() opened, if it is an InboxError.")
+             "Open the inbox and listen.\n\n"
+             "Errors:  InboxError: only what listen_closed() opened stays open. ListenError, "
+             "ConfigError: nothing stays open.")
         .def(
             "listen_closed", &ReceiverView::listen_closed, WithoutGil(), py::arg("why"),
-            "Listen without an inbox: alerts are answered 503, and the admin listener tells why. A "
-            "later start() goes on with the same connections. Errors: ListenError, ConfigError.")
+            "Listen without an inbox: alerts are answered 503, and the admin listener shows why. A "
+            "later start() keeps the connections.\n\n"
+            "Errors:  ListenError, ConfigError.")
         .def_property_readonly(
             "address", [](ReceiverView& self) { return self.native().listen_address().text(); })
         .def_property_readonly("admin_address", &ReceiverView::admin_address)
         .def_property_readonly("metrics_address", &ReceiverView::metrics_address)
-        .def("fetch", &ReceiverView::fetch, py::arg("plugin"), py::arg("max_items"),
-             py::arg("timeout"), py::arg("max_retries") = SIZE_MAX,
-             "Up to max_items due deliveries of a plugin; waits up to timeout seconds for the "
-             "first. Of those that failed before at most max_retries are under way then, with "
-             "those of other calls.\n\n"
-             "One that is let go of without an end (delivered, retry, dead, give_back) is given "
-             "back.\n\n"
-             "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
-             "written, MemoryError. Nothing is taken then.")
+        .def(
+            "fetch", &ReceiverView::fetch, py::arg("plugin"), py::arg("max_items"),
+            py::arg("timeout"), py::arg("max_retries") = SIZE_MAX,
+            "Fetch up to max_items due deliveries of a plugin; waits up to timeout seconds for the "
+            "first. At most max_retries deliveries that have failed before are under way at a "
+            "time, over all calls.\n\n"
+            "A delivery that is destroyed before delivered(), retry(), dead() or give_back() is "
+            "given back.\n\n"
+            "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
+            "written, MemoryError. Nothing is fetched then.")
         .def(
             "delivered",
             [](ReceiverView& self, const std::vector<DeliveryView*>& deliveries,
                const std::vector<double>& durations) { self.delivered(deliveries, durations); },
             WithoutGil(), py::arg("deliveries"), py::arg("durations"),
-            "The plugin handled them; how long each took, in seconds. Errors: ValueError when "
-            "there "
-            "are not as many durations.")
+            "Settle deliveries that the plugin handled. durations: how long each took, in "
+            "seconds.\n\n"
+            "Errors:  ValueError when there is not one duration for each delivery.")
         .def(
             "retry",
             [](ReceiverView& self, DeliveryView& delivery, double delay, std::string error,
@@ -302,7 +304,8 @@ Source:  docs/architecture.md, Pull, not push.)")
             },
             WithoutGil(), py::arg("delivery"), py::arg("delay"), py::arg("error"),
             py::arg("duration"), py::arg("traceback"),
-            "Again after delay seconds; error and traceback say why.")
+            "Settle a failed delivery, to be made again after delay seconds; error and traceback "
+            "show why.")
         .def(
             "dead",
             [](ReceiverView& self, DeliveryView& delivery, std::string error, double duration,
@@ -311,40 +314,43 @@ Source:  docs/architecture.md, Pull, not push.)")
                             std::move(traceback));
             },
             WithoutGil(), py::arg("delivery"), py::arg("error"), py::arg("duration"),
-            py::arg("traceback"), "Not again: a dead letter, kept for a person.")
-        .def("give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
-             "Taken but not attempted: due again at once.")
+            py::arg("traceback"),
+            "Settle a delivery as a dead letter, which is not made again unless a person retries "
+            "it.")
+        .def(
+            "give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
+            "Give back deliveries that were fetched but not attempted: they are due again at once.")
         .def(
             "set_endpoints",
             [](ReceiverView& self, const std::vector<ingest::Endpoint>& endpoints) {
                 self.native().set_endpoints(endpoints);
             },
             WithoutGil(), py::arg("endpoints"),
-            "Replace the endpoints for requests from now on. Errors: ConfigError; the old ones "
-            "stay.")
+            "Replace the endpoints for requests from now on.\n\n"
+            "Errors:  ConfigError; the old endpoints stay then.")
         .def(
             "reload_tls", [](ReceiverView& self) { value_or_throw(self.native().reload_tls()); },
             WithoutGil(),
-            "Read certificate and key again, for connections from now on. Errors: ConfigError; "
-            "the old ones stay.")
+            "Read certificate and key again, for connections from now on.\n\n"
+            "Errors:  ConfigError; the old ones stay then.")
         .def_property_readonly(
             "beat_age",
             [](ReceiverView& self) {
                 return static_cast<double>(base::now().steady_ms - self.native().beat_ms()) / 1e3;
             },
-            "Seconds since the thread that watches the clients was seen; under a second when all "
-            "is well. Valid after start().")
+            "Seconds since the thread that watches the clients was last active; under a second "
+            "when all is well. Valid after start().")
         .def_property_readonly(
             "failed", [](ReceiverView& self) { return self.native().inbox().failed(); },
-            "Whether the disk failed to write: nothing is taken any more, and the process should "
-            "end.")
+            "Whether writing to the disk failed: no alert is taken any more, and the process "
+            "should end.")
         .def("wake_fetchers", &ReceiverView::wake_fetchers, WithoutGil(),
              "Make every waiting fetch() return now.")
         .def("stop_listening", &ReceiverView::stop_listening, WithoutGil(), py::arg("grace"),
-             "Not ready any more; finish the answers under way within grace seconds.")
+             "Become not ready, and finish the answers under way within grace seconds.")
         .def("stop", &ReceiverView::stop, WithoutGil(),
              "Stop listening and close the inbox. Idempotent.")
-        .def("stats", &stats, "Counters since the start, and rows in the inbox.");
+        .def("stats", &stats, "Return counters since the start, and row counts of the inbox.");
 }
 
 }  // namespace incm::bindings

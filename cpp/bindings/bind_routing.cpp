@@ -20,7 +20,7 @@ namespace {
 void bind_retry(py::module_& module) {
     using inbox::RetryPolicy;
     py::class_<RetryPolicy>(module, "RetryPolicy",
-                            R"(When a delivery is tried again, and when no more.
+                            R"(When a delivery is tried again, and when it is given up.
 
 Units:   seconds.
 Threads: immutable.
@@ -33,10 +33,11 @@ Source:  cpp/incm/inbox/retry_policy.h.)")
             py::kw_only(), py::arg("first") = RetryPolicy().first_s,
             py::arg("factor") = RetryPolicy().factor, py::arg("max") = RetryPolicy().longest_s,
             py::arg("give_up") = RetryPolicy().give_up_s)
-        .def("pause", &RetryPolicy::pause_s, py::arg("tries"), py::arg("luck"),
-             "How long to wait after so many tries that failed; luck is 0 to 1.")
+        .def(
+            "pause", &RetryPolicy::pause_s, py::arg("tries"), py::arg("luck"),
+            "Return how long to wait after so many failed tries, in seconds. luck: 0 to 1, random.")
         .def("gives_up", &RetryPolicy::gives_up, py::arg("age"),
-             "Whether a failure at this age is the last one.");
+             "Return whether a failure at this age is the last one.");
 }
 
 template <typename Value>
@@ -57,7 +58,7 @@ model::AlertFilter filter_from(const py::kwargs& lists) {
                        key->list);
         } catch (const py::cast_error&) {
             throw py::type_error("the values of the filter " + std::string(name) +
-                                 " are of another type");
+                                 " have the wrong type");
         }
     }
     return filter;
@@ -76,14 +77,16 @@ void bind_routes(py::module_& module) {
 
 Shape:   a keyword for each of `filter_keys`: patterns with `*` and `?`, or numbers; see
          docs/configuration.md, Filters.
-Errors:  TypeError for another keyword, or a list of something else.
+Errors:  TypeError for an unknown keyword, or for a value of the wrong type.
 Threads: immutable.
 Source:  docs/configuration.md, Filters.)")
         .def(py::init(&filter_from))
-        .def("matches", &AlertFilter::matches, py::arg("alert"), py::arg("endpoint"),
-             "Whether the filter wants this alert of the endpoint with this path.");
+        .def(
+            "matches", &AlertFilter::matches, py::arg("alert"), py::arg("endpoint"),
+            "Return whether the filter wants this alert, received on the endpoint with this path.");
     py::class_<ingest::Endpoint>(
-        module, "Endpoint", "A path that takes alerts: with secrets, or unsigned (no secrets).")
+        module, "Endpoint",
+        "A path that receives alerts, signed with one of its secrets, or unsigned (no secrets).")
         .def(py::init([](std::string path, const py::sequence& secrets, double ack_timeout,
                          std::pair<double, double> rate, bool strict_slash) {
                  return ingest::Endpoint{std::move(path),
@@ -94,17 +97,16 @@ Source:  docs/configuration.md, Filters.)")
              }),
              py::arg("path"), py::arg("secrets"), py::arg("ack_timeout") = 0.0,
              py::arg("rate") = std::pair(0.0, 1.0), py::arg("strict_slash") = false,
-             "ack_timeout: seconds for which an answer waits until every plugin is done; 0: none. "
-             "rate: at most so many alerts in so many seconds; (0, 1): any number. strict_slash: a "
-             "/ "
-             "more or less at the end makes another path.")
+             "ack_timeout: for how many seconds an answer waits until every plugin is done; 0: it "
+             "does not wait. rate: at most so many alerts in so many seconds; (0, 1): any number. "
+             "strict_slash: a path with a / at the end differs from the one without.")
         .def_readonly("path", &ingest::Endpoint::path)
         .def_property_readonly("unsigned",
                                [](const ingest::Endpoint& self) { return self.secrets.empty(); });
     py::class_<ingest::Route>(
         module, "Route",
-        "A plugin's name, the alerts it wants, whether a device's come in order, and when one that "
-        "failed is tried again.")
+        "A plugin's name, the alerts that it wants, whether those of a device come in order, and "
+        "when a failed delivery is tried again.")
         .def(py::init<std::string, AlertFilter, bool, inbox::RetryPolicy>(), py::arg("plugin"),
              py::arg("filter"), py::arg("by_device") = false,
              py::arg("retry") = inbox::RetryPolicy());
@@ -115,7 +117,9 @@ Source:  docs/configuration.md, Filters.)")
 void bind_routing(py::module_& module) {
     module.def(
         "normal_path", [](const std::string& path) { return base::normal_path(path); },
-        py::arg("path"), "A URL's path as all its spellings have it (RFC 3986, section 6.2.2).");
+        py::arg("path"),
+        "Return the normal form of a URL's path, the same for all spellings (RFC 3986, section "
+        "6.2.2).");
     bind_retry(module);
     module.attr("filter_keys") = names_of_filters();
     bind_routes(module);

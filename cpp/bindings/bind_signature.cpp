@@ -13,7 +13,7 @@ namespace incm::bindings {
 
 namespace {
 
-/// A verdict together with the text that it speaks of.
+/// A verdict with the text that it is about.
 struct VerdictView {
     auth::Verdict verdict;
     std::string text;
@@ -48,9 +48,9 @@ void bind_verdict(py::module_& module) {
     py::class_<VerdictView>(module, "Verdict",
                             R"(The outcome of a verification; true when the signature fits.
 
-Shape:   `ok`; `form` "raw" or "canonical"; `text` the verified bytes, which alone may be used from here on;
-         `secret_index` which secret fitted; `reason` "missing", "malformed" or "mismatch". What does not
-         apply is None.
+Shape:   `ok`; `form`: "raw" or "canonical"; `text`: the verified bytes, the only ones to be used from here on;
+         `secret_index`: which secret fits; `reason`: "missing", "malformed" or "mismatch". Attributes that do
+         not apply are None.
 Threads: immutable.)")
         .def_property_readonly("ok", [](const VerdictView& self) { return self.verdict.ok(); })
         .def_property_readonly("form",
@@ -74,28 +74,28 @@ Threads: immutable.)")
         });
 }
 
-// The three below take any object, since pybind11's own TypeError for a wrong argument shows all of
-// them, the secrets among them.
+// The three functions below take any object, because pybind11's own TypeError for a wrong argument
+// shows all arguments, the secrets among them.
 
 std::string body_from(const py::handle& object) {
-    if (!py::isinstance<py::bytes>(object)) throw py::type_error("a body is bytes");
+    if (!py::isinstance<py::bytes>(object)) throw py::type_error("a body must be bytes");
     return object.cast<std::string>();
 }
 
 std::optional<std::string> signature_from(const py::handle& object) {
     if (object.is_none()) return std::nullopt;
     if (py::isinstance<py::bytes>(object)) return object.cast<std::string>();
-    if (PyUnicode_Check(object.ptr()) == 0) throw py::type_error("a signature is str or None");
+    if (PyUnicode_Check(object.ptr()) == 0) throw py::type_error("a signature must be str or None");
     Py_ssize_t size = 0;
     const char* text = PyUnicode_AsUTF8AndSize(object.ptr(), &size);
     if (text != nullptr) return std::string(text, static_cast<std::size_t>(size));
-    PyErr_Clear();  // half a surrogate pair, as in no signature: malformed like any other text
+    PyErr_Clear();  // a lone surrogate, which no signature has: malformed like any other text
     return "?";
 }
 
 std::vector<base::Secret> several_secrets_from(const py::handle& object) {
     if (!py::isinstance<py::sequence>(object)) {
-        throw py::type_error("secrets is a list of str or bytes");
+        throw py::type_error("secrets must be a list of str or bytes");
     }
     return secrets_from(py::reinterpret_borrow<py::sequence>(object));
 }
@@ -109,7 +109,7 @@ base::Secret secret_from(const py::handle& object) {
     } else if (py::isinstance<py::str>(object)) {
         bytes = object.attr("encode")("utf-8").cast<std::string>();
     } else {
-        throw py::type_error("a secret is str or bytes");
+        throw py::type_error("a secret must be str or bytes");
     }
     if (bytes.empty()) throw py::value_error("a secret must not be empty");
     return base::Secret(std::move(bytes));
@@ -117,7 +117,7 @@ base::Secret secret_from(const py::handle& object) {
 
 std::vector<base::Secret> secrets_from(const py::sequence& objects) {
     if (py::isinstance<py::str>(objects) || py::isinstance<py::bytes>(objects)) {
-        throw py::type_error("secrets is a list of str or bytes, not one of them");
+        throw py::type_error("secrets must be a list of str or bytes, not one of them");
     }
     std::vector<base::Secret> secrets;
     for (const py::handle object : objects) secrets.push_back(secret_from(object));
@@ -131,7 +131,7 @@ void bind_signature(py::module_& module) {
         [](const py::bytes& body) {
             const base::Result<std::string> text = json::canonical_json(std::string(body));
             if (!text.ok()) {
-                // A caller asks one question here, so there is one error, whatever the reason.
+                // Callers only need to know that there is no canonical text, so there is one error.
                 throw base::Failure({base::ErrorCode::kNoCanonicalForm, text.error().text});
             }
             return py::bytes(text.value());
@@ -149,8 +149,8 @@ Source:  docs/canonical-json.md, Canonical text.)");
         py::arg("body"), py::arg("secret"),
         R"(Sign bytes as InCloud Manager does: Base64 of HMAC-SHA256.
 
-Shape:   the bytes to sign (a sender that follows the guide signs canonical_json(body)) and a secret (str is taken as
-         UTF-8) -> 44 characters, the value of X-Signature.
+Shape:   the bytes to sign (a sender that follows the guide signs canonical_json(body)) and a secret (str is encoded
+         as UTF-8) -> 44 characters, the value of X-Signature.
 Errors:  ValueError when the secret is empty.
 Source:  docs/protocol.md, The signature.)");
     module.def(
@@ -160,10 +160,10 @@ Source:  docs/protocol.md, The signature.)");
                           several_secrets_from(secrets));
         },
         py::arg("body"), py::arg("signature"), py::arg("secrets"),
-        R"(Check X-Signature: the raw body with every secret first, then its canonical text.
+        R"(Check X-Signature: with every secret, first over the raw body, then over its canonical text.
 
-Shape:   the body as received, the header's value (None: the request has none), 1..n secrets -> Verdict.
-Errors:  ConfigError when there is no secret, ValueError when one is empty.
+Shape:   the body as received, the value of the header (None: the request has none), 1..n secrets -> Verdict.
+Errors:  ConfigError when there is no secret, ValueError when a secret is empty.
 Threads: any; tags are compared in constant time.
 Source:  docs/protocol.md, The signature.)");
 }

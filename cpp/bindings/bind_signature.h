@@ -8,11 +8,12 @@
 
 namespace incm::bindings {
 
-/// A secret out of a str (UTF-8) or bytes. Errors: TypeError, ValueError when empty. Threads: with
-/// the GIL.
+/// Convert a str (as UTF-8) or bytes to a secret. Errors: TypeError, ValueError when it is empty.
+/// Threads: with the GIL.
 [[nodiscard]] base::Secret secret_from(const pybind11::handle& object);
 
-/// Secrets out of a list or tuple of them. Errors: as secret_from(). Threads: with the GIL.
+/// Convert a list or tuple of str or bytes to secrets. Errors: as secret_from(). Threads: with the
+/// GIL.
 [[nodiscard]] std::vector<base::Secret> secrets_from(const pybind11::sequence& objects);
 
 }  // namespace incm::bindings

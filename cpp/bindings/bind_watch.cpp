@@ -17,7 +17,7 @@ using receiver::PluginThread;
 using receiver::StopGuard;
 using WithoutGil = py::call_guard<py::gil_scoped_release>;
 
-/// A guard lives until the process ends, and what it needs with it.
+/// A guard, which lives until the process ends, as does everything that it uses.
 struct GuardView {
     std::shared_ptr<WatchView> watch;
     StopGuard& guard;
@@ -31,47 +31,49 @@ GuardView make_guard(double grace_s, const std::shared_ptr<WatchView>& watch) {
 void bind_thread(py::module_& module) {
     py::class_<PluginThread, std::shared_ptr<PluginThread>>(
         module, "PluginThread",
-        R"(A thread that runs a plugin's code now and then, known to the watch as long as this lives.
+        R"(A thread that runs a plugin's code from time to time. The watch observes it as long as this object lives.
 
-Threads: made by the thread itself; enter() and leave() are for whoever knows what it does.)")
+Threads: constructed by the thread itself; enter() and leave() are called by that thread, or by one that knows
+         what it does.)")
         .def("enter", &PluginThread::enter, py::arg("alert_id") = 0,
-             "The plugin's code runs from now on, with the alert of this number; 0: with none.")
-        .def("leave", &PluginThread::leave, "It does not run any more.");
+             "Note that the plugin's code runs from now on, with the alert of this number; 0: "
+             "without.")
+        .def("leave", &PluginThread::leave, "Note that the plugin's code no longer runs.");
 }
 
 void bind_guard(py::module_& module) {
     py::class_<GuardView>(
         module, "StopGuard",
-        R"(Turns signals into wishes, and sees to it that a stop ends, whether Python runs or not.
+        R"(Turns signals into requests for a stop or a reload, and makes sure that a stop ends, whether Python runs or not.
 
-The interpreter's handlers write each signal's number into `wakeup_descriptor` (signal.set_wakeup_fd), also while a
-plugin keeps the GIL; a native thread reads it. SIGTERM and SIGINT ask for a stop, SIGHUP for a reload. Before
-loaded() a stop ends the process with status 0; after it, the end of the grace does with status 1, and a second
-stop at once.
-Errors:  OSError when there is no descriptor.
-Threads: any. One for a process, until its end.)")
+The interpreter's handlers write the number of each signal into `wakeup_descriptor` (signal.set_wakeup_fd), also
+while a plugin keeps the GIL; a native thread reads it. SIGTERM and SIGINT request a stop, SIGHUP a reload. Before
+loaded() a stop ends the process with status 0. After loaded() the process ends with status 1 at the end of the
+grace, or at once on a second stop.
+Errors:  OSError when there is no descriptor left.
+Threads: any. A process has one guard, until its end.)")
         .def(py::init(&make_guard), py::arg("grace"), py::arg("watch"))
         .def_property_readonly("wakeup_descriptor",
                                [](const GuardView& self) { return self.guard.wakeup_descriptor(); })
         .def(
             "loaded", [](const GuardView& self) { self.guard.loaded(); },
-            "From now on a stop has its grace.")
+            "Give every stop from now on its grace.")
         .def(
             "stopping", [](const GuardView& self) { self.guard.stopping(); },
-            "A stop begins that no signal asked for: its grace counts from now.")
+            "Begin a stop that no signal requested: its grace counts from now.")
         .def(
             "wait",
             [](const GuardView& self, double timeout) {
                 return self.guard.wait(milliseconds(timeout));
             },
             WithoutGil(), py::arg("timeout"),
-            "Wait until a stop or a reload is asked for, at most so many seconds; True once a stop "
-            "is.")
+            "Wait up to timeout seconds until a stop or a reload is requested. Returns whether a "
+            "stop is requested.")
         .def_property_readonly("stop_is_asked",
                                [](const GuardView& self) { return self.guard.stop_is_asked(); })
         .def(
             "take_reload", [](const GuardView& self) { return self.guard.take_reload(); },
-            "Whether a reload was asked for since the last call.");
+            "Return whether a reload was requested since the last call.");
 }
 
 }  // namespace
@@ -85,33 +87,35 @@ void bind_watch(py::module_& module) {
     bind_thread(module);
     py::class_<WatchView, std::shared_ptr<WatchView>>(
         module, "PythonWatch",
-        R"(Notices that Python does not run because a plugin keeps the GIL, and how each plugin does.
+        R"(Notices when Python does not run because a plugin keeps the GIL, and holds the status of each plugin.
 
-A native thread that never takes the GIL misses beat(): after a second it finds out who has it, after five it says so in
-the log, and the admin listener is not ready.
+A native thread that never takes the GIL expects beat(). After a second without a beat it finds out which thread
+holds the GIL; after five it logs that, and the admin listener is not ready.
 Threads: any.)")
         .def(py::init<>())
         .def(
             "beat", [](WatchView& self) { self.watch.beat(); },
-            "Python runs; the first call begins the watch. Call it each 0.2 s, from a thread that "
-            "does nothing else.")
+            "Note that Python runs; the first call starts the watch. Call it every 0.2 s, from a "
+            "thread that does nothing else.")
         .def(
             "rest", [](WatchView& self) { self.watch.rest(); },
-            "There are no beats until the next one.")
+            "Pause the watch until the next beat.")
         .def(
             "join",
             [](WatchView& self, std::string plugin, std::string step) {
                 return self.watch.threads().join(std::move(plugin), std::move(step));
             },
             py::arg("plugin"), py::arg("step"),
-            "Make the calling thread known: it runs code of this plugin, such as its \"setup\".")
+            "Register the calling thread as one that runs a step of this plugin, such as "
+            "\"setup\".")
         .def(
             "tell",
             [](WatchView& self, const std::string& plugin, std::string state, std::string reason) {
                 self.watch.board().tell(plugin, std::move(state), std::move(reason));
             },
             py::arg("plugin"), py::arg("state"), py::arg("reason") = "",
-            "How a plugin does: one of plugin_states, and why, for a person.");
+            "Record the state of a plugin, one of plugin_states, and the reason for a person to "
+            "read.");
     bind_guard(module);
     py::list states;
     for (const char* const state : admin::kPluginStates) states.append(state);

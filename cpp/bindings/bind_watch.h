@@ -7,13 +7,13 @@
 
 namespace incm::bindings {
 
-/// A watch and the log that it needs for as long as it lives.
+/// A watch with the log that it uses.
 struct WatchView {
     base::StderrSink log;
     receiver::PythonWatch watch{log};
 };
 
-/// Its board, for as long as somebody reads it; null without a watch.
+/// Return the board of a watch, which keeps the watch alive; null without a watch.
 [[nodiscard]] std::shared_ptr<const admin::PluginBoard> board_of(
     const std::shared_ptr<WatchView>& view);
 

@@ -21,7 +21,8 @@ void bind_routing(py::module_& module);
 void bind_receiver(py::module_& module);
 void bind_offline(py::module_& module);
 
-/// The value, or a Failure that the translator in bind_errors.cpp turns into the Python exception.
+/// Return the value of a result, or throw a Failure, which the translator in bind_errors.cpp turns
+/// into the Python exception.
 /// Threads: with or without the GIL.
 template <typename T>
 T value_or_throw(base::Result<T> result) {

@@ -27,29 +27,30 @@ struct ApiReply {
     int status = 200;
     std::string content_type = "application/json";
     std::string body;
-    std::string allow;     ///< for the Allow header; not empty with 405
-    bool changed = false;  ///< it was a change, and did more than count
+    std::string allow;     ///< value of the Allow header; set with status 405
+    bool changed = false;  ///< the call may have changed something (it was no dry run)
 };
 
-/// Paths below this one are the API's.
+/// All paths of the API begin with this.
 inline constexpr const char* kApiRoot = "/api/";
-/// Longest body of a request.
+/// The longest body of a request, in bytes.
 inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
 
-/// The ledger for programs: lists alerts, tells the life of one, retries, drops and replays
-/// deliveries. It knows no socket, so that the command line can ask it without a server.
+/// The admin API: lists alerts, shows the history of one, and retries, drops and replays
+/// deliveries. It does not depend on HTTP connections, so that the command line can use it without
+/// a server.
 ///
 /// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead, /quarantine, /quarantine/{id},
-///          /backup/progress;
-///          POST /api/v1/dead/retry, /dead/drop, /replay, /quarantine/retry, /quarantine/drop,
-///          /backup, /backup/cancel with a JSON object. Errors are problem documents. See
-///          docs/http-api.md.
+///          /backup/progress; POST /api/v1/dead/retry, /dead/drop, /replay, /quarantine/retry,
+///          /quarantine/drop, /backup, /backup/cancel with a JSON object. Errors are problem
+///          documents. See docs/http-api.md.
 /// Threads: call() from any.
 /// Source:  docs/http-api.md, The admin API.
 class AdminApi {
  public:
-    /// routes: the configured plugins; empty when no configuration is at hand. ingest: see
-    /// QuarantineApi. plugins: how they do; null when none run. All three must outlive this.
+    /// routes: the configured plugins; empty when the configuration is not known. ingest: see
+    /// QuarantineApi. plugins: the status of the plugins; null when none run. The inbox, ingest and
+    /// plugins must outlive this object.
     AdminApi(inbox::Inbox& inbox, std::optional<std::vector<ingest::Route>> routes,
              ingest::Ingest* ingest = nullptr, const PluginBoard* plugins = nullptr)
         : inbox_(&inbox),
@@ -58,7 +59,7 @@ class AdminApi {
           plugins_(plugins),
           quarantine_(catalog_, inbox_, ingest),
           backup_(inbox_) {}
-    /// To read only: what changes something is refused.
+    /// Make an API that only reads; calls that change something are refused.
     AdminApi(inbox::Catalog& catalog, std::optional<std::vector<ingest::Route>> routes)
         : inbox_(nullptr),
           catalog_(catalog),
@@ -68,7 +69,7 @@ class AdminApi {
           backup_(nullptr) {}
 
     [[nodiscard]] ApiReply call(const ApiRequest& request) const;
-    /// How the plugins do; null when none run.
+    /// Return the status of the plugins; null when none run.
     [[nodiscard]] const PluginBoard* plugins() const { return plugins_; }
 
  private:
@@ -104,13 +105,13 @@ class AdminApi {
     [[nodiscard]] std::optional<bool> configured(const std::string& plugin) const;
     [[nodiscard]] std::optional<PluginStatus> status(const std::string& plugin) const;
 
-    inbox::Inbox* inbox_;  ///< null: to read only
+    inbox::Inbox* inbox_;  ///< null: the API only reads
     inbox::Catalog& catalog_;
     const std::optional<std::vector<ingest::Route>> routes_;
     const PluginBoard* const plugins_;
     const QuarantineApi quarantine_;
     const BackupApi backup_;
-    // A page may have megabytes, and its answer as many again: one is made at a time.
+    // A page may have megabytes, and its answer as many again, so only one is made at a time.
     const std::unique_ptr<std::mutex> making_page_ = std::make_unique<std::mutex>();
 };
 

@@ -10,14 +10,15 @@ namespace incm::admin {
 
 /// The part of the AdminApi about backups.
 ///
-/// Shape:   each call gives the JSON text of how far the backup is; see docs/backup.md.
+/// Shape:   each call returns the progress of the backup as JSON text; see docs/backup.md.
 /// Errors:  kMalformedRequest and those of the inbox.
 /// Threads: any.
 class BackupApi {
  public:
     using Text = base::Result<std::string>;
 
-    /// inbox: null when it is only read; nothing may be asked then. It must outlive this.
+    /// inbox: null when the inbox is only read; every call is refused then. It must outlive this
+    /// object.
     explicit BackupApi(inbox::Inbox* inbox) : inbox_(inbox) {}
 
     [[nodiscard]] Text show(Parameters& given) const;

@@ -15,15 +15,16 @@
 
 namespace incm::admin {
 
-/// The answer of the admin listener: GET or HEAD of /healthz (the process answers; 503 when
-/// Python has not run for half a minute), /readyz (alerts are taken and reach the plugins; 503
-/// while stopping, when the inbox cannot be read, or when Python does not run) and /metrics; and
-/// the AdminApi. All for whom page_of() admits.
+/// Return the request handler of an admin listener. It serves GET and HEAD of /healthz (200 when
+/// the process answers; 503 when Python has not run for half a minute), of /readyz (200 when alerts
+/// are taken and reach the plugins; 503 while stopping, when the inbox cannot be read, or when
+/// Python does not run) and of /metrics, and the AdminApi. page_of() decides which requests are
+/// allowed.
 ///
-/// api: knows the plugins; asked by clients of a listener that shows all.
-/// hosts: names that the listener may be asked by.
-/// door: tells of the alerts' listener; from any thread.
-/// Threads: as webhook_answer(); ready may be changed at any time.
+/// api: has the plugins' status; its pages are served only by a listener that shows all.
+/// hosts: host names by which the listener may be addressed.
+/// door: returns the state of the alert listener; called from any thread.
+/// Threads: as webhook_answer(); ready may change at any time.
 /// Source:  docs/http-api.md, The admin listener.
 [[nodiscard]] http::Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
                                         const ingest::Counters& counters,

@@ -10,15 +10,16 @@
 
 namespace incm::admin {
 
-/// What the alerts' listener knows of itself.
+/// The state of the alert listener.
 struct FrontDoor {
-    std::size_t connections = 0;                  ///< open now
-    std::optional<std::int64_t> certificate_end;  ///< Unix seconds; none without TLS
+    std::size_t connections = 0;  ///< open now
+    /// When the certificate expires, Unix seconds; none without TLS
+    std::optional<std::int64_t> certificate_end;
 };
 
-/// What Prometheus reads.
+/// Return the page of metrics for Prometheus.
 ///
-/// Shape:   -> text exposition format 0.0.4. Names begin with `incm_webhook_`.
+/// Shape:   text exposition format 0.0.4. Names begin with `incm_webhook_`.
 /// Threads: any.
 [[nodiscard]] std::string metrics_page(const ingest::Counters& counters,
                                        const inbox::Counts& counts, const inbox::DiskUse& disk,

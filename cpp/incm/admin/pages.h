@@ -9,23 +9,24 @@
 
 namespace incm::admin {
 
-/// What an admin listener shows.
+/// The pages that an admin listener serves.
 enum class Shows {
     kAll,
-    kHealthAndMetrics,  ///< /healthz, /readyz and /metrics alone
+    kHealthAndMetrics,  ///< only /healthz, /readyz and /metrics
 };
 
-/// What a request to an admin listener asks for.
+/// The page that a request to an admin listener is for.
 enum class Page { kNone, kCall, kHealth, kReadiness, kMetrics };
 
-/// Find that out. kNone: the request was refused and is answered, since it is of a web page
-/// (browser_guard.h), for a page that there is not, or with a method other than GET and HEAD.
-/// kCall: of the AdminApi. hosts: names that the listener may be asked by.
+/// Return the page that a request is for, or answer it with a refusal. kNone: the request was
+/// refused, because a web page may have sent it (browser_guard.h), because there is no such page,
+/// or because of a method other than GET and HEAD. kCall: a call of the AdminApi. hosts: host names
+/// by which the listener may be addressed.
 [[nodiscard]] Page page_of(const http::Request& request, http::Response& response, Shows shows,
                            const std::vector<std::string>& hosts);
 
-/// http::Answer a problem document with the reason of a 503, which is told to those alone whom an
-/// admin listener admits.
+/// Answer with a problem document that has the reason, even with 503: only clients that an admin
+/// listener admits read it.
 void send_reason(http::Response& response, const base::Error& error);
 
 }  // namespace incm::admin

@@ -9,49 +9,51 @@
 
 namespace incm::admin {
 
-/// How a plugin does.
+/// The status of a plugin.
 struct PluginStatus {
     std::string plugin;
     std::string state;          ///< one of kPluginStates
     std::int64_t since_ms = 0;  ///< Unix time
-    std::string reason;         ///< for a person, in UTF-8; "" when there is nothing to say
+    std::string reason;  ///< in words for a person, UTF-8; "" when there is nothing to report
 };
 
-/// What a plugin can be found doing; the first one is how it should be.
+/// The states of a plugin; only the first one is normal.
 ///
-/// starting: its set-up runs. setup-failed: it is set up again after a pause. failing: its breaker
-/// is open. hanging: all its handlers outlived their time-out. rate-limited: it waits for its rate.
-/// replacing: its process ended, and another one is not ready yet. stalled: Python does not run.
+/// starting: its set-up runs. setup-failed: the set-up failed, and is tried again after a pause.
+/// failing: its breaker is open. hanging: all of its handlers have exceeded their time-out.
+/// rate-limited: it waits because of its rate. replacing: its process ended, and the next one is
+/// not ready yet. stalled: Python does not run.
 inline constexpr const char* kPluginStates[] = {"ready",     "starting", "setup-failed",
                                                 "failing",   "hanging",  "rate-limited",
                                                 "replacing", "stalled"};
 
-/// Python does not run: a plugin keeps the global interpreter lock.
+/// A stall: Python does not run, because a plugin keeps the global interpreter lock.
 struct Stall {
     std::int64_t since_ms = 0;         ///< Unix time
-    std::int64_t since_steady_ms = 0;  ///< the same moment, monotonic
-    std::string reason;                ///< who holds it, as far as one can tell
+    std::int64_t since_steady_ms = 0;  ///< the same time by the steady clock
+    std::string reason;                ///< which plugin holds the lock, as far as known
 };
 
-/// How each plugin does, as Python said last, and whether Python runs at all.
+/// The status of each plugin, as Python reported it last, and whether Python runs at all.
 ///
 /// Threads: any; no call waits for Python.
 class PluginBoard {
  public:
-    /// Note how a plugin does; `since` stays when the state does.
+    /// Record the state of a plugin. `since_ms` changes only when the state does.
     void tell(const std::string& plugin, std::string state, std::string reason);
 
     void stalled(Stall stall);
     void runs_again();
-    /// Note that a plugin kept Python from running for so long.
+    /// Record that a plugin kept Python from running for so long.
     void note_held(const std::string& plugin, std::int64_t held_ms);
 
-    /// Nothing when nobody told of that plugin. While Python is stalled so is every plugin.
+    /// Return the status of a plugin; nothing when none was recorded. While Python is stalled,
+    /// every plugin is stalled.
     [[nodiscard]] std::optional<PluginStatus> status(const std::string& plugin) const;
-    /// All of them, by name.
+    /// Return the status of all plugins, sorted by name.
     [[nodiscard]] std::vector<PluginStatus> all() const;
     [[nodiscard]] std::optional<Stall> stall() const;
-    /// Milliseconds for which each plugin kept Python from running, since the start.
+    /// Return for how many milliseconds each plugin has kept Python from running since the start.
     [[nodiscard]] std::map<std::string, std::int64_t> held_ms() const;
 
  private:

@@ -7,18 +7,19 @@
 
 namespace incm::admin {
 
-/// What the pages of the admin listener say of the plugins. Threads: any.
+/// The parts of the admin pages that are about plugins. Threads: any.
 
-/// Samples for Prometheus: the state of each plugin (1 for the one it is in), and whether Python
-/// runs.
+/// Return the metrics of the plugins: the state of each one (1 for its current state), and whether
+/// Python runs.
 [[nodiscard]] std::string plugin_metrics(const PluginBoard& board);
 
-/// `ready`, and a line for each plugin that gets no alerts.
+/// Return the text of /readyz: `ready`, and a line for each plugin that gets no alerts.
 ///
-/// with_reasons: say why, which may tell of targets; not for whoever may read metrics alone.
+/// with_reasons: add why, which may name targets of the plugins; not for clients that may only read
+/// metrics.
 [[nodiscard]] std::string ready_text(const PluginBoard& board, bool with_reasons);
 
-/// A problem document that says since when Python has not run, and why.
+/// Return a problem document with the time since when Python has not run, and the reason.
 [[nodiscard]] std::string stall_problem(const Stall& stall, std::int64_t steady_ms);
 
 }  // namespace incm::admin

@@ -14,26 +14,26 @@ namespace incm::admin {
 
 /// The part of the AdminApi about the quarantine.
 ///
-/// Shape:   each call takes its parameters and gives the JSON text of its answer; see
+/// Shape:   each call reads its parameters and returns its answer as JSON text; see
 ///          docs/http-api.md.
-/// Errors:  kMalformedRequest, kNotFound, and those of the inbox. What a call did before it failed
+/// Errors:  kMalformedRequest, kNotFound, and those of the inbox. What a call did before an error
 ///          stays done.
 /// Threads: any.
 class QuarantineApi {
  public:
     using Text = base::Result<std::string>;
 
-    /// ingest: verifies and stores what is tried again; null when no configuration is at hand.
-    /// inbox: null when it is only read; nothing is tried again or dropped then. All must outlive
-    /// this.
+    /// ingest: verifies and stores requests that are tried again; null when the configuration is
+    /// not known. inbox: null when it is only read; requests can be neither tried again nor dropped
+    /// then. All of them must outlive this object.
     QuarantineApi(inbox::Catalog& catalog, inbox::Inbox* inbox, ingest::Ingest* ingest)
         : catalog_(catalog), inbox_(inbox), ingest_(ingest) {}
 
     [[nodiscard]] Text list(Parameters& given) const;
     [[nodiscard]] Text show(Parameters& given) const;
-    /// At most kRetriedACall of them, each in a transaction of its own.
+    /// Try at most kRetriedACall requests again, each in a transaction of its own.
     [[nodiscard]] Text retry(Parameters& given) const;
-    /// At most kDroppedACall of them, in one transaction.
+    /// Drop at most kDroppedACall requests, in one transaction.
     [[nodiscard]] Text drop(Parameters& given) const;
 
     static constexpr std::size_t kRetriedACall = 64;

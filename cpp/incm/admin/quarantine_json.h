@@ -10,16 +10,16 @@
 
 namespace incm::admin {
 
-/// What became of one request that was tried again.
+/// The result of trying one request again.
 struct Retried {
     std::int64_t id;
-    std::optional<base::Result<inbox::Stored>> outcome;  ///< empty: there is none of this number
+    std::optional<base::Result<inbox::Stored>> outcome;  ///< empty: no request has this number
 };
 
 /// The answers of the QuarantineApi, as JSON texts.
 ///
-/// Shape:   see docs/http-api.md. What a client sent is written with everything but printable ASCII
-///          escaped, except for the body: that is a text, or Base64 when it is no UTF-8.
+/// Shape:   see docs/http-api.md. Everything that a client sent is written in printable ASCII, the
+///          rest escaped, except for the body: that is a text, or Base64 when it is not UTF-8.
 /// Threads: any.
 [[nodiscard]] std::string quarantine_json(const inbox::RejectedPage& page);
 [[nodiscard]] std::string rejected_json(const inbox::StoredRejected& stored);

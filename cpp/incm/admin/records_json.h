@@ -10,24 +10,25 @@
 
 namespace incm::admin {
 
-/// Whether a plugin is configured; null: nobody knows, because the configuration is not at hand.
+/// Returns whether a plugin is configured; null when the configuration is not known.
 using Configured = std::function<std::optional<bool>(const std::string& plugin)>;
 
-/// Why a plugin did not get an alert.
+/// The reason why a plugin did not get an alert.
 struct Reason {
-    const char* code;              ///< see reason_for() in admin_api.cpp
-    const char* filter = nullptr;  ///< which list of its filter does not want the alert
+    const char* code;              ///< see reason_for() in api.cpp
+    const char* filter = nullptr;  ///< the list of its filter that excludes the alert
 };
-/// Asked for a plugin that never got the alert; empty when nobody knows.
+/// Explains why a plugin never got the alert; empty when that is not known.
 using Explain = std::function<std::optional<Reason>(const inbox::PluginHistory& plugin)>;
 
-/// How a plugin does; empty when nobody knows, because none run.
+/// Returns the status of a plugin; empty when none run.
 using Doing = std::function<std::optional<PluginStatus>(const std::string& plugin)>;
 
 /// The answers of the admin API, as JSON texts.
 ///
-/// Shape:   see docs/http-api.md. Units: times are RFC 3339 in UTC with milliseconds, of the wall
-///          clock; durations say their unit in the name.
+/// Shape:   see docs/http-api.md.
+/// Units:   times are RFC 3339 in UTC with milliseconds, of the wall clock; durations have their
+///          unit in the name.
 /// Threads: any.
 [[nodiscard]] std::string alerts_json(const inbox::AlertPage& page, bool with_body);
 [[nodiscard]] std::string history_json(const inbox::AlertHistory& history,
@@ -41,7 +42,8 @@ using Doing = std::function<std::optional<PluginStatus>(const std::string& plugi
 /// `2026-11-24T10:00:00.123Z`
 [[nodiscard]] std::string rfc3339(std::int64_t wall_ms);
 
-/// A place in the list of undelivered ones as clients hand it back: `PLUGIN:ALERT`, two numbers.
+/// Write or read a position in the list of undelivered deliveries, as clients send it back:
+/// `PLUGIN:ALERT`, two numbers.
 [[nodiscard]] std::string cursor_text(const inbox::UndeliveredCursor& cursor);
 [[nodiscard]] std::optional<inbox::UndeliveredCursor> read_cursor(const std::string& text);
 

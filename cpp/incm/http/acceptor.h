@@ -13,36 +13,40 @@
 
 namespace incm::http {
 
-/// How many clients may be there. Units: connections.
+/// Limits on clients and on what they hold. Units: connections, except request_bytes.
 struct ConnectionLimits {
-    std::size_t workers = 256;         ///< threads that answer: handed out at once
-    std::size_t connections = 16'384;  ///< open in all
-    std::size_t per_address = 1000;    ///< open for one client address (of IPv6: /64), but for
-                                       ///< loopback and trusted proxies; 0: any number
-    std::size_t request_bytes = 64 * 1024 * 1024;  ///< of all requests begun
+    std::size_t workers = 256;         ///< worker threads; so many connections are served at a time
+    std::size_t connections = 16'384;  ///< open at a time, of all clients
+    /// Open for one client address (of IPv6: for one /64), except loopback and trusted proxies; 0:
+    /// any number.
+    std::size_t per_address = 1000;
+    std::size_t request_bytes = 64 * 1024 * 1024;  ///< of all requests that have begun, together
 };
 
-/// Gives the context for new connections; null: plain TCP. Threads: any.
+/// Returns the TLS context for a new connection; null means plain TCP. Threads: any.
 using TlsSource = std::function<std::shared_ptr<const net::TlsContext>()>;
 
-/// Lets newcomers in, within the limits, and decides who goes for them.
+/// Accepts new connections within the limits, and decides which connection to close when a limit is
+/// reached.
 ///
-/// When all places are taken, the idlest connection goes, as does that of an address that has all
-/// of its places; when none is idle, the one whose request began longest ago and is not whole gets
-/// 503; when all are being answered, newcomers wait in the backlog.
+/// When all places are taken, it closes the connection that has been idle longest. When a client
+/// address has used all of its places, it closes idle connections of that address. When no
+/// connection is idle, the one whose request began longest ago and is still incomplete gets 503.
+/// When all requests are being answered, new connections wait in the backlog.
 /// Threads: the loop's. It takes the lock of the open connections.
 /// Source:  docs/promises.md, P11; docs/promises.md, P12.
 class Acceptor {
  public:
-    /// What is handed in by reference must outlive it.
+    /// Everything that is passed by reference must outlive it.
     Acceptor(const ConnectionRules& rules, const ConnectionLimits& limits, TlsSource tls,
              ByteBudget& budget, EventPoll& poll, OpenConnections& all);
 
-    /// Accept from a listening socket, which must stay open as long as this lives. Errors: as
-    /// EventPoll::listen().
+    /// Start to accept from a listening socket, which must stay open as long as this object lives.
+    /// Errors:  as EventPoll::listen().
     void open(int listener);
 
-    /// Let in all that wait, as many as there is room for; some stay for the next call.
+    /// Accept the connections that wait, as many as there is room for. Some may stay for the next
+    /// call.
     void accept_all();
 
  private:
@@ -63,7 +67,7 @@ class Acceptor {
     EventPoll& poll_;
     OpenConnections& all_;
     int listener_ = -1;
-    std::int64_t waiting_since_ms_ = 0;  // since when, though nobody let go; 0: nobody waits
+    std::int64_t waiting_since_ms_ = 0;  // when a connection first found no place; 0: none waits
 };
 
 }  // namespace incm::http

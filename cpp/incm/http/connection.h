@@ -19,20 +19,21 @@
 
 namespace incm::http {
 
-/// One client's connection: from its bytes to whole, strict requests, one after the other.
+/// One client's connection. It turns the client's bytes into complete, strictly checked requests,
+/// one after the other.
 ///
-/// Nothing here waits for the client, but for advance() with a time. What RequestHeadParser, the
-/// chunks or the rules refuse is answered here with a problem document and the end of the
-/// connection; the bytes of the next request are not looked at before the one before is answered.
-/// Threads: one at a time; only shut_down() may come from another.
+/// No method waits for the client, except advance() with a wait time. A request that breaks the
+/// grammar or the rules is answered here with a problem document, and the connection ends. The
+/// bytes of the next request are not parsed before the previous request is answered.
+/// Threads: one at a time; only shut_down() may be called from another thread.
 /// Source:  docs/security.md, Strict reading of HTTP.
 class Connection {
  public:
-    /// What advance() found.
+    /// The result of advance().
     enum class Step {
-        kRequest,  ///< a whole request: take it, answer it, advance again
-        kWait,     ///< not yet: again when the descriptor is ready for wants_write()
-        kEnd,      ///< there will be none: close it
+        kRequest,  ///< a complete request: answer it, then advance again
+        kWait,     ///< call again when the descriptor can be read, or written if wants_write()
+        kEnd,      ///< no further request comes: close the connection
     };
     using State = ConnectionState;
     using Stage = ConnectionStage;
@@ -45,51 +46,56 @@ class Connection {
     ~Connection();
 
     [[nodiscard]] int descriptor() const { return transport_->descriptor(); }
-    /// The client, or what a trusted proxy's PROXY header says it is.
+    /// The client's address: the peer, or the address in a trusted proxy's PROXY header.
     [[nodiscard]] const net::IpAddress& client() const { return client_; }
     [[nodiscard]] std::uint16_t client_port() const { return port_; }
-    /// The peer of the socket.
+    /// The address at the other end of the socket.
     [[nodiscard]] const net::IpAddress& peer() const { return peer_; }
 
-    /// Read and send until there is a whole request; wait up to wait_ms once for more bytes.
+    /// Read and send until there is a complete request. Waits at most once, up to wait_ms, for more
+    /// bytes.
     [[nodiscard]] Step advance(int wait_ms);
 
-    /// The request that advance() found is being answered; until then it finds it again.
+    /// Mark the request that advance() found as being answered. Until then advance() returns it
+    /// again.
     void mark_consumed() { move_to(State::kAnswering); }
 
-    /// Of the request that advance() found: its head, valid until the next advance(); its body,
-    /// decoded, once; what the guard knows of it.
+    /// The parts of the request that advance() found. The head is valid until the next advance().
+    /// take_body() returns the decoded body, once. head() is what the parser learned from the head.
     [[nodiscard]] std::string_view head_text() const {
         return std::string_view(in_).substr(guard_.begin(), guard_.end() - guard_.begin());
     }
     [[nodiscard]] std::string take_body() { return std::exchange(body_, {}); }
     [[nodiscard]] const RequestHead& head() const { return guard_.head(); }
 
-    /// Send, or keep what the peer does not take now until it does.
+    /// Send the bytes, and keep those that the peer does not accept yet.
     void send(std::string_view bytes);
 
-    /// Answer the request by the next advance(); the connection ends after it unless another
-    /// request may follow.
-    /// well: it says that the request did what the client wanted.
-    /// Returns false, and takes nothing, when there is no room for one so long.
+    /// Answer the request; the next advance() sends the answer. The connection ends after it unless
+    /// keep_alive is true.
+    /// well:    whether the answer reports success, which makes the connection worth keeping.
+    /// Returns: false, and keeps nothing, when the budget has no room for an answer of this length.
     [[nodiscard]] bool answer(std::string text, bool keep_alive, bool well);
 
-    /// Refuse it: answer the error if the client can read it, and if there is memory, and end.
+    /// Refuse the request and end the connection. The error is sent if the client can read it and
+    /// there is memory for it.
     void refuse(base::ErrorCode code, const char* why) noexcept;
 
-    /// Give it up: it will be closed without another byte.
+    /// Give the connection up: it will be closed without sending another byte.
     void abandon() noexcept;
 
-    /// Whether the last advance() left it waiting, for bytes or until its own can be sent.
+    /// Whether the connection waits for the client since the last advance(): for its bytes, or
+    /// until it accepts more of the answer.
     [[nodiscard]] bool is_waiting() const { return awaits_ != Awaits::kNothing; }
     [[nodiscard]] bool wants_write() const { return awaits_ == Awaits::kRoomToSend; }
-    /// How much of the budget it has.
+    /// How many bytes of the budget this connection uses.
     [[nodiscard]] std::size_t held_bytes() const { return accounted_; }
-    /// Whether something came that nobody has read, were it only the peer's end.
+    /// Whether the client has sent something that is not read yet, be it only the end of its
+    /// stream.
     [[nodiscard]] bool has_unread() const { return transport_->has_unread(); }
     [[nodiscard]] State state() const { return state_; }
     [[nodiscard]] Stage stage() const { return row_of(state_).stage; }
-    /// Since when it waits for what it waits for, and until when it may; steady milliseconds.
+    /// When the current wait began, and when it must end, in steady milliseconds.
     [[nodiscard]] std::int64_t since_ms() const { return since_ms_; }
     [[nodiscard]] std::int64_t deadline_ms() const;
     /// The time by which connections are ranked for eviction, in steady milliseconds. One that was
@@ -98,14 +104,15 @@ class Connection {
     [[nodiscard]] std::int64_t eviction_age_ms() const {
         return record_ == Record::kInVain ? came_ms_ : since_ms_;
     }
-    /// The deadline has passed: tell a client whose request has begun. One that was silent between
-    /// two requests is listened to while it closes, so that the operator hears of a request that
-    /// came too late.
+    /// Handle a deadline that has passed. A client whose request has begun gets an answer. A
+    /// connection that was silent between two requests is closed, but still read from for a while,
+    /// so that a request that arrives too late is reported to the operator.
     void expire() noexcept;
 
-    /// Begin to close without a reset that would eat the answer. Returns whether it is done.
+    /// Begin to close the connection without a reset, which would destroy the answer on its way.
+    /// Returns whether it can be destroyed now.
     [[nodiscard]] bool close(std::int64_t now_ms) noexcept;
-    /// Go on with it. Returns whether it is done.
+    /// Continue to close. Returns whether the connection can be destroyed now.
     [[nodiscard]] bool go_on_closing() noexcept;
 
     void shut_down() { transport_->shut_down(); }
@@ -113,15 +120,17 @@ class Connection {
  private:
     /// What the last advance() waits for.
     enum class Awaits : std::uint8_t { kNothing, kBytes, kRoomToSend };
-    /// What its requests came to: there was none; none did what its client wanted; one did.
+    /// The results of its requests so far: there was no request; none succeeded; at least one
+    /// succeeded.
     enum class Record : std::uint8_t { kNone, kInVain, kServed };
     static constexpr std::int64_t kNotYet = -1;
 
     void move_to(State next) noexcept {
         assert(next == state_ || row_of(state_).may_become(next));
         state_ = next;
-        if (row_of(next).ends) return;  // close() says since when
-        // A newcomer's time counts from its connection, whatever it does short of a first byte.
+        if (row_of(next).ends) return;  // close() sets since_ms_
+        // The time of a new connection counts from the accept, whatever it does before its first
+        // byte.
         since_ms_ = next == State::kFirstByte ? came_ms_ : kNotYet;
     }
     [[nodiscard]] std::optional<Step> look();
@@ -154,19 +163,19 @@ class Connection {
     Awaits awaits_ = Awaits::kNothing;
     Record record_ = Record::kNone;
     const std::int64_t came_ms_;
-    std::int64_t since_ms_;  // since when it waits in its state; kNotYet: it has not waited in it
+    std::int64_t since_ms_;  // when the wait in this state began; kNotYet: it has not waited in it
 
     RequestHeadParser guard_;
-    std::string in_;         // what came since the last request's end
-    std::size_t taken_ = 0;  // how much of it belongs to the request
+    std::string in_;         // bytes received since the end of the last request
+    std::size_t taken_ = 0;  // how many of them belong to the request
     std::size_t head_end_ = 0;
     std::optional<ChunkDecoder> chunks_;
     std::string body_;
-    std::size_t received_ = 0;   // of the body, as it travels
-    std::string out_;            // an answer that the peer has not taken whole
-    std::size_t out_taken_ = 0;  // how much of it it has
-    std::size_t accounted_ = 0;  // bytes of the budget
-    std::size_t discarded_ = 0;  // while closing
+    std::size_t received_ = 0;   // bytes of the body, still encoded
+    std::string out_;            // the answer, until the peer has accepted all of it
+    std::size_t out_taken_ = 0;  // how many bytes of it the peer has accepted
+    std::size_t accounted_ = 0;  // bytes that the budget counts for it
+    std::size_t discarded_ = 0;  // bytes read and discarded while closing
 };
 
 }  // namespace incm::http

@@ -10,20 +10,20 @@
 
 namespace incm::http {
 
-/// Ends idle connections whose time is over, and slow ones that hold too much memory.
+/// Ends idle connections whose deadline has passed, and slow connections that use too much memory.
 ///
-/// Threads: the loop's. It takes the lock of the open connections, and gives it back while it tells
-/// clients, since that takes time in which answers shall go out.
+/// Threads: the loop's. It takes the lock of the open connections, and releases it while it answers
+///          clients, because that takes time in which other answers must go out.
 /// Source:  docs/promises.md, P14.
 class ConnectionDeadlines {
  public:
-    /// Both must outlive it.
+    /// Both must outlive this object.
     ConnectionDeadlines(OpenConnections& all, const ByteBudget& budget)
         : all_(all), budget_(budget) {}
 
-    /// End those whose deadline is before now_ms, in steady milliseconds.
+    /// End the connections whose deadline is before now_ms, in steady milliseconds.
     void end_late(std::int64_t now_ms);
-    /// End the slowest large requests until there is room for others.
+    /// End the slowest large requests until there is memory for others.
     void free_memory(std::int64_t now_ms);
 
  private:

@@ -16,13 +16,14 @@
 
 namespace incm::http {
 
-/// Where clients wait until they have something to say, so that none of them holds a thread.
+/// Accepts clients, watches the silent ones, and hands the others to workers, so that no silent
+/// client holds a thread.
 ///
-/// One thread runs wait(), the loop: it accepts, watches all silent connections, and enforces their
-/// deadlines. Workers take() those with bytes, and give them back when the bytes do not make a
-/// whole request, or leave them to whoever answers later.
-/// Threads: wait() from one; everything else from any. One lock, that of the open connections,
-///          guards what more than one thread changes.
+/// One thread runs wait(), the loop: it accepts connections, watches all silent ones, and enforces
+/// their deadlines. Workers call take() for a connection that has sent bytes. They return it when
+/// the bytes are not a complete request yet, or leave it to the thread that answers later.
+/// Threads: wait() from one thread; everything else from any. One lock, that of the open
+///          connections, guards everything that several threads change.
 /// Source:  docs/promises.md, P11; docs/promises.md, P12; docs/promises.md, P14.
 class ConnectionManager {
  public:
@@ -31,32 +32,36 @@ class ConnectionManager {
     ConnectionManager& operator=(const ConnectionManager&) = delete;
     ~ConnectionManager() = default;
 
-    /// Begin to accept from a listening socket, which must stay open as long as the connection
-    /// manager lives. Errors: Failure(kCannotListen) without descriptors for the watch itself.
+    /// Start to accept from a listening socket, which must stay open as long as the connection
+    /// manager lives.
+    /// Errors:  Failure(kCannotListen) when there is no descriptor for epoll itself.
     void open(int listener) { acceptor_.open(listener); }
 
-    /// Watch the clients for up to timeout_ms. Returns how many further workers are wanted: a few
-    /// at once, more when no worker has taken a client for a while and some wait: all are held up.
+    /// Watch the clients for up to timeout_ms. Returns how many further workers are needed: few at
+    /// first; more when clients wait and no worker has taken one for a while, because all workers
+    /// are blocked then.
     [[nodiscard]] std::size_t wait(int timeout_ms);
 
-    /// A worker is about to come, or does not come after all. It counts as free until it takes.
+    /// Count a worker thread that is about to start (comes), or take it back because it did not
+    /// start. It counts as free until it takes a connection.
     void expect_worker(bool comes);
 
-    /// The next client that has something to say; waits for one. Null after close().
+    /// Return the next connection that has sent something; waits for one. Null after close().
     [[nodiscard]] std::unique_ptr<Connection> take();
 
-    /// take() after a worker is done with a connection, which waits then, or is closed, or, when it
-    /// has a whole request left, is for the next worker after those who came before. Null: somebody
-    /// took it, to answer later.
+    /// Return a connection and take the next one. `done` then waits for its client, or is closed,
+    /// or, when it has another complete request (has_more), waits for a worker behind the other
+    /// ready connections. Null `done`: the handler took the connection to answer later.
     [[nodiscard]] std::unique_ptr<Connection> take_next(std::unique_ptr<Connection> done,
                                                         bool has_more);
 
-    /// Take a connection back to which somebody gave its answer later.
+    /// Return a connection after its answer was given later.
     void answered(std::unique_ptr<Connection> connection) noexcept;
-    /// Wait until all of those are back. After close() and after all workers have ended.
+    /// Wait until all connections that are to be answered later have been returned. Call it after
+    /// close(), when all workers have ended.
     void wait_for_answers();
 
-    /// Whether clients wait for workers, and none is free.
+    /// Whether clients wait for a worker and no worker is free.
     [[nodiscard]] bool is_crowded() const { return all_.is_crowded(); }
 
     /// How long a worker may wait for its client's next request, in milliseconds; 0 when other
@@ -64,20 +69,20 @@ class ConnectionManager {
     [[nodiscard]] int begin_keep_alive_wait();
     void end_keep_alive_wait() { keep_alive_waits_.fetch_sub(1, std::memory_order_relaxed); }
 
-    /// Accept no more, end who is idle, and wait up to grace_ms until every request that has begun
-    /// is answered. wait() must go on meanwhile.
+    /// Stop accepting, close idle connections, and wait up to grace_ms until every request that has
+    /// begun is answered. wait() must keep running during this call.
     void drain(std::int64_t grace_ms);
     [[nodiscard]] bool is_draining() const { return draining_.load(std::memory_order_relaxed); }
 
-    /// Let wait() and every take() return.
+    /// Make wait() and every take() return.
     void close();
 
-    /// When wait() was called last, in steady milliseconds.
+    /// The time of the last call of wait(), in steady milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return beat_ms_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::size_t open_connections() const;
 
     [[nodiscard]] const ConnectionRules& rules() const { return rules_; }
-    /// The fields of an answer after which its connection is kept.
+    /// The header fields of an answer after which the connection stays open.
     [[nodiscard]] std::string_view kept_fields() const { return kept_fields_; }
 
  private:
@@ -98,10 +103,10 @@ class ConnectionManager {
     Acceptor acceptor_;
     ConnectionDeadlines deadlines_;
 
-    std::int64_t looked_ms_ = 0;  // at the deadlines; of wait() alone
-    bool is_busy_ = false;        // of wait() alone: looks again soon
+    std::int64_t looked_ms_ = 0;  // last check of the deadlines; used by wait() only
+    bool is_busy_ = false;        // workers may be blocked: look again soon; used by wait() only
 
-    // Of the lock of all_:
+    // Guarded by the lock of all_:
     std::condition_variable quiet_;  // draining: every request that had begun is answered
     std::condition_variable all_answered_;
     std::atomic<bool> draining_{false};

@@ -13,16 +13,19 @@
 
 namespace incm::http {
 
-/// Told of each request that was refused before a handler saw it: the error, and the client.
-/// Called from many threads at once; must not throw.
+/// Called for each request that is refused before a handler sees it, with the error and the
+/// client's address. Called from many threads at once; must not throw.
 using Refused = std::function<void(const base::Error&, const std::string& client)>;
 
-/// Bytes that requests begun, on all connections together, may take up. Threads: any.
+/// A limit on the bytes that all unfinished requests use together, over all connections.
+///
+/// Threads: any.
 class ByteBudget {
  public:
     explicit ByteBudget(std::size_t limit) : limit_(limit) {}
 
-    /// Change what one holder uses; a growth over the limit changes nothing and is false.
+    /// Change the use of one holder from `from` to `to` bytes. Returns false, and changes nothing,
+    /// when the total would exceed the limit.
     [[nodiscard]] bool change(std::size_t from, std::size_t to) {
         if (to == from) return true;
         std::size_t used = used_.load(std::memory_order_relaxed);
@@ -31,7 +34,8 @@ class ByteBudget {
         } while (!used_.compare_exchange_weak(used, used - from + to, std::memory_order_relaxed));
         return true;
     }
-    /// How much is used of the last eighth, which is there for requests that come whole at once.
+    /// How many bytes of the last eighth are used. That eighth is reserved for requests that arrive
+    /// all at once.
     [[nodiscard]] std::size_t excess() const {
         const std::size_t used = used_.load(std::memory_order_relaxed);
         return used - std::min(used, limit_ - limit_ / 8);
@@ -43,19 +47,19 @@ class ByteBudget {
     std::atomic<std::size_t> used_{0};
 };
 
-/// What a listener's clients may do, and for how long. Units: milliseconds, bytes.
+/// What the clients of a listener may do, and for how long. Units: milliseconds, bytes.
 struct ConnectionRules {
     std::size_t max_body_bytes = 1024 * 1024;
-    std::int64_t header_timeout_ms = 10'000;  ///< until a head is whole; also of a silent newcomer
-    std::int64_t body_timeout_ms = 30'000;    ///< for a whole body, at 1 KiB/s or more after 10 s
-    std::int64_t send_timeout_ms = 10'000;    ///< for a peer that takes nothing of an answer
-    std::int64_t keep_alive_ms = 620'000;     ///< longest silence between two requests
-    std::vector<net::Network> allow;          ///< who may send; empty: everybody
-    std::vector<net::Network> uncounted = net::Network::loopback();  ///< may have any number of
-                                                                     ///< connections, as proxies
-    std::vector<net::Network> proxies;  ///< whose word about the client is taken
+    std::int64_t header_timeout_ms = 10'000;  ///< for a complete head, also of a new connection
+    std::int64_t body_timeout_ms = 30'000;  ///< for a complete body; after 10 s at 1 KiB/s or more
+    std::int64_t send_timeout_ms = 10'000;  ///< while the peer accepts nothing of an answer
+    std::int64_t keep_alive_ms = 620'000;   ///< longest silence between two requests
+    std::vector<net::Network> allow;        ///< clients that may send; empty: everybody
+    /// Addresses that may have any number of connections, as proxies may.
+    std::vector<net::Network> uncounted = net::Network::loopback();
+    std::vector<net::Network> proxies;  ///< trusted to report the address of the client
     bool proxy_protocol = false;        ///< connections of `proxies` begin with a PROXY header
-    std::string health_path;            ///< says whether alerts are taken; "": there is none
+    std::string health_path;            ///< path that answers whether alerts are taken; "": none
     Refused refused;
 
     [[nodiscard]] bool is_proxy(const net::IpAddress& peer) const { return holds(proxies, peer); }
@@ -72,8 +76,8 @@ struct ConnectionRules {
     }
 };
 
-/// How long a body may take in all, in milliseconds, once so many of its bytes have arrived: 10 s,
-/// then 1 ms more for each byte, never more than the rules allow.
+/// Return how long a body may take in total, in milliseconds, when `received` of its bytes have
+/// arrived: 10 s plus 1 ms for each byte, but never more than the rules allow.
 [[nodiscard]] std::int64_t body_time_ms(const ConnectionRules& rules, std::size_t received);
 
 }  // namespace incm::http

@@ -6,44 +6,45 @@
 
 namespace incm::http {
 
-/// What a connection is at. kConnectionStates says what each state allows.
+/// The state of a connection. kConnectionStates lists what each state allows.
 enum class ConnectionState : std::uint8_t {
-    // It reads.
-    kProxyHeader,  ///< the PROXY header, which comes before the first request
-    kFirstByte,    ///< nothing of a first request has come
-    kNextRequest,  ///< nothing of a further request has come
-    kHead,         ///< a head has begun
-    kBody,         ///< the head is whole
-    kContinuing,   ///< as kBody; its client has not taken all of "100 Continue" yet
-    // It has a request.
-    kRequest,    ///< a whole one, for a worker
-    kAnswering,  ///< somebody works on the answer
-    kSending,    ///< the answer is on its way, and another request may follow
-    kLastWords,  ///< the answer is on its way, and no other request follows
-    // It ends. It sends what is left, says its end, and then:
-    kClosing,     ///< waits for its client's end, since unread bytes would reset the connection
-    kServedLast,  ///< waits only if its client has sent more, or may
-    kSilent,      ///< waits, and has the operator hear of a request that comes too late
-    kCutOff,      ///< waits for nothing: its client has ended, or is given up
-    // It has said its end.
-    kListening,   ///< after kSilent
+    // The connection reads.
+    kProxyHeader,  ///< waits for the PROXY header, which comes before the first request
+    kFirstByte,    ///< nothing of the first request has arrived
+    kNextRequest,  ///< nothing of the next request has arrived
+    kHead,         ///< part of a head has arrived
+    kBody,         ///< the head is complete
+    kContinuing,   ///< as kBody, but the client has not accepted all of "100 Continue" yet
+    // The connection has a request.
+    kRequest,    ///< the request is complete and waits for a worker
+    kAnswering,  ///< a handler works on the answer
+    kSending,    ///< the answer is being sent, and another request may follow
+    kLastWords,  ///< the answer is being sent, and no other request follows
+    // The connection ends. It sends what is left, closes its sending side, and then:
+    kClosing,  ///< waits until the client closes, because unread bytes would reset the connection
+    kServedLast,  ///< waits only if the client has sent more, or may
+    kSilent,      ///< waits, and reports a request that arrives too late to the operator
+    kCutOff,      ///< does not wait: the client has closed, or is given up
+    // The connection has closed its sending side.
+    kListening,   ///< after kSilent: waits for a late request
     kDiscarding,  ///< throws away what still comes
 };
 
-/// Among which idle connections one waits for its client.
+/// The group of idle connections in which a connection waits for its client.
 enum class ConnectionStage : std::uint8_t {
-    kFresh,    ///< nothing has come yet
-    kBegun,    ///< a request has begun, or an answer is not taken yet
+    kFresh,    ///< nothing has arrived yet
+    kBegun,    ///< a request has begun, or an answer is not fully accepted yet
     kKept,     ///< between two requests
-    kClosing,  ///< sends what is left, then throws away what still comes
+    kClosing,  ///< sends what is left, then discards what still arrives
 };
 
 /// What one state allows.
 struct ConnectionStateRow {
     enum class Reads : std::uint8_t { kNothing, kProxyHeader, kHead, kBody };
-    /// Which of the rules' times it may take.
+    /// Which time of the rules limits this state.
     enum class Limit : std::uint8_t { kHeader, kBody, kSend, kKeepAlive, kClosing };
-    /// After that time: tell its client; end, and listen; or say nothing more.
+    /// What happens after that time: answer the client; close, but report a late request; or cut
+    /// off without an answer.
     enum class Late : std::uint8_t { kRefuse, kListen, kCutOff };
 
     ConnectionState state;
@@ -51,9 +52,9 @@ struct ConnectionStateRow {
     ConnectionStage stage;
     Limit limit;
     Late late;
-    bool sends;           ///< something on its way must be taken first
-    bool ends;            ///< there will be no further request: close it
-    std::uint32_t nexts;  ///< the states that may follow, a bit each
+    bool sends;           ///< bytes are being sent, and the client must accept them first
+    bool ends;            ///< no further request is read: close the connection
+    std::uint32_t nexts;  ///< the states that may follow, one bit each
 
     [[nodiscard]] constexpr bool may_become(ConnectionState next) const {
         return (nexts >> static_cast<unsigned>(next) & 1U) != 0;
@@ -72,15 +73,17 @@ template <typename... States>
 constexpr std::uint32_t any_of(States... states) {
     return (0U | ... | (1U << static_cast<unsigned>(states)));
 }
-/// refuse() and close() lead to kClosing, the client's end and abandon() to kCutOff.
+/// refuse() and close() lead to kClosing; the end of the client's stream and abandon() lead to
+/// kCutOff.
 inline constexpr std::uint32_t kEnd = any_of(kClosing, kCutOff);
 
 }  // namespace states
 
-/// A row for each state, in order.
+/// One row for each state, in the order of the enum.
 ///
-/// advance() moves a connection that reads or sends; mark_consumed() and answer() move the one that
-/// has a request; refuse(), expire(), abandon() and close() end it, and go_on_closing() goes on.
+/// advance() changes the state of a connection that reads or sends; mark_consumed() and answer()
+/// that of one with a request. refuse(), expire(), abandon() and close() end a connection, and
+/// go_on_closing() continues the end.
 inline constexpr auto kConnectionStates = [] {
     using namespace states;
     constexpr bool yes = true;
@@ -95,7 +98,7 @@ inline constexpr auto kConnectionStates = [] {
         {kNextRequest, Reads::kHead, Stage::kKept, Limit::kKeepAlive, Late::kListen, no, no,
          any_of(kHead, kBody, kSilent) | kEnd},
         {kHead, Reads::kHead, Stage::kBegun, Limit::kHeader, Late::kRefuse, no, no,
-         any_of(kFirstByte, kNextRequest, kBody) | kEnd},  // back by an empty line
+         any_of(kFirstByte, kNextRequest, kBody) | kEnd},  // an empty line leads back
         {kBody, Reads::kBody, Stage::kBegun, Limit::kBody, Late::kRefuse, no, no,
          any_of(kContinuing, kRequest) | kEnd},
         {kContinuing, Reads::kBody, Stage::kBegun, Limit::kSend, Late::kCutOff, yes, no,

@@ -8,17 +8,17 @@
 
 namespace incm::http {
 
-/// Waits with epoll for clients, once for each, and for newcomers on a listening socket.
+/// Waits with epoll for clients, each of them once, and for new connections on a listening socket.
 ///
-/// Threads: wait() from one; wake() from any; everything else under its owner's lock.
+/// Threads: wait() from one thread; wake() from any; everything else under its owner's lock.
 class EventPoll {
  public:
-    /// What a client is waited for.
+    /// What the poll waits for on a client's descriptor.
     enum class Interest { kBytes, kRoomToSend };
-    /// What has happened. The marks are valid until the next wait().
+    /// The result of wait(). The marks are valid until the next wait().
     struct Events {
-        std::span<const std::uint64_t> marks;  ///< of clients, as watch() got them
-        bool newcomers;                        ///< some wait at the listening socket
+        std::span<const std::uint64_t> marks;  ///< marks of ready clients, as passed to watch()
+        bool newcomers;                        ///< new connections wait at the listening socket
     };
 
     EventPoll();
@@ -26,22 +26,22 @@ class EventPoll {
     EventPoll& operator=(const EventPoll&) = delete;
     ~EventPoll();
 
-    /// Announce newcomers on a listening socket, which must stay open as long as they are wanted.
-    /// Errors: Failure(kCannotListen) without descriptors for the watch itself.
+    /// Watch a listening socket for new connections. It must stay open until stop_listening().
+    /// Errors:  Failure(kCannotListen) when there is no descriptor for epoll itself.
     void listen(int listener);
-    /// Leave newcomers in the backlog, until resume_listening(), or for good.
+    /// Leave new connections in the backlog, until resume_listening() or for good.
     void pause_listening();
     void resume_listening();
     void stop_listening();
-    /// Whether newcomers are wanted, be it later.
+    /// Whether new connections are watched for, now or after resume_listening().
     [[nodiscard]] bool listens() const { return listening_ != Listening::kNo; }
 
-    /// Announce a client once, by its mark, when it has what it is waited for.
+    /// Watch a client's descriptor until it is ready once; wait() then returns its mark.
     void watch(int descriptor, Interest interest, std::uint64_t mark, bool is_new);
 
-    /// Wait for up to timeout_ms, for some of what is watched.
+    /// Wait up to timeout_ms until something that is watched is ready.
     [[nodiscard]] Events wait(int timeout_ms);
-    /// Let wait() return, now and from now on.
+    /// Make wait() return at once, now and in the future.
     void wake();
 
  private:
@@ -56,7 +56,7 @@ class EventPoll {
     base::KeptFromChildren waker_kept_ = base::KeptFromChildren::descriptor(waker_);
     int listener_ = -1;
     Listening listening_ = Listening::kNo;
-    std::array<std::uint64_t, kEventsAtOnce> marks_{};  // of wait() alone
+    std::array<std::uint64_t, kEventsAtOnce> marks_{};  // used by wait() only
 };
 
 }  // namespace incm::http

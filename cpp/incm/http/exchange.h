@@ -10,15 +10,15 @@
 
 namespace incm::http {
 
-/// Answers one request, or takes the answer away to give it later; may be called from many threads
-/// at once; must not throw.
+/// Answers one request, or postpones the answer. May be called from many threads at once; must not
+/// throw.
 using Answer = std::function<void(Request&, Response&)>;
 
-/// Answer a connection's requests until it has to wait, or has ended, or its answer was taken away:
-/// it is null then.
+/// Answer the requests of a connection until it has to wait, has ended, or its answer is postponed.
+/// The connection is null in the last case.
 ///
-/// Returns whether a request is left, because other clients wait for a worker.
-/// Threads: the worker that has the connection.
+/// Returns: whether a further request is left, because other clients wait for a worker.
+/// Threads: the worker that holds the connection.
 [[nodiscard]] bool serve(std::unique_ptr<Connection>& connection, const Answer& answer,
                          ConnectionManager& manager);
 

@@ -7,13 +7,13 @@
 
 namespace incm::http {
 
-/// Whom a chain of proxies stands for: read from the right, the first address that is no trusted
-/// proxy, since a client can write into the list whatever it likes, but only at its left.
+/// Return the client behind a chain of proxies: reading from the right, the first address that is
+/// not a trusted proxy. A client can write anything into the list, but only at its left end.
 ///
-/// list:    values of X-Forwarded-For, with commas; ports and brackets around addresses may be
-///          there.
-/// peer:    who sent the list: what is returned when its last entry is no address.
-/// Returns: the leftmost address when all are proxies.
+/// list:    the values of X-Forwarded-For, separated by commas. Addresses may have ports and
+///          brackets.
+/// peer:    the sender of the list. It is returned when the last entry is not an address.
+/// Returns: the leftmost address when all of them are proxies.
 [[nodiscard]] net::IpAddress forwarded_for(std::string_view list, const net::IpAddress& peer,
                                            const ConnectionRules& rules);
 

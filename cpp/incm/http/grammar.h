@@ -8,7 +8,7 @@
 
 namespace incm::http {
 
-// The bytes that parts of a message may have. Source: RFC 9110, section 5.6.
+// Tables of the bytes that each part of a message may contain. Source: RFC 9110, section 5.6.
 
 using Bytes = std::array<bool, 256>;
 
@@ -50,8 +50,8 @@ inline constexpr Bytes kOpaque = with_bytes_from_0x80(kText);
     return !text.empty() && contains_only(text, kToken);
 }
 
-/// Whether a text is the extensions of a chunk, from the blanks before the first `;` on.
-/// Source: RFC 9112, section 7.1.1.
+/// Whether a text is a valid list of chunk extensions, including the blanks before the first `;`.
+/// Source:  RFC 9112, section 7.1.1.
 [[nodiscard]] bool is_chunk_extensions(std::string_view text);
 
 }  // namespace incm::http

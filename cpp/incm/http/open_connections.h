@@ -15,17 +15,19 @@
 
 namespace incm::http {
 
-/// A newcomer may be silent for so long before it gives way to others.
+/// How long a new connection may be silent before it can be evicted for others, in milliseconds.
 inline constexpr std::int64_t kNewcomerMs = 250;
 
-/// All open connections of a listener, under one lock: idle, waiting for their clients; ready,
-/// waiting for a worker; or out, with a worker, a late answer, or the loop that ends them.
+/// All open connections of a listener, under one lock. Each one is idle (waits for its client),
+/// ready (waits for a worker), or out (with a worker, with a postponed answer, or with the loop
+/// that ends it).
 ///
-/// Only the holder of the lock moves a connection from place to place.
+/// Only the holder of the lock moves a connection from one place to another.
 /// Threads: whoever holds the lock.
 class OpenConnections {
  public:
-    /// Holds the lock. What was forgotten under it is closed after it, since that takes time.
+    /// Holds the lock. Connections that were forgotten under it are destroyed after it is released,
+    /// because that takes time.
     class Lock {
      public:
         explicit Lock(const OpenConnections& all) : all_(all), mutex_(all.mutex_) {}
@@ -35,7 +37,8 @@ class OpenConnections {
             if (!all_.forgotten_.empty()) unlock();
         }
 
-        /// The lock itself, to wait without it. What was forgotten is closed by then.
+        /// Return the lock itself, for a wait that releases it. Forgotten connections are destroyed
+        /// first.
         [[nodiscard]] std::unique_lock<std::mutex>& to_wait() {
             if (!all_.forgotten_.empty()) {
                 unlock();
@@ -51,51 +54,55 @@ class OpenConnections {
         std::unique_lock<std::mutex> mutex_;
     };
 
-    /// poll must outlive it.
+    /// poll must outlive this object.
     explicit OpenConnections(EventPoll& poll) : poll_(poll) {}
 
-    /// Count a newcomer. Returns how many connections its address has now.
+    /// Count a new connection. Returns how many connections its address has now.
     [[nodiscard]] std::size_t add(const Connection& newcomer, const Lock& lock);
     [[nodiscard]] std::size_t count(const Lock& /*lock*/) const { return open_; }
 
     [[nodiscard]] IdleConnections& idle(const Lock& /*lock*/) { return idle_; }
     [[nodiscard]] ReadyQueue& ready(const Lock& /*lock*/) { return ready_; }
-    /// As is_crowded() of the ready ones. Threads: any, without the lock.
+    /// ReadyQueue::is_crowded() of the ready connections. Threads: any, without the lock.
     [[nodiscard]] bool is_crowded() const { return ready_.is_crowded(); }
 
-    /// Let a connection wait for its client. Without memory it is forgotten.
+    /// Make a connection idle. Without memory it is forgotten.
     void put_idle(std::unique_ptr<Connection> connection, const Lock& lock,
                   bool is_new = false) noexcept;
-    /// Let it wait for a worker. Without memory it is forgotten.
+    /// Make a connection ready. Without memory it is forgotten.
     void put_ready(std::unique_ptr<Connection> connection, const Lock& lock) noexcept;
-    /// Begin to close it. It waits for its client where that takes time.
+    /// Begin to close a connection. It becomes idle if the close has to wait for the client.
     void end(std::unique_ptr<Connection> connection, const Lock& lock) noexcept;
-    /// end() it, but for one that spoke while nobody looked: it is ready then.
+    /// Call end(), unless the client has sent something that was not seen yet: the connection
+    /// becomes ready then.
     void end_if_silent(std::unique_ptr<Connection> connection, const Lock& lock) noexcept;
-    /// Close it, whatever its client has not got yet.
+    /// Close a connection at once, even if the client has not received everything.
     void forget(std::unique_ptr<Connection> connection, const Lock& lock) noexcept;
-    /// end_if_silent() those between two requests, and newcomers after a while.
+    /// Call end_if_silent() for all connections between two requests, and for new ones that have
+    /// been silent for kNewcomerMs.
     void end_idle(std::int64_t now_ms, const Lock& lock);
 
-    /// Connections stay out when the lock is given up: note_out() and note_back() count them.
+    /// Count connections that are out while the lock is released.
     void note_out(std::size_t count, const Lock& /*lock*/) { out_ += count; }
     void note_back(const Lock& /*lock*/) { --out_; }
     [[nodiscard]] bool none_is_out(const Lock& /*lock*/) const { return out_ == 0; }
 
-    /// Whether requests wait for a worker or have one.
+    /// Whether a request waits for a worker or is with one.
     [[nodiscard]] bool is_busy(const Lock& lock) const;
-    /// Whether none is being answered, and none has begun or may have.
+    /// Whether no request is being answered, and none has begun or may have.
     [[nodiscard]] bool is_quiet(const Lock& lock) const;
 
  private:
     EventPoll& poll_;
-    mutable std::mutex mutex_;  // guards all below
+    mutable std::mutex mutex_;  // protects all below
     IdleConnections idle_;
     ReadyQueue ready_;
     std::size_t open_ = 0;
     std::size_t out_ = 0;
-    std::unordered_map<net::IpAddress, std::size_t> held_;        // connections of a client address
-    mutable std::vector<std::unique_ptr<Connection>> forgotten_;  // to be closed without the lock
+    // Number of connections of each address holder.
+    std::unordered_map<net::IpAddress, std::size_t> held_;
+    // Destroyed when the lock is released.
+    mutable std::vector<std::unique_ptr<Connection>> forgotten_;
 };
 
 }  // namespace incm::http

@@ -5,8 +5,9 @@
 
 namespace incm::http {
 
-/// What a client speaks instead of HTTP/1, and what the operator can do, for the log; "" when its
-/// first bytes are of nothing known: TLS, a PROXY header, HTTP/2.
+/// Recognise a protocol that is not HTTP/1 by its first bytes: TLS, a PROXY header, HTTP/2.
+/// Returns, for the log, what the client speaks and what the operator can do; "" for anything
+/// unknown.
 [[nodiscard]] std::string other_protocol(std::string_view first_bytes);
 
 }  // namespace incm::http

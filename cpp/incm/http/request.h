@@ -11,10 +11,10 @@
 
 namespace incm::http {
 
-/// A request that a Connection found whole, as its handler sees it.
+/// A complete request of a Connection, as its handler sees it.
 ///
-/// Names are found whatever their case, values come without blanks around them. All views are into
-/// the connection, and valid until it advances.
+/// Field names match in any case; values come without the blanks around them. All views point into
+/// the connection, and are valid until it advances.
 /// Threads: one.
 /// Source:  RFC 9112, sections 3 and 5; RequestHeadParser has checked every byte.
 class Request {
@@ -22,30 +22,30 @@ class Request {
     explicit Request(Connection& connection);
 
     [[nodiscard]] std::string_view method() const { return method_; }
-    /// A path with or without a query, or `*`.
+    /// The path with its query, if any, or `*`.
     [[nodiscard]] std::string_view target() const { return target_; }
     /// The target without its query.
     [[nodiscard]] std::string_view path() const { return target_.substr(0, target_.find('?')); }
-    /// Whom it was sent to, `HOST` or `HOST:PORT`: by the target if that is absolute, else by Host;
-    /// "" when it does not say.
+    /// The host that the request is for, as `HOST` or `HOST:PORT`: that of an absolute target, else
+    /// that of the Host field; "" when there is neither.
     [[nodiscard]] std::string_view authority() const;
     /// HTTP/1.0 or HTTP/1.1.
     [[nodiscard]] std::string_view version() const { return version_; }
 
-    /// The value of the first field of that name, which is given in lower case.
+    /// Return the value of the first field with this name. `name` must be lower case.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const;
-    /// The values of all fields of that name, in their order, with commas between (RFC 9110,
+    /// Return the values of all fields with this name, in order, joined by commas (RFC 9110,
     /// section 5.3); "" when there is none.
     [[nodiscard]] std::string joined(std::string_view name) const;
 
-    /// Whether it says that its body is compressed (Content-Encoding).
+    /// Whether the body is declared as compressed (Content-Encoding).
     [[nodiscard]] bool is_coded() const { return connection_.head().is_coded; }
 
-    /// The body, whole and decoded; empty when it has none. Once for each request.
+    /// Return the complete, decoded body; empty when there is none. Call it once for each request.
     [[nodiscard]] std::string take_body() { return connection_.take_body(); }
 
-    /// Whom the request is from: the client's address, or what a trusted proxy says it is, by the
-    /// PROXY protocol or else by X-Forwarded-For.
+    /// Return the address of the client: the peer, or the one that a trusted proxy reports by the
+    /// PROXY protocol, or else by X-Forwarded-For.
     [[nodiscard]] net::IpAddress client(const ConnectionRules& rules) const;
 
  private:
@@ -54,7 +54,7 @@ class Request {
     Connection& connection_;
     std::string_view method_;
     std::string_view target_;
-    std::string_view authority_;  // of the target
+    std::string_view authority_;  // of an absolute target
     std::string_view version_;
     std::string_view fields_;  // whole lines
 };

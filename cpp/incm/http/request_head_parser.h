@@ -7,56 +7,56 @@
 
 namespace incm::http {
 
-/// How the end of a request's body is known.
+/// How the end of the body of a request is found.
 enum class Framing { kNone, kLength, kChunked };
 
-/// What the connection has to know of a request's head.
+/// What the connection needs to know about the head of a request.
 struct RequestHead {
     Framing framing = Framing::kNone;
     std::size_t content_length = 0;  ///< of kLength; at most ten digits
     bool keep_alive = true;          ///< whether another request may follow
     bool expects_continue = false;   ///< the client waits for a 100 before it sends the body
     bool head_only = false;          ///< HEAD: an answer must have no body
-    bool is_coded = false;           ///< the body is said to be compressed
+    bool is_coded = false;           ///< the body is declared as compressed
 };
 
-/// Check one trailer line, which nobody reads, without its CRLF. Errors: kMalformedRequest,
-/// kHeaderTooLarge.
+/// Check one trailer line, without its CRLF. Trailers are not used.
+/// Errors:  kMalformedRequest, kHeaderTooLarge.
 [[nodiscard]] base::Status check_field(std::string_view line);
 
-/// Checks the head of one request, strictly, as its bytes arrive.
+/// Checks the head of one request strictly, as its bytes arrive.
 ///
-/// Shape:   request line, fields and the empty line, each ended by CRLF; one empty line before is
-///          skipped. A request with a body has one Content-Length of 1 to 10 digits or exactly
-///          `Transfer-Encoding: chunked`.
-/// Units:   at most 8 KiB of request line, 16 KiB of head, 64 fields, 8 KiB a value, 256 bytes a
-///          name.
+/// Shape:   request line, fields and the empty line, each ended by CRLF. One empty line before the
+///          request line is skipped. A request with a body has one Content-Length of 1 to 10 digits
+///          or exactly `Transfer-Encoding: chunked`.
+/// Units:   at most 8 KiB of request line, 16 KiB of head, 64 fields, 8 KiB for a value, 256 bytes
+///          for a name.
 /// Threads: one.
 /// Source:  RFC 9112, sections 2 to 6; RFC 9110, sections 5.5, 7.2 and 10.1.1. Stricter by own
-///          choice: in the fields that are read here no bytes from 0x80 on and no `=?` (some
-///          libraries decode RFC 2047 words), one Content-Type and one X-Signature. All other
-///          values are opaque: proxies add what they like.
+///          choice: the fields that are used here may not contain bytes from 0x80 on or `=?` (some
+///          libraries decode RFC 2047 words), and there may be one Content-Type and one
+///          X-Signature. All other values are opaque, because proxies add what they like.
 class RequestHeadParser {
  public:
     static constexpr std::size_t kMaxHead = 16 * 1024;
     static constexpr std::size_t kMaxRequestLine = 8 * 1024;
     static constexpr std::size_t kMaxFields = 64;
 
-    /// Look at the bytes that have come since the last call.
+    /// Check the bytes that have arrived since the last call.
     ///
-    /// Args:    all: the connection's bytes since the end of the request before.
-    /// Returns: whether the head is whole; all later calls are without meaning then.
+    /// Args:    all: the bytes of the connection since the end of the previous request.
+    /// Returns: whether the head is complete. Do not call it again after that.
     /// Errors:  at the first byte that no head may have: kMalformedRequest, kUriTooLong,
     ///          kHeaderTooLarge, kVersionNotSupported, kExpectationFailed, kLengthRequired.
     [[nodiscard]] base::Result<bool> look(std::string_view all);
 
-    /// Where the head begins and ends in `all`; valid when it is whole.
+    /// Where the head begins and ends in `all`; valid when the head is complete.
     [[nodiscard]] std::size_t begin() const { return begin_; }
     [[nodiscard]] std::size_t end() const { return seen_; }
     [[nodiscard]] const RequestHead& head() const { return head_; }
 
  private:
-    /// The fields that somebody here reads.
+    /// The fields that this program uses.
     enum class Field {
         kHost,
         kContentLength,

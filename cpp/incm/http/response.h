@@ -12,46 +12,45 @@ namespace incm::http {
 class ConnectionManager;
 class Request;
 
-/// The answer to one request: given at once, or taken away to be given later.
+/// The answer to one request, given at once or postponed.
 ///
-/// Write errors are swallowed: the client is gone then.
-/// Threads: one at a time; one that was taken away may be given by any. The connection manager
-/// outlives it: a
-///          stop waits for those that are out.
-/// Source:  own choice: a thread that waits for an fsync is two switches an alert.
+/// Write errors are ignored, because the client is gone then.
+/// Threads: one at a time; a postponed answer may be given by any thread. The connection manager
+///          outlives it: a stop waits for postponed answers.
+/// Source:  own choice: a thread that waits for an fsync costs two context switches for each alert.
 class Response {
  public:
     /// keep_alive: another request may follow, unless the connection manager drains. `from` stays
-    /// the caller's unless postpone() takes it.
+    /// with the caller unless postpone() takes it.
     Response(const Request& request, std::unique_ptr<Connection>& from, ConnectionManager& manager,
              bool keep_alive);
     Response(Response&& other) noexcept = default;
     Response& operator=(Response&&) = delete;
     Response(const Response&) = delete;
     Response& operator=(const Response&) = delete;
-    /// Ends the connection when the answer was taken away and never given.
+    /// Ends the connection when the answer was postponed and never given.
     ~Response();
 
-    /// Say this too in the answer's head.
+    /// Add a header field.
     void add(std::string_view name, std::string_view value);
 
-    /// Give the answer, once. HEAD gets no body.
+    /// Give the answer, once. For HEAD the body is left out.
     void send(int status, std::string_view content_type, std::string_view body);
-    /// Give the problem document of an error.
+    /// Give the problem document of an error as the answer.
     void send_problem(const base::Error& error);
 
-    /// Take the answer and its connection away, to give it after the handler has returned. Instead
-    /// of send(), and as the last that is done with this and with the request.
+    /// Take the answer and its connection over, to give the answer after the handler has returned.
+    /// Call it instead of send(); neither this object nor the request may be used afterwards.
     [[nodiscard]] Response postpone();
 
-    /// Whether it was given or taken away.
+    /// Whether the answer was given or postponed.
     [[nodiscard]] bool sent() const { return sent_; }
 
  private:
     Response(std::unique_ptr<Connection> connection, Response& from);
 
-    std::unique_ptr<Connection>* place_ = nullptr;  // of a worker
-    std::unique_ptr<Connection> taken_;             // from there
+    std::unique_ptr<Connection>* place_ = nullptr;  // where the worker keeps the connection
+    std::unique_ptr<Connection> taken_;             // the connection of a postponed answer
     ConnectionManager* manager_;
     std::string version_;
     std::string fields_;

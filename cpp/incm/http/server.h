@@ -12,18 +12,18 @@
 
 namespace incm::http {
 
-/// What a listener needs to know.
+/// The settings of a listener.
 struct ServerOptions {
     std::string host;              ///< name or address; "" is not allowed
-    std::uint16_t port = 0;        ///< 0 takes a free one
-    std::optional<int> inherited;  ///< a listening socket to use instead; stays the caller's
+    std::uint16_t port = 0;        ///< 0 chooses a free one
+    std::optional<int> inherited;  ///< a listening socket to use instead; the caller keeps it
     ConnectionRules rules;
     ConnectionLimits limits;
     TlsSource tls;  ///< empty: plain TCP
 };
 
-/// One listening address: its manager, one thread that watches it, and as many workers as are
-/// wanted at once.
+/// One listening address, with its connection manager, the thread that watches its clients, and as
+/// many workers as are needed at a time.
 ///
 /// Threads: start(), drain() and stop() from one thread at a time; port() from any after start().
 /// Source:  docs/security.md, Strict reading of HTTP.
@@ -35,20 +35,23 @@ class Server {
     /// Calls stop(0).
     ~Server();
 
-    /// Bind and begin to serve. Errors: kCannotListen with the address and the reason.
+    /// Bind and start to serve.
+    /// Errors:  kCannotListen, with the address and the reason.
     [[nodiscard]] base::Status start();
 
-    /// The bound port.
+    /// Return the bound port.
     [[nodiscard]] std::uint16_t port() const;
 
-    /// The listening socket, valid after start(); stays the server's.
+    /// Return the listening socket, valid after start(). The server keeps it.
     [[nodiscard]] int descriptor() const;
 
-    /// When the thread that watches the clients was seen last, in steady milliseconds.
+    /// The last time at which the thread that watches the clients was active, in steady
+    /// milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return manager().beat_ms(); }
     [[nodiscard]] std::size_t open_connections() const { return manager().open_connections(); }
 
-    /// Stop taking connections, and wait up to grace_ms until every request begun is answered.
+    /// Stop accepting connections, and wait up to grace_ms until every request that has begun is
+    /// answered.
     void drain(std::int64_t grace_ms);
 
     /// drain(), then close all connections and join all threads. Idempotent.

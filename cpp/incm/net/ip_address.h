@@ -13,7 +13,7 @@ struct sockaddr;
 
 namespace incm::net {
 
-/// An IPv4 or IPv6 address; an IPv4 address and its form within IPv6 are the same.
+/// An IPv4 or IPv6 address. An IPv4 address equals its IPv4-mapped IPv6 form.
 ///
 /// Threads: a value.
 class IpAddress {
@@ -21,18 +21,18 @@ class IpAddress {
     /// The unspecified address, `::`.
     IpAddress() = default;
 
-    /// Read `192.0.2.7` or `2001:db8::7`; no brackets, no port, no zone.
+    /// Parse `192.0.2.7` or `2001:db8::7`; brackets, ports and zones are not accepted.
     [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
-    /// The address of a socket; none of other families.
+    /// Return the address in a socket address; nothing for other families.
     [[nodiscard]] static std::optional<IpAddress> of(const sockaddr& address);
-    /// From bytes in network order.
+    /// Make an address from its bytes in network order.
     [[nodiscard]] static IpAddress of_v4(const unsigned char* four);
     [[nodiscard]] static IpAddress of_v6(const unsigned char* sixteen);
 
     [[nodiscard]] std::string text() const;
     [[nodiscard]] bool is_v4() const;
-    /// Whom to count it for: itself, or the /64 network of an IPv6 address, of which one client
-    /// has all.
+    /// Return what the address is counted as: an IPv4 address itself, or the /64 network of an IPv6
+    /// address, because one client has all addresses of it.
     [[nodiscard]] IpAddress holder() const;
 
     friend bool operator==(const IpAddress&, const IpAddress&) = default;
@@ -46,17 +46,17 @@ class IpAddress {
 /// A range of addresses.
 class Network {
  public:
-    /// Read `10.0.0.0/8`, `2001:db8::/32`, or a single address.
+    /// Parse `10.0.0.0/8`, `2001:db8::/32`, or a single address.
     [[nodiscard]] static std::optional<Network> parse(std::string_view text);
 
-    /// Those of this machine alone.
+    /// Return the loopback networks.
     [[nodiscard]] static std::vector<Network> loopback();
 
     [[nodiscard]] bool contains(const IpAddress& address) const;
 
  private:
     IpAddress base_;
-    unsigned prefix_ = 128;  // bits, of the form within IPv6
+    unsigned prefix_ = 128;  // bits of the IPv6 form
 };
 
 }  // namespace incm::net

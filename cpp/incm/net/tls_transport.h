@@ -8,8 +8,8 @@ struct ssl_ctx_st;
 
 namespace incm::net {
 
-/// The server's side of TLS over a connected socket that does not block. Takes it over; the
-/// handshake is made by the first reads. Threads: as Transport.
+/// Return the server side of TLS over a connected, non-blocking socket, and take the socket over.
+/// The first reads make the handshake. Threads: as Transport.
 [[nodiscard]] std::unique_ptr<Transport> accept_tls(ssl_ctx_st* context, int descriptor);
 
 }  // namespace incm::net

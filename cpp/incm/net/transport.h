@@ -6,26 +6,26 @@
 
 namespace incm::net {
 
-/// What became of an attempt to read or write.
+/// The result of an attempt to read or write.
 enum class Io {
     kDone,       ///< some bytes were moved
-    kWaitRead,   ///< not now: again when the descriptor is readable
-    kWaitWrite,  ///< not now: again when the descriptor is writable
-    kEnd,        ///< the peer has ended, or the connection is broken
+    kWaitRead,   ///< nothing was moved; try again when the descriptor is readable
+    kWaitWrite,  ///< nothing was moved; try again when the descriptor is writable
+    kEnd,        ///< the peer has closed, or the connection is broken
 };
 
 struct IoResult {
     Io state;
-    std::size_t bytes = 0;  ///< of kDone: at least one
+    std::size_t bytes = 0;  ///< with kDone: at least one
 };
 
-/// A connection's bytes as they travel: plain TCP; TLS derives from it.
+/// The byte stream of a connection: plain TCP here; the TLS transport derives from it.
 ///
-/// Nothing waits for the peer, but for read() with a time.
-/// Threads: one at a time; only shut_down() may come from another.
+/// No method waits for the peer, except read() with a wait time.
+/// Threads: one at a time; only shut_down() may be called from another thread.
 class Transport {
  public:
-    /// Takes the descriptor of a connected stream socket over, and closes it at the end.
+    /// Take over the descriptor of a connected stream socket; the destructor closes it.
     explicit Transport(int descriptor) : descriptor_(descriptor) {}
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
@@ -33,43 +33,45 @@ class Transport {
 
     [[nodiscard]] int descriptor() const { return descriptor_; }
 
-    /// Read what is there; wait up to wait_ms when there is nothing (0: not at all).
+    /// Read what has arrived. When nothing has, wait up to wait_ms (0: do not wait).
     [[nodiscard]] virtual IoResult read(char* to, std::size_t size, int wait_ms);
 
-    /// Write as much as the kernel takes.
+    /// Write as many bytes as the kernel accepts.
     [[nodiscard]] virtual IoResult write(std::string_view bytes);
 
-    /// Whether bytes can be sent already, without a handshake before.
+    /// Whether bytes can be sent now, without a handshake first.
     [[nodiscard]] virtual bool can_send() const { return true; }
 
-    /// Say within the encryption, if there is one, that nothing more will come.
+    /// Send the closing alert of the encryption, if there is one.
     virtual void say_end() {}
 
-    /// Send no more; the peer reads the end, and reading goes on.
+    /// Close the sending side: the peer reads the end of the stream. Reading stays possible.
     void finish();
 
-    /// Why the connection broke, for a person; "" when it did not, or when its peer just left.
+    /// Return why the connection broke, in words for the operator; "" when it did not break, or
+    /// when the peer just left.
     [[nodiscard]] virtual std::string failure() const { return {}; }
 
-    /// Read below any encryption: the first bytes of a connection, or what is thrown away.
-    /// peek: leave the bytes there.
+    /// Read below any encryption: the first bytes of a connection, or bytes to discard. peek: leave
+    /// the bytes in the socket.
     [[nodiscard]] IoResult read_raw(char* to, std::size_t size, bool peek);
 
     /// Write below any encryption.
     void write_raw(std::string_view bytes);
 
-    /// Whether the kernel has bytes that nobody has read, or knows of the peer's end.
+    /// Whether bytes have arrived that are not read yet, or the peer has closed.
     [[nodiscard]] bool has_unread();
 
-    /// Let the kernel throw away what the peer does not take, instead of keeping it after the end.
+    /// Make the kernel discard what the peer does not accept, instead of keeping it after the
+    /// close.
     void give_up_sending();
 
-    /// End both directions; every read and write returns kEnd from now on.
+    /// Close both directions; every read and write returns kEnd from now on.
     void shut_down();
 
  private:
     const int descriptor_;
-    int receive_timeout_ms_ = 0;  // what recv(2) waits at most; 0: not set
+    int receive_timeout_ms_ = 0;  // the longest wait of recv(2); 0: not set
 };
 
 }  // namespace incm::net

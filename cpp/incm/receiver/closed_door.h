@@ -13,18 +13,18 @@
 
 namespace incm::receiver {
 
-// The answers of the listeners while there is no inbox yet.
+// The request handlers of the listeners while the inbox is not open yet.
 
-/// Why there is none; from any thread.
+/// Returns why the inbox is not open. Threads: any.
 using Why = std::function<base::Error()>;
 
-/// Of the alerts' listener: 503 with Retry-After for whatever comes, and for rules.health_path.
-/// Threads: as webhook_answer().
+/// Return the handler of the alert listener: 503 with Retry-After for every request, also for
+/// rules.health_path. Threads: as webhook_answer().
 [[nodiscard]] http::Answer closed_alerts_answer(ingest::Counters& counters, RefusalLog& refusals,
                                                 const http::ConnectionRules& rules);
 
-/// Of an admin listener: 200 for /healthz, since the process works, and 503 with the reason for all
-/// else that there is. Threads: as admin::admin_answer().
+/// Return the handler of an admin listener: 200 for /healthz, because the process works, and 503
+/// with the reason for all other pages. Threads: as admin::admin_answer().
 [[nodiscard]] http::Answer closed_admin_answer(admin::Shows shows, std::vector<std::string> hosts,
                                                Why why);
 

@@ -14,23 +14,25 @@
 
 namespace incm::receiver {
 
-/// The admin API over an inbox that no server has open: no listeners, no deliveries.
+/// The admin API on an inbox that no server has open, without listeners and deliveries.
 ///
 /// Threads: any.
 class OfflineInbox {
  public:
-    /// Open the inbox that a URL names (open_inbox.h), under the lock that keeps a server from
-    /// opening it meanwhile. Makes no new one.
+    /// Open the inbox of a URL (open_inbox.h), under the lock that keeps servers from opening it at
+    /// the same time. Creates no new inbox.
     ///
-    /// routes: the configured plugins; empty when no configuration is at hand. endpoints: the
-    /// same; without both nothing of the quarantine can be tried again.
+    /// routes: the configured plugins; empty when the configuration is not known. endpoints: the
+    /// configured endpoints; without routes and endpoints no quarantined request can be tried
+    /// again. The log must outlive the object.
     /// Errors:  those of open_inbox(); kInboxUnusable when there is no inbox; kBadConfig for
-    ///          endpoints that cannot work. The log must outlive the object.
+    ///          endpoints that cannot work.
     [[nodiscard]] static base::Result<std::unique_ptr<OfflineInbox>> open(
         const std::string& url, std::optional<std::vector<ingest::Route>> routes,
         const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log);
 
-    /// As open(), but only to read: nothing is written, not even beside a file.
+    /// Open the inbox only to read it. Nothing is written, not even a file beside it. Otherwise as
+    /// open().
     [[nodiscard]] static base::Result<std::unique_ptr<OfflineInbox>> open_to_read(
         const std::string& url, std::optional<std::vector<ingest::Route>> routes,
         base::LogSink& log);
@@ -38,7 +40,7 @@ class OfflineInbox {
     [[nodiscard]] admin::ApiReply call(const admin::ApiRequest& request) const {
         return api_.call(request);
     }
-    /// Idempotent; call() fails from now on.
+    /// Close the inbox. Idempotent; call() fails from now on.
     void close() {
         if (inbox_) inbox_->close();
         if (read_only_) read_only_->close();
@@ -54,8 +56,8 @@ class OfflineInbox {
 
     ingest::Counters counters_;
     std::unique_ptr<inbox::Inbox> inbox_;              ///< null when it is only read
-    std::unique_ptr<inbox::ReadOnlyInbox> read_only_;  ///< null when it is not
-    std::unique_ptr<ingest::Ingest> ingest_;           ///< null when not all is at hand
+    std::unique_ptr<inbox::ReadOnlyInbox> read_only_;  ///< null when inbox_ is set
+    std::unique_ptr<ingest::Ingest> ingest_;           ///< null without routes or endpoints
     admin::AdminApi api_;
 };
 

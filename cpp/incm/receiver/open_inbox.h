@@ -10,20 +10,21 @@
 
 namespace incm::receiver {
 
-// The only place that knows which storage backends there are. A URL is `SCHEME:REST`; the scheme
-// chooses the backend, and the backend reads the rest. `sqlite:PATH` is a file.
+// The only place that lists the storage backends. A URL is `SCHEME:REST`; the scheme chooses the
+// backend, and the backend reads the rest. `sqlite:PATH` is a file.
 
-/// Open an inbox to work with. may_create: make a new one when there is none.
+/// Open an inbox to work with. may_create: create one when there is none.
 ///
-/// Errors:  kBadConfig for an unknown scheme. kInboxUnusable when there is none and may_create is
-///          false. Those of the backend: SqliteInbox::open().
+/// Errors:  kBadConfig for an unknown scheme. kInboxUnusable when there is no inbox and may_create
+///          is false. Those of the backend: SqliteInbox::open().
 /// Threads: any; log must outlive the inbox.
 [[nodiscard]] base::Result<std::unique_ptr<inbox::Inbox>> open_inbox(const std::string& url,
                                                                      const inbox::Options& options,
                                                                      bool may_create,
                                                                      base::LogSink& log);
 
-/// Open an inbox that no server has open, to read it. Nothing is written, not even beside a file.
+/// Open an inbox that no server has open, only to read it. Nothing is written, not even a file
+/// beside it.
 ///
 /// Errors:  kBadConfig for an unknown scheme. kInboxUnusable when there is no inbox. Those of the
 ///          backend: SqliteReadOnlyInbox::open().

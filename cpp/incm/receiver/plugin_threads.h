@@ -9,20 +9,21 @@
 
 namespace incm::receiver {
 
-/// A thread that runs a plugin's code now and then.
+/// A thread that runs the code of a plugin from time to time.
 ///
-/// Threads: made by the thread itself; at() and leave() are for it, or for whoever knows what it
-/// does.
+/// Threads: constructed by the thread itself; enter() and leave() are called by that thread, or by
+///          one that knows what it does.
 class PluginThread {
  public:
-    /// plugin: its name. step: what of it runs here, such as "on_alert".
+    /// plugin: its name. step: the part of it that runs in this thread, such as "on_alert".
     PluginThread(std::string plugin, std::string step);
 
-    /// The plugin's code runs from now on, with the alert of this number; 0: with none.
+    /// Note that the plugin's code runs from now on, with the alert of this number; 0: without an
+    /// alert.
     void enter(std::int64_t alert_id) noexcept {
         alert_id_.store(alert_id, std::memory_order_relaxed);
     }
-    /// It does not run any more.
+    /// Note that the plugin's code no longer runs.
     void leave() noexcept { alert_id_.store(kOutside, std::memory_order_relaxed); }
 
  private:
@@ -35,25 +36,26 @@ class PluginThread {
     std::atomic<std::int64_t> alert_id_{kOutside};
 };
 
-/// What a thread that is inside a plugin's code has used so far.
+/// What a thread inside a plugin's code has used so far.
 struct ThreadUse {
     std::string plugin;
     std::string step;
     std::int64_t alert_id = 0;  ///< 0: none
     int thread_id = 0;
-    std::int64_t cpu_ms = -1;  ///< -1: the system does not say
-    std::int64_t slices = 0;   ///< how often it was given a processor
+    std::int64_t cpu_ms = -1;  ///< -1: not known from the system
+    std::int64_t slices = 0;   ///< how often it was given a processor since its start
 
     [[nodiscard]] std::string text() const;
 };
 
-/// All threads that run plugins' code, told without Python. Threads: any.
+/// All threads that run code of plugins, observed without Python. Threads: any.
 class PluginThreads {
  public:
-    /// Let the calling thread be known until the last owner lets go of what is returned.
+    /// Register the calling thread, until the last owner of the returned object releases it.
     [[nodiscard]] std::shared_ptr<PluginThread> join(std::string plugin, std::string step);
 
-    /// Those that are inside a plugin's code now. Source: proc(5), /proc/PID/task/TID/schedstat.
+    /// Return the threads that are inside a plugin's code now. Source: proc(5),
+    /// /proc/PID/task/TID/schedstat.
     [[nodiscard]] std::vector<ThreadUse> inside() const;
 
  private:
@@ -61,9 +63,10 @@ class PluginThreads {
     std::vector<std::weak_ptr<PluginThread>> threads_;
 };
 
-/// Of the threads that were inside the same call before and after: those that can hold the global
-/// interpreter lock all the while. One that uses the processor does; else one that sleeps without
-/// waking, for those that wait for the lock wake every few milliseconds to ask for it.
+/// Return the threads that can have held the global interpreter lock all the time between two
+/// observations. Only threads that were inside the same call at both of them count. A thread that
+/// used the processor is a candidate; if there is none, a thread that slept without waking, because
+/// threads that wait for the lock wake every few milliseconds to ask for it.
 [[nodiscard]] std::vector<ThreadUse> holders(const std::vector<ThreadUse>& before,
                                              const std::vector<ThreadUse>& after,
                                              std::int64_t elapsed_ms);

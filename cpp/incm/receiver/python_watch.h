@@ -13,20 +13,19 @@
 
 namespace incm::receiver {
 
-/// How soon the watch notices what, in milliseconds.
+/// The time limits of the watch, in milliseconds.
 struct WatchPace {
-    std::int64_t look_ms = 250;      ///< between two looks; Python beats about as often
-    std::int64_t long_ms = 1000;     ///< without a beat, and it is told once it is over
-    std::int64_t stalled_ms = 5000;  ///< without a beat, and it is told at once: not ready
-    std::int64_t told_ms = 60'000;   ///< between two lines about what is over
+    std::int64_t look_ms = 250;      ///< between two checks; Python beats about as often
+    std::int64_t long_ms = 1000;     ///< without a beat: logged when it is over
+    std::int64_t stalled_ms = 5000;  ///< without a beat: logged at once, and not ready
+    std::int64_t told_ms = 60'000;   ///< between two log lines about stalls that are over
 };
 
-/// The thread that notices that Python does not run, because a plugin keeps the global interpreter
-/// lock (GIL): a regular expression without end, a C call that does not let go of it.
+/// A thread that notices when Python does not run, because a plugin keeps the global interpreter
+/// lock (GIL): a regular expression without end, a C call that does not release the lock.
 ///
-/// It never takes the GIL. What it finds is in the log, and on the board for the admin listener.
-/// A time in which this process did not run either (a stopped process, a suspended machine) does
-/// not count.
+/// It never takes the GIL. It reports in the log, and on the board for the admin listener. Time in
+/// which this process did not run either (a stopped process, a suspended machine) does not count.
 /// Threads: any.
 class PythonWatch {
  public:
@@ -36,12 +35,12 @@ class PythonWatch {
     /// Ends the thread.
     ~PythonWatch();
 
-    /// Python runs; the first call begins the watch. Does not block.
+    /// Note that Python runs; the first call starts the watch. Does not block.
     void beat() noexcept;
-    /// Python ends, or does something else for a while: there are no beats until the next one.
+    /// Pause the watch until the next beat: Python ends, or does something else for a while.
     void rest() noexcept;
 
-    /// Milliseconds since the last beat; 0 before the first, and after rest().
+    /// Return the milliseconds since the last beat; 0 before the first beat and after rest().
     [[nodiscard]] std::int64_t silent_ms() const noexcept;
 
     [[nodiscard]] PluginThreads& threads() noexcept { return threads_; }
@@ -62,13 +61,13 @@ class PythonWatch {
     PluginThreads threads_;
     admin::PluginBoard board_;
 
-    // Of the thread alone:
+    // Used by the thread only:
     std::int64_t looked_ms_ = 0;
     std::int64_t last_seen_ms_ = 0;
-    std::int64_t silent_since_ms_ = 0;  ///< last_seen_ms_, and what does not count
+    std::int64_t silent_since_ms_ = 0;  ///< last_seen_ms_, plus the time that does not count
     std::int64_t before_at_ms_ = 0;     ///< when before_ was read
-    std::vector<ThreadUse> before_;     ///< at the beginning of a silence
-    std::vector<ThreadUse> holders_;    ///< found since
+    std::vector<ThreadUse> before_;     ///< use of the threads when the silence began
+    std::vector<ThreadUse> holders_;    ///< suspects found since then
     bool stalled_ = false;
     std::int64_t told_at_ms_ = 0;
     std::int64_t untold_ = 0;

@@ -33,34 +33,39 @@ struct Address {
     [[nodiscard]] std::string text() const;
 };
 
-/// Read `HOST:PORT` or `[IPV6]:PORT`; port 0 means a free one. Errors: kBadConfig.
+/// Parse `HOST:PORT` or `[IPV6]:PORT`; port 0 means a free one. Errors: kBadConfig.
 [[nodiscard]] base::Result<Address> parse_address(const std::string& text);
 
 struct Config {
     Address listen;
-    std::optional<int> listen_fd;    ///< see http::ServerOptions::inherited
-    std::optional<int> admin_fd;     ///< the same for the admin listener
-    std::optional<Address> admin;    ///< none: no admin listener
-    std::optional<Address> metrics;  ///< of a listener with health and metrics alone; none: no such
-    std::optional<int> metrics_fd;   ///< as admin_fd
-    std::vector<std::string> admin_hosts;  ///< names that both may be asked by, beside their own
-    std::string inbox_url;                 ///< see open_inbox.h
+    std::optional<int> listen_fd;  ///< see http::ServerOptions::inherited
+    std::optional<int> admin_fd;   ///< the same for the admin listener
+    std::optional<Address> admin;  ///< none: no admin listener
+    /// A listener with only health and metrics; none: no such listener.
+    std::optional<Address> metrics;
+    std::optional<int> metrics_fd;  ///< as admin_fd
+    /// Host names by which both may be addressed, besides their own.
+    std::vector<std::string> admin_hosts;
+    std::string inbox_url;  ///< see open_inbox.h
     std::vector<ingest::Endpoint> endpoints;
     std::vector<ingest::Route> routes;
-    http::ConnectionRules rules;       ///< of the alerts' listener, but for `refused`
-    http::ConnectionLimits limits;     ///< its; connections also stay below the descriptor limit
-    std::optional<net::TlsFiles> tls;  ///< its; none: plain TCP
+    http::ConnectionRules rules;  ///< of the alert listener, except `refused`
+    /// Of the alert listener; connections also stay below the descriptor limit.
+    http::ConnectionLimits limits;
+    std::optional<net::TlsFiles> tls;  ///< of the alert listener; none: plain TCP
     std::int64_t retention_ms = 0;     ///< see inbox::Options
     std::int64_t reserve_bytes = 0;    ///< see inbox::Options
-    std::shared_ptr<const admin::PluginBoard> plugins;  ///< how they do; null when none run
+    /// Status of the plugins; null when none run.
+    std::shared_ptr<const admin::PluginBoard> plugins;
 };
 
 /// The composition root: inbox, ingest and listeners, with one life cycle.
 ///
-/// constructed (nothing is opened) -> start() -> stop_listening() -> stop(). A receiver is not
-/// started twice, but a start() that failed may be tried again, and listen_closed() listens
-/// meanwhile. Threads: every method from any thread; start(), listen_closed(), set_endpoints()
-/// before the start, stop_listening() and stop() one after the other.
+/// constructed (nothing is open) -> start() -> stop_listening() -> stop(). A receiver is started
+/// only once, but a start() that failed may be repeated, and listen_closed() listens until it
+/// succeeds.
+/// Threads: every method from any thread; start(), listen_closed(), set_endpoints() before the
+///          start, stop_listening() and stop() one after the other.
 class Receiver {
  public:
     Receiver(Config config, base::LogSink& log);
@@ -69,50 +74,53 @@ class Receiver {
     /// Calls stop().
     ~Receiver();
 
-    /// Open the inbox, then bind the listeners. The soft limit of descriptors is raised to the
-    /// hard one.
+    /// Open the inbox, then bind the listeners. The soft limit of descriptors is raised to the hard
+    /// limit.
     ///
-    /// After listen_closed() the listeners and their connections stay, and alerts are taken on
-    /// them. Errors:  those of open_inbox(): nothing is left open but what listen_closed() opened.
-    /// Those
-    ///          of TlsContext::load() and Server::start(), kBadConfig for endpoints that cannot
-    ///          work: nothing is left open.
+    /// After listen_closed() the listeners and their connections stay, and from now on alerts are
+    /// taken on them.
+    /// Errors:  those of open_inbox(): only what listen_closed() opened stays open. Those of
+    ///          TlsContext::load() and Server::start(), and kBadConfig for endpoints that cannot
+    ///          work: nothing stays open.
     [[nodiscard]] base::Status start();
 
-    /// Listen without an inbox: alerts are answered 503, and the admin listener tells why. Called
-    /// again it changes the reason. Errors: as start() without an inbox; nothing is left open then.
+    /// Listen without an inbox: alerts are answered 503, and the admin listener shows why. A
+    /// further call changes the reason.
+    /// Errors:  as start(), except those of the inbox; nothing stays open then.
     [[nodiscard]] base::Status listen_closed(const base::Error& why);
 
-    /// Where the listeners are; valid after start() and listen_closed().
+    /// Return the addresses of the listeners; valid after start() and listen_closed().
     [[nodiscard]] Address listen_address() const;
     [[nodiscard]] std::optional<Address> admin_address() const;
     [[nodiscard]] std::optional<Address> metrics_address() const;
 
-    /// The inbox to fetch from; valid between start() and stop(). Errors: Failure(kClosed)
-    /// otherwise.
+    /// Return the inbox to fetch from; valid between start() and stop().
+    /// Errors:  Failure(kClosed) otherwise.
     [[nodiscard]] inbox::Inbox& inbox();
 
-    /// Replace the endpoints. Errors: Failure(kBadConfig); nothing changes then.
+    /// Replace the endpoints.
+    /// Errors:  Failure(kBadConfig); nothing changes then.
     void set_endpoints(const std::vector<ingest::Endpoint>& endpoints);
 
-    /// Read the files of TLS again, for connections that come from now on. Nothing to do without
-    /// TLS. Errors: those of TlsContext::load(); the old ones stay then.
+    /// Read the TLS files again, for connections from now on. Does nothing without TLS.
+    /// Errors:  those of TlsContext::load(); the old files stay in use then.
     [[nodiscard]] base::Status reload_tls();
 
-    /// When the thread that watches the clients was seen last, in steady milliseconds.
+    /// The last time at which the thread that watches the clients was active, in steady
+    /// milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return server_->beat_ms(); }
 
-    /// Not ready any more: take no connection, finish the answers under way within grace_ms. What
-    /// waits in the backlog of an inherited socket is for whoever has it too.
+    /// Become not ready: accept no connection, and finish the answers under way within grace_ms.
+    /// The backlog of an inherited socket is left for another process that has it too.
     void stop_listening(std::int64_t grace_ms);
 
-    /// stop_listening(0) if that was not done, then close the inbox. Idempotent.
+    /// Call stop_listening(0) if that was not done, then close the inbox. Idempotent.
     void stop();
 
     [[nodiscard]] const ingest::Counters& counters() const { return counters_; }
 
  private:
-    /// Whether what comes can be stored, whatever becomes of it then.
+    /// Whether alerts can be stored now, whether or not the plugins get them.
     [[nodiscard]] bool takes_alerts() const;
     [[nodiscard]] base::Status open_door();
     [[nodiscard]] base::Status listen();
@@ -131,13 +139,13 @@ class Receiver {
     [[nodiscard]] admin::FrontDoor front_door() const;
 
     const Config config_;
-    std::vector<ingest::Endpoint> endpoints_;  ///< to start with
+    std::vector<ingest::Endpoint> endpoints_;  ///< used by start()
     base::LogSink& log_;
     StartLog inbox_log_;
     ingest::Counters counters_;
     RefusalLog refusals_;
     std::atomic<bool> ready_{false};
-    std::atomic<bool> is_open_{false};  ///< whether the listeners give the answers below
+    std::atomic<bool> is_open_{false};  ///< whether requests go to the handlers below
     http::Answer alerts_answer_;        ///< these do not change while is_open_
     http::Answer admin_answer_;
     http::Answer metrics_answer_;

@@ -12,10 +12,10 @@ namespace incm::receiver {
 
 /// Logs refused requests without letting a flood of them fill the log.
 ///
-/// Shape:   the first refusal of a kind is one warning line with the peer; further ones of that
-///          kind within kQuietMs are only counted, and the next line says how many there were.
-///          Those with a note (log_note) are kinds of their own: strangers' noise does not hide
-///          them.
+/// Shape:   the first refusal of a kind is one warning line with the peer. Further refusals of that
+///          kind within kQuietMs are only counted, and the next line reports how many there were.
+///          Refusals with a log_note are kinds of their own, so that noise from strangers does not
+///          hide them.
 /// Threads: any.
 /// Source:  own choice (docs/promises.md, P16: no body and no header value is shown).
 class RefusalLog {
@@ -34,7 +34,7 @@ class RefusalLog {
     base::LogSink& log_;
     std::mutex mutex_;
     using Kinds = std::array<Kind, static_cast<std::size_t>(base::kLastErrorCode) + 1>;
-    Kinds plain_;  // guarded, like the next one
+    Kinds plain_;  // protected by mutex_, like noted_
     Kinds noted_;
 };
 

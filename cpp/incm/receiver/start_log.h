@@ -10,8 +10,8 @@
 
 namespace incm::receiver {
 
-/// The log of a start that may be tried again and again: what each try says is said once, until the
-/// start is over. Threads: write() from any; over() from one.
+/// The log of a start that may be repeated many times: a line that the tries repeat is written only
+/// once, until the start is over. Threads: write() from any; over() from one.
 class StartLog final : public base::LogSink {
  public:
     /// log must outlive this.
@@ -29,7 +29,7 @@ class StartLog final : public base::LogSink {
             const std::lock_guard lock(mutex_);
             return said_.emplace(text).second;
         } catch (const std::exception&) {
-            return true;  // no memory: rather twice than never
+            return true;  // no memory: a line twice is better than none
         }
     }
 

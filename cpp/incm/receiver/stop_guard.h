@@ -12,18 +12,20 @@
 
 namespace incm::receiver {
 
-/// Turns signals into wishes, and sees to it that a stop ends, whether Python runs or not.
+/// Turns signals into requests for a stop or a reload, and makes sure that a stop ends, whether
+/// Python runs or not.
 ///
 /// The interpreter's own handlers (in C, on any thread, without the GIL) write the number of each
-/// signal into wakeup_descriptor(); a thread reads them. SIGTERM and SIGINT ask for a stop, SIGHUP
-/// for a reload. Before loaded() a stop ends the process at once, with status 0: there is nothing
-/// to end with grace. After it, a second one ends it at once with status 1, and so does the end of
-/// the grace: when it is over while Python does not run, else kLastChanceMs later. What was
-/// acknowledged is on the disk then. A signal that a fork of this process got does not count.
+/// signal into wakeup_descriptor(), and a thread reads them. SIGTERM and SIGINT request a stop,
+/// SIGHUP a reload. Before loaded() a stop ends the process at once with status 0, because nothing
+/// runs yet that needs a grace. After loaded(), a second stop ends the process at once with status
+/// 1. So does the end of the grace: immediately when Python does not run, else kLastChanceMs later.
+/// Everything acknowledged is on disk then. A signal that a fork of this process received does not
+/// count.
 /// Threads: any. It lives as long as the process.
 class StopGuard {
  public:
-    /// What Python's own end of the process may take beyond the grace, when it runs.
+    /// How much longer than the grace Python itself may take to end the process, when it runs.
     static constexpr std::int64_t kLastChanceMs = 5000;
 
     /// Errors: std::system_error when there is no descriptor.
@@ -32,18 +34,19 @@ class StopGuard {
     StopGuard& operator=(const StopGuard&) = delete;
     ~StopGuard() = delete;
 
-    /// For signal.set_wakeup_fd(); does not block, and is closed in what is executed.
+    /// Return the descriptor for signal.set_wakeup_fd(). It does not block, and is closed on exec.
     [[nodiscard]] int wakeup_descriptor() const noexcept { return written_; }
 
-    /// From now on a stop has its grace.
+    /// Give every stop from now on its grace.
     void loaded() noexcept { loading_ = false; }
-    /// A stop begins that no signal asked for: its grace counts from now.
+    /// Begin a stop that no signal requested: its grace counts from now.
     void stopping();
 
-    /// Wait until something is asked for, at most so long; true once a stop is.
+    /// Wait up to timeout_ms until a stop or a reload is requested. Returns whether a stop is
+    /// requested.
     bool wait(std::int64_t timeout_ms);
     [[nodiscard]] bool stop_is_asked() const noexcept { return stops_ > 0; }
-    /// Whether a reload was asked for since the last call.
+    /// Return whether a reload was requested since the last call.
     [[nodiscard]] bool take_reload() noexcept { return reload_.exchange(false); }
 
  private:

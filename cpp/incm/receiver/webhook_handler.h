@@ -11,25 +11,27 @@
 
 namespace incm::receiver {
 
-/// The answer of the public listener: POST of an alert to an endpoint's path; GET or HEAD of
-/// rules.health_path.
+/// Return the request handler of the alert listener: it takes POST of an alert to the path of an
+/// endpoint, and GET or HEAD of rules.health_path.
 ///
 /// Shape:   200 {"status": "accepted"|"duplicate", "id": N}, else a problem document. Health: 200
-///          "ok" when `takes_alerts` says so, else 503, and nothing else; not logged.
+///          "ok" when takes_alerts() is true, else 503, with no other content; health checks are
+///          not logged.
 /// Threads: the returned function may be called from any number of threads; ingest, counters,
-///          refusals and log must outlive it. It never throws: what nothing else caught is logged,
-///          and answered 500, or once the alert is on its way the connection ends.
+///          refusals and log must outlive it. It never throws: an unexpected exception is logged
+///          and answered 500. If the alert is already handed over then, the connection ends
+///          instead.
 /// Source:  docs/http-api.md, Answers to alerts.
 [[nodiscard]] http::Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
                                           RefusalLog& refusals, base::LogSink& log,
                                           const http::ConnectionRules& rules,
                                           std::function<bool()> takes_alerts);
 
-/// Whether a request is a health check: also one that comes through a trusted proxy from where no
-/// alert may come, since it is the proxy's.
+/// Whether a request is a health check. One from a trusted proxy counts even if its client may not
+/// send alerts, because it is the proxy's own check.
 [[nodiscard]] bool asks_for_health(const http::Request& request,
                                    const http::ConnectionRules& rules);
-/// http::Answer it.
+/// Answer a health check.
 void tell_health(http::Response& response, bool takes_alerts);
 
 }  // namespace incm::receiver
