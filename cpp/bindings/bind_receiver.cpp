@@ -277,23 +277,21 @@ Source:  docs/architecture.md, Pull, not push.)")
             "address", [](ReceiverView& self) { return self.native().listen_address().text(); })
         .def_property_readonly("admin_address", &ReceiverView::admin_address)
         .def_property_readonly("metrics_address", &ReceiverView::metrics_address)
-        .def(
-            "fetch", &ReceiverView::fetch, py::arg("plugin"), py::arg("max_items"),
-            py::arg("timeout"), py::arg("max_retries") = SIZE_MAX,
-            "Fetch up to max_items due deliveries of a plugin; waits up to timeout seconds for the "
-            "first. At most max_retries deliveries that have failed before are under way at a "
-            "time, over all calls.\n\n"
-            "A delivery that is destroyed before delivered(), retry(), dead() or give_back() is "
-            "given back.\n\n"
-            "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
-            "written, MemoryError. Nothing is fetched then.")
+        .def("fetch", &ReceiverView::fetch, py::arg("plugin"), py::arg("max_items"),
+             py::arg("timeout"), py::arg("max_retries") = SIZE_MAX,
+             "Fetch up to max_items due deliveries of a plugin; waits up to timeout seconds for "
+             "one. At most max_retries deliveries that failed before are under way at a time, "
+             "over all calls.\n\n"
+             "A delivery that is destroyed before delivered(), retry(), dead() or give_back() is "
+             "given back.\n\n"
+             "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
+             "written, MemoryError. Nothing is fetched then.")
         .def(
             "delivered",
             [](ReceiverView& self, const std::vector<DeliveryView*>& deliveries,
                const std::vector<double>& durations) { self.delivered(deliveries, durations); },
             WithoutGil(), py::arg("deliveries"), py::arg("durations"),
-            "Settle deliveries that the plugin handled. durations: how long each took, in "
-            "seconds.\n\n"
+            "Settle deliveries that the plugin handled. durations: seconds for each.\n\n"
             "Errors:  ValueError when there is not one duration for each delivery.")
         .def(
             "retry",
@@ -304,8 +302,7 @@ Source:  docs/architecture.md, Pull, not push.)")
             },
             WithoutGil(), py::arg("delivery"), py::arg("delay"), py::arg("error"),
             py::arg("duration"), py::arg("traceback"),
-            "Settle a failed delivery, to be made again after delay seconds; error and traceback "
-            "show why.")
+            "Record a failed attempt and its error; the delivery is due again after delay seconds.")
         .def(
             "dead",
             [](ReceiverView& self, DeliveryView& delivery, std::string error, double duration,
@@ -315,11 +312,9 @@ Source:  docs/architecture.md, Pull, not push.)")
             },
             WithoutGil(), py::arg("delivery"), py::arg("error"), py::arg("duration"),
             py::arg("traceback"),
-            "Settle a delivery as a dead letter, which is not made again unless a person retries "
-            "it.")
-        .def(
-            "give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
-            "Give back deliveries that were fetched but not attempted: they are due again at once.")
+            "Settle a delivery as a dead letter, which only a person can retry.")
+        .def("give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
+             "Give back deliveries that were not attempted: they are due again at once.")
         .def(
             "set_endpoints",
             [](ReceiverView& self, const std::vector<ingest::Endpoint>& endpoints) {
@@ -342,8 +337,7 @@ Source:  docs/architecture.md, Pull, not push.)")
             "when all is well. Valid after start().")
         .def_property_readonly(
             "failed", [](ReceiverView& self) { return self.native().inbox().failed(); },
-            "Whether writing to the disk failed: no alert is taken any more, and the process "
-            "should end.")
+            "Whether writing to the disk failed: no alert is taken, and the process should end.")
         .def("wake_fetchers", &ReceiverView::wake_fetchers, WithoutGil(),
              "Make every waiting fetch() return now.")
         .def("stop_listening", &ReceiverView::stop_listening, WithoutGil(), py::arg("grace"),

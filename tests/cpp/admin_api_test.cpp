@@ -162,8 +162,8 @@ TEST_F(AdminApiTest, RefusesBodiesItCannotRead) {
         {"[]", "a JSON object"},
         {R"({"ids": ["x"]})", "whole number"},
         {R"({"ids": [0]})", "whole number"},
-        {R"({"ids": {"a": 1}})", "wrong kind"},
-        {R"({"ids": [1.5]})", "wrong kind"},
+        {R"({"ids": {"a": 1}})", "wrong type"},
+        {R"({"ids": [1.5]})", "wrong type"},
         {R"({"all": "perhaps"})", "wants 1 or 0"},
         {R"({})", "say which"},
         {R"({"plugin": null})", "say which"},
@@ -296,7 +296,7 @@ TEST_F(AdminApiTest, ReplaysWhatAPluginWants) {
     EXPECT_EQ(replayed(R"({"since": "2025-11-24"})"), "0") << "all are open";
     EXPECT_EQ(fetch(10, 0, "reboots").size(), 2U);
     EXPECT_EQ(fetch(10, 0, "all").size(), 3U);
-    expect_problem(call("POST", "/api/v1/replay", "{}"), 400, "say from when");
+    expect_problem(call("POST", "/api/v1/replay", "{}"), 400, "say where to begin");
     expect_problem(call("POST", "/api/v1/replay", R"({"after": 1, "plugin": "x"})"), 400,
                    "no plugin x is configured");
 }

@@ -131,14 +131,14 @@ TEST(PythonWatchTest, NamesThePluginThatKeepsPythonFromRunning) {
     {
         const Inside busy(watch, "regex", 12, true);
         const Inside idle(watch, "quiet", 13, false);
-        ASSERT_TRUE(log.wait_for("plugin regex in on_alert with alert 12 holds it up"))
+        ASSERT_TRUE(log.wait_for("plugin regex in on_alert with alert 12 blocks it"))
             << log.lines();
         ASSERT_TRUE(eventually([&] { return watch.board().stall().has_value(); }));
         EXPECT_EQ(watch.board().status("quiet")->state, "stalled");
         EXPECT_NE(watch.board().status("quiet")->reason.find("plugin regex"), std::string::npos);
     }
     watch.beat();
-    ASSERT_TRUE(log.wait_for("Python is back after"));
+    ASSERT_TRUE(log.wait_for("Python runs again after"));
     ASSERT_TRUE(eventually([&] { return !watch.board().stall(); }));
     EXPECT_EQ(watch.board().status("quiet")->state, "ready");
     EXPECT_GE(watch.board().held_ms().at("regex"), kQuick.stalled_ms);

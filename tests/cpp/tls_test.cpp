@@ -218,8 +218,8 @@ TEST_F(TlsTest, SaysThatTheClientDoesNotTrustTheCertificate) {
     EXPECT_FALSE(shakes_hands());
     EXPECT_EQ(read().state, Io::kEnd);
     EXPECT_EQ(server_->failure(),
-              "TLS: the client does not trust the certificate of this server: it wants one of an "
-              "authority that it knows, with the whole chain");
+              "TLS: the client does not trust the certificate of this server: it needs one from "
+              "an authority that it trusts, with the whole chain");
 }
 
 TEST_F(TlsTest, ClientsCertificatesAreBoundedInBytes) {

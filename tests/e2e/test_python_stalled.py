@@ -114,7 +114,7 @@ def test_it_is_named_and_the_server_is_not_ready_until_it_lets_go(
     stall(receiver, reports)
     problem = json.loads(page(receiver, "/readyz")[1])
     assert problem["type"] == "urn:incm-webhook:problem:python-stalled"
-    assert "plugin greedy in on_alert with alert 1 holds it up" in problem["detail"]
+    assert "plugin greedy in on_alert with alert 1 blocks it" in problem["detail"]
     assert page(receiver, "/healthz")[0] == 200
     assert receiver.send(make_alert("rebooted", id="a2"))[0] == 200, "alerts are taken meanwhile"
     assert health_where_alerts_come_in(receiver) == 200, "and a load balancer is told so"
@@ -123,7 +123,7 @@ def test_it_is_named_and_the_server_is_not_ready_until_it_lets_go(
     assert 'incm_webhook_plugin_state{plugin="quiet",state="stalled"} 1\n' in metrics
     status, shown, _ = command("inbox", "show", "2", "--admin", receiver.admin_url[7:])
     assert status == 0
-    assert "plugin greedy in on_alert with alert 1 holds it up" in shown
+    assert "plugin greedy in on_alert with alert 1 blocks it" in shown
     lock.let_go()
     assert wait_for(receiver, "/readyz", 200) == "ready\n"
     while reports.next() != {"plugin": "quiet", "id": 2}:
@@ -134,7 +134,7 @@ def test_it_is_named_and_the_server_is_not_ready_until_it_lets_go(
     log = receiver.output()
     assert "ERROR core: Python has not run for" in log
     assert 'isolation = "process"' in log
-    assert "WARN  core: Python is back after" in log
+    assert "WARN  core: Python runs again after" in log
 
 
 def test_a_stop_ends_within_its_grace_and_loses_nothing(
@@ -146,9 +146,9 @@ def test_a_stop_ends_within_its_grace_and_loses_nothing(
     receiver.process.send_signal(signal.SIGTERM)
     assert receiver.process.wait(DEADLINE_S) == 1
     log = receiver.output()
-    assert "it ends by force in 2 s" in log
+    assert "the process is ended by force in 2 s" in log
     assert "ended by force: Python has not run for" in log
-    assert "plugin greedy in on_alert with alert 1 holds it up" in log
+    assert "plugin greedy in on_alert with alert 1 blocks it" in log
     second = start(serve, reports, tmp_path, "2s")
     wanted = {("greedy", 1), ("quiet", 2)}
     while wanted:

@@ -87,16 +87,21 @@ def test_tls_spoken_to_a_plain_port_is_named(serve_with: Callable[[str], Receive
         pytest.raises((ssl.SSLError, ConnectionError)),
     ):
         context.wrap_socket(client)
-    assert "the client speaks TLS, and this port does not: http:// instead of" in receiver.output()
+    assert (
+        "the client speaks TLS, but this port does not: use http:// instead of" in receiver.output()
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + GOOD, "it is a PROXY header: say proxy_protocol"),
+        (
+            b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + GOOD,
+            "the connection begins with a PROXY header: set proxy_protocol",
+        ),
         (
             b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + b"\x01" * 12,
-            "it is a PROXY header: say proxy_protocol",
+            "the connection begins with a PROXY header: set proxy_protocol",
         ),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "the client speaks HTTP/2: let the proxy speak"),
     ],

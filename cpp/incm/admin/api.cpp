@@ -46,7 +46,7 @@ std::optional<DeliveryState> read_state(Parameters& given, std::optional<Error>&
     return std::nullopt;
 }
 
-/// The part of a query that a list and a replay share: numbers, times, types and devices.
+/// Read the part of a query that lists and replays share: numbers, times, types and devices.
 inbox::AlertQuery read_alert_query(Parameters& given) {
     inbox::AlertQuery query;
     query.since_ms = given.time_ms("since");
@@ -55,7 +55,7 @@ inbox::AlertQuery read_alert_query(Parameters& given) {
     query.before = given.integer("before", 0, kMaxNumber).value_or(kMaxNumber);
     model::AlertFilter filter{.types = given.texts("type"), .devices = given.texts("device")};
     if (filter.types.empty() && filter.devices.empty()) return query;
-    // The type is a column of its own; the names of a device are in the text only.
+    // The type has a column of its own; the names of a device are only in the text.
     query.wanted_reads_text = !filter.devices.empty();
     query.wanted = [filter = std::move(filter)](const inbox::StoredAlert& stored) {
         if (!filter.devices.empty()) {
@@ -69,7 +69,7 @@ inbox::AlertQuery read_alert_query(Parameters& given) {
     return query;
 }
 
-/// Why a plugin never got an alert, as far as one can tell today.
+/// Return why a plugin never got an alert, as far as today's configuration shows.
 Reason reason_for(const ingest::Route* route, const inbox::PluginHistory& plugin,
                   const inbox::StoredAlert& stored) {
     if (!route) return {"not-configured"};
@@ -127,13 +127,14 @@ ApiReply AdminApi::call(const ApiRequest& request) const {
     if (found == calls().end()) return refusal({ErrorCode::kNotFound, "no such page"});
     if (request.method != found->method) {
         ApiReply reply = refusal({ErrorCode::kMethodNotAllowed,
-                                  std::string("this page is asked with ") + found->method});
+                                  std::string("this page needs the method ") + found->method});
         reply.allow = found->method;
         return reply;
     }
     base::Result<Parameters> given = parameters(request);
     if (!given.ok()) return refusal(given.error());
-    if (!inbox_ && request.method == "POST") return refusal(bad("the inbox is only read"));
+    if (!inbox_ && request.method == "POST")
+        return refusal(bad("the inbox is open only for reading"));
     if (found->path.ends_with('/')) {
         given.value().add("id", std::string(path.substr(found->path.size())));
     }
@@ -147,7 +148,8 @@ ApiReply AdminApi::call(const ApiRequest& request) const {
 
 base::Result<Parameters> AdminApi::parameters(const ApiRequest& request) const {
     if (request.method == "GET") return Parameters::of_target(request.target);
-    // Pages of other sites can post forms and texts without asking first, but not this type.
+    // Web pages of other sites can post forms and plain text without a preflight, but not this
+    // type.
     if (!base::is_json_type(request.content_type)) {
         return Error{ErrorCode::kWrongContentType, "send Content-Type: application/json"};
     }
@@ -246,7 +248,7 @@ AdminApi::Text AdminApi::change_dead(Parameters& given, OperatorAction how,
         return bad("say which: ids, plugin, or \"all\": true");
     if (how == OperatorAction::kRetry && query.plugin && configured(*query.plugin) == false) {
         return bad("plugin " + *query.plugin +
-                   " is not configured: nobody would make the delivery");
+                   " is not configured, so nothing would make the deliveries");
     }
     if (!ids.empty()) {
         const auto changed = change_ids(how, ids, query.plugin);
@@ -289,9 +291,9 @@ AdminApi::Text AdminApi::replay(Parameters& given) const {
     const auto plugin = given.text("plugin");
     what.dry_run = given.flag("dry_run");
     if (const auto error = given.finish()) return *error;
-    if (!begins) return bad("say from when: since, or after");
+    if (!begins) return bad("say where to begin: since, or after");
     if (!routes_) {
-        return bad("which alerts a plugin wants is in its configuration, and none is at hand");
+        return bad("a replay needs the filters of the plugins, and no configuration was given");
     }
     for (const ingest::Route& one : *routes_) {
         if (!plugin || one.plugin == *plugin) what.routes.push_back(one);

@@ -29,7 +29,8 @@ std::string word_of(inbox::BackupProgress::State state) {
 
 BackupApi::Text BackupApi::show(Parameters& given) const {
     if (const auto error = given.finish()) return *error;
-    if (!inbox_) return base::Error{base::ErrorCode::kNotFound, "the inbox is only read"};
+    if (!inbox_)
+        return base::Error{base::ErrorCode::kNotFound, "the inbox is open only for reading"};
     return progress();
 }
 

@@ -12,7 +12,7 @@ namespace incm::admin {
 
 namespace {
 
-/// The host of `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+/// Return the host of `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
 std::string host_of(std::string_view field) {
     if (field.starts_with('[')) return std::string(field.substr(1, field.find(']') - 1));
     return std::string(field.substr(0, field.find(':')));
@@ -32,9 +32,10 @@ std::optional<base::Error> refuse_browser(const http::Request& request,
     const std::string host = host_of(authority);
     if (!authority.empty() && !is_ours(host, hosts)) {
         return base::Error{base::ErrorCode::kForbidden,
-                           "Host names another place, " + base::printable(host) +
-                               ": ask by IP address or as localhost, or name it in admin_hosts of "
-                               "the configuration's [server]"};
+                           "Host is " + base::printable(host) +
+                               ", which is not a name of this server: use an IP address or "
+                               "localhost, or add the name to admin_hosts in [server] of the "
+                               "configuration"};
     }
     if (request.method() != "GET" && request.field("origin")) {
         return base::Error{base::ErrorCode::kForbidden,

@@ -13,7 +13,7 @@ namespace {
 using inbox::DeliveryName;
 using inbox::OperatorAction;
 
-/// The deliveries of a page that the routes want.
+/// Return the deliveries of a page that the routes want.
 std::vector<DeliveryName> wanted(const std::vector<ingest::Route>& routes,
                                  std::vector<inbox::StoredAlert>& alerts) {
     std::vector<DeliveryName> deliveries;

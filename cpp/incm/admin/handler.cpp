@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-// As long as the watchdogs wait: a process that will not run Python again wants to be replaced.
+// As long as watchdogs wait: a process in which Python will never run again should be replaced.
 constexpr std::int64_t kNeverAgainMs = 30'000;
 
 struct Admin {
@@ -30,7 +30,7 @@ struct Admin {
     const std::atomic<bool>& ready;
     const std::vector<std::string> hosts;
     base::LogSink& log;
-    const std::function<FrontDoor()> door;
+    const std::function<AlertListenerState()> listener;
 
     void handle(http::Request& request, http::Response& response) const {
         const Page page = page_of(request, response, shows, hosts);
@@ -40,7 +40,7 @@ struct Admin {
         const base::Result<inbox::Counts> counts = inbox.counts();
         if (!counts.ok()) return send_reason(response, counts.error());
         if (page == Page::kMetrics) {
-            std::string text = metrics_page(counters, counts.value(), inbox.disk_use(), door());
+            std::string text = metrics_page(counters, counts.value(), inbox.disk_use(), listener());
             if (api.plugins() != nullptr) text += plugin_metrics(*api.plugins());
             return response.send(200, kMetricsType, text);
         }
@@ -76,10 +76,10 @@ struct Admin {
                         .body = request.take_body()};
         const ApiReply reply = api.call(call);
         if (reply.changed) {
-            const std::string_view told =
+            const std::string_view result =
                 std::string_view(reply.body).substr(0, reply.body.find('\n'));
             log.write(base::LogLevel::kInfo, "changed by hand: " + base::printable(request.path()) +
-                                                 " " + base::printable(told));
+                                                 " " + base::printable(result));
         }
         if (!reply.allow.empty()) response.add("Allow", reply.allow);
         if (reply.status == 503) response.add("Retry-After", "10");
@@ -92,17 +92,17 @@ struct Admin {
 http::Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
                           const ingest::Counters& counters, const std::atomic<bool>& ready,
                           std::vector<std::string> hosts, base::LogSink& log,
-                          std::function<FrontDoor()> door) {
-    return
-        [admin = Admin{inbox, api, shows, counters, ready, std::move(hosts), log, std::move(door)},
-         &log](http::Request& request, http::Response& response) {
-            try {
-                admin.handle(request, response);
-            } catch (const std::exception& error) {
-                log.write(base::LogLevel::kError,
-                          "answering an admin request failed: " + base::printable(error.what()));
-            }
-        };
+                          std::function<AlertListenerState()> listener) {
+    return [admin = Admin{inbox, api, shows, counters, ready, std::move(hosts), log,
+                          std::move(listener)},
+            &log](http::Request& request, http::Response& response) {
+        try {
+            admin.handle(request, response);
+        } catch (const std::exception& error) {
+            log.write(base::LogLevel::kError,
+                      "answering an admin request failed: " + base::printable(error.what()));
+        }
+    };
 }
 
 }  // namespace incm::admin

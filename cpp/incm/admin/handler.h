@@ -23,13 +23,13 @@ namespace incm::admin {
 ///
 /// api: has the plugins' status; its pages are served only by a listener that shows all.
 /// hosts: host names by which the listener may be addressed.
-/// door: returns the state of the alert listener; called from any thread.
+/// listener: returns the state of the alert listener; called from any thread.
 /// Threads: as webhook_answer(); ready may change at any time.
 /// Source:  docs/http-api.md, The admin listener.
 [[nodiscard]] http::Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
                                         const ingest::Counters& counters,
                                         const std::atomic<bool>& ready,
                                         std::vector<std::string> hosts, base::LogSink& log,
-                                        std::function<FrontDoor()> door);
+                                        std::function<AlertListenerState()> listener);
 
 }  // namespace incm::admin

@@ -29,7 +29,7 @@ void metric(std::string& page, std::string_view name, std::string_view type, std
 }  // namespace
 
 std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& counts,
-                         const inbox::DiskUse& disk, const FrontDoor& door) {
+                         const inbox::DiskUse& disk, const AlertListenerState& listener) {
     std::string page;
     metric(page, "incm_webhook_alerts_accepted_total", "counter", "Alerts stored.",
            counters.accepted());
@@ -51,10 +51,10 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     metric(page, "incm_webhook_health_checks_total", "counter",
            "Health checks on the alerts' listener.", counters.health_checks());
     metric(page, "incm_webhook_connections", "gauge", "Open connections of the alerts' listener.",
-           door.connections);
-    if (door.certificate_end) {
+           listener.connections);
+    if (listener.certificate_end) {
         metric(page, "incm_webhook_certificate_end_timestamp_seconds", "gauge",
-               "When the certificate of the alerts' listener ends.", *door.certificate_end);
+               "When the certificate of the alerts' listener ends.", *listener.certificate_end);
     }
     metric(page, "incm_webhook_inbox_alerts", "gauge", "Alerts in the inbox.", counts.alerts);
     constexpr std::string_view kDeliveries = "incm_webhook_deliveries";

@@ -11,7 +11,7 @@
 namespace incm::admin {
 
 /// The state of the alert listener.
-struct FrontDoor {
+struct AlertListenerState {
     std::size_t connections = 0;  ///< open now
     /// When the certificate expires, Unix seconds; none without TLS
     std::optional<std::int64_t> certificate_end;
@@ -23,6 +23,6 @@ struct FrontDoor {
 /// Threads: any.
 [[nodiscard]] std::string metrics_page(const ingest::Counters& counters,
                                        const inbox::Counts& counts, const inbox::DiskUse& disk,
-                                       const FrontDoor& door);
+                                       const AlertListenerState& listener);
 
 }  // namespace incm::admin

@@ -25,7 +25,7 @@ Page page_of(const http::Request& request, http::Response& response, Shows shows
         response.send_problem({ErrorCode::kNotFound, "no such page"});
     } else if (request.method() != "GET" && request.method() != "HEAD") {
         response.add("Allow", "GET, HEAD");
-        response.send_problem({ErrorCode::kMethodNotAllowed, "this page is read with GET"});
+        response.send_problem({ErrorCode::kMethodNotAllowed, "this page needs the method GET"});
         return Page::kNone;
     }
     return page;

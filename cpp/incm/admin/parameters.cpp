@@ -19,14 +19,14 @@ using base::Error;
 using base::ErrorCode;
 using Poco::Dynamic::Var;
 
-// An object with lists in it, and room for a mistake to be told instead of a parser's limit.
+// Deep enough for an object with lists, and for reporting a mistake instead of the parser's limit.
 constexpr std::size_t kDeepest = 8;
 
 std::string quoted(const std::string& text) {
     return std::string("\"").append(base::printable(text, 80)).append("\"");
 }
 
-/// Empty when it is no plain value.
+/// Convert a plain value to text; empty when it is not a plain value.
 std::optional<std::string> plain(const Var& value) {
     if (value.isBoolean()) return value.extract<bool>() ? "1" : "0";
     if (value.isString() || value.isInteger()) return value.convert<std::string>();
@@ -72,7 +72,7 @@ base::Result<Parameters> Parameters::of_json(const std::string& body) {
         }
         for (std::size_t i = 0; i < list->size(); ++i) {
             const std::optional<std::string> text = plain(list->get(static_cast<unsigned int>(i)));
-            if (!text) parameters.complain(quoted(name) + " has a value of the wrong kind");
+            if (!text) parameters.complain(quoted(name) + " has a value of the wrong type");
             texts.push_back(text.value_or(""));
         }
     }

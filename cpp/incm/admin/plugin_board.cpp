@@ -8,11 +8,11 @@ namespace incm::admin {
 
 void PluginBoard::tell(const std::string& plugin, std::string state, std::string reason) {
     const std::lock_guard lock(mutex_);
-    PluginStatus& told = told_[plugin];
-    if (told.state != state) told.since_ms = base::now().wall_ms;
-    told.plugin = plugin;
-    told.state = std::move(state);
-    told.reason = std::move(reason);
+    PluginStatus& reported = reported_[plugin];
+    if (reported.state != state) reported.since_ms = base::now().wall_ms;
+    reported.plugin = plugin;
+    reported.state = std::move(state);
+    reported.reason = std::move(reason);
 }
 
 void PluginBoard::stalled(Stall stall) {
@@ -32,16 +32,16 @@ void PluginBoard::note_held(const std::string& plugin, std::int64_t held_ms) {
 
 std::optional<PluginStatus> PluginBoard::status(const std::string& plugin) const {
     const std::lock_guard lock(mutex_);
-    const auto found = told_.find(plugin);
-    if (found == told_.end()) return std::nullopt;
+    const auto found = reported_.find(plugin);
+    if (found == reported_.end()) return std::nullopt;
     return seen(found->second);
 }
 
 std::vector<PluginStatus> PluginBoard::all() const {
     const std::lock_guard lock(mutex_);
     std::vector<PluginStatus> every;
-    every.reserve(told_.size());
-    for (const auto& [name, told] : told_) every.push_back(seen(told));
+    every.reserve(reported_.size());
+    for (const auto& [name, reported] : reported_) every.push_back(seen(reported));
     return every;
 }
 
@@ -56,9 +56,9 @@ std::map<std::string, std::int64_t> PluginBoard::held_ms() const {
 }
 
 /// The caller holds mutex_.
-PluginStatus PluginBoard::seen(const PluginStatus& told) const {
-    if (!stall_) return told;
-    return {told.plugin, "stalled", stall_->since_ms, stall_->reason};
+PluginStatus PluginBoard::seen(const PluginStatus& reported) const {
+    if (!stall_) return reported;
+    return {reported.plugin, "stalled", stall_->since_ms, stall_->reason};
 }
 
 }  // namespace incm::admin

@@ -57,10 +57,10 @@ class PluginBoard {
     [[nodiscard]] std::map<std::string, std::int64_t> held_ms() const;
 
  private:
-    [[nodiscard]] PluginStatus seen(const PluginStatus& told) const;
+    [[nodiscard]] PluginStatus seen(const PluginStatus& reported) const;
 
     mutable std::mutex mutex_;  // protects all below
-    std::map<std::string, PluginStatus> told_;
+    std::map<std::string, PluginStatus> reported_;
     std::map<std::string, std::int64_t> held_ms_;
     std::optional<Stall> stall_;
 };

@@ -12,7 +12,7 @@ namespace incm::admin {
 namespace {
 
 constexpr std::string_view kReady = "ready";
-constexpr std::string_view kRateLimited = "rate-limited";  // as it was told to be
+constexpr std::string_view kRateLimited = "rate-limited";  // as its configuration wants
 
 void head(std::string& page, std::string_view name, std::string_view type, std::string_view help) {
     page.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");

@@ -37,7 +37,7 @@ std::optional<inbox::QuarantineKind> read_kind(Parameters& given, std::optional<
     return kind;
 }
 
-/// Whether the inbox cannot go on, so that the rest would fail like this one.
+/// Whether the inbox has failed, so that all further requests would fail in the same way.
 bool ends_all(ErrorCode code) {
     return code == ErrorCode::kStoreFailed || code == ErrorCode::kDiskLow ||
            code == ErrorCode::kClosed;
@@ -45,7 +45,7 @@ bool ends_all(ErrorCode code) {
 
 }  // namespace
 
-/// Those that a change is about, and where the next call goes on.
+/// The requests that a change is about, and where the next call continues.
 struct QuarantineApi::Chosen {
     std::vector<std::int64_t> missing;
     inbox::RejectedPage page;
@@ -78,7 +78,7 @@ QuarantineApi::Text QuarantineApi::show(Parameters& given) const {
     const auto found = catalog_.rejected(*id);
     if (!found.ok()) return found.error();
     if (!found.value()) {
-        return Error{ErrorCode::kNotFound, "there is no " + text + " in the quarantine"};
+        return Error{ErrorCode::kNotFound, "no request in the quarantine has the number " + text};
     }
     return rejected_json(*found.value());
 }
@@ -123,8 +123,7 @@ QuarantineApi::Text QuarantineApi::retry(Parameters& given) const {
     auto chosen = choose(given, kRetriedACall, true);
     if (!chosen.ok()) return chosen.error();
     if (!ingest_)
-        return bad(
-            "which secrets and plugins there are is in the configuration, and none is at hand");
+        return bad("trying again needs the secrets and plugins, and no configuration was given");
     std::vector<Retried> results;
     for (const std::int64_t id : chosen.value().missing) results.push_back({id, {}});
     for (inbox::StoredRejected& one : chosen.value().page.found) {

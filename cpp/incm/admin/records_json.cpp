@@ -158,7 +158,8 @@ std::optional<inbox::UndeliveredCursor> read_cursor(const std::string& text) {
     return cursor;
 }
 
-/// Written by hand: Poco's objects and streams would hold a page of megabytes six times.
+/// Write the JSON by hand, because Poco's objects and streams would hold a page of megabytes six
+/// times.
 std::string alerts_json(const inbox::AlertPage& page, bool with_body) {
     std::size_t size = 0;
     for (const inbox::StoredAlert& alert : page.alerts) {

@@ -23,7 +23,8 @@ constexpr int kAcceptedAtOnce = 64;
 constexpr int kLowDescriptors = 256;
 constexpr std::size_t kPartOfAnAddress = 16;
 
-/// Plugins that use select(2) cannot have descriptors from 1024 on: leave most of the lower ones.
+/// Move a descriptor up, because plugins that use select(2) cannot use descriptors from 1024 on:
+/// most of the lower ones are left to them.
 int out_of_the_way(int descriptor) {
     if (descriptor < kLowDescriptors || descriptor >= FD_SETSIZE) return descriptor;
     const int higher = ::fcntl(descriptor, F_DUPFD_CLOEXEC, FD_SETSIZE);
@@ -54,7 +55,7 @@ void Acceptor::accept_all() {
     }
 }
 
-/// Whether another client may come in. If not, it waits in the backlog.
+/// Whether there is a place for another client. If not, it waits in the backlog.
 bool Acceptor::has_place() {
     {
         const Lock lock(all_);
@@ -69,7 +70,8 @@ bool Acceptor::accept_one() {
     sockaddr_storage storage{};
     auto* const address = reinterpret_cast<sockaddr*>(&storage);
     socklen_t length = sizeof storage;
-    // A plugin's child process must not inherit it: it would keep the connection open.
+    // A plugin's child process must not inherit the socket, because it would keep the connection
+    // open.
     const int flags = SOCK_CLOEXEC | (tls ? SOCK_NONBLOCK : 0);
     const int accepted = ::accept4(listener_, address, &length, flags);
     if (accepted < 0) {
@@ -79,7 +81,7 @@ bool Acceptor::accept_one() {
     const int socket = out_of_the_way(accepted);
     const net::IpAddress peer = net::IpAddress::of(*address).value_or(net::IpAddress());
     const auto& v4 =
-        reinterpret_cast<const sockaddr_in&>(storage);  // its port stands where v6's is
+        reinterpret_cast<const sockaddr_in&>(storage);  // the port is at the same place in IPv6
     auto transport = tls ? tls->accept(socket) : std::make_unique<net::Transport>(socket);
     admit(std::make_unique<Connection>(std::move(transport), peer, ntohs(v4.sin_port), rules_,
                                        budget_));
@@ -102,19 +104,22 @@ void Acceptor::admit(std::unique_ptr<Connection> connection) {
     all_.end(std::move(connection), lock);
 }
 
-/// Let the one go that costs least to lose. Returns whether a newcomer can come in its place.
+/// Evict the connection that is cheapest to lose. Returns whether a new one can be accepted in its
+/// place.
 bool Acceptor::make_room() {
     pollfd newcomer{.fd = listener_, .events = POLLIN, .revents = 0};
-    if (::poll(&newcomer, 1, 0) <= 0) return false;  // nobody shall go for nobody
+    if (::poll(&newcomer, 1, 0) <= 0) return false;  // evict only when a client waits
     const Lock lock(all_);
     if (evict_one(lock)) return true;
-    // Listen no more until a client waits or goes: it would be announced again at once.
+    // Stop listening until another connection becomes idle or ends: the listener would be announced
+    // again at once.
     poll_.pause_listening();
     return false;
 }
 
-/// Evict the longest silent ones of an address, between two requests: several at once, since
-/// looking for them among all takes time that a client can ask for. Returns whether one has gone.
+/// Evict the longest silent connections of an address that are between two requests. Several at
+/// once, because finding them among all connections takes time, and a client can make us do it.
+/// Returns whether there is room now.
 bool Acceptor::make_room_for(const net::IpAddress& holder, const Lock& lock) {
     const std::int64_t long_ago = base::steady_ms() - kNewcomerMs;
     const std::size_t most = std::max<std::size_t>(1, limits_.per_address / kPartOfAnAddress);
@@ -132,22 +137,24 @@ bool Acceptor::evict_one(const Lock& lock) {
     while (std::unique_ptr<Connection> idlest = idle.evict_idlest(long_ago)) {
         if (evict_if_silent(std::move(idlest), lock)) return true;
     }
-    // Requests of good clients are whole within moments: those that wait longest are a flood's.
+    // Good clients send their requests quickly, so the ones that wait longest belong to a flood.
     if (std::unique_ptr<Connection> slowest = idle.take_slowest(long_ago)) {
         slowest->refuse(ErrorCode::kBusy, "too many connections, and this one was the slowest");
         static_cast<void>(slowest->close(now));
         all_.forget(std::move(slowest), lock);
         return true;
     }
-    // All are busy, or have just come: whoever is silent among them is a good client between two
-    // alerts. The newcomer waits a while, before the longest silent one goes for it.
+    // All are busy or have just connected, so a silent client among them is a good one between two
+    // alerts. The new client waits for a while before the longest silent connection is evicted for
+    // it.
     if (waiting_since_ms_ == 0) waiting_since_ms_ = now;
     if (waiting_since_ms_ > long_ago) return false;
     std::unique_ptr<Connection> oldest = idle.take_oldest();
     return oldest && evict_if_silent(std::move(oldest), lock);
 }
 
-/// False when it spoke, and its turn had not come yet: it is ready then.
+/// Evict a connection. Returns false when it has sent something that was not seen yet: it becomes
+/// ready instead.
 bool Acceptor::evict_if_silent(std::unique_ptr<Connection> connection, const Lock& lock) {
     if (connection->stage() != Connection::Stage::kClosing && connection->has_unread()) {
         all_.put_ready(std::move(connection), lock);

@@ -24,7 +24,8 @@ Error malformed(const char* text) {
     return {ErrorCode::kMalformedRequest, text};
 }
 
-/// A chunk size; one that no limit allows is cut down to a huge one.
+/// Parse a chunk size. Sizes beyond every limit are cut to a huge value, so that they do not
+/// overflow.
 std::optional<std::size_t> read_size(std::string_view digits) {
     constexpr std::size_t kHuge = SIZE_MAX / 32;
     if (digits.empty()) return std::nullopt;
@@ -53,34 +54,34 @@ Error body_too_large(std::size_t max_bytes) {
 }
 
 base::Result<std::size_t> ChunkDecoder::feed(std::string_view bytes, std::string& body) {
-    std::size_t taken = 0;
-    while (taken < bytes.size() && !done()) {
+    std::size_t used = 0;
+    while (used < bytes.size() && !done()) {
         if (state_ == State::kData) {
-            const std::string_view data = bytes.substr(taken, left_);
+            const std::string_view data = bytes.substr(used, left_);
             body.append(data);
-            taken += data.size();
+            used += data.size();
             left_ -= data.size();
             if (left_ == 0) state_ = State::kDataEnd;
             continue;
         }
-        const Status byte = take_byte(bytes[taken], body.size());
+        const Status byte = parse_byte(bytes[used], body.size());
         if (!byte.ok()) return byte.error();
-        ++taken;
+        ++used;
     }
-    return taken;
+    return used;
 }
 
-Status ChunkDecoder::take_byte(char c, std::size_t body_bytes) {
+Status ChunkDecoder::parse_byte(char c, std::size_t body_bytes) {
     const bool after_cr = !line_.empty() && line_.back() == '\r';
     if (after_cr != (c == '\n')) return malformed("a line of the chunked body has no CR LF");
     if (c == '\n') {
         line_.pop_back();
-        Status taken = take_line(body_bytes);
+        Status parsed = parse_line(body_bytes);
         line_.clear();
-        return taken;
+        return parsed;
     }
     if (state_ == State::kDataEnd && c != '\r') {
-        return malformed("a chunk is longer than its size says");
+        return malformed("a chunk is longer than its size");
     }
     line_.push_back(c);
     if (state_ == State::kSize && line_.size() > kMaxSizeLine) {
@@ -92,10 +93,10 @@ Status ChunkDecoder::take_byte(char c, std::size_t body_bytes) {
     return base::success();
 }
 
-Status ChunkDecoder::take_line(std::size_t body_bytes) {
+Status ChunkDecoder::parse_line(std::size_t body_bytes) {
     switch (state_) {
         case State::kSize:
-            return take_size(body_bytes);
+            return parse_size(body_bytes);
         case State::kDataEnd:
             state_ = State::kSize;
             return base::success();
@@ -110,13 +111,13 @@ Status ChunkDecoder::take_line(std::size_t body_bytes) {
     return base::success();
 }
 
-Status ChunkDecoder::take_size(std::size_t body_bytes) {
+Status ChunkDecoder::parse_size(std::size_t body_bytes) {
     const std::string_view line(line_);
     const std::size_t end = std::min(line.find_first_of("; \t"), line.size());
     const std::optional<std::size_t> size = read_size(line.substr(0, end));
     if (!size) return malformed("a chunk has no size");
     if (!is_chunk_extensions(line.substr(end))) {
-        return malformed("what follows a chunk's size is no extension");
+        return malformed("the text after a chunk's size is not a chunk extension");
     }
     if (line.size() > kPlainSizeLine) long_line_bytes_ += line.size();
     if (long_line_bytes_ > kMaxExtensionBytes)

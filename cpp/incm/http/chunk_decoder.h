@@ -34,9 +34,9 @@ class ChunkDecoder {
  private:
     enum class State { kSize, kData, kDataEnd, kTrailer, kDone };
 
-    [[nodiscard]] base::Status take_byte(char c, std::size_t body_bytes);
-    [[nodiscard]] base::Status take_line(std::size_t body_bytes);
-    [[nodiscard]] base::Status take_size(std::size_t body_bytes);
+    [[nodiscard]] base::Status parse_byte(char c, std::size_t body_bytes);
+    [[nodiscard]] base::Status parse_line(std::size_t body_bytes);
+    [[nodiscard]] base::Status parse_size(std::size_t body_bytes);
 
     const std::size_t max_bytes_;
     State state_ = State::kSize;

@@ -19,15 +19,16 @@ using net::IoResult;
 using Reads = ConnectionStateRow::Reads;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
-constexpr std::size_t kProxyBytes = 4 * 1024;  // more than a PROXY header may have
-constexpr int kPatientReads = 2;  // a head and a body often come apart; more may be a slow client
-constexpr std::size_t kFreeBytes = 4 * 1024;  // a connection may hold them without being counted
+constexpr std::size_t kProxyBytes = 4 * 1024;  // more than the longest PROXY header
+// A head and a body often arrive separately; more reads may be for a slow client.
+constexpr int kPatientReads = 2;
+constexpr std::size_t kFreeBytes = 4 * 1024;  // a connection may hold so much without being counted
 
 std::int64_t now_ms() {
     return base::steady_ms();
 }
 
-/// Between two requests a connection shall cost little.
+/// A connection must cost little between two requests.
 void release_if_large(std::string& empty) {
     if (empty.empty() && empty.capacity() > kFreeBytes) std::string().swap(empty);
 }
@@ -72,7 +73,7 @@ Connection::Step Connection::advance(int wait_ms) {
     }
 }
 
-/// All is sent. Returns whether something is to be read now.
+/// Continue after everything is sent. Returns whether something must be read now.
 bool Connection::go_on() {
     switch (state_) {
         case State::kAnswering:
@@ -90,7 +91,7 @@ bool Connection::go_on() {
     }
 }
 
-/// What the bytes that are there come to; nothing when more are wanted.
+/// Parse the bytes that have arrived. Returns nothing when more are needed.
 std::optional<Connection::Step> Connection::look() {
     if (state_ == State::kProxyHeader) {
         if (const auto step = look_at_proxy_header()) return step;
@@ -101,7 +102,8 @@ std::optional<Connection::Step> Connection::look() {
     return row_of(state_).reads == Reads::kBody ? look_at_body() : std::nullopt;
 }
 
-/// The header comes before any encryption, so only its own bytes may be taken from the socket.
+/// Read the PROXY header. It comes before any encryption, so only its own bytes may be taken from
+/// the socket.
 std::optional<Connection::Step> Connection::look_at_proxy_header() {
     std::array<char, kProxyBytes> part;
     const IoResult seen = transport_->read_raw(part.data(), part.size(), /*peek=*/true);
@@ -121,7 +123,7 @@ std::optional<Connection::Step> Connection::look_at_proxy_header() {
 }
 
 std::optional<Connection::Step> Connection::look_at_head() {
-    const Result<bool> whole = guard_.look(in_);
+    const Result<bool> whole = parser_.look(in_);
     if (!whole.ok()) {
         base::Error error = whole.error();
         if (record_ == Record::kNone) error.log_note = other_protocol(in_);
@@ -133,11 +135,11 @@ std::optional<Connection::Step> Connection::look_at_head() {
 }
 
 Status Connection::accept_head() {
-    const RequestHead& head = guard_.head();
+    const RequestHead& head = parser_.head();
     if (head.framing == Framing::kLength && head.content_length > rules_.max_body_bytes) {
         return body_too_large(rules_.max_body_bytes);
     }
-    head_end_ = guard_.end();
+    head_end_ = parser_.end();
     taken_ = head_end_;
     if (head.framing == Framing::kChunked) chunks_.emplace(rules_.max_body_bytes);
     received_ = in_.size() - head_end_;
@@ -150,21 +152,21 @@ Status Connection::accept_head() {
 }
 
 std::optional<Connection::Step> Connection::look_at_body() {
-    const Result<bool> whole = take_body_bytes();
+    const Result<bool> whole = decode_body();
     if (!whole.ok()) return refused(whole.error());
     if (whole.value()) {
         move_to(State::kRequest);
         if (record_ == Record::kNone) record_ = Record::kInVain;
         return Step::kRequest;
     }
-    in_.resize(head_end_);  // all the rest was of the body
+    in_.resize(head_end_);  // the rest belonged to the body
     taken_ = head_end_;
     return std::nullopt;
 }
 
-/// Move what has arrived into the body; whether that was all of it.
-Result<bool> Connection::take_body_bytes() {
-    const RequestHead& head = guard_.head();
+/// Move the bytes that have arrived into the body. Returns whether it is complete.
+Result<bool> Connection::decode_body() {
+    const RequestHead& head = parser_.head();
     const std::string_view bytes = std::string_view(in_).substr(taken_);
     if (head.framing == Framing::kNone) return true;
     if (head.framing == Framing::kChunked) {
@@ -183,7 +185,7 @@ void Connection::next_request() {
     in_.erase(0, taken_);
     release_if_large(in_);
     taken_ = head_end_ = received_ = 0;
-    guard_ = RequestHeadParser();
+    parser_ = RequestHeadParser();
     chunks_.reset();
     body_.clear();
     release_if_large(body_);
@@ -191,7 +193,8 @@ void Connection::next_request() {
     static_cast<void>(account());
 }
 
-/// Tell the budget what this connection holds; false when that is too much.
+/// Update the budget with the bytes that this connection holds. Returns false when that is too
+/// much.
 bool Connection::account() {
     const std::size_t held = in_.size() + body_.size() + out_.size();
     const std::size_t counted = held > kFreeBytes ? held : 0;
@@ -200,7 +203,7 @@ bool Connection::account() {
     return true;
 }
 
-/// An empty line after a body, as old browsers send it, begins no request.
+/// An empty line after a body, as old browsers send it, does not begin a request.
 bool Connection::has_no_request() const {
     return in_.empty() || in_ == "\r\n";
 }
@@ -236,7 +239,8 @@ Io Connection::flush() {
             return written.state;
         }
         out_taken_ += written.bytes;
-        if (row_of(state_).sends) since_ms_ = kNotYet;  // it does take something
+        // The peer accepts something, so its time starts again.
+        if (row_of(state_).sends) since_ms_ = kNotYet;
         if (state_ != State::kCutOff && out_taken_ < out_.size()) continue;
         std::string().swap(out_);
         out_taken_ = 0;
@@ -254,7 +258,7 @@ Connection::Step Connection::wait(Io io) {
     if (const std::int64_t now = now_ms(); since_ms_ == kNotYet) {
         since_ms_ = now;
     } else if (now >= deadline_ms()) {
-        expire();  // it sends often enough never to be found waiting when somebody looks
+        expire();  // it sends so often that the loop never finds it waiting
         return Step::kEnd;
     }
     await(io);

@@ -63,10 +63,10 @@ class Connection {
     /// The parts of the request that advance() found. The head is valid until the next advance().
     /// take_body() returns the decoded body, once. head() is what the parser learned from the head.
     [[nodiscard]] std::string_view head_text() const {
-        return std::string_view(in_).substr(guard_.begin(), guard_.end() - guard_.begin());
+        return std::string_view(in_).substr(parser_.begin(), parser_.end() - parser_.begin());
     }
     [[nodiscard]] std::string take_body() { return std::exchange(body_, {}); }
-    [[nodiscard]] const RequestHead& head() const { return guard_.head(); }
+    [[nodiscard]] const RequestHead& head() const { return parser_.head(); }
 
     /// Send the bytes, and keep those that the peer does not accept yet.
     void send(std::string_view bytes);
@@ -138,7 +138,7 @@ class Connection {
     [[nodiscard]] std::optional<Step> look_at_head();
     [[nodiscard]] std::optional<Step> look_at_body();
     [[nodiscard]] base::Status accept_head();
-    [[nodiscard]] base::Result<bool> take_body_bytes();
+    [[nodiscard]] base::Result<bool> decode_body();
     [[nodiscard]] bool has_no_request() const;
     [[nodiscard]] Step ended();
     [[nodiscard]] Step refused(const base::Error& error, State then = State::kClosing);
@@ -165,7 +165,7 @@ class Connection {
     const std::int64_t came_ms_;
     std::int64_t since_ms_;  // when the wait in this state began; kNotYet: it has not waited in it
 
-    RequestHeadParser guard_;
+    RequestHeadParser parser_;
     std::string in_;         // bytes received since the end of the last request
     std::size_t taken_ = 0;  // how many of them belong to the request
     std::size_t head_end_ = 0;

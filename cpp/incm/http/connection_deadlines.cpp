@@ -11,7 +11,8 @@ using Stage = Connection::Stage;
 void ConnectionDeadlines::end_late(std::int64_t now_ms) {
     for (std::unique_ptr<Connection>& connection : take_expired(now_ms)) {
         const bool was_closing = connection->stage() == Stage::kClosing;
-        // What came in time may be seen late: by a server that was stopped, or has much to do.
+        // A request may have arrived in time and be seen late, by a server that was suspended or is
+        // busy.
         if (!was_closing && connection->has_unread()) {
             const Lock lock(all_);
             all_.note_back(lock);
@@ -20,33 +21,33 @@ void ConnectionDeadlines::end_late(std::int64_t now_ms) {
         }
         connection->expire();
         const bool is_closed = was_closing || connection->close(now_ms);
-        put_back(std::move(connection), is_closed);
+        return_connection(std::move(connection), is_closed);
     }
 }
 
-ConnectionDeadlines::Taken ConnectionDeadlines::take_expired(std::int64_t now_ms) {
+ConnectionDeadlines::Connections ConnectionDeadlines::take_expired(std::int64_t now_ms) {
     const Lock lock(all_);
-    Taken expired = all_.idle(lock).take_expired(now_ms);
+    Connections expired = all_.idle(lock).take_expired(now_ms);
     all_.note_out(expired.size(), lock);
     return expired;
 }
 
-/// Good requests are whole within moments: large ones that are not go before there is no room.
+/// Good requests are complete quickly, so large ones that are not end before the memory is used up.
 void ConnectionDeadlines::free_memory(std::int64_t now_ms) {
     if (budget_.excess() == 0) return;
     for (std::unique_ptr<Connection>& connection : take_slow_large(now_ms)) {
         connection->refuse(base::ErrorCode::kBusy,
                            "too many large requests, and this one was slow");
         const bool is_closed = connection->close(now_ms);
-        put_back(std::move(connection), is_closed);
+        return_connection(std::move(connection), is_closed);
     }
 }
 
-/// The slowest, as many as hold what is used too much.
-ConnectionDeadlines::Taken ConnectionDeadlines::take_slow_large(std::int64_t now_ms) {
+/// Remove the slowest connections, as many as hold the bytes above the limit.
+ConnectionDeadlines::Connections ConnectionDeadlines::take_slow_large(std::int64_t now_ms) {
     const Lock lock(all_);
     std::size_t excess = budget_.excess();
-    Taken taken = all_.idle(lock).take_if(Stage::kBegun, [&](const Connection& one) {
+    Connections taken = all_.idle(lock).take_if(Stage::kBegun, [&](const Connection& one) {
         const bool is_young = one.since_ms() > now_ms - kNewcomerMs;
         if (excess == 0 || one.held_bytes() == 0 || is_young) return false;
         excess -= std::min(excess, one.held_bytes());
@@ -56,8 +57,8 @@ ConnectionDeadlines::Taken ConnectionDeadlines::take_slow_large(std::int64_t now
     return taken;
 }
 
-void ConnectionDeadlines::put_back(std::unique_ptr<Connection> connection,
-                                   bool is_closed) noexcept {
+void ConnectionDeadlines::return_connection(std::unique_ptr<Connection> connection,
+                                            bool is_closed) noexcept {
     const Lock lock(all_);
     all_.note_back(lock);
     is_closed ? all_.forget(std::move(connection), lock)

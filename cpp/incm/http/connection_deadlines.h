@@ -27,11 +27,11 @@ class ConnectionDeadlines {
     void free_memory(std::int64_t now_ms);
 
  private:
-    using Taken = std::list<std::unique_ptr<Connection>>;
+    using Connections = std::list<std::unique_ptr<Connection>>;
 
-    [[nodiscard]] Taken take_expired(std::int64_t now_ms);
-    [[nodiscard]] Taken take_slow_large(std::int64_t now_ms);
-    void put_back(std::unique_ptr<Connection> connection, bool is_closed) noexcept;
+    [[nodiscard]] Connections take_expired(std::int64_t now_ms);
+    [[nodiscard]] Connections take_slow_large(std::int64_t now_ms);
+    void return_connection(std::unique_ptr<Connection> connection, bool is_closed) noexcept;
 
     OpenConnections& all_;
     const ByteBudget& budget_;

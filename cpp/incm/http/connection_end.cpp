@@ -20,7 +20,7 @@ using Late = ConnectionStateRow::Late;
 using Limit = ConnectionStateRow::Limit;
 using Reads = ConnectionStateRow::Reads;
 
-constexpr std::int64_t kFreeBodyMs = 10'000;  // the least rate, a byte a ms, counts after this
+constexpr std::int64_t kFreeBodyMs = 10'000;  // the minimum rate of 1 byte/ms counts after this
 constexpr std::size_t kDiscardBytes = 16 * 1024;
 constexpr std::size_t kMaxDiscarded = 16 * 1024 * 1024;
 constexpr std::size_t kMaxDiscardedAtOnce = 64 * 1024;
@@ -34,7 +34,8 @@ std::int64_t body_time_ms(const ConnectionRules& rules, std::size_t received) {
 
 Connection::Step Connection::ended() {
     if (const std::string failure = transport_->failure(); !failure.empty()) {
-        move_to(State::kClosing);  // the peer may still send, and must be able to read the alert
+        // The peer may still send, and must be able to read the TLS alert.
+        move_to(State::kClosing);
         rules_.refused({ErrorCode::kMalformedRequest, failure}, client_.text());
         return Step::kEnd;
     }
@@ -56,7 +57,7 @@ Connection::Step Connection::refused(const Error& error, State then) {
 }
 
 void Connection::refuse(ErrorCode code, const char* why) noexcept {
-    if (row_of(state_).sends && !out_.empty()) {  // it does not even take the one before
+    if (row_of(state_).sends && !out_.empty()) {  // it does not even accept the previous answer
         transport_->give_up_sending();
         return abandon();
     }
@@ -77,14 +78,14 @@ void Connection::abandon() noexcept {
 void Connection::reject(const Error& error, State then) {
     const bool is_plain = state_ == State::kProxyHeader;
     move_to(then);
-    const std::string answer = refusal_text(error, guard_.head().head_only);
-    std::string().swap(in_);  // others may need the room while this one closes
+    const std::string answer = refusal_text(error, parser_.head().head_only);
+    std::string().swap(in_);  // other connections may need the memory while this one closes
     std::string().swap(body_);
     taken_ = head_end_ = 0;
     static_cast<void>(account());
     rules_.refused(error, client_.text());
     if (is_plain) return transport_->write_raw(answer);
-    // A stranger is not worth a handshake that would only carry the refusal.
+    // A handshake only to send a refusal is not worth its cost.
     transport_->can_send() ? send(answer) : abandon();
 }
 
@@ -119,7 +120,7 @@ void Connection::expire() noexcept {
 }
 
 bool Connection::peer_may_send() {
-    return guard_.head().keep_alive || taken_ < in_.size() || transport_->has_unread();
+    return parser_.head().keep_alive || taken_ < in_.size() || transport_->has_unread();
 }
 
 bool Connection::close(std::int64_t now_ms) noexcept {
@@ -141,7 +142,7 @@ bool Connection::go_on_closing() noexcept {
     }
     std::array<char, kDiscardBytes> part;
     for (std::size_t now = 0; now < kMaxDiscardedAtOnce;) {
-        // Closing with unread bytes would reset the connection, and the peer lose the answer.
+        // A close with unread bytes would reset the connection, and the peer would lose the answer.
         const IoResult read = transport_->read_raw(part.data(), part.size(), /*peek=*/false);
         if (read.state != Io::kDone) return read.state == Io::kEnd;
         if (state_ == State::kListening) note_crossing();
@@ -153,16 +154,17 @@ bool Connection::go_on_closing() noexcept {
     return false;
 }
 
-/// The client sent it before it heard of the end, and will not know whether it was taken.
+/// Report a request that the client sent before it knew about the close: it cannot know whether the
+/// request was accepted.
 void Connection::note_crossing() noexcept {
     try {
         rules_.refused({ErrorCode::kTimeout,
-                        "it came as its connection ended after " +
+                        "it arrived while its connection was being closed after " +
                             std::to_string(rules_.keep_alive_ms / 1000) +
-                            " s of silence, and has no answer: keep_alive must be longer than the "
+                            " s of silence, and got no answer: keep_alive must be longer than the "
                             "proxy keeps its connections"},
                        client_.text());
-    } catch (const std::exception&) {  // no memory to tell of it
+    } catch (const std::exception&) {  // no memory for the report
     }
 }
 

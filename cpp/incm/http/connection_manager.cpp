@@ -11,9 +11,9 @@ namespace incm::http {
 
 namespace {
 
-constexpr int kLookEachMs = 250;  // for deadlines
+constexpr int kLookEachMs = 250;  // interval of the deadline checks
 constexpr int kKeepAliveWaitMs = 50;
-constexpr int kBusyLookMs = 10;  // for workers that are held up
+constexpr int kBusyLookMs = 10;  // interval while workers may be blocked
 
 }  // namespace
 
@@ -91,14 +91,15 @@ std::unique_ptr<Connection> ConnectionManager::take_next(std::unique_ptr<Connect
     all_.ready(lock).worker_is_free();
     if (done) {
         all_.note_back(lock);
-        is_closed ? all_.forget(std::move(done), lock) : put_back(std::move(done), has_more, lock);
+        is_closed ? all_.forget(std::move(done), lock)
+                  : return_connection(std::move(done), has_more, lock);
         note_quiet(lock);
     }
     return take(lock);
 }
 
-void ConnectionManager::put_back(std::unique_ptr<Connection> connection, bool has_more,
-                                 const Lock& lock) noexcept {
+void ConnectionManager::return_connection(std::unique_ptr<Connection> connection, bool has_more,
+                                          const Lock& lock) noexcept {
     using Stage = Connection::Stage;
     if (has_more) {
         all_.put_ready(std::move(connection), lock);
@@ -113,7 +114,8 @@ void ConnectionManager::answered(std::unique_ptr<Connection> connection) noexcep
     const Lock lock(all_);
     all_.note_back(lock);
     if (!all_.ready(lock).is_closed()) return all_.put_ready(std::move(connection), lock);
-    static_cast<void>(connection->close(base::steady_ms()));  // sends what the client takes at once
+    // Sends as much as the client accepts at once.
+    static_cast<void>(connection->close(base::steady_ms()));
     all_.forget(std::move(connection), lock);
     all_answered_.notify_all();
 }

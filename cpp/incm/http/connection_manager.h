@@ -90,7 +90,8 @@ class ConnectionManager {
 
     void enforce_deadlines(std::int64_t now_ms);
     void client_speaks(std::uint64_t mark, const Lock& lock);
-    void put_back(std::unique_ptr<Connection> connection, bool has_more, const Lock& lock) noexcept;
+    void return_connection(std::unique_ptr<Connection> connection, bool has_more,
+                           const Lock& lock) noexcept;
     void note_quiet(const Lock& lock);
     [[nodiscard]] std::unique_ptr<Connection> take(Lock& lock);
 

@@ -32,7 +32,7 @@ enum class ConnectionState : std::uint8_t {
 
 /// The group of idle connections in which a connection waits for its client.
 enum class ConnectionStage : std::uint8_t {
-    kFresh,    ///< nothing has arrived yet
+    kNew,      ///< nothing has arrived yet
     kBegun,    ///< a request has begun, or an answer is not fully accepted yet
     kKept,     ///< between two requests
     kClosing,  ///< sends what is left, then discards what still arrives
@@ -91,9 +91,9 @@ inline constexpr auto kConnectionStates = [] {
     return std::array<ConnectionStateRow, 16>{{
         // clang-format off
         // state, reads, stage, limit, late, sends, ends, nexts
-        {kProxyHeader, Reads::kProxyHeader, Stage::kFresh, Limit::kHeader, Late::kCutOff, no, no,
+        {kProxyHeader, Reads::kProxyHeader, Stage::kNew, Limit::kHeader, Late::kCutOff, no, no,
          any_of(kFirstByte) | kEnd},
-        {kFirstByte, Reads::kHead, Stage::kFresh, Limit::kHeader, Late::kCutOff, no, no,
+        {kFirstByte, Reads::kHead, Stage::kNew, Limit::kHeader, Late::kCutOff, no, no,
          any_of(kHead, kBody) | kEnd},
         {kNextRequest, Reads::kHead, Stage::kKept, Limit::kKeepAlive, Late::kListen, no, no,
          any_of(kHead, kBody, kSilent) | kEnd},

@@ -17,7 +17,7 @@ namespace incm::http {
 
 namespace {
 
-// No client has such a mark: its low half is a descriptor.
+// No client has one of these marks, because the low half of a client's mark is its descriptor.
 constexpr std::uint64_t kListenerMark = UINT64_MAX;
 constexpr std::uint64_t kWakerMark = UINT64_MAX - 1;
 
@@ -37,9 +37,9 @@ void EventPoll::listen(int listener) {
         throw base::Failure(
             {base::ErrorCode::kCannotListen, "no descriptor is left to watch clients"});
     }
-    // Another process may share it, and be faster to accept what was announced here.
+    // Another process may share the listener, and accept first what was announced here.
     ::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK);
-    const int on = 1;  // the connections inherit it
+    const int on = 1;  // inherited by the connections
     ::setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     listener_ = listener;
     control(EPOLL_CTL_ADD, waker_, EPOLLIN, kWakerMark);
@@ -70,7 +70,7 @@ void EventPoll::watch(int descriptor, Interest interest, std::uint64_t mark, boo
     control(is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, events | EPOLLONESHOT, mark);
 }
 
-/// A descriptor that is not known yet is added.
+/// Set what to watch for. A descriptor that epoll does not know yet is added.
 void EventPoll::control(int operation, int descriptor, std::uint32_t events,
                         std::uint64_t mark) const {
     epoll_event event{.events = events, .data = {.u64 = mark}};

@@ -4,7 +4,7 @@ namespace incm::http {
 
 namespace {
 
-/// The time that a worker may wait for its client's next request.
+/// Reserves the time that a worker may wait for the next request of its client.
 class KeepAliveWait {
  public:
     explicit KeepAliveWait(ConnectionManager& manager)
@@ -36,7 +36,7 @@ bool serve(std::unique_ptr<Connection>& connection, const Answer& answer,
         Request request(*connection);
         Response response(request, connection, manager, connection->head().keep_alive);
         answer(request, response);
-        // Whoever waits for an answer that will not come would wait until it is closed for silence.
+        // Without an answer the client would wait until it is closed for its silence.
         if (!response.sent()) connection->abandon();
     }
     return false;

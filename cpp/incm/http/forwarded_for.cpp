@@ -9,7 +9,7 @@ namespace incm::http {
 
 namespace {
 
-/// An entry's address, without brackets and port.
+/// Return the address of an entry, without brackets and port.
 std::optional<net::IpAddress> address_of(std::string_view entry) {
     entry = base::trimmed(entry);
     if (entry.empty()) return std::nullopt;

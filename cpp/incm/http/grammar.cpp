@@ -22,7 +22,7 @@ bool skip_token(std::string_view& text) {
     return size > 0;
 }
 
-/// From its first quote to its last.
+/// Skip a quoted string, from its first quote to its last.
 bool skip_quoted(std::string_view& text) {
     if (!skip_char(text, '"')) return false;
     while (!text.empty()) {

@@ -35,7 +35,7 @@ std::unique_ptr<Connection> IdleConnections::take(std::uint64_t mark) {
 }
 
 std::unique_ptr<Connection> IdleConnections::evict_idlest(std::int64_t silent_ms) {
-    for (const Stage stage : {Stage::kClosing, Stage::kFresh, Stage::kKept}) {
+    for (const Stage stage : {Stage::kClosing, Stage::kNew, Stage::kKept}) {
         const auto oldest = row(stage).begin();
         if (oldest == row(stage).end()) continue;
         if (stage != Stage::kClosing && oldest->first.first > silent_ms) continue;
@@ -53,12 +53,12 @@ Connections IdleConnections::evict_idlest_of(const net::IpAddress& holder, std::
 }
 
 std::unique_ptr<Connection> IdleConnections::take_oldest() {
-    const Row& fresh = row(Stage::kFresh);
+    const Row& newcomers = row(Stage::kNew);
     const Row& kept = row(Stage::kKept);
-    if (fresh.empty() && kept.empty()) return nullptr;
+    if (newcomers.empty() && kept.empty()) return nullptr;
     const bool newcomer =
-        kept.empty() || (!fresh.empty() && fresh.begin()->first < kept.begin()->first);
-    const Stage stage = newcomer ? Stage::kFresh : Stage::kKept;
+        kept.empty() || (!newcomers.empty() && newcomers.begin()->first < kept.begin()->first);
+    const Stage stage = newcomer ? Stage::kNew : Stage::kKept;
     return remove(stage, row(stage).begin());
 }
 
@@ -78,7 +78,7 @@ Connections IdleConnections::take_if(Stage stage,
             try {
                 taken.emplace_back();
             } catch (const std::bad_alloc&) {
-                break;  // the next look takes them
+                break;  // the next check takes the rest
             }
             taken.back() = remove(stage, place);
         }
@@ -90,7 +90,7 @@ Connections IdleConnections::take_if(Stage stage,
 Connections IdleConnections::take_expired(std::int64_t now_ms) {
     const auto expired = [now_ms](const Connection& one) { return one.deadline_ms() <= now_ms; };
     Connections taken;
-    for (const Stage stage : {Stage::kFresh, Stage::kBegun, Stage::kKept, Stage::kClosing}) {
+    for (const Stage stage : {Stage::kNew, Stage::kBegun, Stage::kKept, Stage::kClosing}) {
         taken.splice(taken.end(), take_if(stage, expired));
     }
     return taken;

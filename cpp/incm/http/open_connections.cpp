@@ -55,11 +55,11 @@ void OpenConnections::forget(std::unique_ptr<Connection> connection,
     const auto held = held_.find(connection->peer().holder());
     if (--held->second == 0) held_.erase(held);
     --open_;
-    // Whoever waits for the last answer frees all of this as soon as the lock is free.
+    // The thread that waits for the last answer frees this object as soon as the lock is free.
     if (ready_.is_closed()) return;
     try {
         forgotten_.push_back(std::move(connection));
-    } catch (const std::bad_alloc&) {  // it is still here, and closed at the end
+    } catch (const std::bad_alloc&) {  // it is still here, and destroyed at the end of this call
     }
 }
 
@@ -69,7 +69,7 @@ void OpenConnections::end_idle(std::int64_t now_ms, const Lock& lock) {
         return one.since_ms() + kNewcomerMs <= now_ms;
     };
     for (auto& one : idle_.take_if(Stage::kKept, all)) end_if_silent(std::move(one), lock);
-    for (auto& one : idle_.take_if(Stage::kFresh, silent)) end_if_silent(std::move(one), lock);
+    for (auto& one : idle_.take_if(Stage::kNew, silent)) end_if_silent(std::move(one), lock);
 }
 
 bool OpenConnections::is_busy(const Lock& /*lock*/) const {
@@ -77,7 +77,7 @@ bool OpenConnections::is_busy(const Lock& /*lock*/) const {
 }
 
 bool OpenConnections::is_quiet(const Lock& lock) const {
-    return !is_busy(lock) && idle_.size(Stage::kFresh) == 0 && idle_.size(Stage::kBegun) == 0;
+    return !is_busy(lock) && idle_.size(Stage::kNew) == 0 && idle_.size(Stage::kBegun) == 0;
 }
 
 }  // namespace incm::http

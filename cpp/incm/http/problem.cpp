@@ -24,7 +24,7 @@ Problem problem_for(ErrorCode code) {
         case ErrorCode::kWrongSignature:
             return {401, "wrong-signature", "The signature is wrong"};
         case ErrorCode::kForbidden:
-            return {403, "forbidden", "The request is not allowed from there"};
+            return {403, "forbidden", "The request is not allowed"};
         case ErrorCode::kNotFound:
             return {404, "not-found", "There is nothing at this path"};
         case ErrorCode::kMethodNotAllowed:
@@ -42,11 +42,12 @@ Problem problem_for(ErrorCode code) {
         case ErrorCode::kHeaderTooLarge:
             return {431, "header-too-large", "The request's head is too large"};
         case ErrorCode::kVersionNotSupported:
-            return {505, "version-not-supported", "The version of HTTP is not spoken here"};
+            return {505, "version-not-supported", "This version of HTTP is not supported"};
         case ErrorCode::kWrongContentType:
-            return {415, "wrong-content-type", "The type or the coding of the body is not taken"};
+            return {415, "wrong-content-type",
+                    "The type or the coding of the body is not accepted"};
         case ErrorCode::kTooManyRequests:
-            return {429, "too-many-requests", "The endpoint takes no more alerts now"};
+            return {429, "too-many-requests", "The endpoint accepts no more alerts now"};
         case ErrorCode::kBusy:
             return {503, "busy", "The receiver has too many clients at once"};
         case ErrorCode::kStoreFailed:

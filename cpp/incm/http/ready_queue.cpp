@@ -22,13 +22,13 @@ std::size_t processors() {
 
 bool ReadyQueue::push(std::unique_ptr<Connection>& connection) noexcept {
     try {
-        waiting_.emplace_back();  // nothing has happened when it throws
+        waiting_.emplace_back();  // nothing has changed if this throws
     } catch (const std::bad_alloc&) {
         return false;
     }
     waiting_.back() = {std::move(connection), base::steady_ms()};
     note_crowd();
-    if (waiting_.size() == 1) changed_.notify_one();  // who takes it wakes the next one
+    if (waiting_.size() == 1) changed_.notify_one();  // the worker that pops it wakes the next one
     return true;
 }
 
@@ -59,7 +59,8 @@ std::size_t ReadyQueue::wanted_workers() const {
     const std::size_t lacking = waiting_.size() - std::min(waiting_.size(), free_workers_);
     if (lacking == 0) return 0;
     if (workers_ <= processors()) return 1;
-    // Where some take their turn the others are busy, and more threads would only be in their way.
+    // While workers still pop connections, the others are only busy, and more threads would slow
+    // them down.
     const std::int64_t held_up_since_ms = std::max(waiting_.front().since_ms, popped_ms_);
     const bool held_up = held_up_since_ms + kPatienceMs <= base::steady_ms();
     return held_up ? std::min(lacking, workers_) : 0;

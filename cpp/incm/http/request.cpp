@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-/// Take the text up to a mark, and the mark, off the front.
+/// Remove the text before a mark, and the mark, from the front. Returns the text.
 std::string_view take_until(std::string_view& text, std::string_view mark) {
     const std::size_t end = std::min(text.find(mark), text.size());
     const std::string_view part = text.substr(0, end);
@@ -57,7 +57,7 @@ std::string Request::joined(std::string_view name) const {
     return all;
 }
 
-/// Until the visitor returns false.
+/// Call the visitor with each value of a field, until it returns false.
 void Request::visit(std::string_view name,
                     const std::function<bool(std::string_view)>& visitor) const {
     std::string_view rest = fields_;

@@ -43,7 +43,7 @@ Status check_version(std::string_view version) {
     return base::success();
 }
 
-/// Name, colon and lengths of one line.
+/// Check name, colon and lengths of one line.
 Status check_shape(std::string_view line) {
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return malformed("a header line has no colon");
@@ -59,7 +59,7 @@ constexpr std::array<std::string_view, 10> kRead = {
     "host",         "content-length",   "transfer-encoding", "connection",      "expect",
     "content-type", "content-encoding", "x-signature",       "x-forwarded-for", "origin"};
 
-/// Others may see something else in bytes beyond ASCII, and in words that they decode.
+/// Other programs may read bytes beyond ASCII differently, or decode encoded words.
 Status check_read(std::string_view name, std::string_view value) {
     if (!contains_only(value, kText)) {
         return malformed(std::string(name) + " has a byte that is not ASCII text");
@@ -95,7 +95,7 @@ base::Result<bool> RequestHeadParser::look(std::string_view all) {
             if (const Status whole = finish(); !whole.ok()) return whole.error();
             return true;
         }
-        if (const Status taken = take_line(line); !taken.ok()) return taken.error();
+        if (const Status parsed = parse_line(line); !parsed.ok()) return parsed.error();
         line_begin_ = seen_;
     }
     return false;
@@ -106,7 +106,7 @@ void RequestHeadParser::skip_text(std::string_view all) {
     while (seen_ < all.size() && text[static_cast<unsigned char>(all[seen_])]) ++seen_;
 }
 
-/// Of a byte that is no text, or comes after a CR.
+/// Check a byte that is not text, or that follows a CR.
 Status RequestHeadParser::check_line_end(char c, bool after_cr) const {
     if (after_cr != (c == '\n')) return malformed("lines must end with CR LF");
     if (c == '\r' || c == '\n') return base::success();
@@ -124,17 +124,17 @@ Status RequestHeadParser::check_limits() const {
     return base::success();
 }
 
-Status RequestHeadParser::take_line(std::string_view line) {
-    if (has_request_line_) return take_field(line);
+Status RequestHeadParser::parse_line(std::string_view line) {
+    if (has_request_line_) return parse_field(line);
     if (line.empty() && begin_ == 0) {
         begin_ = seen_;
         return base::success();
     }
     has_request_line_ = true;
-    return take_request_line(line);
+    return parse_request_line(line);
 }
 
-Status RequestHeadParser::take_request_line(std::string_view line) {
+Status RequestHeadParser::parse_request_line(std::string_view line) {
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
     if (first == std::string_view::npos || first == last) {
@@ -145,15 +145,15 @@ Status RequestHeadParser::take_request_line(std::string_view line) {
     if (!is_token(method) || method.size() > kMaxMethod) {
         return malformed("the method is not a token");
     }
-    if (method == "CONNECT") {  // what follows would be for somebody else
-        return malformed("this is no proxy: CONNECT is not done");
+    if (method == "CONNECT") {  // the bytes after it would be for another server
+        return malformed("this server is not a proxy: CONNECT is not supported");
     }
     head_.head_only = method == "HEAD";
     is_post_ = method == "POST";
     if (Status version = check_version(line.substr(last + 1)); !version.ok()) return version;
     http_1_1_ = line.ends_with('1');
     if (!contains_only(target, kVisible) || target.find('#') != std::string_view::npos) {
-        return malformed("the target has a character that no target may have");
+        return malformed("the target has a character that is not allowed there");
     }
     if (!split_target(target) && !(method == "OPTIONS" && target == "*")) {
         return malformed("the target must be a path, or a URL of http or https");
@@ -161,7 +161,7 @@ Status RequestHeadParser::take_request_line(std::string_view line) {
     return base::success();
 }
 
-Status RequestHeadParser::take_field(std::string_view line) {
+Status RequestHeadParser::parse_field(std::string_view line) {
     if (++count_.all > kMaxFields) {
         return Error{ErrorCode::kHeaderTooLarge, "the request has more than 64 header lines"};
     }
@@ -172,7 +172,7 @@ Status RequestHeadParser::take_field(std::string_view line) {
     if (field == Field::kOther) return base::success();
     const std::string_view value = trimmed(line.substr(colon + 1));
     if (Status text = check_read(line.substr(0, colon), value); !text.ok()) return text;
-    return take_read(field, value);
+    return parse_used_field(field, value);
 }
 
 RequestHeadParser::Field RequestHeadParser::field_named(std::string_view name) {
@@ -182,22 +182,22 @@ RequestHeadParser::Field RequestHeadParser::field_named(std::string_view name) {
     return static_cast<Field>(found - kRead.begin());
 }
 
-Status RequestHeadParser::take_read(Field field, std::string_view value) {
+Status RequestHeadParser::parse_used_field(Field field, std::string_view value) {
     switch (field) {
         case Field::kHost:
             ++count_.host;
-            if (!is_authority(value)) return malformed("Host is not a host");
+            if (!is_authority(value)) return malformed("Host is not a valid host");
             break;
         case Field::kContentLength:
-            return take_length(value);
+            return parse_length(value);
         case Field::kTransferEncoding:
             ++count_.coding;
             if (!equals_ignoring_case(value, "chunked")) {
-                return malformed("the only transfer coding taken is chunked");
+                return malformed("the only supported transfer coding is chunked");
             }
             break;
         case Field::kConnection:
-            take_connection(value);
+            parse_connection(value);
             break;
         case Field::kExpect:
             ++count_.expect;
@@ -220,7 +220,7 @@ Status RequestHeadParser::take_read(Field field, std::string_view value) {
     return base::success();
 }
 
-Status RequestHeadParser::take_length(std::string_view value) {
+Status RequestHeadParser::parse_length(std::string_view value) {
     ++count_.length;
     const bool digits = std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
     if (value.empty() || value.size() > kMaxLengthDigits || !digits) {
@@ -230,7 +230,7 @@ Status RequestHeadParser::take_length(std::string_view value) {
     return base::success();
 }
 
-void RequestHeadParser::take_connection(std::string_view value) {
+void RequestHeadParser::parse_connection(std::string_view value) {
     while (!value.empty()) {
         const std::size_t comma = std::min(value.find(','), value.size());
         const std::string_view option = trimmed(value.substr(0, comma));
@@ -242,7 +242,7 @@ void RequestHeadParser::take_connection(std::string_view value) {
 
 Status RequestHeadParser::finish() {
     if (count_.host > 1 || (http_1_1_ && count_.host == 0)) {
-        return malformed("a request has exactly one Host");
+        return malformed("a request must have exactly one Host");
     }
     if (count_.type > 1) return malformed("Content-Type is given more than once");
     if (count_.signature > 1) return malformed("X-Signature is given more than once");
@@ -250,9 +250,10 @@ Status RequestHeadParser::finish() {
         return malformed("the length of the body is given more than once");
     }
     if (count_.coding == 1 && !http_1_1_) return malformed("HTTP/1.0 has no transfer codings");
-    // An HTTP/1.0 client does not know the 100 (RFC 9110, section 10.1.1).
+    // An HTTP/1.0 client does not know status 100 (RFC 9110, section 10.1.1).
     if (count_.expect > 0 && http_1_1_ && (count_.expect > 1 || !head_.expects_continue)) {
-        return Error{ErrorCode::kExpectationFailed, "the only expectation met is 100-continue"};
+        return Error{ErrorCode::kExpectationFailed,
+                     "the only supported expectation is 100-continue"};
     }
     head_.expects_continue = head_.expects_continue && http_1_1_;
     if (count_.length == 1) head_.framing = Framing::kLength;

@@ -83,13 +83,13 @@ class RequestHeadParser {
     void skip_text(std::string_view all);
     [[nodiscard]] base::Status check_line_end(char c, bool after_cr) const;
     [[nodiscard]] base::Status check_limits() const;
-    [[nodiscard]] base::Status take_line(std::string_view line);
-    [[nodiscard]] base::Status take_request_line(std::string_view line);
-    [[nodiscard]] base::Status take_field(std::string_view line);
+    [[nodiscard]] base::Status parse_line(std::string_view line);
+    [[nodiscard]] base::Status parse_request_line(std::string_view line);
+    [[nodiscard]] base::Status parse_field(std::string_view line);
     [[nodiscard]] static Field field_named(std::string_view name);
-    [[nodiscard]] base::Status take_read(Field field, std::string_view value);
-    [[nodiscard]] base::Status take_length(std::string_view value);
-    void take_connection(std::string_view value);
+    [[nodiscard]] base::Status parse_used_field(Field field, std::string_view value);
+    [[nodiscard]] base::Status parse_length(std::string_view value);
+    void parse_connection(std::string_view value);
     [[nodiscard]] base::Status finish();
 
     RequestHead head_;

@@ -41,7 +41,7 @@ void Response::add(std::string_view name, std::string_view value) {
 }
 
 void Response::send(int status, std::string_view content_type, std::string_view body) {
-    // A drain may have begun since it was taken away.
+    // A drain may have begun since the answer was postponed.
     const bool keep_alive = keep_alive_ && !manager_->is_draining();
     Connection& connection = taken_ ? *taken_ : **place_;
     const std::size_t given = fields_.size();
@@ -52,12 +52,13 @@ void Response::send(int status, std::string_view content_type, std::string_view 
         if (connection.head().head_only) body = {};
         if (!connection.answer(answer_text(version_, status, fields_, body), keep_alive,
                                status < 300)) {
-            const base::Error busy{base::ErrorCode::kBusy, "long answers wait to be taken"};
+            const base::Error busy{base::ErrorCode::kBusy,
+                                   "too many long answers are still being sent"};
             if (!connection.answer(refusal_text(busy, connection.head().head_only), false, false)) {
                 connection.abandon();
             }
         }
-    } catch (...) {  // no memory: another answer may follow, with a length of its own
+    } catch (...) {  // no memory: another answer may follow, with its own length
         fields_.resize(given);
         throw;
     }

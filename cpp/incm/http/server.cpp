@@ -28,7 +28,7 @@ constexpr int kBacklog = 1024;
 constexpr int kLookMs = 250;
 constexpr int kPauseMs = 50;
 
-/// A descriptor of a listening socket, closed at the end.
+/// Owns the descriptor of a listening socket.
 class Listener {
  public:
     Listener() = default;
@@ -48,7 +48,7 @@ class Listener {
 
  private:
     int descriptor_ = -1;
-    base::KeptFromChildren kept_;  // with the connections that it brings
+    base::KeptFromChildren kept_;  // also keeps accepted connections from children
 };
 
 /// Errors: Poco::Exception.
@@ -60,7 +60,7 @@ Listener duplicate(int descriptor) {
 
 Listener bound(const std::string& host, std::uint16_t port) {
     Poco::Net::ServerSocket socket;
-    // SO_REUSEPORT would let a second process take half of the connections unnoticed.
+    // With SO_REUSEPORT a second process could take half of the connections unnoticed.
     socket.bind({host, port}, /*reuseAddress=*/true, /*reusePort=*/false);
     socket.listen(kBacklog);
     return duplicate(socket.impl()->sockfd());
@@ -82,7 +82,7 @@ struct Server::Impl {
                     if (workers.size() < options.limits.workers) add_worker();
                 }
             } catch (const std::exception&) {
-                // No memory, or no further thread: those that are there go on.
+                // Out of memory or threads: the existing workers continue.
                 std::this_thread::sleep_for(std::chrono::milliseconds(kPauseMs));
             }
         }
@@ -105,7 +105,7 @@ struct Server::Impl {
             try {
                 has_more = serve(connection, answer, manager);
             } catch (const std::exception&) {
-                // No memory, and nobody knows how far it came.
+                // Out of memory, and it is unknown how far the request came.
                 if (connection) connection->abandon();
             }
             connection = manager.take_next(std::move(connection), has_more);
@@ -117,7 +117,7 @@ struct Server::Impl {
     ConnectionManager manager;
     Listener listener;
     std::atomic<bool> stopped{false};
-    std::vector<std::thread> workers;  // of watch(), until it has ended
+    std::vector<std::thread> workers;  // used by watch() only, until it has ended
     std::thread watcher;
 };
 
@@ -154,7 +154,8 @@ std::uint16_t Server::port() const {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     ::getsockname(descriptor(), reinterpret_cast<sockaddr*>(&address), &length);
-    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);  // IPv6 has it there too
+    // The port is at the same place in IPv6.
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
 }
 
 int Server::descriptor() const {

@@ -82,8 +82,8 @@ bool publishes_issuer(X509* certificate) {
     return false;
 }
 
-/// From the first certificate to that of a root, or to where the file breaks off. A root is of the
-/// clients: theirs counts, not the one in the file.
+/// Follow the chain from the first certificate to the root, or to where the file breaks off. The
+/// root in the file does not count, because clients use their own copy.
 void follow_chain(const Certificates& all, CertificateFacts& facts) {
     X509* last = all.front().get();
     for (std::size_t steps = 0; steps < all.size(); ++steps) {

@@ -18,7 +18,7 @@ constexpr unsigned kV4PrefixBits = 96;
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
     if (text.find('\0') != std::string_view::npos) return std::nullopt;
-    const std::string ended(text);  // inet_pton wants a NUL at the end
+    const std::string ended(text);  // inet_pton needs a NUL at the end
     std::array<unsigned char, 16> bytes{};
     if (::inet_pton(AF_INET, ended.c_str(), bytes.data()) == 1) return of_v4(bytes.data());
     if (::inet_pton(AF_INET6, ended.c_str(), bytes.data()) == 1) return of_v6(bytes.data());
@@ -51,7 +51,7 @@ IpAddress IpAddress::of_v6(const unsigned char* sixteen) {
 }
 
 std::string IpAddress::text() const {
-    if (is_v4()) {  // by hand: inet_ntop would print it with printf, for each request
+    if (is_v4()) {  // by hand, because inet_ntop would call printf for each request
         std::string text;
         for (std::size_t i = kV4Prefix.size(); i < bytes_.size(); ++i) {
             text.append(text.empty() ? "" : ".").append(std::to_string(bytes_[i]));

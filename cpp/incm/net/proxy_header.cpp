@@ -23,7 +23,7 @@ Error malformed(const char* what) {
     return {ErrorCode::kMalformedRequest, std::string("the PROXY header ") + what};
 }
 
-/// No zero stands before other digits, so that nobody takes it for an octal number.
+/// Parse a port. Leading zeros are refused, so that nobody reads the port as octal.
 bool is_port(std::string_view text) {
     if (text.size() > 1 && text.front() == '0') return false;
     unsigned port = 0;
@@ -31,7 +31,7 @@ bool is_port(std::string_view text) {
     return failed == std::errc() && end == text.data() + text.size() && port <= 65535;
 }
 
-/// `PROXY TCP4 192.0.2.7 198.51.100.1 56324 443`, without the line's end.
+/// Read a line such as `PROXY TCP4 192.0.2.7 198.51.100.1 56324 443`, without its line end.
 Read read_line(std::string_view line) {
     const std::size_t size = line.size() + 2;
     std::array<std::string_view, 6> words;
@@ -47,7 +47,7 @@ Read read_line(std::string_view line) {
     }
     if (words[1] == "UNKNOWN") return Found({size, std::nullopt});
     if (count != words.size() || (words[1] != "TCP4" && words[1] != "TCP6")) {
-        return malformed("names no protocol and addresses");
+        return malformed("lacks the protocol or the addresses");
     }
     const std::optional<IpAddress> source = IpAddress::parse(words[2]);
     const bool v4 = words[1] == "TCP4";
@@ -65,8 +65,8 @@ Read read_text(std::string_view bytes) {
     return Found();
 }
 
-/// Streams over IPv4, IPv6 and Unix sockets, and what the proxy has no name for: its own address
-/// counts for the client of the last two.
+/// Whether the byte names a stream over IPv4, IPv6 or a Unix socket, or is 0 (unspecified). For the
+/// last two, the proxy's own address counts as the client.
 bool is_stream(unsigned char family_and_transport) {
     return family_and_transport == 0x11 || family_and_transport == 0x21 ||
            family_and_transport == 0x31 || family_and_transport == 0x00;
@@ -77,9 +77,9 @@ Read read_binary(std::string_view bytes) {
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
     const std::size_t rest = static_cast<std::size_t>(byte(14)) * 256 + byte(15);
     if (byte(12) != 0x20 && byte(12) != 0x21) return malformed("has an unknown command");
-    const bool is_local = byte(12) == 0x20;  // a check of the proxy's own: all else is passed over
+    const bool is_local = byte(12) == 0x20;  // the proxy's own check: the rest is skipped
     if (!is_local && !is_stream(byte(13))) {
-        return malformed("names a family or transport that is none of a TCP connection");
+        return malformed("has a family or transport that is not TCP's");
     }
     if (rest > kMaxBinaryRest) return malformed("is too large");
     if (bytes.size() < kBinaryHead + rest) return Found();

@@ -58,8 +58,8 @@ bool set_up(const TicketKey& key, const unsigned char* iv, EVP_CIPHER_CTX* ciphe
     return ready;
 }
 
-/// OpenSSL's question for the key of a ticket: -1 failed, 0 not known, 1 ready, 2 ready, and the
-/// client wants a new ticket.
+/// Answer OpenSSL's question for the key of a ticket: -1: failed; 0: unknown; 1: ready; 2: ready,
+/// and the client gets a new ticket.
 int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
               EVP_MAC_CTX* mac, int making) {
     try {
@@ -125,7 +125,7 @@ void use_ticket_keys(SSL_CTX* context, std::shared_ptr<TicketKeys> keys) {
     if (::SSL_CTX_set_ex_data(context, keys_index(), held.get()) != 1) {
         throw base::Failure({base::ErrorCode::kBadConfig, "TLS: there is no memory"});
     }
-    static_cast<void>(held.release());  // the context has it
+    static_cast<void>(held.release());  // owned by the context now
     ::SSL_CTX_set_timeout(context, kTicketSeconds);
     ::SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
 }

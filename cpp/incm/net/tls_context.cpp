@@ -20,19 +20,21 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-// TLS 1.2 with forward secrecy and authenticated encryption only; those of 1.3 are all good.
+// In TLS 1.2 only ciphers with forward secrecy and authenticated encryption. All ciphers of TLS 1.3
+// are good.
 constexpr const char* kCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 constexpr std::array<unsigned char, 9> kProtocols = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr std::array<unsigned char, 12> kSessions = {'i', 'n', 'c', 'm', '-', 'w',
                                                      'e', 'b', 'h', 'o', 'o', 'k'};
-// What a stranger may choose for the key exchange costs a fraction of a millisecond. OpenSSL's own
-// list has finite fields, where one ClientHello costs 140 ms. The hybrid is known from 3.5 on.
+// With these groups a key exchange, which any stranger can start, costs a fraction of a
+// millisecond. OpenSSL's own list has finite fields, where one ClientHello costs 140 ms. OpenSSL
+// knows the hybrid since 3.5.
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr const char* kGroupsWithHybrid = "X25519MLKEM768:X25519:P-256:P-384";
-// A client's certificates come before anybody knows who it is: OpenSSL alone takes 100 KiB of them,
-// and 100 authorities between one and the root.
+// A client sends its certificates before it is authenticated. OpenSSL's own limits are 100 KiB, and
+// 100 authorities between the client's certificate and the root.
 constexpr std::size_t kMaxClientCertificateBytes = 16 * 1024;
 constexpr int kMaxClientAuthorities = 4;
 
@@ -54,7 +56,7 @@ Error unusable(const std::string& file, const std::string& what) {
     return {ErrorCode::kBadConfig, file + ": " + what + " (" + last_reason() + ")"};
 }
 
-/// Never asks a terminal.
+/// Refuse encrypted keys, instead of asking for a password on the terminal.
 int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) {
     return -1;
 }
@@ -65,7 +67,7 @@ int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* c
     const int state = ::SSL_select_next_proto(&found, chosen_size, kProtocols.data(),
                                               kProtocols.size(), offered, offered_size);
     *chosen = found;
-    // Who speaks nothing that is spoken here shall hear so (RFC 7301, section 3.2).
+    // A client without a common protocol must get an alert (RFC 7301, section 3.2).
     return state == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -79,13 +81,14 @@ void set_up(SSL_CTX* context) {
     ::SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     ::SSL_CTX_set_cipher_list(context, kCiphers);
     choose_groups(context);
-    ::SSL_CTX_set_max_early_data(context, 0);  // what can be repeated is no alert
+    // Early data can be replayed, so it must not carry alerts.
+    ::SSL_CTX_set_max_early_data(context, 0);
     ::SSL_CTX_set_options(
         context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     ::SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     ::SSL_CTX_set_read_ahead(context, 1);
-    // Tickets keep the sessions at the clients; a cache would keep them here.
+    // With tickets the clients keep the sessions; a cache would keep them in this process.
     ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     ::SSL_CTX_set_session_id_context(context, kSessions.data(), kSessions.size());
     ::SSL_CTX_set_num_tickets(context, 1);
@@ -114,7 +117,7 @@ base::Status take_files(SSL_CTX* context, const TlsFiles& files) {
         return unusable(files.client_ca, "no certificates in PEM form can be read from it");
     }
     ::SSL_CTX_set_client_CA_list(context, names);
-    // A resumed session would let a client in whose authority has been replaced meanwhile.
+    // A resumed session would admit a client whose authority has been replaced since.
     ::SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     ::SSL_CTX_set_num_tickets(context, 0);
     ::SSL_CTX_set_max_cert_list(context, kMaxClientCertificateBytes);

@@ -15,15 +15,16 @@ constexpr std::string_view kPlainHttp =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 50\r\n"
     "Connection: close\r\n\r\nThis port speaks TLS: use https:// instead of http";
 
-// A handshake takes ten; more than this without a byte for the reader are an attempt to keep us
-// busy: key updates, refused renegotiations and empty records cost much more than their bytes.
+// A handshake takes ten records. More than this many without a byte for the reader are an attempt
+// to keep the server busy: key updates, refused renegotiations and empty records cost much more
+// than their bytes.
 constexpr int kMaxIdleRecords = 32;
 
-constexpr const char* kPlainHttpTold =
-    "the client speaks plain HTTP to this port: https:// instead of http://";
+constexpr const char* kPlainHttpReason =
+    "the client speaks plain HTTP to this port: use https:// instead of http://";
 constexpr const char* kNotTrusted =
-    "the client does not trust the certificate of this server: it wants one of an authority that "
-    "it knows, with the whole chain";
+    "the client does not trust the certificate of this server: it needs one from an authority that "
+    "it trusts, with the whole chain";
 
 class TlsTransport final : public Transport {
  public:
@@ -75,7 +76,8 @@ class TlsTransport final : public Transport {
     }
 
  private:
-    /// OpenSSL's object is large, and most of it is wanted only once the client says something.
+    /// Create OpenSSL's object when the client first sends something, because it is large. Returns
+    /// whether it can be used.
     [[nodiscard]] bool usable() {
         if (broken_ || ssl_) return !broken_;
         ssl_ = ::SSL_new(context_);
@@ -87,8 +89,9 @@ class TlsTransport final : public Transport {
         return true;
     }
 
-    /// OpenSSL takes records until one has bytes for the reader, and no callback can stop it: so
-    /// what follows the last allowed record is made to look like the end.
+    /// Limit idle records. OpenSSL reads records until one has bytes for the reader, and no
+    /// callback can stop it, so everything after the last allowed record is made to look like the
+    /// end of the stream.
     static void on_message(int writing, int /*version*/, int type, const void* /*bytes*/,
                            std::size_t /*size*/, SSL* ssl, void* self) {
         auto& transport = *static_cast<TlsTransport*>(self);
@@ -121,7 +124,7 @@ class TlsTransport final : public Transport {
         switch (ERR_GET_REASON(code)) {
             case SSL_R_HTTP_REQUEST:
                 write_raw(kPlainHttp);
-                reason_ = kPlainHttpTold;
+                reason_ = kPlainHttpReason;
                 break;
             case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
             case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
@@ -138,8 +141,8 @@ class TlsTransport final : public Transport {
     SSL_CTX* const context_;
     SSL* ssl_ = nullptr;
     bool broken_ = false;
-    int idle_records_ = 0;          // since the reader got something
-    const char* reason_ = nullptr;  // a text of OpenSSL's own, or of this file
+    int idle_records_ = 0;          // records since the reader last got bytes
+    const char* reason_ = nullptr;  // a static text of OpenSSL or of this file
 };
 
 }  // namespace

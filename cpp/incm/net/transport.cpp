@@ -31,7 +31,7 @@ Transport::~Transport() {
 
 IoResult Transport::read(char* to, std::size_t size, int wait_ms) {
     if (wait_ms == 0) return receive(descriptor_, to, size, MSG_DONTWAIT);
-    // Waiting in recv(2) alone saves a system call for every request.
+    // Waiting in recv(2), without poll(2), saves a system call for every request.
     if (receive_timeout_ms_ != wait_ms) {
         const timeval time{.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
         ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);

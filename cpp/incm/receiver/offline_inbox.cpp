@@ -10,7 +10,7 @@ base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
     const std::string& url, std::optional<std::vector<ingest::Route>> routes,
     const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log) {
     inbox::Options options{.plugins = {}};
-    // A plugin that was configured after the last run can be replayed to before its first.
+    // With all configured plugins, alerts can be replayed to a plugin that no server has run yet.
     for (const ingest::Route& route : routes.value_or(std::vector<ingest::Route>())) {
         options.plugins.push_back({route.plugin, route.by_device, route.retry});
     }

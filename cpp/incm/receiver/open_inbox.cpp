@@ -17,7 +17,8 @@ constexpr std::string_view kSqlite = "sqlite:";
 
 base::Error unknown(const std::string& url) {
     return {base::ErrorCode::kBadConfig,
-            "\"" + base::printable(url) + "\" is no inbox URL of this version: sqlite:PATH is"};
+            "\"" + base::printable(url) +
+                "\" is not an inbox URL that this version knows: use sqlite:PATH"};
 }
 
 base::Status check_exists(const std::string& path) {
@@ -26,7 +27,7 @@ base::Status check_exists(const std::string& path) {
     return base::Error{base::ErrorCode::kInboxUnusable, "there is no inbox " + path};
 }
 
-/// A pointer to an implementation as one to its interface.
+/// Convert a pointer to an implementation to one to its interface.
 template <typename Interface, typename Implementation>
 base::Result<std::unique_ptr<Interface>> as(base::Result<std::unique_ptr<Implementation>> opened) {
     if (!opened.ok()) return opened.error();

@@ -10,11 +10,11 @@ namespace incm::receiver {
 
 namespace {
 
-// Who waits for the lock asks 200 times a second for some microseconds each: far less than a
-// fiftieth of a processor, and far more often than 20 times a second.
+// A thread that waits for the lock asks for it 200 times a second, for some microseconds each: far
+// less than a fiftieth of a processor, and far more often than 20 times a second.
 constexpr std::int64_t kBusyPart = 50;
 constexpr std::int64_t kWakingPerSecond = 20;
-// A second thread may be as busy, without the lock, as the one that has it.
+// A second thread may be as busy without the lock as the one that holds it.
 constexpr std::int64_t kAsBusyPart = 4;
 
 void read_use(ThreadUse& use) {

@@ -11,7 +11,7 @@ namespace incm::receiver {
 
 namespace {
 
-// A look that comes so late says that this process did not run.
+// A check that is so late means that this process did not run.
 constexpr std::int64_t kLateMs = 2000;
 
 std::string seconds(std::int64_t ms) {
@@ -76,11 +76,11 @@ void PythonWatch::look(std::int64_t now_ms) {
     if (holders_.empty() || stalled) {
         holders_ = holders(before_, threads_.inside(), now_ms - before_at_ms_);
     }
-    if (stalled) tell_stalled(now_ms);
+    if (stalled) report_stalled(now_ms);
 }
 
 void PythonWatch::note_beat(std::int64_t seen_ms) {
-    if (last_seen_ms_ != 0 && seen_ms != 0) tell_over(seen_ms - silent_since_ms_);
+    if (last_seen_ms_ != 0 && seen_ms != 0) report_over(seen_ms - silent_since_ms_);
     if (std::exchange(stalled_, false)) board_.runs_again();
     silent_since_ms_ = last_seen_ms_ = seen_ms;
     before_at_ms_ = 0;
@@ -88,18 +88,18 @@ void PythonWatch::note_beat(std::int64_t seen_ms) {
     holders_.clear();
 }
 
-std::string PythonWatch::who() const {
+std::string PythonWatch::suspects() const {
     std::string names;
     for (const ThreadUse& one : holders_) names += (names.empty() ? "" : " or ") + one.text();
     return names;
 }
 
-void PythonWatch::tell_stalled(std::int64_t now_ms) {
+void PythonWatch::report_stalled(std::int64_t now_ms) {
     stalled_ = true;
-    const std::string names = who();
+    const std::string names = suspects();
     const std::string reason =
-        names.empty() ? "no handler is known to hold it up: a thread of a plugin's own may"
-                      : names + " holds it up";
+        names.empty() ? "no handler is known to block it; a thread that a plugin started may"
+                      : names + " blocks it";
     const base::Instant now = base::now();
     const std::int64_t silent_ms = now_ms - silent_since_ms_;
     board_.stalled({.since_ms = now.wall_ms - silent_ms,
@@ -108,29 +108,29 @@ void PythonWatch::tell_stalled(std::int64_t now_ms) {
     log_.write(
         base::LogLevel::kError,
         "Python has not run for " + seconds(silent_ms) + ": " + reason +
-            ". Alerts are taken and stored, but no plugin gets any until it lets go (a regular "
-            "expression or a C call that keeps the interpreter's lock does that); isolation = "
-            "\"process\" would hold up that plugin alone");
+            ". Alerts are accepted and stored, but no plugin gets any until the interpreter's lock "
+            "is released (a regular expression or a C call can keep it); with isolation = "
+            "\"process\" it would block only that plugin");
 }
 
-void PythonWatch::tell_over(std::int64_t held_ms) {
+void PythonWatch::report_over(std::int64_t held_ms) {
     for (const ThreadUse& one : holders_) board_.note_held(one.plugin, held_ms);
     if (stalled_) {
-        log_.write(base::LogLevel::kWarning, "Python is back after " + seconds(held_ms));
+        log_.write(base::LogLevel::kWarning, "Python runs again after " + seconds(held_ms));
         return;
     }
     if (held_ms < pace_.long_ms || holders_.empty()) return;
     const std::int64_t now_ms = base::steady_ms();
-    if (told_at_ms_ != 0 && now_ms - told_at_ms_ < pace_.told_ms) {
-        ++untold_;
+    if (logged_at_ms_ != 0 && now_ms - logged_at_ms_ < pace_.told_ms) {
+        ++unlogged_;
         return;
     }
-    std::string line = who() + " kept Python from running for " + seconds(held_ms) +
+    std::string line = suspects() + " kept Python from running for " + seconds(held_ms) +
                        ", and every other plugin waited; isolation = \"process\" would spare them";
-    if (untold_ > 0) line += " (the same " + std::to_string(untold_) + " times more before)";
+    if (unlogged_ > 0) line += " (and " + std::to_string(unlogged_) + " more times before)";
     log_.write(base::LogLevel::kWarning, line);
-    told_at_ms_ = now_ms;
-    untold_ = 0;
+    logged_at_ms_ = now_ms;
+    unlogged_ = 0;
 }
 
 }  // namespace incm::receiver

@@ -51,9 +51,9 @@ class PythonWatch {
     void loop();
     void look(std::int64_t now_ms);
     void note_beat(std::int64_t seen_ms);
-    void tell_stalled(std::int64_t now_ms);
-    void tell_over(std::int64_t held_ms);
-    [[nodiscard]] std::string who() const;
+    void report_stalled(std::int64_t now_ms);
+    void report_over(std::int64_t held_ms);
+    [[nodiscard]] std::string suspects() const;
 
     base::LogSink& log_;
     const WatchPace pace_;
@@ -69,8 +69,8 @@ class PythonWatch {
     std::vector<ThreadUse> before_;     ///< use of the threads when the silence began
     std::vector<ThreadUse> holders_;    ///< suspects found since then
     bool stalled_ = false;
-    std::int64_t told_at_ms_ = 0;
-    std::int64_t untold_ = 0;
+    std::int64_t logged_at_ms_ = 0;
+    std::int64_t unlogged_ = 0;
 
     std::mutex mutex_;
     std::condition_variable stop_asked_;

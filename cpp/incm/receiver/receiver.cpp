@@ -8,7 +8,7 @@
 
 #include "incm/admin/readiness.h"
 #include "incm/base/clock.h"
-#include "incm/receiver/closed_door.h"
+#include "incm/receiver/closed_answers.h"
 #include "incm/receiver/open_inbox.h"
 #include "incm/receiver/webhook_handler.h"
 
@@ -19,7 +19,7 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-// Health checks and one scraper; more would only cost threads.
+// Enough for health checks and one scraper; more would only cost threads.
 constexpr std::size_t kAdminWorkers = 16;
 constexpr std::size_t kAdminConnections = 256;
 constexpr std::int64_t kLastAnswersMs = 500;
@@ -34,13 +34,13 @@ std::vector<inbox::PluginOptions> plugins_of(const std::vector<ingest::Route>& r
     return plugins;
 }
 
-/// How many descriptors the connections of each listener may take.
+/// How many descriptors the connections of each listener may use.
 struct Shares {
     std::size_t alerts = SIZE_MAX;
     std::size_t admin = SIZE_MAX;
 };
 
-/// Share the descriptors out, after raising the soft limit to the hard one: some are left for the
+/// Divide the descriptors, after raising the soft limit to the hard one. Some are left for the
 /// inbox and the plugins.
 Shares shares_of_descriptors() {
     rlimit limit{};
@@ -66,7 +66,7 @@ std::string Address::text() const {
 
 base::Result<Address> parse_address(const std::string& text) {
     const std::size_t colon = text.rfind(':');
-    const Error wrong{ErrorCode::kBadConfig, "\"" + text + "\" is no HOST:PORT"};
+    const Error wrong{ErrorCode::kBadConfig, "\"" + text + "\" is not HOST:PORT"};
     if (colon == std::string::npos || colon == 0) return wrong;
     std::string host = text.substr(0, colon);
     if (host.front() == '[') {
@@ -102,7 +102,7 @@ base::Status Receiver::start() {
     if (!opened.ok()) return opened.error();
     inbox_log_.over();
     inbox_ = std::move(opened).value();
-    base::Status done = open_door();
+    base::Status done = open_to_alerts();
     if (!done.ok()) close_all();
     return done;
 }
@@ -118,8 +118,8 @@ base::Status Receiver::listen_closed(const base::Error& why) {
     return done;
 }
 
-/// Answer with the inbox, on listeners that are there already or open now.
-base::Status Receiver::open_door() {
+/// Answer with the inbox from now on, on the listeners that are open already, or open them.
+base::Status Receiver::open_to_alerts() {
     try {
         ingest_ = std::make_unique<ingest::Ingest>(*inbox_, endpoints_, config_.routes, counters_);
     } catch (const base::Failure& failure) {
@@ -142,7 +142,7 @@ base::Status Receiver::listen() {
     if (base::Status loaded = reload_tls(); !loaded.ok()) return loaded;
     server_ = std::make_unique<http::Server>(
         alerts_listener(),
-        door(closed_alerts_answer(counters_, refusals_, config_.rules), alerts_answer_));
+        open_or_closed(closed_alerts_answer(counters_, refusals_, config_.rules), alerts_answer_));
     if (base::Status started = server_->start(); !started.ok()) return started;
     if (config_.metrics) {
         metrics_ = admin_listener(*config_.metrics, config_.metrics_fd,
@@ -160,7 +160,7 @@ base::Status Receiver::listen() {
                                            "--admin off leaves it out)"};
 }
 
-/// After a start that failed: another one begins anew.
+/// Close everything after a start that failed, so that another start can begin.
 void Receiver::close_all() {
     stop();
     is_open_ = false;
@@ -169,8 +169,9 @@ void Receiver::close_all() {
     metrics_.reset();
 }
 
-/// Answers as there is an inbox or none yet. open: need not be there before is_open_.
-http::Answer Receiver::door(http::Answer closed, const http::Answer& open) const {
+/// Return a handler that calls `open` once is_open_ is set, and `closed` before that. `open` need
+/// not be set before is_open_.
+http::Answer Receiver::open_or_closed(http::Answer closed, const http::Answer& open) const {
     return [this, closed = std::move(closed), &open](http::Request& request,
                                                      http::Response& response) {
         is_open_ ? open(request, response) : closed(request, response);
@@ -215,22 +216,23 @@ std::unique_ptr<http::Server> Receiver::admin_listener(const Address& address,
     options.rules.refused = refused(/*counted=*/false);
     http::Answer closed =
         closed_admin_answer(shows, hosts_of(address), [this] { return why_closed(); });
-    return std::make_unique<http::Server>(std::move(options), door(std::move(closed), open));
+    return std::make_unique<http::Server>(std::move(options),
+                                          open_or_closed(std::move(closed), open));
 }
 
 http::Answer Receiver::admin_pages(const Address& address, admin::Shows shows) {
     return admin::admin_answer(*inbox_, *api_, shows, counters_, ready_, hosts_of(address), log_,
-                               [this] { return front_door(); });
+                               [this] { return alert_listener_state(); });
 }
 
-/// What an admin listener may be asked by.
+/// Return the host names by which an admin listener may be addressed.
 std::vector<std::string> Receiver::hosts_of(const Address& address) const {
     std::vector<std::string> hosts = config_.admin_hosts;
     hosts.push_back(address.host);
     return hosts;
 }
 
-/// counted: the counters tell about the alerts' listener alone.
+/// counted: only refusals of the alert listener are counted.
 http::Refused Receiver::refused(bool counted) {
     return [this, counted](const Error& error, const std::string& client) {
         if (counted) counters_.count_refused(error.code);
@@ -252,10 +254,11 @@ std::shared_ptr<const net::TlsContext> Receiver::tls() const {
     return tls_;
 }
 
-admin::FrontDoor Receiver::front_door() const {
-    admin::FrontDoor door{.connections = server_->open_connections(), .certificate_end = {}};
-    if (const auto context = tls()) door.certificate_end = context->not_after();
-    return door;
+admin::AlertListenerState Receiver::alert_listener_state() const {
+    admin::AlertListenerState state{.connections = server_->open_connections(),
+                                    .certificate_end = {}};
+    if (const auto context = tls()) state.certificate_end = context->not_after();
+    return state;
 }
 
 Address Receiver::listen_address() const {
@@ -279,7 +282,7 @@ inbox::Inbox& Receiver::inbox() {
 
 void Receiver::set_endpoints(const std::vector<ingest::Endpoint>& endpoints) {
     if (ingest_) return ingest_->set_endpoints(endpoints);
-    static_cast<void>(ingest::Endpoints(endpoints));  // which throws for what cannot work
+    static_cast<void>(ingest::Endpoints(endpoints));  // throws for endpoints that cannot work
     endpoints_ = endpoints;
 }
 
@@ -287,7 +290,7 @@ void Receiver::stop_listening(std::int64_t grace_ms) {
     ready_ = false;
     if (!server_) return;
     server_->drain(grace_ms);
-    // Whoever waits for plugins gets an answer now: nothing else would end that wait soon.
+    // Answers that wait for plugins are given now, because nothing else would end that wait soon.
     if (inbox_) inbox_->end_waits();
     server_->stop(kLastAnswersMs);
 }

@@ -122,10 +122,10 @@ class Receiver {
  private:
     /// Whether alerts can be stored now, whether or not the plugins get them.
     [[nodiscard]] bool takes_alerts() const;
-    [[nodiscard]] base::Status open_door();
+    [[nodiscard]] base::Status open_to_alerts();
     [[nodiscard]] base::Status listen();
     void close_all();
-    [[nodiscard]] http::Answer door(http::Answer closed, const http::Answer& open) const;
+    [[nodiscard]] http::Answer open_or_closed(http::Answer closed, const http::Answer& open) const;
     [[nodiscard]] http::ServerOptions alerts_listener();
     [[nodiscard]] std::unique_ptr<http::Server> admin_listener(const Address& address,
                                                                std::optional<int> inherited,
@@ -136,7 +136,7 @@ class Receiver {
     [[nodiscard]] base::Error why_closed() const;
     [[nodiscard]] http::Refused refused(bool counted);
     [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
-    [[nodiscard]] admin::FrontDoor front_door() const;
+    [[nodiscard]] admin::AlertListenerState alert_listener_state() const;
 
     const Config config_;
     std::vector<ingest::Endpoint> endpoints_;  ///< used by start()

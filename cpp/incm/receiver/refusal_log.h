@@ -29,7 +29,7 @@ class RefusalLog {
  private:
     struct Kind {
         std::int64_t quiet_until_ms = 0;
-        std::int64_t unsaid = 0;
+        std::int64_t unlogged = 0;
     };
     base::LogSink& log_;
     std::mutex mutex_;

@@ -27,7 +27,7 @@ class StartLog final : public base::LogSink {
     [[nodiscard]] bool is_new(std::string_view text) noexcept {
         try {
             const std::lock_guard lock(mutex_);
-            return said_.emplace(text).second;
+            return written_.emplace(text).second;
         } catch (const std::exception&) {
             return true;  // no memory: a line twice is better than none
         }
@@ -35,8 +35,8 @@ class StartLog final : public base::LogSink {
 
     base::LogSink& log_;
     std::atomic<bool> over_{false};
-    std::mutex mutex_;  // protects said_
-    std::set<std::string> said_;
+    std::mutex mutex_;  // protects written_
+    std::set<std::string> written_;
 };
 
 }  // namespace incm::receiver

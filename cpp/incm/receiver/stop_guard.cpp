@@ -20,9 +20,9 @@ namespace incm::receiver {
 
 namespace {
 
-constexpr std::int64_t kSilentMs = 1000;  // a Python that beat within this time runs
+constexpr std::int64_t kSilentMs = 1000;  // Python runs if it beat within this time
 
-/// Who wrote what was read.
+/// Return the process that wrote a message.
 pid_t writer_of(msghdr& message) {
     for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
          part = CMSG_NXTHDR(&message, part)) {
@@ -74,7 +74,7 @@ void StopGuard::loop() {
     }
 }
 
-/// Until when to sleep: for ever while nothing is to be ended.
+/// Return how long to sleep, in milliseconds; -1 (without end) while nothing has to end.
 std::int64_t StopGuard::wait_ms() const {
     const std::int64_t grace_ends_ms = grace_ends_ms_;
     if (grace_ends_ms == 0) return -1;
@@ -99,14 +99,15 @@ void StopGuard::take_signals() {
 
 void StopGuard::note(int number) {
     if (number == SIGTERM || number == SIGINT) {
-        if (loading_) ::_exit(0);      // what is loaded may hang
-        if (++stops_ > 1) ::_exit(1);  // asked twice: at once, without grace
+        if (loading_) ::_exit(0);      // the code that is being loaded may hang
+        if (++stops_ > 1) ::_exit(1);  // second request: at once, without grace
         stopping();
         if (python_.silent_ms() >= kSilentMs) {
-            log_.write(base::LogLevel::kWarning,
-                       "a stop is asked for while Python does not run: it ends by force in " +
-                           std::to_string((grace_ms_ + 999) / 1000) +
-                           " s, or at once when asked again");
+            log_.write(
+                base::LogLevel::kWarning,
+                "a stop is requested while Python does not run: the process is ended by force in " +
+                    std::to_string((grace_ms_ + 999) / 1000) +
+                    " s, or at once on a second request");
         }
     } else if (number == SIGHUP) {
         reload_ = true;
@@ -114,7 +115,8 @@ void StopGuard::note(int number) {
         return;
     }
     {
-        const std::lock_guard lock(mutex_);  // so that wait() looks before or sleeps already
+        // So that wait() has not checked yet, or sleeps already.
+        const std::lock_guard lock(mutex_);
     }
     asked_.notify_all();
 }
@@ -125,7 +127,7 @@ void StopGuard::end_if_due() {
     if (grace_ends_ms == 0 || over_ms < 0) return;
     const std::int64_t silent_ms = python_.silent_ms();
     if (silent_ms < kSilentMs && over_ms < kLastChanceMs) return;
-    std::string why = "what a plugin left did not end";
+    std::string why = "something that a plugin started did not end";
     if (silent_ms >= kSilentMs) {
         const auto stall = python_.board().stall();
         why = "Python has not run for " + std::to_string(silent_ms / 1000) + " s";
@@ -133,8 +135,8 @@ void StopGuard::end_if_due() {
     }
     log_.write(
         base::LogLevel::kError,
-        "the stop took longer than its grace: ended by force: " + why +
-            ". What was acknowledged is in the inbox, and is delivered after the next start");
+        "the stop took longer than its grace, so the process is ended by force: " + why +
+            ". All acknowledged alerts are in the inbox, and are delivered after the next start");
     ::_exit(1);
 }
 

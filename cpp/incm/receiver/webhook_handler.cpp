@@ -30,9 +30,9 @@ class WebhookHandler {
           takes_alerts_(std::move(takes_alerts)) {}
 
     void handle(http::Request& request, http::Response& response) const {
-        if (asks_for_health(request, rules_)) {
+        if (is_health_check(request, rules_)) {
             counters_.count_health_check();
-            return tell_health(response, takes_alerts_());
+            return answer_health(response, takes_alerts_());
         }
         const net::IpAddress client = request.client(rules_);
         if (!rules_.admits(client)) {
@@ -49,8 +49,8 @@ class WebhookHandler {
         }
         ingest::Request content = content_of(request, client);
         const std::string path(request.path());
-        auto receipt = std::make_unique<Told>(*this, client, response.postpone());
-        ingest_.accept(path, std::move(content), std::move(receipt));
+        auto answer = std::make_unique<PendingAnswer>(*this, client, response.postpone());
+        ingest_.accept(path, std::move(content), std::move(answer));
     }
 
  private:
@@ -65,10 +65,11 @@ class WebhookHandler {
         return content;
     }
 
-    /// Answers when the inbox says what became of the alert.
-    class Told final : public inbox::AppendCallback {
+    /// Answers the request when the inbox has stored or refused the alert.
+    class PendingAnswer final : public inbox::AppendCallback {
      public:
-        Told(const WebhookHandler& handler, const net::IpAddress& client, http::Response response)
+        PendingAnswer(const WebhookHandler& handler, const net::IpAddress& client,
+                      http::Response response)
             : handler_(handler), client_(client), response_(std::move(response)) {}
         void on_complete(const base::Result<inbox::Stored>& stored) noexcept override {
             try {
@@ -94,7 +95,8 @@ class WebhookHandler {
         response.send(200, "application/json", body);
     }
 
-    /// What is signed is an alert that would be lost.
+    /// Refuse a request that no endpoint takes. A signed one may be an alert, so it is kept in the
+    /// quarantine.
     void turn_away(http::Request& request, const net::IpAddress& client, http::Response& response,
                    Error error) const {
         if (request.field("x-signature")) {
@@ -120,13 +122,13 @@ class WebhookHandler {
 
 }  // namespace
 
-bool asks_for_health(const http::Request& request, const http::ConnectionRules& rules) {
+bool is_health_check(const http::Request& request, const http::ConnectionRules& rules) {
     return !rules.health_path.empty() &&
            (request.method() == "GET" || request.method() == "HEAD") &&
            base::normal_path(request.path()) == base::normal_path(rules.health_path);
 }
 
-void tell_health(http::Response& response, bool takes_alerts) {
+void answer_health(http::Response& response, bool takes_alerts) {
     takes_alerts ? response.send(200, "text/plain", "ok\n")
                  : response.send(503, "text/plain", "not ready\n");
 }

@@ -29,9 +29,9 @@ namespace incm::receiver {
 
 /// Whether a request is a health check. One from a trusted proxy counts even if its client may not
 /// send alerts, because it is the proxy's own check.
-[[nodiscard]] bool asks_for_health(const http::Request& request,
+[[nodiscard]] bool is_health_check(const http::Request& request,
                                    const http::ConnectionRules& rules);
 /// Answer a health check.
-void tell_health(http::Response& response, bool takes_alerts);
+void answer_health(http::Response& response, bool takes_alerts);
 
 }  // namespace incm::receiver

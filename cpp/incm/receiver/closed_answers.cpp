@@ -1,4 +1,4 @@
-#include "incm/receiver/closed_door.h"
+#include "incm/receiver/closed_answers.h"
 
 #include <utility>
 
@@ -12,9 +12,9 @@ namespace incm::receiver {
 http::Answer closed_alerts_answer(ingest::Counters& counters, RefusalLog& refusals,
                                   const http::ConnectionRules& rules) {
     return [&counters, &refusals, rules](http::Request& request, http::Response& response) {
-        if (asks_for_health(request, rules)) {
+        if (is_health_check(request, rules)) {
             counters.count_health_check();
-            return tell_health(response, /*takes_alerts=*/false);
+            return answer_health(response, /*takes_alerts=*/false);
         }
         const base::Error error{base::ErrorCode::kStoreFailed, "the inbox cannot be opened yet"};
         counters.count_refused(error.code);
