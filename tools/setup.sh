@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 readonly build_packages=(g++ cmake ninja-build libpoco-dev libssl-dev libsqlite3-dev libsimdjson-dev)
-readonly cpp_test_packages=(libgtest-dev)
-readonly test_packages=("${cpp_test_packages[@]}" libbenchmark-dev strace faketime openssl slowhttptest nginx-light
+readonly cpp_test_packages=(libgtest-dev libbenchmark-dev)
+readonly test_packages=("${cpp_test_packages[@]}" strace faketime openssl slowhttptest nginx-light
     haproxy valgrind)
 readonly fuzz_packages=(clang llvm)
 readonly lint_packages=(clang-format clang-tidy)
