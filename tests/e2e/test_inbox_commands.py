@@ -109,7 +109,7 @@ def test_a_list_without_alerts_names_the_type_that_was_meant(
     status, out, err = command("inbox", "list", "--type", "rebot", *admin(receiver))
     assert (status, out) == (0, "")
     assert err == (
-        'no alerts\nincm-webhook: "rebot" is no known alert type; did you mean "reboot"?\n'
+        'no alerts\nincm-webhook: "rebot" is not a known alert type; did you mean "reboot"?\n'
     )
 
 

@@ -1,1 +1,1 @@
-"""The configuration: its models, where its values come from, and what is said about mistakes."""
+"""The configuration: its models, the sources of its values, and the messages about mistakes."""

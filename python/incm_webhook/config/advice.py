@@ -1,4 +1,4 @@
-"""What a configuration does that works, but is hardly meant."""
+"""Warns about settings that are valid but probably a mistake."""
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
@@ -15,13 +15,13 @@ _SHORT_RETENTION_S = 3600.0
 
 
 def warnings_of(settings: Settings) -> list[str]:
-    """List what the operator should know before this serves.
+    """List the warnings that the operator should see before the server starts.
 
     Args:
-        settings: whole and valid, secrets read.
+        settings: complete and valid settings, with secrets read.
 
     Returns:
-        A sentence each, with no secret in it.
+        A sentence for each warning, without secrets.
 
     Source: docs/configuration.md, Every key.
     """
@@ -33,31 +33,31 @@ def _warnings(settings: Settings) -> Iterator[str]:
     if not is_loopback(server.listen) and server.tls is None:
         yield (
             f"listening on {server.listen} without TLS: alerts and their signatures cross the "
-            "network in the clear; it wants TLS or a proxy in front"
+            "network in the clear; configure TLS, or put a proxy in front"
         )
     if server.admin is not None and not is_loopback(server.admin):
         yield (
-            f"the admin listener on {server.admin} asks nobody for a password: who reaches it "
-            "reads all alerts, and can replay or drop them; keep it on loopback, and give scrapers "
-            'and health checks an address of their own, such as metrics = "0.0.0.0:9465"'
+            f"the admin listener on {server.admin} has no password: anyone who reaches it can read "
+            "all alerts, and replay or drop them; keep it on loopback, and give scrapers and "
+            'health checks an address of their own, such as metrics = "0.0.0.0:9465"'
         )
     retention = settings.inbox.retention
     if retention is not None and retention < _SHORT_RETENTION_S:
         yield (
-            f"{settings.place_of('inbox', 'retention')}: alerts are gone "
+            f"{settings.place_of('inbox', 'retention')}: alerts are deleted "
             f"{format_duration(retention)} after they were delivered; a number without a unit "
-            'counts seconds, days are written "90d"'
+            'means seconds, 90 days are written "90d"'
         )
     for endpoint in settings.endpoint:
         yield from _of_endpoint(endpoint)
         if endpoint.ack == "processed" and not settings.plugin:
             yield (
-                f'endpoint {endpoint.path}: ack = "processed" waits for plugins, and there is '
+                f'endpoint {endpoint.path}: ack = "processed" waits for plugins, but there are '
                 "none: every alert is answered 200 once it is stored"
             )
     if not settings.plugin:
         yield (
-            "no plugin is configured: alerts are stored, and handed to nobody; "
+            "no plugin is configured: alerts are stored, but not delivered; "
             'add a [[plugin]] with use = "log", or --plugin log'
         )
     paths = {endpoint.path for endpoint in settings.endpoint}
@@ -66,11 +66,11 @@ def _warnings(settings: Settings) -> Iterator[str]:
         if plugin.retry.first > plugin.retry.max:
             yield (
                 f"plugin {plugin.name}: retry: first ({format_duration(plugin.retry.first)}) is "
-                f"longer than max ({format_duration(plugin.retry.max)}), which counts"
+                f"longer than max ({format_duration(plugin.retry.max)}), so max applies"
             )
         if "memory" in plugin.model_fields_set and plugin.isolation != "process":
             yield (
-                f"plugin {plugin.name}: memory limits a process, and this plugin has none: add "
+                f"plugin {plugin.name}: memory limits a process, but this plugin has none: add "
                 'isolation = "process", or leave memory out'
             )
 
@@ -94,23 +94,23 @@ def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
     for status in plugin.status:
         if not any(fnmatchcase(one, status.lower()) for one in _STATUS):
             guess = nearest(status, _STATUS)
-            yield f'plugin {plugin.name}: status: "{status}" is no known status{guess}'
+            yield f'plugin {plugin.name}: status: "{status}" is not a known status{guess}'
     for key, values in plugin.filters.items():
         for pattern in values:
             if isinstance(pattern, str) and pattern != pattern.strip():
                 yield (
-                    f'plugin {plugin.name}: {key}: "{pattern}" begins or ends with a blank, which '
-                    "counts: leave it out unless it is meant"
+                    f'plugin {plugin.name}: {key}: "{pattern}" begins or ends with a space, which '
+                    "is part of the pattern: leave it out unless it is intended"
                 )
 
 
 def unknown_types(patterns: Iterable[str]) -> Iterator[str]:
-    """Name the types that are hardly meant, each with the known one that probably is.
+    """Warn about probable spelling mistakes in alert types, each with the nearest known type.
 
-    A type that resembles none is not named: the platform may know more of them.
+    There is no warning for a type that resembles none: the platform may have more types.
     """
     known = {one.name for one in alert_types()}
     for name in patterns:
         guess = nearest(name, known)
         if name not in known and not _WILD & set(name) and "did you mean" in guess:
-            yield f'"{name}" is no known alert type{guess}'
+            yield f'"{name}" is not a known alert type{guess}'

@@ -1,4 +1,4 @@
-"""Reads the configuration file: TOML in UTF-8, as editors of all systems save it."""
+"""Reads the configuration file: TOML in UTF-8, with or without a byte order mark."""
 
 import codecs
 import tomllib
@@ -11,16 +11,17 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; a byte order mark before it is left out.
+    """Read a TOML file; a byte order mark at its beginning is ignored.
 
     Args:
-        path: of the file.
+        path: the path of the file.
 
     Returns:
-        Its tables.
+        The tables of the file.
 
     Raises:
-        ConfigError: it cannot be read, or is no TOML in UTF-8; names the file and what to do.
+        ConfigError: the file cannot be read, or is not TOML in UTF-8; the text names the file and
+            what to do.
     """
     try:
         content = path.read_bytes()

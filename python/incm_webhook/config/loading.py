@@ -1,4 +1,4 @@
-"""Reads the settings: flag over environment over file over default."""
+"""Reads the settings. A flag overrides the environment, which overrides the file, then defaults."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ _LISTS = ("endpoint", "plugin")
 
 @dataclass(slots=True)
 class _Draft:
-    """The settings while they are put together: raw tables, folder, and where keys came from."""
+    """The settings while they are merged: raw tables, folders, and the origins of keys."""
 
     raw: dict[str, Any]
     source: Path | None
@@ -52,7 +52,7 @@ class _Draft:
     cwd: Path
     environ: Mapping[str, str]
     problems: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)  # variables, a sentence each
+    unknown: list[str] = field(default_factory=list)  # a sentence for each unknown variable
     origins: dict[tuple[str, ...], str] = field(default_factory=dict)
 
 
@@ -67,20 +67,21 @@ def load_settings(
     """Read, merge and check all settings, and read the secrets.
 
     Args:
-        overrides: what flags say: config, listen, admin, ready_file, log_level, inbox, path,
-            secret_file, unsigned, plugin (a sequence); None, or absent, is not given.
+        overrides: the values of flags: config, listen, admin, ready_file, log_level, inbox, path,
+            secret_file, unsigned, plugin (a sequence). A key that is None or missing is not given.
         environ: INCM_WEBHOOK_* variables (an empty one is not given), $STATE_DIRECTORY,
-            $CREDENTIALS_DIRECTORY, and what `{ env = "NAME" }` names.
-        cwd: what relative paths of flags and variables are relative to; ./incm-webhook.toml is
-            read there when no file is named.
-        endpoints: False leaves endpoints and their secrets unread, for commands that serve none.
-        secretless: True lets an endpoint be without a secret, for commands that only compare.
+            $CREDENTIALS_DIRECTORY, and the variables that `{ env = "NAME" }` names.
+        cwd: the folder that relative paths in flags and variables are relative to; the file
+            incm-webhook.toml in it is read when no other file is named.
+        endpoints: False ignores endpoints and their secrets, for commands that serve none.
+        secretless: True allows endpoints without a secret, for commands that only compare.
 
     Returns:
-        Frozen settings: paths absolute, secrets read, `warnings` filled.
+        Frozen settings with absolute paths, with secrets read, and with `warnings` filled.
 
     Raises:
-        ConfigError: all that is wrong, a sentence each, with no secret in it.
+        ConfigError: the settings are wrong; the text has a sentence for each mistake, without
+            secrets.
 
     Threads: any; reads files, writes none.
     Source: docs/configuration.md, Where a value comes from.
@@ -115,18 +116,18 @@ def _read(named: Override | None, cwd: Path, environ: Mapping[str, str]) -> _Dra
 
 
 def _check_shape(draft: _Draft) -> None:
-    """Note tables that are no tables, and drop them from the draft."""
+    """Note values that should be tables but are not, and remove them from the draft."""
     for name in _TABLES:
         if not isinstance(draft.raw.setdefault(name, {}), dict):
-            draft.problems.append(f"{name}: is a table: write [{name}]")
+            draft.problems.append(f"{name}: must be a table: write [{name}]")
             draft.raw[name] = {}
     for name in _LISTS:
         tables = draft.raw.setdefault(name, [])
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
-            draft.problems.append(f"{name}: is a list of tables: write [[{name}]] above each")
+            draft.problems.append(f"{name}: must be a list of tables: write [[{name}]] above each")
             draft.raw[name] = [{"unsigned": True}] if name == "endpoint" else []
     if "endpoint" not in draft.raw or not draft.raw["endpoint"]:
-        for key in draft.raw:  # which is an error of its own: a missing secret is none, too
+        for key in draft.raw:  # a misspelt [[endpoint]] is one error, not also a missing secret
             if key != "endpoint" and key.lower().removesuffix("s") == "endpoint":
                 draft.raw["endpoint"] = [{"unsigned": True}]
                 break
@@ -152,7 +153,7 @@ def _merge_server(draft: _Draft, given: Mapping[str, Override]) -> None:
             path = _base_of(draft, "inbox", "url") / inbox_path(inbox["url"])
             inbox["url"] = f"sqlite://{path}"
         except ValueError:
-            pass  # the model finds the same and says where
+            pass  # the model finds the same problem and reports its place
 
 
 def _base_of(draft: _Draft, *key: str) -> Path:
@@ -166,7 +167,7 @@ def _merge_endpoint(draft: _Draft, given: Mapping[str, Override]) -> None:
         names = " and ".join(one.origin for one in wanted.values())
         draft.problems.append(
             f"{names} can apply to one endpoint only, and {draft.source} has {len(endpoints)}: "
-            "say it there, under the [[endpoint]] that is meant"
+            "write it there, under the right [[endpoint]]"
         )
         return
     if not endpoints:
@@ -182,7 +183,7 @@ def _merge_endpoint(draft: _Draft, given: Mapping[str, Override]) -> None:
         found = locate_secret_file(str(secret.value), draft.cwd, draft.environ)
         endpoint["secret_file"] = str(found)
         if unsigned is None or (secret.is_flag and not unsigned.is_flag):
-            endpoint.pop("unsigned", None)  # signed by what ranks higher; never the other way round
+            endpoint.pop("unsigned", None)  # the higher source wins, but never makes it unsigned
             unsigned = None
     if unsigned is not None:
         endpoint["unsigned"] = unsigned.value
@@ -201,12 +202,12 @@ def _merge_plugins(draft: _Draft, given: Mapping[str, Override]) -> None:
 
 
 def is_file(use: str) -> bool:
-    """Say whether `use` means a file: it has a slash, or ends in .py or .py:name."""
+    """Return whether `use` names a file: it has a slash, or ends in .py or .py:name."""
     return "/" in use or use.endswith(".py") or ".py:" in use
 
 
 def _place(draft: _Draft, location: Location) -> tuple[str, Location]:
-    """Name the table of an error as the operator knows it: by flag, variable or heading."""
+    """Return the name of the table of an error: a flag, a variable or a heading."""
     if not location:
         return "", ()
     table, *rest = location
@@ -219,7 +220,7 @@ def _place(draft: _Draft, location: Location) -> tuple[str, Location]:
 
 
 def heading(table: str, index: int, draft: _Draft) -> str:
-    """Name one `[[endpoint]]` or `[[plugin]]`: by its number and its path or name."""
+    """Return a name for one `[[endpoint]]` or `[[plugin]]`: its number, and its path or name."""
     name = _name_of(table, draft.raw[table][index])
     if (table,) in draft.origins:
         return f"{draft.origins[table,]} {name}"
@@ -229,7 +230,7 @@ def heading(table: str, index: int, draft: _Draft) -> str:
 
 
 def _name_of(table: str, raw: Mapping[str, Any]) -> str:
-    """The path of a raw endpoint or the name of a raw plugin, by default when it has none."""
+    """Return the path of a raw endpoint or the name of a raw plugin, or the default for it."""
     if table == "endpoint":
         return str(raw.get("path", EndpointSettings.model_fields["path"].default))
     return str(raw.get("name") or default_plugin_name(str(raw.get("use", ""))))
@@ -262,7 +263,7 @@ def _check_unique(draft: _Draft, table: str, key: str, normal: Callable[[str], s
         if first < index:
             spelled = "" if names[first] == names[index] else f', which spells it "{names[first]}"'
             draft.problems.append(
-                f'{heading(table, index, draft)}: {key} "{names[index]}" is taken by [[{table}]] '
+                f'{heading(table, index, draft)}: {key} "{names[index]}" is used by [[{table}]] '
                 f"{first + 1}{spelled}: give each its own {key}"
             )
 

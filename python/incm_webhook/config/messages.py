@@ -1,4 +1,4 @@
-"""Turns what pydantic found wrong into sentences for a person who edits a configuration file."""
+"""Turns pydantic's errors into sentences for a person who edits a configuration file."""
 
 import difflib
 import typing
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 Location = Sequence[str | int]
 
-# A pydantic error type -> what the key wants. None of these repeats the value: it may be a secret.
+# The message for each error type of pydantic. None repeats the value, which may be a secret.
 _WANTS = {
     "bool_type": "wants true or false",
     "bool_parsing": "wants true or false",
@@ -38,15 +38,16 @@ _WANTS = {
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known word was probably meant.
+    """Suggest the known word that was probably meant.
 
     Args:
-        word: what was written.
-        known: what could have been written.
+        word: the word that was written.
+        known: the words that could have been written.
 
     Returns:
-        '; did you mean "retry"?', or '; known are ...' when nothing is near (a first letter is
-        seldom the wrong one), or "" when nothing is known.
+        '; did you mean "retry"?', or '; known are ...' when no word is similar, or "" when there
+        are no known words. Words with the same first letter match more easily, because the first
+        letter is seldom wrong.
     """
     names = sorted(known)
     folded = {name.lower(): name for name in names}
@@ -59,7 +60,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Say that a key is unknown, and which one was probably meant."""
+    """Return the message about an unknown key, with the key that was probably meant."""
     return f'unknown key "{key}"{nearest(key, known)}'
 
 
@@ -68,16 +69,16 @@ def sentences(
     model: type[BaseModel],
     place: Callable[[Location], tuple[str, Location]],
 ) -> list[str]:
-    """Tell each error of a validation in a sentence.
+    """Describe each error of a validation in a sentence.
 
     Args:
-        error: what pydantic raised.
-        model: the model it raised it for.
-        place: splits an error's location into the name of its table ("" for the top) and the
-            location within that table.
+        error: the error that pydantic raised.
+        model: the model whose validation failed.
+        place: splits the location of an error into the name of its table ("" for the top level)
+            and the location within that table.
 
     Returns:
-        One sentence for each error, in pydantic's order, without the values that were given.
+        One sentence for each error, in pydantic's order, without the given values.
     """
     return list(_sentences(error, model, place))
 
@@ -112,19 +113,19 @@ def _sentences(
 
 
 def _belongs(key: str, model: type[BaseModel], location: Location) -> str:
-    """Say where a key would be known: in a table that has it, or among a plugin's own."""
+    """Return a hint where an unknown key belongs: in another table, or in a plugin's config."""
     if not location:
         for table in known_keys(model, ()):
             if key in known_keys(model, (table,)):
-                return f'; "{key}" stands below [{table}], or [[{table}]] where there are several'
+                return f'; "{key}" belongs below [{table}], or [[{table}]] if there are several'
     keys = known_keys(model, location)
     if "config" in keys and "did you mean" not in nearest(key, keys):
-        return "; the plugin's own keys stand in config = { ... }"
+        return "; the plugin's own keys belong in config = { ... }"
     return ""
 
 
 def dotted(location: Location) -> str:
-    """Write a location within a table as people do: `retry.first`, `types[2]` (counted from 1)."""
+    """Format a location within a table: `retry.first`, `types[2]` (counted from 1)."""
     text = ""
     for part in location:
         if isinstance(part, int):
@@ -138,12 +139,12 @@ def known_keys(model: type[BaseModel], location: Location) -> list[str]:
     """List the keys that a table of a model may have.
 
     Args:
-        model: the model of the whole.
-        location: the way from it to the table; empty for the model itself.
+        model: the model of the whole configuration.
+        location: the path from the model to the table; empty for the model itself.
 
     Returns:
-        The keys as they are written, that is, the alias where a field has one; empty when the
-        way leads to no model.
+        The keys as they are written in the file: the alias of a field where it has one. The list is
+        empty when the path does not lead to a model.
     """
     current: type[BaseModel] | None = model
     for part in location:

@@ -1,4 +1,4 @@
-"""What flags and environment variables say instead of the configuration file."""
+"""Collects the settings that flags and environment variables override."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from incm_webhook.errors import ConfigError
 from incm_webhook.log import printable
 
 PREFIX = "INCM_WEBHOOK_"
-# Where an override belongs: key of `overrides` -> (its place in the file, flag). Its environment
+# The overrides: key of `overrides` -> (place in the file, flag). The name of the environment
 # variable is INCM_WEBHOOK_ and the key in capitals.
 OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
     "listen": (("server", "listen"), "--listen"),
@@ -24,9 +24,9 @@ OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
     "unsigned": (("endpoint", "unsigned"), "--unsigned"),
     "plugin": (("plugin",), "--plugin"),
 }
-_OTHERS = ("CONFIG", "SUPERVISE", "DEBUG")  # variables that are no setting of the file
-_OURS = ("SUPERVISOR", "TAKEOVER")  # what one process of this program tells another
-# Kubernetes describes each service to all pods; one may well be called incm-webhook.
+_OTHERS = ("CONFIG", "SUPERVISE", "DEBUG")  # variables that do not set a key of the file
+_OURS = ("SUPERVISOR", "TAKEOVER")  # passed from one process of this program to another
+# Kubernetes sets variables for each service in all pods; a service may be named incm-webhook.
 _KUBERNETES = re.compile(
     r"SERVICE_(HOST|PORT\w*)=.*|PORT(_[0-9]+_\w+)?=\S*://.*|PORT_[0-9]+_\w+=.*"
 )
@@ -36,7 +36,7 @@ _WORDS |= {"0": False, "false": False, "no": False, "off": False}
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One setting from a flag or the environment: its value, and what the operator calls it."""
+    """One setting from a flag or the environment: its value, and the name of its origin."""
 
     value: Any
     origin: str
@@ -44,10 +44,10 @@ class Override:
 
 
 def gather(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Override]:
-    """Find what is given, a flag before its variable; an empty variable is not given.
+    """Collect the given settings; a flag overrides its variable, and empty variables are ignored.
 
     Raises:
-        ConfigError: a variable wants true or false.
+        ConfigError: a variable must be true or false, and is neither.
     """
     given = {}
     for key in ("config", *OVERRIDES):
@@ -74,19 +74,19 @@ def _from_text(key: str, variable: str, text: str) -> Any:
 
 
 def unknown_variables(environ: Mapping[str, str], raw: object) -> list[str]:
-    """Name the variables that look like ours and that nothing reads: a typing error, mostly.
+    """Warn about variables that begin with our prefix but are never read, mostly typing errors.
 
     Args:
         environ: the environment.
-        raw: the tables of the file; what `{ env = "NAME" }` names there is read.
+        raw: the tables of the file; a variable that `{ env = "NAME" }` names in them is read.
 
     Returns:
-        A sentence each, with the nearest known name.
+        A sentence for each variable, with the nearest known name.
     """
     settings = {f"{PREFIX}{name}" for name in (*map(str.upper, OVERRIDES), *_OTHERS)}
     known = {*settings, *(f"{PREFIX}{name}" for name in _OURS), *_named(raw)}
     return [
-        f"the environment variable {printable(name)} is not known and does nothing"
+        f"the environment variable {printable(name)} is not known and has no effect"
         f"{nearest(name, settings)}"
         for name in sorted(environ)
         if name.startswith(PREFIX)
@@ -96,7 +96,7 @@ def unknown_variables(environ: Mapping[str, str], raw: object) -> list[str]:
 
 
 def _named(raw: object) -> Iterator[str]:
-    """Every NAME of an `{ env = "NAME" }`, wherever it stands."""
+    """Yield the NAME of every `{ env = "NAME" }`, at any depth."""
     if isinstance(raw, dict):
         if isinstance(raw.get("env"), str):
             yield raw["env"]

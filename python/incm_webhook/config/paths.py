@@ -1,4 +1,4 @@
-"""Paths of URLs: which spellings are one path, and which endpoint takes it."""
+"""Compares the paths of URLs, and finds the endpoint of a path."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -22,11 +22,12 @@ def endpoint_of(path: str, endpoints: Sequence[_Endpoint]) -> _Endpoint | None:
     """Find the endpoint of a path as the server does.
 
     Args:
-        path: in any spelling, without a query.
-        endpoints: have a `path` and say whether a slash at its end counts (`strict_slash`).
+        path: the path in any spelling, without a query.
+        endpoints: each has a `path`, and a `strict_slash` that tells whether a slash at the end of
+            the path matters.
 
     Returns:
-        The one that has just this path, else one that does not care for a slash at the end.
+        The endpoint with exactly this path; else one that ignores a slash at the end; else None.
 
     Threads: any.
     Source: RFC 3986, section 6.2.2.

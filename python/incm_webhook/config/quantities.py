@@ -1,4 +1,4 @@
-"""Durations ("500ms", "10s", "90d") and sizes ("64KiB", "10MB") as people write them."""
+"""Reads and writes durations ("500ms", "10s", "90d") and sizes ("64KiB", "10MB")."""
 
 import math
 import re
@@ -14,8 +14,8 @@ _BYTES = {
     "MIB": 1024**2,
     "GIB": 1024**3,
 }
-MAX_SECONDS = 1e9  # the core counts times no farther
-MAX_BYTES = 2**60  # what is added to it still fits 64 bits
+MAX_SECONDS = 1e9  # the longest time that the core accepts
+MAX_BYTES = 2**60  # sums of such sizes still fit 64 bits
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)", re.ASCII)
 
 
@@ -29,7 +29,7 @@ def parse_duration(value: object) -> float:
         Seconds, not negative, at most 1e9.
 
     Raises:
-        ValueError: anything else; the text says what is wanted.
+        ValueError: the value is anything else; the text describes a valid one.
 
     Source: docs/configuration.md, Units; the unit w: own choice.
     """
@@ -59,7 +59,8 @@ def parse_size(value: object) -> int:
         Bytes, a whole number, not negative, at most 2**60.
 
     Raises:
-        ValueError: anything else, and a fraction of a byte; the text says what is wanted.
+        ValueError: the value is anything else, or has a fraction of a byte; the text describes a
+            valid one.
 
     Source: docs/configuration.md, Units.
     """
@@ -74,7 +75,7 @@ def parse_size(value: object) -> int:
         raise ValueError(f"{wanted}, not {value!r}")
     size = float(match[1]) * unit
     if not size.is_integer():
-        raise ValueError(f"{wanted}, not {value!r}, which is no whole number of bytes")
+        raise ValueError(f"{wanted}, not {value!r}, which is not a whole number of bytes")
     return _bounded(int(size), wanted)
 
 
@@ -85,13 +86,13 @@ def _bounded(size: int, wanted: str) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """Write a duration the way `parse_duration` reads it, in its largest whole unit.
+    """Format a duration for `parse_duration`, in its largest whole unit.
 
     Args:
         seconds: finite, not negative.
 
     Returns:
-        Such as "90d", "5m", "1.5s"; what `parse_duration` reads back to the millisecond.
+        A text such as "90d", "5m" or "1.5s", exact to the millisecond.
     """
     for unit in ("d", "h", "m", "s"):
         count = seconds / _SECONDS[unit]
@@ -101,13 +102,13 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(size: int) -> str:
-    """Write a size the way `parse_size` reads it, in its largest whole unit of 1024.
+    """Format a size for `parse_size`, in its largest whole unit of 1024.
 
     Args:
         size: bytes, not negative.
 
     Returns:
-        Such as "1MiB" or "1500B".
+        A text such as "1MiB" or "1500B".
     """
     for unit in ("GiB", "MiB", "KiB"):
         count, rest = divmod(size, _BYTES[unit.upper()])
@@ -117,19 +118,19 @@ def format_size(size: int) -> str:
 
 
 def rough_size(size: int) -> str:
-    """Write a size for people, in three digits.
+    """Format a size for people, with three digits.
 
     Args:
         size: bytes, not negative.
 
     Returns:
-        Such as "532 B", "140 KiB" or "1.25 GiB".
+        A text such as "532 B", "140 KiB" or "1.25 GiB".
     """
     if size < 1000:
         return f"{size} B"
     number = float(size)
     for unit in ("KiB", "MiB", "GiB", "TiB"):
         number /= 1024
-        if number < 999.5:  # three digits are not 1e+03 then
+        if number < 999.5:  # above this, three digits would print as 1e+03
             return f"{number:.3g} {unit}"
     return f"{number:,.0f} TiB"

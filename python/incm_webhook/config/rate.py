@@ -1,4 +1,4 @@
-"""How many alerts a plugin gets in a time: the value of `rate`."""
+"""Reads the value of `rate`: the highest number of alerts in a period."""
 
 import re
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ _RATE = re.compile(r"([0-9]{1,9})\s*/\s*([smh])", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many in a period of so many seconds."""
+    """At most `count` alerts in a period of `period` seconds."""
 
     count: int
     period: float
 
     def __str__(self) -> str:
-        """As `parse_rate` reads it."""
+        """Format the rate for `parse_rate`."""
         return f"{self.count}/{next(unit for unit, s in _PERIODS.items() if s == self.period)}"
 
 
@@ -23,13 +23,13 @@ def parse_rate(value: object) -> Rate | None:
     """Read a rate.
 
     Args:
-        value: such as "10/s", "100/m", "1000/h"; a Rate or None is taken as it is.
+        value: a text such as "10/s", "100/m", "1000/h"; a Rate or None is returned unchanged.
 
     Returns:
-        The rate, None for none.
+        The rate; None when there is no limit.
 
     Raises:
-        ValueError: anything else; the text says what is wanted.
+        ValueError: the value is anything else; the text describes a valid one.
     """
     if value is None or isinstance(value, Rate):
         return value

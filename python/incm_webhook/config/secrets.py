@@ -1,4 +1,4 @@
-"""Secrets: where they come from, and a wrapper that nothing prints."""
+"""Finds and reads secrets, and wraps them so that they are never printed."""
 
 import codecs
 import hmac
@@ -24,8 +24,10 @@ _NAMED = 3
 class Secret:
     """The bytes of a webhook's secret token.
 
-    Shape: 1 to 4096 bytes. repr and str are redacted and it cannot be pickled; `reveal` is the
-    only way to the bytes. Equality is in constant time. Threads: immutable. Source: own choice.
+    Shape: 1 to 4096 bytes. repr and str are redacted, and a secret cannot be pickled: only `reveal`
+    returns the bytes. Comparison takes constant time.
+    Threads: immutable.
+    Source: own choice.
     """
 
     __slots__ = ("_value",)
@@ -41,14 +43,14 @@ class Secret:
         self._value = value
 
     def reveal(self) -> bytes:
-        """Return the bytes themselves, to hand them to the native core."""
+        """Return the bytes of the secret, for the native core."""
         return self._value
 
     def __repr__(self) -> str:
         return "Secret('***')"
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not written anywhere")
+        raise TypeError("a secret cannot be pickled")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
@@ -60,16 +62,16 @@ class Secret:
 
 
 def locate_secret_file(text: str, base: Path, environ: Mapping[str, str]) -> Path:
-    """Find the file that a `secret_file` means.
+    """Find the file that a `secret_file` names.
 
     Args:
         text: a path, or a bare name.
         base: the folder that relative paths are relative to.
-        environ: for $CREDENTIALS_DIRECTORY (systemd's LoadCredential).
+        environ: the environment, for $CREDENTIALS_DIRECTORY (systemd's LoadCredential).
 
     Returns:
-        base/text; for a bare name that is not there, the first of $CREDENTIALS_DIRECTORY/text and
-        /run/secrets/text that exists; base/text when none does.
+        base/text. For a bare name that does not exist there: the first of
+        $CREDENTIALS_DIRECTORY/text and /run/secrets/text that exists, else base/text.
 
     Source: docs/configuration.md, Secrets.
     """
@@ -86,7 +88,7 @@ def locate_secret_file(text: str, base: Path, environ: Mapping[str, str]) -> Pat
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something is there; also when that cannot be told, so that reading it says why."""
+    """Return whether a path exists; True also when that is unknown, so that reading reports why."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -100,13 +102,14 @@ def read_secret_file(path: Path) -> Secret:
     """Read a secret from a file.
 
     Args:
-        path: a file; exactly one line end (LF or CR LF) at its end is not part of the secret.
+        path: the path of the file; one line end (LF or CR LF) at its end is not part of the secret.
 
     Returns:
         The secret.
 
     Raises:
-        ConfigError: unreadable, empty, or longer than 4096 bytes; names the file and the reason.
+        ConfigError: the file is unreadable, empty, or longer than 4096 bytes; the text names the
+            file and the reason.
     """
     try:
         with path.open("rb") as file:
@@ -129,10 +132,10 @@ def read_secret_file(path: Path) -> Secret:
 
 
 def is_readable_by_others(path: Path) -> bool:
-    """Say whether every user of the machine may read a file.
+    """Return whether every user of the machine may read a file.
 
-    False for a file that cannot be looked at, and in /run/secrets, where containers find their own
-    secrets with that mode.
+    False when the file cannot be examined, and for files in /run/secrets, where containers mount
+    their own secrets with that mode.
     """
     try:
         return path.parent != MOUNTED_SECRETS and bool(path.stat().st_mode & stat.S_IROTH)
@@ -142,23 +145,24 @@ def is_readable_by_others(path: Path) -> bool:
 
 @dataclass(slots=True)
 class FoundSecrets:
-    """The secrets of one endpoint, and what is odd about them.
+    """The secrets of one endpoint, with warnings about them.
 
     Attributes:
-        secrets: in the order in which they are tried.
-        warnings: a sentence each, with no secret in it.
+        secrets: the secrets, in the order in which they are tried.
+        warnings: a sentence each, without secrets.
     """
 
     secrets: list[Secret] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def add(self, secret: Secret, path: Path | None, called: str) -> None:
-        """Take one more.
+        """Add a secret, and the warnings about it.
 
         Args:
-            secret: as it is used.
-            path: of its file; None when it has none.
-            called: begins a sentence about it, such as "the secret file /etc/incm/secret".
+            secret: the secret as it is used.
+            path: the path of its file; None when it has none.
+            called: its name at the beginning of a warning, such as "the secret file
+                /etc/incm/secret".
         """
         if secret in self.secrets:
             self.warnings.append(f"{called} holds the same secret as one before it: leave it out")
@@ -173,12 +177,13 @@ class FoundSecrets:
 
 
 def oddity(value: bytes, called: str, *, lines: bool = False) -> str | None:
-    """Say what an editor or a shell has added to a secret, mostly by accident.
+    """Describe what an editor or a shell has added to a secret, mostly by accident.
 
     Args:
-        value: as it is used.
-        called: begins the sentence, such as "the secret file /etc/incm/secret".
-        lines: it may have several lines, as keys in PEM form have.
+        value: the secret as it is used.
+        called: its name at the beginning of the sentence, such as "the secret file
+            /etc/incm/secret".
+        lines: whether it may have several lines, as keys in PEM form have.
 
     Returns:
         A sentence without the secret; None when nothing is odd.
@@ -187,14 +192,14 @@ def oddity(value: bytes, called: str, *, lines: bool = False) -> str | None:
     if not found:
         return None
     return (
-        f"{called} {' and '.join(found)}: all of that is taken for the secret; if it is not, write "
-        "the secret token alone, as `printf %s 'TOKEN' > FILE` does"
+        f"{called} {' and '.join(found)}: all of that is used as the secret; if that is wrong, "
+        "write the secret token alone, as `printf %s 'TOKEN' > FILE` does"
     )
 
 
 def _oddities(value: bytes, *, lines: bool) -> Iterator[str]:
     if b"\0" in value:
-        yield "has zero bytes in it, as UTF-16 text has"
+        yield "contains zero bytes, as UTF-16 text does"
         return
     if value.startswith(codecs.BOM_UTF8):
         yield "begins with a byte order mark"
@@ -203,15 +208,15 @@ def _oddities(value: bytes, *, lines: bool) -> Iterator[str]:
     unseen = sorted({one for one in text if unicodedata.category(one) == "Cf"})
     if unseen:
         named = ", ".join(f"U+{ord(one):04X}" for one in unseen[:_NAMED])
-        yield f"has characters in it that nobody sees ({named})"
+        yield f"contains invisible characters ({named})"
     if text[:1].isspace():
-        yield "begins with a blank or a line end"
+        yield "begins with a space or a line end"
     if text[-1:].isspace() and not (lines and "\n" in text.strip()):
-        yield "ends with a blank or a further line end"
+        yield "ends with a space or another line end"
     bare = text.strip()
     if not lines and ("\n" in bare or "\r" in bare):
         yield "holds several lines"
     elif len(bare) > 1 and bare[-1] in _QUOTES.get(bare[0], ""):
-        yield "stands in quotes"
-    elif not lines and _ASSIGNMENT.match(bare):  # of a plugin it may be a connection string
+        yield "is in quotes"
+    elif not lines and _ASSIGNMENT.match(bare):  # a plugin's secret may be a connection string
         yield "begins with a name and =, as a line of an environment file does"

@@ -1,4 +1,4 @@
-"""The model of `[server]`: where the server listens, and what its clients may do."""
+"""The model of `[server]`: the addresses of the server, and the limits for its clients."""
 
 import ipaddress
 import itertools
@@ -24,7 +24,7 @@ def split_address(text: str) -> tuple[str, int]:
         The host without brackets, and the port, 0 to 65535 (0: any free one).
 
     Raises:
-        ValueError: anything else; the text says what is wanted.
+        ValueError: the text is anything else; the message describes a valid one.
     """
     if "://" in text:
         raise ValueError(f'wants HOST:PORT alone, such as "127.0.0.1:8080", not {text!r}')
@@ -42,9 +42,9 @@ def split_address(text: str) -> tuple[str, int]:
 
 
 def is_host(text: str) -> bool:
-    """Say whether a text can be the name or address of a host, an IPv6 address without brackets.
+    """Return whether a text can be the name or address of a host (IPv6 without brackets).
 
-    What cannot is refused by the resolver with an error of its own kind, or cut off at a NUL.
+    The resolver would refuse any other text with an unclear error, or cut it off at a zero byte.
     """
     if not text or not text.isprintable() or re.search(r"[\s/\[\]]", text):
         return False
@@ -58,14 +58,14 @@ def is_host(text: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Say whether only this machine can reach HOST:PORT; of names, only localhost."""
+    """Return whether only this machine can reach HOST:PORT; the only such name is localhost."""
     host, _ = split_address(address)
     one = _ip(host)
     return host.lower() == "localhost" if one is None else one.is_loopback
 
 
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an address, one of IPv4 in the spelling of IPv6 as what it is; None: it is a name."""
+    """Parse an IP address; an IPv4-mapped IPv6 address becomes IPv4. None for a host name."""
     try:
         one = ipaddress.ip_address(host)
     except ValueError:
@@ -74,15 +74,12 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def share_a_port(first: str, second: str) -> bool:
-    """Say whether two listeners would be in each other's way.
+    """Return whether only one of two listeners can be opened.
 
     Args:
-        first: HOST:PORT. Names are compared as texts; 0.0.0.0 and [::] hold every address, and
-            port 0 is never the same.
-        second: the same.
-
-    Returns:
-        Whether only one of them can be opened.
+        first: HOST:PORT. Names are compared as texts. 0.0.0.0 and [::] include every address, and
+            port 0 never equals another port.
+        second: HOST:PORT of the other listener.
     """
     (host, port), (other, other_port) = split_address(first), split_address(second)
     if port != other_port or port == 0:
@@ -92,7 +89,7 @@ def share_a_port(first: str, second: str) -> bool:
 
 
 def _holds_all(wildcard: object, place: object) -> bool:
-    if isinstance(wildcard, ipaddress.IPv6Address):  # its socket takes IPv4 as well
+    if isinstance(wildcard, ipaddress.IPv6Address):  # its socket accepts IPv4 as well
         return wildcard.is_unspecified
     return (
         isinstance(wildcard, ipaddress.IPv4Address)
@@ -107,8 +104,8 @@ def _address(value: object) -> str:
     one = _ip(split_address(value)[0])
     if one is not None and (one.is_multicast or one == _EVERYBODY):
         raise ValueError(
-            f"{one} is the address of a group, to which nobody can connect: write one of this "
-            "machine, or 0.0.0.0 for all of them"
+            f"{one} is a multicast or broadcast address, to which no client can connect: write an "
+            "address of this machine, or 0.0.0.0 for all of them"
         )
     return value
 
@@ -135,7 +132,7 @@ def _network(value: object) -> str:
     wrong = ValueError(
         f'wants addresses and networks such as "192.0.2.7" or "2001:db8::/32", not {value!r}'
     )
-    if "%" in value:  # a zone counts on one machine only
+    if "%" in value:  # a zone is valid on one machine only
         raise wrong
     try:
         return str(ipaddress.ip_network(value))  # a netmask becomes the prefix's length
@@ -196,7 +193,7 @@ class ServerSettings(Table):
     def _proxy_protocol_names_proxies(self) -> "ServerSettings":
         if self.proxy_protocol and not self.trusted_proxies:
             raise ValueError(
-                "says proxy_protocol and names no trusted_proxies: say whose PROXY headers are "
-                'to be believed, such as trusted_proxies = ["10.0.0.0/8"]'
+                "sets proxy_protocol without trusted_proxies: list the proxies whose PROXY headers "
+                'are trusted, such as trusted_proxies = ["10.0.0.0/8"]'
             )
         return self

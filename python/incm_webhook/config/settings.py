@@ -1,4 +1,4 @@
-"""The models of the configuration file: what each key may hold, and its default."""
+"""The models of the configuration file: the type and the default of each key."""
 
 import os
 import re
@@ -60,14 +60,14 @@ def inbox_path(url: str) -> Path:
     path = url
     if scheme:
         if scheme[1].lower() != "sqlite":
-            raise ValueError(f'"{scheme[1]}:" is no kind of inbox in this version; {supported}')
+            raise ValueError(f'"{scheme[1]}:" is not supported in this version; {supported}')
         path = url[scheme.end() :]
         if path.startswith("//") and not path.startswith("///"):
-            raise ValueError(f"an absolute path wants three slashes; {supported}")
+            raise ValueError(f"an absolute path needs three slashes; {supported}")
         path = re.sub(r"^/{3,}", "/", path)
     if not path or path.endswith("/") or "\0" in path:
         raise ValueError(f"names no file; {supported}")
-    if any("\ud800" <= one <= "\udfff" for one in path):  # how Python writes other bytes
+    if any("\ud800" <= one <= "\udfff" for one in path):  # Python decodes other bytes to these
         raise ValueError(f"wants a path in UTF-8; {supported}")
     if path == ":memory:":
         raise ValueError(f"an inbox in memory would lose alerts; {supported}")
@@ -87,9 +87,10 @@ RateSetting = Annotated[
 
 
 class InboxSettings(Table):
-    """`[inbox]`: where alerts are stored, how long, and how much disk is left free.
+    """`[inbox]`: where alerts are stored, for how long, and how much disk is left free.
 
-    After `load_settings` the URL's path is absolute. Units: seconds (None: for ever), bytes.
+    After `load_settings` the URL's path is absolute.
+    Units: seconds (None: without limit), bytes.
     """
 
     url: Annotated[str, BeforeValidator(_inbox_url)] = "sqlite:inbox.db"
@@ -103,17 +104,17 @@ class InboxSettings(Table):
 
     @property
     def real_path(self) -> Path:
-        """The same without links; one that leads to itself stays, for whoever opens it to tell."""
+        """The path with links resolved; a link to itself stays, so that opening it fails."""
         return Path(os.path.realpath(self.path))
 
     @property
     def core_url(self) -> str:
-        """The URL as the core reads it: its scheme, and the path without slashes of a URL."""
+        """The URL in the form of the core: the scheme and the plain path."""
         return f"sqlite:{self.path}"
 
 
 class SecretSource(Table):
-    """One way to a secret: exactly one of the three."""
+    """The source of one secret: exactly one of the three is set."""
 
     inline: Secret | None = None
     env: StrictStr | None = None
@@ -150,7 +151,7 @@ def _secret_sources(value: object) -> tuple[SecretSource, ...]:
 
 
 class EndpointSettings(Table):
-    """`[[endpoint]]`: a path that takes alerts, with secrets or unsigned."""
+    """`[[endpoint]]`: a path that accepts alerts, with secrets or unsigned."""
 
     path: Annotated[str, BeforeValidator(url_path)] = "/webhook"
     secret: Annotated[tuple[SecretSource, ...], BeforeValidator(_secret_sources)] = ()
@@ -163,7 +164,7 @@ class EndpointSettings(Table):
     _found: FoundSecrets = PrivateAttr(default_factory=FoundSecrets)
 
     def hold(self, found: FoundSecrets) -> None:
-        """Take the secrets that `secret` and `secret_file` lead to; for `load_settings` alone."""
+        """Set the secrets that `secret` and `secret_file` name; only for `load_settings`."""
         self._found = found
 
     @property
@@ -173,7 +174,7 @@ class EndpointSettings(Table):
 
     @property
     def secret_warnings(self) -> list[str]:
-        """What is odd about the secrets and their files, a sentence each, with no secret in it."""
+        """The warnings about the secrets and their files, a sentence each, without secrets."""
         return self._found.warnings
 
     @model_validator(mode="after")
@@ -181,20 +182,23 @@ class EndpointSettings(Table):
         has_secret = bool(self.secret or self.secret_file)
         if has_secret and self.unsigned:
             raise ValueError(
-                "has a secret and says unsigned: leave out unsigned to take signed alerts only, or "
-                "leave out the secret to take any"
+                "has a secret and is unsigned: leave out unsigned to accept only signed alerts, or "
+                "leave out the secret to accept any"
             )
         if not has_secret and not self.unsigned:
             raise ValueError(
-                "has no secret and does not say unsigned: give the webhook's secret token "
-                '(secret_file = "FILE", or --secret-file FILE), or say unsigned = true '
-                "(or --unsigned) to take alerts from anyone who can reach this address"
+                "has no secret and is not unsigned: give the webhook's secret token "
+                '(secret_file = "FILE", or --secret-file FILE), or set unsigned = true '
+                "(or --unsigned) to accept alerts from anyone who can reach this address"
             )
         return self
 
 
 class RetrySettings(Table):
-    """`retry`: when a failed delivery is tried again. Units: seconds."""
+    """`retry`: when a failed delivery is tried again.
+
+    Units: seconds.
+    """
 
     first: PositiveDuration = 1.0
     factor: Annotated[float, Field(ge=1, le=100, strict=True)] = 2.0
@@ -203,7 +207,7 @@ class RetrySettings(Table):
 
 
 def default_plugin_name(use: str) -> str:
-    """Take the last part of `use`: "jsonl", "./a/file.py" -> "file", "pkg.mod:obj" -> "obj"."""
+    """Return the last part of `use`: "jsonl", "./a/file.py" -> "file", "pkg.mod:obj" -> "obj"."""
     before, colon, after = use.rpartition(":")
     if colon and after and "/" not in after:
         return after
@@ -217,7 +221,10 @@ def _plugin_name(value: object) -> str:
 
 
 class PluginSettings(Table):
-    """`[[plugin]]`: which plugin, for which alerts, and how it is run. Units: seconds."""
+    """`[[plugin]]`: the plugin, the alerts that it gets, and how it is run.
+
+    Units: seconds, bytes.
+    """
 
     use: Annotated[StrictStr, Field(min_length=1)]
     name: Annotated[str, BeforeValidator(_plugin_name)] = ""
@@ -240,17 +247,17 @@ class PluginSettings(Table):
     _place: str = PrivateAttr(default="")
 
     def hold(self, place: str) -> None:
-        """Take where this table stands; for `load_settings` alone."""
+        """Set the place of this table in the file; only for `load_settings`."""
         self._place = place
 
     @property
     def filters(self) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
-        """The lists that choose its alerts, by their keys."""
+        """The lists that select the plugin's alerts, by key."""
         return {key: getattr(self, key) for key in filter_keys}
 
     @property
     def place(self) -> str:
-        """Where this table stands, "[[plugin]] 2 of incm-webhook.toml"; "" when in no file."""
+        """The place of this table, "[[plugin]] 2 of incm-webhook.toml"; "" without a file."""
         return self._place
 
     @model_validator(mode="before")
@@ -261,7 +268,9 @@ class PluginSettings(Table):
 
 
 class Settings(Table):
-    """All settings. Threads: immutable; a reload makes a new one.
+    """All settings.
+
+    Threads: immutable; a reload makes a new object.
 
     Attributes:
         server: `[server]`.
@@ -298,16 +307,16 @@ class Settings(Table):
         warnings: list[str],
         origins: dict[tuple[str, ...], str],
     ) -> None:
-        """Take what is known only after the whole is valid; for `load_settings` alone."""
+        """Set the facts that are known only after validation; only for `load_settings`."""
         self._source, self._base, self._warnings = source, base, warnings
         self._origins = origins
 
     def place_of(self, table: str, key: str) -> str:
-        """Say where the value of a key stands: a flag, a variable, or a place of the file.
+        """Return the origin of a key's value: a flag, a variable, or a place in the file.
 
         Returns:
-            Such as "--listen", "INCM_WEBHOOK_LISTEN" or "/etc/incm.toml: [server] listen"; the last
-            form also for a default, where one would write another.
+            A text such as "--listen", "INCM_WEBHOOK_LISTEN" or "/etc/incm.toml: [server] listen".
+            A default has the last form: the place where another value would be written.
         """
         if (table, key) in self._origins:
             return self._origins[table, key]
@@ -315,12 +324,12 @@ class Settings(Table):
 
     @property
     def warnings(self) -> list[str]:
-        """What works but is hardly meant, a sentence each, for the log."""
+        """What works but is probably a mistake, a sentence each, for the log."""
         return self._warnings
 
     @property
     def source(self) -> Path | None:
-        """The configuration file, None when there is none."""
+        """The configuration file; None when there is none."""
         return self._source
 
     @property

@@ -1,4 +1,4 @@
-"""What keys of several tables of the configuration are made of."""
+"""The types that several tables of the configuration share."""
 
 import re
 from typing import Annotated
@@ -11,13 +11,13 @@ from incm_webhook.config.quantities import parse_duration, parse_size
 
 
 class Table(BaseModel):
-    """A table: unknown keys are errors, values are frozen."""
+    """A table of the configuration; unknown keys are errors, and its values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 def as_list(value: object) -> object:
-    """Take a single text or number for a list of one."""
+    """Turn a single text or number into a list of one item."""
     return [value] if isinstance(value, (str, int)) and not isinstance(value, bool) else value
 
 
@@ -25,7 +25,7 @@ def positive_duration(value: object) -> float:
     """Read a duration that is longer than 0, in seconds.
 
     Raises:
-        ValueError: anything else.
+        ValueError: the value is anything else.
     """
     seconds = parse_duration(value)
     if seconds <= 0:
@@ -34,23 +34,23 @@ def positive_duration(value: object) -> float:
 
 
 def url_path(value: object) -> str:
-    """Read the path of a URL, as clients write it.
+    """Check the path of a URL, as clients write it.
 
     Raises:
-        ValueError: what no request can have as its path.
+        ValueError: no request can have this path.
     """
     if not isinstance(value, str) or not value.startswith("/"):
         raise ValueError('wants a text that begins with "/", such as "/webhook"')
     if "?" in value or "#" in value:
         raise ValueError('wants a path alone, without "?" or "#"')
     if not value.isascii() and value.isprintable():
-        raise ValueError(f'wants it as clients write it: "{quote(value)}"')
+        raise ValueError(f'wants the path as clients write it: "{quote(value)}"')
     if not value.isprintable() or any(one.isspace() for one in value):
-        raise ValueError("must hold no blank and no control character")
+        raise ValueError("must not contain spaces or control characters")
     if re.search("%(?![0-9A-Fa-f]{2})", value):
         raise ValueError('has a "%" without two hexadecimal digits: "%25" is a percent sign')
     if ".." in normal_path(value).split("/"):
-        raise ValueError('has a segment "..", which leads elsewhere: write the path that is meant')
+        raise ValueError('has a segment "..", which leads elsewhere: write the resulting path')
     return value
 
 

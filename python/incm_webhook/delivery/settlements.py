@@ -68,7 +68,7 @@ class Settlements:
 
         Also writes the failure summaries that are due to the log.
         """
-        self._failures.tell()
+        self._failures.log_due()
         self._standing.look()
         kept: list[tuple[Sequence[Delivery], float]] = []
         with contextlib.suppress(IndexError):
@@ -99,7 +99,7 @@ class Settlements:
 
     def close(self) -> None:
         """Log the failures that were counted and not logged yet."""
-        self._failures.tell(everything=True)
+        self._failures.log_due(everything=True)
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Return deliveries that were not attempted: they are due again, and no attempt counts."""

@@ -1,1 +1,1 @@
-"""Turns exceptions, secrets and strange bytes into text that is safe to show."""
+"""Turns exceptions, secrets and arbitrary text into text that is safe to show."""

@@ -1,4 +1,4 @@
-"""Tells failed attempts in the log: at once, but ten seconds of the same failure in one line."""
+"""Logs failed attempts: the first one at once, repeated ones as one line every ten seconds."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from incm_webhook.text.failures import Account
 
 QUIET_S = 10.0
-_KINDS = 32  # that are told apart at a time
+_KINDS = 32  # kinds that are distinguished at a time
 _OTHERS = "others"
 
 
 @dataclass(slots=True)
 class _Kind:
     quiet_until: float
-    unsaid: int = 0
+    unlogged: int = 0
     last: str = ""
     traceback: str = ""
 
 
 class FailureLog:
-    """Tells the failures of one plugin.
+    """Logs the failures of one plugin.
 
-    Shape: the first failure of a kind is a line. Further ones within QUIET_S are counted, and told
-    together in a line when they are over, and so on while it goes on failing. Failures are of one
-    kind that have the same exception at the same place, whatever its text; with `--log-level debug`
-    the traceback follows.
+    Shape: the first failure of a kind is logged at once. Further failures within QUIET_S are
+    counted, and logged as one line at the end of that time; this repeats as long as failures
+    continue. Failures with the same exception at the same place are of one kind, whatever the text
+    of the exception. With `--log-level debug` the traceback follows.
     Threads: any.
     """
 
@@ -40,14 +40,14 @@ class FailureLog:
         self._kinds: dict[tuple[int, str], _Kind] = {}
 
     def note(self, level: int, sentence: str, account: Account) -> None:
-        """Tell a failure now, or with others later.
+        """Log a failure now, or count it and log it later.
 
         Args:
-            level: of the log.
-            sentence: what became of the attempt, on one line.
-            account: what the exception says.
+            level: the log level.
+            sentence: the outcome of the attempt, on one line.
+            account: the description of the exception.
         """
-        self.tell()
+        self.log_due()
         with self._lock:
             now = self._clock()
             key = (level, account.kind)
@@ -55,14 +55,14 @@ class FailureLog:
                 key = (level, _OTHERS)
             kind = self._kinds.get(key)
             if kind is not None:
-                kind.unsaid += 1
+                kind.unlogged += 1
                 kind.last, kind.traceback = sentence, account.traceback
                 return
             self._kinds[key] = _Kind(now + QUIET_S)
         self._log.log(level, "%s", sentence, extra={"traceback": account.traceback})
 
-    def tell(self, *, everything: bool = False) -> None:
-        """Tell what was counted in ten seconds that are over; everything: in all."""
+    def log_due(self, *, everything: bool = False) -> None:
+        """Log the counted failures whose ten seconds are over; with `everything`, log them all."""
         if not self._kinds:
             return
         due = []
@@ -72,7 +72,7 @@ class FailureLog:
                 if not everything and now < kind.quiet_until:
                     continue
                 del self._kinds[key]
-                if kind.unsaid:
+                if kind.unlogged:
                     due.append((key[0], kind))
                     self._kinds[key] = _Kind(now + QUIET_S)
         for level, kind in due:
@@ -80,7 +80,7 @@ class FailureLog:
                 level,
                 "%s: %s more like this, the last: %s",
                 self._whose,
-                f"{kind.unsaid:,}",
+                f"{kind.unlogged:,}",
                 kind.last,
                 extra={"traceback": kind.traceback},
             )

@@ -1,7 +1,8 @@
-"""What an exception says to people: one line with the plugin's own place, and its traceback.
+"""Describes an exception for people: one line with the plugin's own place, and a traceback.
 
-Nothing here fails, whatever the exception is: its text is code of a plugin. It may take long or for
-ever, so a handler's exception is read within its attempt, which the time-out ends.
+These functions never fail, although the text of an exception may come from a plugin's code. That
+code may take very long, so a handler's exception is read within its attempt, which the time-out
+ends.
 """
 
 import sys
@@ -27,25 +28,25 @@ __all__ = [
     "remember",
 ]
 
-LINE_BYTES = 1900  # of a line: the ledger keeps 2,000, and a log line has words before it
-_READ_CHARS = 8000  # of a text: what is behind is never shown
+LINE_BYTES = 1900  # for a line: the ledger keeps 2,000, and a log line has a prefix
+_READ_CHARS = 8000  # characters of a text beyond this are never shown
 _TEXT_BYTES = 1400
 _PLACE_BYTES = 300
-_TOLD_LEAVES = 3  # of an exception group
-_LOOKED_AT = 1000  # exceptions of a group
+_SHOWN_LEAVES = 3  # exceptions of a group that are described
+_COUNTED_LEAVES = 1000  # exceptions of a group that are counted
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What there is to say about a failure.
+    """The description of a failure.
 
-    Shape: no secret and no control character but the traceback's line ends.
+    Shape: without secrets, and without control characters except the line ends of the traceback.
 
     Attributes:
-        line: "Type: text (pager.py:4)", of a Reject its reason alone; at most 2,000 bytes.
-        kind: "Type (pager.py:4)": the same for failures of one cause, whatever their text.
-        traceback: as Python prints it, at most 16 KiB, its middle left out when it is longer;
-            "" when there is none.
+        line: "Type: text (pager.py:4)", or only the reason of a Reject; at most 2,000 bytes.
+        kind: "Type (pager.py:4)": the same for failures with the same cause, whatever their text.
+        traceback: the traceback as Python prints it, at most 16 KiB; the middle of a longer one is
+            left out. "" when there is none.
     """
 
     line: str
@@ -55,16 +56,19 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class OwnCode:
-    """Which files are a plugin's own.
+    """The files that belong to a plugin.
 
     Attributes:
-        places: its file, or the folder of its package; none when nothing is known of it.
+        places: its file, or the folder of its package; empty when they are not known.
     """
 
     places: tuple[str, ...] = ()
 
     def name_of(self, file: str) -> str | None:
-        """Name a file of its own as people do: "pager.py", "my_package/pager.py"; None: another."""
+        """Return a short name for a file of the plugin: "pager.py", "my_package/pager.py".
+
+        None when the file does not belong to the plugin.
+        """
         for place in self.places:
             if file.startswith(place) and (len(file) == len(place) or file[len(place)] == "/"):
                 return file[place.rfind("/") + 1 :]
@@ -72,15 +76,15 @@ class OwnCode:
 
 
 _NOTHING_OWN = OwnCode()
-_of_all: list[OwnCode] = [_NOTHING_OWN]  # one: the files of all plugins that were loaded
+_of_all: list[OwnCode] = [_NOTHING_OWN]  # one item: the files of all loaded plugins
 
 
 def own_code_of(module: ModuleType | None) -> OwnCode:
-    """Say which files belong to the plugin of a module: its package's folder, else its file."""
+    """Find the files that belong to the plugin of a module: its package's folder, else its file."""
     if module is None:
         return _NOTHING_OWN
     parts = module.__name__.split(".")
-    first = len(parts) if parts[0] == "incm_webhook" else 1  # of a bundled one its file alone
+    first = len(parts) if parts[0] == "incm_webhook" else 1  # a bundled plugin is only its file
     for count in range(first, len(parts) + 1):
         outer = sys.modules.get(".".join(parts[:count]))
         file = getattr(outer, "__file__", None)  # a namespace has none
@@ -90,74 +94,71 @@ def own_code_of(module: ModuleType | None) -> OwnCode:
 
 
 def remember(code: OwnCode) -> None:
-    """Count a plugin's files among those of all plugins. Threads: one at a time."""
+    """Add a plugin's files to those of all plugins. Threads: one at a time."""
     _of_all[0] = OwnCode(tuple(dict.fromkeys([*_of_all[0].places, *code.places])))
 
 
 def code_of_all() -> OwnCode:
-    """The files of all plugins that were loaded, for what nobody knows whose it is."""
+    """Return the files of all loaded plugins, for exceptions whose plugin is not known."""
     return _of_all[0]
 
 
 def account_of(error: BaseException, code: OwnCode = _NOTHING_OWN) -> Account:
-    """Read an exception.
+    """Describe an exception. This takes as long as the exception's own `__str__`.
 
     Args:
         error: any exception.
-        code: the files whose deepest frame names the place; without one of them in the traceback it
-            is the deepest frame of all.
-
-    Returns:
-        What there is to say; it takes as long as the exception's own `__str__` does.
+        code: the plugin's own files. The deepest frame in one of them is the place of the failure;
+            if there is none, the deepest frame of all.
     """
-    told = getattr(error, "account", None)
-    if type(told) is Account:
-        return told  # it was read in the plugin's own process
+    account = getattr(error, "account", None)
+    if type(account) is Account:
+        return account  # the plugin's own process has described it
     try:
         place = _place(error, code)
         if isinstance(error, Reject):
             line = fit(said_by(error.reason))
         else:
-            line = _told(error, code, place)
+            line = _line_of(error, code, place)
         kind = shortened(printable(f"{_name(error)}{place}"), _PLACE_BYTES)
         return Account(shortened(printable(line), LINE_BYTES), kind, traceback_of(error))
     except BaseException as other:  # no memory, or an exception whose attributes fail
-        return Account(f"{_name(error)}: cannot be told ({_name(other)})", _name(error))
+        return Account(f"{_name(error)}: cannot be described ({_name(other)})", _name(error))
 
 
 def describe(error: BaseException, code: OwnCode = _NOTHING_OWN) -> str:
-    """Tell an exception in one line: "Type: text (file:line)", without a place when it has none."""
+    """Describe an exception in one line: "Type: text (file:line)", or without place if unknown."""
     return account_of(error, code).line
 
 
-def fit(said: str) -> str:
+def fit(text: str) -> str:
     """Make the text of an exception fit for a line: short, escaped, without secrets."""
-    text = printable(redacted(beginning(said, _READ_CHARS)))
-    return shortened(text, _TEXT_BYTES, len(said) if len(said) > _READ_CHARS else None)
+    shown = printable(redacted(beginning(text, _READ_CHARS)))
+    return shortened(shown, _TEXT_BYTES, len(text) if len(text) > _READ_CHARS else None)
 
 
 def _name(error: BaseException) -> str:
     return type(error).__name__[:100]
 
 
-def _told(error: BaseException, code: OwnCode, place: str) -> str:
+def _line_of(error: BaseException, code: OwnCode, place: str) -> str:
     text = fit(said_by(error)) or "no text"
     if not isinstance(error, BaseExceptionGroup):
         return f"{_name(error)}: {text}{place}"
     leaves = list(_leaves(error))
-    told = [
-        shortened(_told(leaf, code, _place(leaf, code)), _TEXT_BYTES // _TOLD_LEAVES)
-        for leaf in leaves[:_TOLD_LEAVES]
+    lines = [
+        shortened(_line_of(leaf, code, _place(leaf, code)), _TEXT_BYTES // _SHOWN_LEAVES)
+        for leaf in leaves[:_SHOWN_LEAVES]
     ]
-    if len(leaves) > _TOLD_LEAVES:
-        told.append(f"and {len(leaves) - _TOLD_LEAVES} more")
-    return f"{_name(error)}: {shortened(text, _PLACE_BYTES)}: {'; '.join(told)}"
+    if len(leaves) > _SHOWN_LEAVES:
+        lines.append(f"and {len(leaves) - _SHOWN_LEAVES} more")
+    return f"{_name(error)}: {shortened(text, _PLACE_BYTES)}: {'; '.join(lines)}"
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    """The exceptions of a group and of the groups in it, up to _LOOKED_AT."""
+    """Yield the exceptions of a group and of its nested groups, up to _COUNTED_LEAVES."""
     found, waiting = 0, [iter(group.exceptions)]
-    while waiting and found < _LOOKED_AT:
+    while waiting and found < _COUNTED_LEAVES:
         one = next(waiting[-1], None)
         if one is None:
             waiting.pop()
@@ -169,7 +170,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 def _place(error: BaseException, code: OwnCode) -> str:
-    """Say where: " (pager.py:4)"; "" when there is no traceback."""
+    """Return the place of an exception, " (pager.py:4)"; "" when there is no traceback."""
     if isinstance(error, BaseExceptionGroup):
         leaf = next(_leaves(error), None)
         if leaf is not None and leaf.__traceback__ is not None:

@@ -1,4 +1,4 @@
-"""Makes any text fit for a log or a terminal: one line, short, with nothing that they obey."""
+"""Makes any text safe for a log or a terminal: one short line without control characters."""
 
 import json
 
@@ -7,10 +7,10 @@ def printable(text: str) -> str:
     r"""Write control characters, line ends and other unprintable characters as escapes.
 
     Args:
-        text: any text, also one that an alert brought.
+        text: any text, also one from an alert.
 
     Returns:
-        The text on one line, such as "a\nb" with a backslash and an n; spaces stay.
+        The text on one line; a line end becomes a backslash and an n. Spaces stay.
 
     Source: docs/promises.md, P16.
     """
@@ -22,13 +22,13 @@ def printable(text: str) -> str:
 
 
 def printable_json(text: str) -> str:
-    """Write what a terminal obeys or shows elsewhere as escapes of JSON: C1, bidi and the like.
+    """Write characters that can affect a terminal as JSON escapes: C1 controls, bidi and the like.
 
     Args:
-        text: JSON on one line; control characters of ASCII are escaped in it already.
+        text: JSON on one line, in which ASCII control characters are escaped already.
 
     Returns:
-        The same JSON, to be parsed as before.
+        JSON with the same value.
     """
     if text.isprintable():
         return text
@@ -36,23 +36,23 @@ def printable_json(text: str) -> str:
 
 
 def said_by(thing: object) -> str:
-    """Say str(thing), or nothing when that fails in any way: it may be code of a plugin."""
+    """Return str(thing), or "" when that fails in any way, because it may run a plugin's code."""
     try:
         return str(thing)
-    except BaseException:  # an exit too: who describes a failure does not fail with it
+    except BaseException:  # even SystemExit: describing a failure must not end the process
         return ""
 
 
 def shortened(text: str, most: int, whole: int | None = None) -> str:
-    """Cut a text to so many bytes of UTF-8, and say how long it was.
+    """Cut a text to a number of UTF-8 bytes, and append its original length.
 
     Args:
         text: any text.
-        most: bytes, those of the note about its length included.
-        whole: how many characters it had before others cut it; None when nobody did.
+        most: the largest size in bytes, including the note about the length.
+        whole: the number of characters before the caller cut the text; None when it is not cut.
 
     Returns:
-        The text, or its beginning and, such as "... (5,000,000 characters)".
+        The text, or its beginning with a note such as "... (5,000,000 characters)".
     """
     size = len(text) if whole is None else whole
     coded = text.encode("utf-8", "backslashreplace")

@@ -1,8 +1,8 @@
-"""Takes out of a text what nobody may read: known secrets, and the secret parts of URLs.
+"""Removes known secrets and the secret parts of URLs from a text.
 
-What stays of a URL is what finds a fault: `https://hooks.slack.com/services/…`. Its user and
-password, its query and its path go, but for a first part that is a plain word with more behind it:
-the path of a webhook is as good as a password.
+A URL keeps the parts that help to find a fault: `https://hooks.slack.com/services/…`. Its user,
+password, query and path are removed, because the path of a webhook is as good as a password. Only a
+first segment of the path stays, when it is a plain word and more segments follow.
 """
 
 import json
@@ -11,25 +11,26 @@ import threading
 from urllib.parse import quote
 
 _HIDDEN = "***"
-_SHORTEST = 4  # characters of a secret: what is shorter stands in every other word
-_SHORTEST_OF_URL = 8  # characters of a part of its path
-_LONGEST_LISTED = 5000  # spellings that are known at once
+_SHORTEST = 4  # characters of a secret; shorter ones occur in ordinary words
+_SHORTEST_OF_URL = 8  # characters of a part of a URL's path
+_LONGEST_LISTED = 5000  # spellings that are kept at most
 
-_END = r"""\s"'<>()`{}|\\"""  # what ends a URL in a text
-# Some write JSON with \\/ for each /.
+_END = r"""\s"'<>()`{}|\\"""  # the characters that end a URL in a text
+# Some programs write JSON with \\/ for each /.
 _URL = re.compile(rf"\b([A-Za-z][A-Za-z0-9+.-]{{1,20}}:\\?/\\?/)((?:[^{_END}]|\\(?![nrtx]))+)")
-# In the query of another URL.
+# A percent-encoded URL, in the query of another URL.
 _ENCODED_URL = re.compile(
     r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}%(?:25)*3A(?:%(?:25)*2F){2})[^\s\"'<>&;]+", re.IGNORECASE
 )
-# As urllib3, requests and access logs write them: "with url: /services/T0/B0", "POST /hook HTTP".
+# Paths as in messages of urllib3 and requests, and in access logs: "with url: /services/T0/B0",
+# "POST /hook HTTP".
 _BARE_PATH = re.compile(rf"(\burl: |\b(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) )(/[^{_END}]+)")
 _AUTHORIZATION = re.compile(
     r"\b(Bearer|Basic|Token|GenieKey|Splunk)(\s+)(?=\S*[\d=])[A-Za-z0-9._~+/=:-]{8,}", re.IGNORECASE
 )
 _SCHEME = r"(?:Bearer|Basic|Token|Bot|Key|Api-?Key|GenieKey|Splunk|Negotiate|NTLM)\s+"
 _SIGNED = r"(?:Digest|Hawk|OAuth|AWS4-HMAC-SHA256)\s"
-_QUOTE = r"\\?[\"']"  # one within JSON within JSON has a backslash
+_QUOTE = r"\\?[\"']"  # with a backslash in JSON that is nested in JSON
 _HEADER = re.compile(
     rf"\b(authorization|x-api-key|api-key|x-auth-token)({_QUOTE})?(\s*[:=]\s*)({_QUOTE})?"
     rf"(?:({_SIGNED})[^\r\n]+|({_SCHEME})?[^\s\"'\\,;)]+)",
@@ -44,12 +45,12 @@ _ASSIGNED = re.compile(
     rf"({_NAME}=)(?:([\"'])(?:(?!\2)[^\n])*(?=\2)|(?!None\b|null\b|True\b|False\b)[^\s&;,\"'<>()\]}}]+)",
     re.IGNORECASE,
 )
-_INPUT = re.compile(r", input_value=.*?, input_type=")  # pydantic shows what it was given
+_INPUT = re.compile(r", input_value=.*?, input_type=")  # pydantic shows the rejected value
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}[0-9]{0,2}")
 
 
 class _Known:
-    """The secrets that this process knows. Threads: any."""
+    """The known secrets of this process. Threads: any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards _values
@@ -69,15 +70,15 @@ _known = _Known()
 
 
 def hide(value: str) -> None:
-    """Let no text that passes here show this value from now on; one of under 4 characters may."""
+    """Remove this value from every later text; values of fewer than 4 characters are ignored."""
     _known.add(value)
 
 
 def hide_url(text: str) -> None:
-    """Hide what `redacted` would leave out of a text that is a URL, wherever it stands alone.
+    """Hide the secret parts of a URL also where they occur without the URL around them.
 
-    An error may tell a path without the host before it. What is short or a single word stays: it
-    stands in other texts too.
+    An error message may contain a path without its host. Parts that are short or a single word are
+    not hidden, because they occur in other texts too.
     """
     match = _URL.fullmatch(text)
     if match is None:
@@ -93,15 +94,15 @@ def hide_url(text: str) -> None:
 
 
 def without_secrets(text: str) -> str:
-    """Put *** in the place of each value that was given to `hide`."""
-    for value in _known.longest_first:  # a pattern of them all would be slower by far
+    """Replace each value that was given to `hide` with ***."""
+    for value in _known.longest_first:  # one pattern for all values would be much slower
         if value in text:
             text = text.replace(value, _HIDDEN)
     return text
 
 
 def beginning(text: str, most: int) -> str:
-    """Take the first characters of a text, without the half of a known secret at their end."""
+    """Return the first `most` characters of a text, without a part of a known secret at the end."""
     if len(text) <= most:
         return text
     text = text[:most]
@@ -113,15 +114,16 @@ def beginning(text: str, most: int) -> str:
 
 
 def redacted(text: str) -> str:
-    """Take known secrets, secret parts of URLs and credentials of HTTP out of a text.
+    """Remove known secrets, secret parts of URLs and HTTP credentials from a text.
 
     Args:
-        text: any text; it takes time in proportion to its length.
+        text: any text; the time grows linearly with its length.
 
     Returns:
-        The same with *** and … in their places; a second time changes nothing more.
+        The text with *** and … in place of what was removed; another call changes nothing.
 
-    Threads: any. Source: docs/security.md says the rule.
+    Threads: any.
+    Source: docs/security.md.
     """
     text = _INPUT.sub(", input_type=", without_secrets(text))
     if "://" in text or ":\\/" in text:
@@ -132,7 +134,7 @@ def redacted(text: str) -> str:
 
 
 def _without_named(text: str) -> str:
-    """Take out what its name calls a secret: headers, members of JSON, parts of a DSN."""
+    """Remove values whose name marks them as secret: headers, JSON members, parts of a DSN."""
     text = _HEADER.sub(lambda match: f"{''.join(filter(None, match.groups()))}{_HIDDEN}", text)
     text = _COOKIE.sub(lambda match: f"{match[1]}{_HIDDEN}", text)
     text = _MEMBER.sub(lambda match: f"{match[1]}{match[2]}{_HIDDEN}", text)
@@ -143,10 +145,10 @@ def _without_named(text: str) -> str:
 def _short_url(begin: str, rest: str) -> str:
     authority = _up_to(rest, "/?#")
     if not authority:
-        return f"{begin}{rest}"  # file:///... and sqlite:///... are of this machine
+        return f"{begin}{rest}"  # file:///... and sqlite:///... name files of this machine
     _, colon, port = authority.rpartition("@")[2].rpartition(":")
     if colon and not port.isdigit() and "]" not in port and "@" in rest[len(authority) :]:
-        rest = rest.rpartition("@")[2]  # what stood before it was a password with / ? or # in it
+        rest = rest.rpartition("@")[2]  # the part before it was a password with / ? or #
         authority = _up_to(rest, "/?#")
     host = authority.rpartition("@")[2]
     return f"{begin}{host}{_short_path(rest[len(authority) :])}"

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def toml_of(value: Any) -> str:
-    """Write a value as it stands behind a key; what is None in a table is left out.
+    """Format a value in TOML; keys of a table whose value is None are left out.
 
     Raises:
         TypeError: TOML has no such value.
@@ -33,7 +33,7 @@ def toml_of(value: Any) -> str:
 
 
 def toml_tables(name: str, tables: Sequence[Mapping[str, Any]]) -> str:
-    """Write a list of tables, each under its `[[name]]`."""
+    """Format a list of tables, each under its own `[[name]]`."""
     lines = []
     for table in tables:
         lines.append(f"[[{name}]]")

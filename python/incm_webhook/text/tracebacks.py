@@ -1,7 +1,7 @@
-"""Prints tracebacks as Python does, but bounded, without secrets, and at a tenth of the cost.
+"""Formats tracebacks as Python does, but bounded, without secrets, and at a tenth of the cost.
 
-Python's own parses the source of each line to mark a part of it, and prints frames and chained
-exceptions without end.
+Python's own formatter parses the source of each line to mark a part of it, and has no limit on
+frames and chained exceptions.
 """
 
 import linecache
@@ -24,24 +24,24 @@ __all__ = [
 
 TRACEBACK_BYTES = 16 * 1024
 _LINE_BYTES = 400
-_READ_CHARS = 4000  # of a text: what is behind is never shown
+_READ_CHARS = 4000  # characters of a text beyond this are never shown
 _FIRST_FRAMES, _LAST_FRAMES = 6, 14
-_LINKS = 8  # exceptions that come of each other
-_LEAVES = 3  # of an exception group
+_LINKS = 8  # exceptions of a chain that are shown
+_LEAVES = 3  # exceptions of a group that are shown
 _HERE = str(Path(__file__).parents[1])
 _CAUSE = "The above exception was the direct cause of the following exception:"
 _CONTEXT = "During handling of the above exception, another exception occurred:"
 
 
 def traceback_of(error: BaseException) -> str:
-    """Print an exception with what it comes from.
+    """Format an exception with its traceback and the exceptions that caused it.
 
     Args:
-        error: any exception; its text is taken as it says it.
+        error: any exception.
 
     Returns:
-        At most TRACEBACK_BYTES, with line ends and no other control character, the middle left out
-        when there is more; "" when it was never raised.
+        At most TRACEBACK_BYTES, without control characters except line ends; the middle of a longer
+        text is left out. "" when the exception was never raised.
     """
     trace = _theirs(error.__traceback__)
     if trace is None and error.__cause__ is None and error.__context__ is None:
@@ -51,7 +51,7 @@ def traceback_of(error: BaseException) -> str:
 
 
 def _theirs(trace: TracebackType | None) -> TracebackType | None:
-    """Leave out our own frames before those of the plugin."""
+    """Skip our own frames before those of the plugin."""
     while trace is not None and trace.tb_next is not None:
         file = trace.tb_frame.f_code.co_filename
         if not file.startswith(f"{_HERE}/") or file.startswith(f"{_HERE}/plugins/"):
@@ -110,9 +110,9 @@ def _frames(trace: TracebackType) -> Iterator[str]:
 
 
 def without_middle(lines: list[str], most: int = TRACEBACK_BYTES) -> str:
-    """Join lines of a traceback to at most so many bytes.
+    """Join the lines of a traceback to at most `most` bytes.
 
-    Of too many, a quarter of the room is for the first ones, the rest for the last.
+    When they are too long, the first lines get a quarter of the room, and the last lines the rest.
     """
     text = "\n".join(lines)
     if len(text.encode()) <= most:
@@ -134,10 +134,10 @@ def _that_fit(lines: Iterator[str], room: int) -> list[str]:
 
 
 def trace_of_thread(thread: int) -> TracebackType | None:
-    """Where a thread is now, as a traceback; None when it has ended.
+    """Return the current point of a thread as a traceback; None when the thread has ended.
 
     Args:
-        thread: its `threading.get_ident()`.
+        thread: the thread's identifier, from `threading.get_ident()`.
     """
     frame = sys._current_frames().get(thread)
     frames = []
@@ -148,7 +148,7 @@ def trace_of_thread(thread: int) -> TracebackType | None:
 
 
 def trace_of_awaitable(awaitable: object) -> TracebackType | None:
-    """Where a coroutine waits now, as a traceback; None when that cannot be told."""
+    """Return the point where a coroutine waits as a traceback; None when it is not known."""
     frames: list[FrameType] = []
     while len(frames) < _FIRST_FRAMES + _LAST_FRAMES:
         frame = getattr(awaitable, "cr_frame", None)
@@ -160,7 +160,7 @@ def trace_of_awaitable(awaitable: object) -> TracebackType | None:
 
 
 def _trace_of(frames: list[FrameType]) -> TracebackType | None:
-    """Make a traceback of frames, the innermost first."""
+    """Make a traceback of frames that are given with the innermost first."""
     trace: TracebackType | None = None
     for frame in frames:
         trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno or 1)

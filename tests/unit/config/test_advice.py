@@ -36,8 +36,8 @@ def test_warnings(workdir: Path, write: Write) -> None:
     )
     warnings = load(workdir)
     for part in (
-        "wants TLS or a proxy in front",
-        "who reaches it reads all alerts, and can replay or drop them",
+        "configure TLS, or put a proxy in front",
+        "anyone who reaches it can read all alerts, and replay or drop them",
         'metrics = "0.0.0.0:9465"',
         "every user of this machine may read the secret file",
         "the secret is written in the configuration itself",
@@ -54,7 +54,7 @@ def test_a_filter_that_can_match_nothing_is_warned_about(workdir: Path, write: W
         "types = ['disconected', 'license_*', 'reboot', 'quite_new']\nendpoints = ['/other']\n",
     )
     one, two = load(workdir)
-    assert '"disconected" is no known alert type; did you mean "disconnected"?' in one
+    assert '"disconected" is not a known alert type; did you mean "disconnected"?' in one
     assert 'there is no endpoint "/other"' in two
 
 
@@ -63,18 +63,18 @@ def test_settings_that_do_nothing_are_warned_about(workdir: Path, write: Write) 
     (one,) = load(workdir)
     assert 'add isolation = "process"' in one
     write("incm-webhook.toml", SIGNED + "ack = 'processed'\n")
-    assert any("waits for plugins, and there is none" in one for one in load(workdir))
+    assert any("waits for plugins, but there are none" in one for one in load(workdir))
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("status = ['actve']", 'status: "actve" is no known status; did you mean "active"?'),
-        ("status = ['open']", 'status: "open" is no known status; known are active, closed'),
-        ("status = ['x*']", '"x*" is no known status'),
+        ("status = ['actve']", 'status: "actve" is not a known status; did you mean "active"?'),
+        ("status = ['open']", 'status: "open" is not a known status; known are active, closed'),
+        ("status = ['x*']", '"x*" is not a known status'),
         ("types = ['Disconnected']", 'did you mean "disconnected"?'),
-        ("orgs = [' Nordwind']", 'orgs: " Nordwind" begins or ends with a blank'),
-        ("groups = ['Halle 3 ']", 'groups: "Halle 3 " begins or ends with a blank'),
+        ("orgs = [' Nordwind']", 'orgs: " Nordwind" begins or ends with a space'),
+        ("groups = ['Halle 3 ']", 'groups: "Halle 3 " begins or ends with a space'),
     ],
 )
 def test_a_filter_that_is_misspelt_is_warned_about(
@@ -98,16 +98,16 @@ def test_filters_that_match_what_there_is_are_not_warned_about(workdir: Path, wr
     ("content", "words"),
     [
         (b"\xef\xbb\xbfs3cr3t", "begins with a byte order mark"),
-        (b'"s3cr3t"', "stands in quotes"),
-        (b"'s3cr3t'\n", "stands in quotes"),
-        (b"s3cr3t\n\n", "ends with a blank or a further line end"),
-        (b"s3cr3t ", "ends with a blank or a further line end"),
-        (b"\ts3cr3t", "begins with a blank or a line end"),
+        (b'"s3cr3t"', "is in quotes"),
+        (b"'s3cr3t'\n", "is in quotes"),
+        (b"s3cr3t\n\n", "ends with a space or another line end"),
+        (b"s3cr3t ", "ends with a space or another line end"),
+        (b"\ts3cr3t", "begins with a space or a line end"),
         (b"s3cr3t\nother\n", "holds several lines"),
-        (b"s\0e\0c\0", "as UTF-16 text has"),
+        (b"s\0e\0c\0", "as UTF-16 text does"),
         (
             b"\xef\xbb\xbf 's3cr3t'",
-            "begins with a byte order mark and begins with a blank or a line ",
+            "begins with a byte order mark and begins with a space or a line ",
         ),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_secret_that_an_editor_or_shell_has_spoilt_is_warned_about(
     (one,) = settings.warnings
     assert f"endpoint /webhook: the secret file {workdir}/secret" in one
     assert words in one
-    assert "all of that is taken for the secret" in one
+    assert "all of that is used as the secret" in one
     assert "s3cr3t" not in one
     assert settings.endpoint[0].secrets[0].reveal() == content.removesuffix(b"\n")
 
@@ -141,7 +141,7 @@ def test_a_good_secret_is_not_warned_about(workdir: Path, write: Write) -> None:
 def test_a_secret_of_a_variable_is_looked_at_too(workdir: Path, write: Write) -> None:
     write("incm-webhook.toml", "[[endpoint]]\nsecret = {env = 'TOKEN'}\n[[plugin]]\nuse = 'log'\n")
     (one,) = load(workdir, {"TOKEN": "'quoted'"})
-    assert "the secret in the variable TOKEN stands in quotes" in one
+    assert "the secret in the variable TOKEN is in quotes" in one
     assert "quoted'" not in one
 
 
@@ -158,7 +158,7 @@ def test_an_unknown_variable_names_the_nearest(workdir: Path) -> None:
     known = {"secret_file": "secret", "plugin": ("log",)}
     (one,) = load(workdir, {"INCM_WEBHOOK_LISTN": "127.0.0.1:1"}, **known)
     assert one == (
-        "the environment variable INCM_WEBHOOK_LISTN is not known and does nothing; did you mean "
+        "the environment variable INCM_WEBHOOK_LISTN is not known and has no effect; did you mean "
         '"INCM_WEBHOOK_LISTEN"?'
     )
     (one,) = load(workdir, {"INCM_WEBHOOK_PORT": "8080"}, **known)
@@ -201,8 +201,8 @@ def test_numbers_that_are_hardly_meant_are_warned_about(workdir: Path, write: Wr
     plugin = "[[plugin]]\nuse = 'log'\n"
     write("incm-webhook.toml", f"[inbox]\nretention = 90\n{SIGNED}{plugin}")
     (one,) = load(workdir)
-    assert "[inbox] retention: alerts are gone 90s after they were delivered" in one
+    assert "[inbox] retention: alerts are deleted 90s after they were delivered" in one
     assert 'days are written "90d"' in one
     write("incm-webhook.toml", f"{SIGNED}{plugin}retry = {{ first = '10m', max = '1s' }}\n")
     (one,) = load(workdir)
-    assert one == "plugin log: retry: first (10m) is longer than max (1s), which counts"
+    assert one == "plugin log: retry: first (10m) is longer than max (1s), so max applies"

@@ -208,7 +208,7 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
         ("[server]\ntls = 'c'\n", "[server] tls: wants a table"),
         ("[server]\nallow = ['10.0.0.0/33']\n", "wants addresses and networks"),
         ("[server]\nallow = ['fe80::1%eth0']\n", "wants addresses and networks"),
-        ("[server]\nproxy_protocol = true\n", "names no trusted_proxies"),
+        ("[server]\nproxy_protocol = true\n", "without trusted_proxies"),
         ("[[endpoint]]\nunsigned = true\nrate = 'fast'\n", "wants a rate such as"),
         ('[inbox]\nretention = "0s"\n', "retention: wants a duration longer than 0"),
         ('[inbox]\nretention = "on"\n', "retention: wants a duration such as"),
@@ -221,13 +221,13 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
         ('[[plugin]]\nuse = "log"\nrate = "0/s"\n', 'rate: wants a rate such as "10/s"'),
         ('[[plugin]]\nuse = "log"\nbreaker = -1\n', "breaker: wants at least 0"),
         ('[[plugin]]\nuse = "log"\nmemory = "1MiB"\n', "memory: wants at least 16777216"),
-        ("server = 1\n", "is a table: write [server]"),
+        ("server = 1\n", "must be a table: write [server]"),
         ("[plugin]\nuse = 'log'\n", "write [[plugin]] above each"),
         ("endpoint = [1]\n", "write [[endpoint]] above each"),
-        ('[inbox]\nurl = "postgres://host/db"\n', '"postgres:" is no kind of inbox'),
+        ('[inbox]\nurl = "postgres://host/db"\n', '"postgres:" is not supported in this version'),
         ('[inbox]\nurl = "sqlite:"\n', "names no file"),
         ('[inbox]\nurl = "sqlite::memory:"\n', "in memory would lose alerts"),
-        ('[inbox]\nurl = "sqlite://host/x"\n', "wants three slashes"),
+        ('[inbox]\nurl = "sqlite://host/x"\n', "needs three slashes"),
         ("[inbox]\nurl = 3\n", "[inbox] url: wants a text"),
         ("[[plugin]]\nname = 'x'\n", '[[plugin]] 1 "x" use: is required'),
         ("[[plugin]]\nuse = 'log'\nname = 'a b'\n", "wants 1 to 64 letters"),
@@ -236,7 +236,7 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
         ("[[plugin]]\nuse = 'log'\ntimeout = 0\n", "wants a duration longer than 0"),
         ("[[plugin]]\nuse = 'log'\nconfig = 3\n", "config: wants a table"),
         ("[[plugin]]\nuse = 'log'\npriority = ['1']\n", "priority[1]: wants a whole number"),
-        ("[[plugin]]\nuse = 'log'\n[[plugin]]\nuse = 'log'\n", 'name "log" is taken'),
+        ("[[plugin]]\nuse = 'log'\n[[plugin]]\nuse = 'log'\n", 'name "log" is used'),
         ("[server]\nworkers = 4097\n", "wants at most 4096"),
         ("[server]\nmax_connections = true\n", "wants a whole number"),
         ("[server]\nlisten = '127.0.0.1:70000'\n", "wants HOST:PORT"),
@@ -252,9 +252,9 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
         ("[server]\nadmin_hosts = [3]\n", "wants names of hosts, without a port"),
         ("[[endpoint]]\npath = 'x'\nunsigned = true\n", 'begins with "/"'),
         ("[[endpoint]]\npath = '/x?y'\nunsigned = true\n", 'without "?"'),
-        ("[[endpoint]]\npath = '/x y'\nunsigned = true\n", "no blank"),
+        ("[[endpoint]]\npath = '/x y'\nunsigned = true\n", "must not contain spaces"),
         ("[[endpoint]]\nunsigned = 'yes'\n", "unsigned: wants true or false"),
-        ("[[endpoint]]\nunsigned = true\n[[endpoint]]\nunsigned = true\n", '"/webhook" is taken'),
+        ("[[endpoint]]\nunsigned = true\n[[endpoint]]\nunsigned = true\n", '"/webhook" is used'),
         ("[[endpoint]]\nsecret = 3\n", "secret: wants { file ="),
         ("[[endpoint]]\nsecret = ''\n", "secret: wants { file ="),
         ("[[endpoint]]\nsecret = { vault = 'x' }\n", "secret: wants { file ="),
@@ -287,7 +287,7 @@ def test_neither_secret_nor_unsigned_explains_both(workdir: Path) -> None:
 
 
 def test_both_secret_and_unsigned_is_an_error(workdir: Path, write: Write) -> None:
-    both = "has a secret and says unsigned"
+    both = "has a secret and is unsigned"
     assert both in error(workdir, secret_file="secret", unsigned=True)
     write("incm-webhook.toml", SIGNED)
     assert both in error(workdir, unsigned=True)
@@ -402,8 +402,8 @@ def test_a_misspelt_table_of_endpoints_is_the_only_error(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("listen = 'x'\n", '"listen" stands below [server]'),
-        ("[[plugin]]\nuse = 'jsonl'\npath = 'x'\n", "own keys stand in config = { ... }"),
+        ("listen = 'x'\n", '"listen" belongs below [server]'),
+        ("[[plugin]]\nuse = 'jsonl'\npath = 'x'\n", "own keys belong in config = { ... }"),
         ("[[plugin]]\nuse = ''\n", "[[plugin]] 1 use: must not be empty"),
         ("[[plugin]]\nuse = 'log'\ntypes = ['']\n", "types[1]: must not be empty"),
     ],
@@ -427,8 +427,9 @@ def test_an_address_that_nobody_can_connect_to_is_none_to_listen_on(
 ) -> None:
     (workdir / "group.toml").write_text(f'[server]\n{key} = "{host}:8081"\n')
     assert error(workdir, config="group.toml", unsigned=True) == (
-        f"{workdir}/group.toml: [server] {key}: {host.strip('[]')} is the address of a group, to "
-        "which nobody can connect: write one of this machine, or 0.0.0.0 for all of them"
+        f"{workdir}/group.toml: [server] {key}: {host.strip('[]')} is a multicast or "
+        "broadcast address, to which no client can connect: write an address of this machine, or "
+        "0.0.0.0 for all of them"
     )
 
 

@@ -28,7 +28,7 @@ def test_the_core_says_which_spellings_are_one() -> None:
 
 def test_two_spellings_of_one_path_are_a_configuration_error(tmp_path: Path) -> None:
     told = problems(tmp_path, "/webhook", "/%77ebhook")
-    assert 'path "/%77ebhook" is taken by [[endpoint]] 1, which spells it "/webhook"' in told
+    assert 'path "/%77ebhook" is used by [[endpoint]] 1, which spells it "/webhook"' in told
 
 
 def test_a_path_that_no_request_has_is_a_configuration_error(tmp_path: Path) -> None:

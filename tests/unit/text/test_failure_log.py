@@ -36,11 +36,11 @@ def test_the_first_failure_is_told_at_once_and_the_next_together(
     log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
     for number in range(1, 1001):
         log.note(logging.WARNING, f"alert {number} failed", account("ValueError (p.py:4)"))
-    log.tell()
+    log.log_due()
     assert caplog.messages == ["alert 1 failed"]
     clock.now += QUIET_S
-    log.tell()
-    log.tell()
+    log.log_due()
+    log.log_due()
     assert caplog.messages[1:] == ["plugin p: 999 more like this, the last: alert 1000 failed"]
 
 
@@ -60,7 +60,7 @@ def test_kinds_without_end_are_told_together(
     log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
     for number in range(10_000):
         log.note(logging.WARNING, f"alert {number}", account(f"E{number}"))
-    log.tell(everything=True)
+    log.log_due(everything=True)
     assert len(caplog.messages) < 40
     assert "9,967 more like this" in caplog.messages[-1]
 
@@ -71,7 +71,7 @@ def test_what_was_not_told_is_told_at_the_end(
     log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
     log.note(logging.WARNING, "one", account("E"))
     log.note(logging.WARNING, "two", account("E"))
-    log.tell(everything=True)
+    log.log_due(everything=True)
     assert caplog.messages == ["one", "plugin p: 1 more like this, the last: two"]
 
 
