@@ -217,7 +217,7 @@ AdminApi::Text AdminApi::list_dead(Parameters& given) const {
     if (const auto error = given.finish()) return *error;
     if (const auto error = unknown_plugin(query.plugin)) return *error;
     const auto cursor = read_cursor(after.value_or("0:0"));
-    if (!cursor) return bad("\"after\" wants what \"next\" said");
+    if (!cursor) return bad("\"after\" must be the \"next\" of the previous answer");
     query.after = *cursor;
     const auto page = catalog_.undelivered(query);
     if (!page.ok()) return page.error();
@@ -242,7 +242,7 @@ AdminApi::Text AdminApi::change_dead(Parameters& given, OperatorAction how,
     const auto cursor = read_cursor(given.text("after").value_or("0:0"));
     if (const auto error = given.finish()) return *error;
     if (const auto error = unknown_plugin(query.plugin)) return *error;
-    if (!cursor) return bad("\"after\" wants what \"next\" said");
+    if (!cursor) return bad("\"after\" must be the \"next\" of the previous answer");
     if (ids.size() > kMaxIds) return bad("at most 1000 ids at once");
     if (ids.empty() && !query.plugin && !all)
         return bad("say which: ids, plugin, or \"all\": true");

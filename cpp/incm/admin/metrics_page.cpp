@@ -34,7 +34,7 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     metric(page, "incm_webhook_alerts_accepted_total", "counter", "Alerts stored.",
            counters.accepted());
     metric(page, "incm_webhook_alerts_duplicate_total", "counter",
-           "Alerts answered as repetitions of a stored one.", counters.duplicates());
+           "Alerts answered as duplicates of a stored one.", counters.duplicates());
     std::map<std::string_view, std::uint64_t> refused;
     for (std::size_t i = 0; i <= static_cast<std::size_t>(base::kLastErrorCode); ++i) {
         const auto code = static_cast<base::ErrorCode>(i);
@@ -49,12 +49,12 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
            "Signed requests for a path that no endpoint has, or with another method than POST.",
            counters.misdirected());
     metric(page, "incm_webhook_health_checks_total", "counter",
-           "Health checks on the alerts' listener.", counters.health_checks());
-    metric(page, "incm_webhook_connections", "gauge", "Open connections of the alerts' listener.",
+           "Health checks on the alert listener.", counters.health_checks());
+    metric(page, "incm_webhook_connections", "gauge", "Open connections of the alert listener.",
            listener.connections);
     if (listener.certificate_end) {
         metric(page, "incm_webhook_certificate_end_timestamp_seconds", "gauge",
-               "When the certificate of the alerts' listener ends.", *listener.certificate_end);
+               "When the certificate of the alert listener ends.", *listener.certificate_end);
     }
     metric(page, "incm_webhook_inbox_alerts", "gauge", "Alerts in the inbox.", counts.alerts);
     constexpr std::string_view kDeliveries = "incm_webhook_deliveries";
@@ -77,7 +77,7 @@ std::string metrics_page(const ingest::Counters& counters, const inbox::Counts& 
     sample(page, kUnkept, "{reason=\"busy\"}", counters.unkept(NotKept::kBusy));
     sample(page, kUnkept, "{reason=\"failed\"}", counters.unkept(NotKept::kFailed));
     metric(page, "incm_webhook_inbox_log_bytes", "gauge",
-           "Length of the inbox's log, which a program that reads for long makes grow.",
+           "Length of the inbox's log, which grows while a program reads for long.",
            disk.log_bytes);
     metric(page, "incm_webhook_inbox_log_warnings_total", "counter",
            "Times that the log was found too long, or twice as long as before.", disk.log_warnings);
