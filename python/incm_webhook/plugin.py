@@ -34,7 +34,7 @@ class Retry(Exception):  # noqa: N818 - an outcome, not an error
         ValueError: after is something else; the retry settings then apply.
     """
 
-    after: float | None = None  # also of a subclass that does not call __init__
+    after: float | None = None  # the default for a subclass that does not call __init__
 
     def __init__(self, after: float | str | None = None) -> None:
         seconds = None if after is None else seconds_until(after)
@@ -49,7 +49,7 @@ class Reject(Exception):  # noqa: N818 - an outcome, not an error
         reason: why, for the person who will look at the dead letter.
     """
 
-    reason: str = "no reason"  # also of a subclass that does not call __init__
+    reason: str = "no reason"  # the default for a subclass that does not call __init__
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

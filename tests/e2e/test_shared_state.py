@@ -13,8 +13,8 @@ from incm_webhook.testing import Receiver, make_alert
 Serve = Callable[..., Receiver]
 
 DEEDS = {
-    "os.chdir('elsewhere')": "a plugin moved the working directory of all plugins from",
-    "os.umask(0o77)": "a plugin set the umask of all plugins from",
+    "os.chdir('elsewhere')": "a plugin changed the working directory of all plugins from",
+    "os.umask(0o77)": "a plugin changed the umask of all plugins from",
     "sys.setswitchinterval(0.5)": "a plugin set the switch interval to 0.5 s",
     "os.close(2)": "a plugin closed standard error, where the log goes: opened again",
 }

@@ -41,15 +41,15 @@ class SharedState:
         folder, umask = _folder(), _umask()
         if folder != self._folder:
             _log.warning(
-                "a plugin moved the working directory of all plugins from %s to %s: relative paths "
-                'lead elsewhere now; isolation = "process" gives a plugin its own',
+                "a plugin changed the working directory of all plugins from %s to %s: relative "
+                'paths lead elsewhere now; isolation = "process" gives a plugin its own',
                 self._folder,
                 folder,
             )
         if umask != self._umask:
             _log.warning(
-                "a plugin set the umask of all plugins from %s to %s: new files get other rights; "
-                'isolation = "process" gives a plugin its own',
+                "a plugin changed the umask of all plugins from %s to %s: new files get other "
+                'rights; isolation = "process" gives a plugin its own',
                 self._umask,
                 umask,
             )
@@ -60,8 +60,8 @@ class SharedState:
         if interval_s != self._interval_s:
             sys.setswitchinterval(self._interval_s)
             _log.warning(
-                "a plugin set the switch interval to %g s, and every other one waited that long: "
-                "set back to %g s",
+                "a plugin set the switch interval to %g s, for which every other plugin had to "
+                "wait: set back to %g s",
                 interval_s,
                 self._interval_s,
             )

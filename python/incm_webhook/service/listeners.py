@@ -131,14 +131,14 @@ def _open(
         _give_up(role, passed, notifier)
         bound = _bind_soon(wanted)
     keep_from_children(bound)
-    notifier.say("FDSTORE=1", f"FDNAME={KEPT}{role}", descriptor=bound.fileno())
+    notifier.send("FDSTORE=1", f"FDNAME={KEPT}{role}", descriptor=bound.fileno())
     return Listener(wanted, bound)
 
 
 def _give_up(role: str, passed: Mapping[str, socket.socket], notifier: Notifier) -> None:
     kept = passed.get(KEPT + role)
     if kept is not None:
-        notifier.say("FDSTOREREMOVE=1", f"FDNAME={KEPT}{role}")
+        notifier.send("FDSTOREREMOVE=1", f"FDNAME={KEPT}{role}")
         kept.close()
 
 

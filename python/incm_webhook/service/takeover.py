@@ -58,7 +58,7 @@ class Supervision:
                 look_at_certificate(settings.server.tls, time.time())
             with contextlib.suppress(InboxUnavailableError):
                 check_inbox(settings.inbox.path, self.before)
-        notifier.say(f"{PREPARED}=1")
+        notifier.send(f"{PREPARED}=1")
 
     def start(
         self, receiver: "Receiver", notifier: Notifier, stop_is_asked: Callable[[], bool]
@@ -94,7 +94,7 @@ class Supervision:
 
 @contextlib.contextmanager
 def _sending_beats(notifier: Notifier) -> Iterator[None]:
-    if not notifier.is_heard:
+    if not notifier.is_connected:
         yield
         return
     ended = threading.Event()

@@ -40,11 +40,11 @@ class Notifier:
         return self._socket
 
     @property
-    def is_heard(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether there is a service manager."""
         return self._socket is not None
 
-    def say(self, *lines: str, descriptor: int | None = None) -> None:
+    def send(self, *lines: str, descriptor: int | None = None) -> None:
         """Send lines such as `READY=1`, and optionally a descriptor to keep (`FDSTORE=1`)."""
         if self._socket is None:
             return
@@ -61,31 +61,31 @@ class Notifier:
     def ready(self, status: str) -> None:
         """Report that the process serves."""
         self._state = ("READY=1", f"STATUS={status}")
-        self.say(*self._state)
+        self.send(*self._state)
 
     def closed(self, status: str) -> None:
         """Report that the process has started and can be reloaded, but has no inbox yet."""
         self._state = ("READY=1", f"{CLOSED}=1", f"STATUS={status}")
-        self.say(*self._state)
+        self.send(*self._state)
 
     def starting(self, longest_s: float) -> None:
         """Report that the start may take up to `longest_s` seconds more."""
-        self.say(f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
+        self.send(f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
 
     def reloading(self) -> None:
         """Report that the process reads its configuration, until reloaded() is called."""
-        self.say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def reloaded(self) -> None:
         """Report the end of a reload, with the state before it."""
-        self.say(*self._state)
+        self.send(*self._state)
 
     def stopping(self, longest_s: float) -> None:
         """Report that the process stops, which may take up to `longest_s` seconds."""
-        self.say("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
+        self.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest_s * 1e6)}")
 
     def beat(self) -> None:
         """Report that the process works, at most as often as the watchdog needs it."""
         if self._period_s is not None and time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + self._period_s
-            self.say("WATCHDOG=1")
+            self.send("WATCHDOG=1")

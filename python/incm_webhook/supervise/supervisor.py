@@ -240,7 +240,7 @@ class Supervisor:
         if fields.get("EXTEND_TIMEOUT_USEC", "").isdecimal() and child.stopping:
             child.kill_at = time.monotonic() + int(fields["EXTEND_TIMEOUT_USEC"]) / 1e6 + 5.0
         if "STATUS" in fields and child.ready:
-            self._above.say(f"STATUS={fields['STATUS']}")
+            self._above.send(f"STATUS={fields['STATUS']}")
 
     def _ready(self, child: Child, *, serves: bool) -> None:
         child.ready = True
@@ -251,7 +251,7 @@ class Supervisor:
                 self._leaving.append(self._serving)
             self._serving, self._next = child, None
             _log.info("server %d has taken over", child.pid)
-        self._above.say("READY=1")
+        self._above.send("READY=1")
 
     def _change_kept(self, child: Child) -> None:
         """Apply a child's changes to the kept descriptors, once it can no longer fail to start."""

@@ -38,7 +38,7 @@ def test_only_who_is_watched_beats(
     environ = {"NOTIFY_SOCKET": manager.getsockname(), **told, "OTHER": "stays"}
     notifier = Notifier(environ)
     assert environ == {"OTHER": "stays"}
-    assert notifier.is_heard
+    assert notifier.is_connected
     notifier.beat()
     notifier.ready("serving")
     assert notifier._socket
@@ -49,7 +49,7 @@ def test_only_who_is_watched_beats(
 
 def test_without_a_manager_nothing_is_said() -> None:
     notifier = Notifier({})
-    assert not notifier.is_heard
+    assert not notifier.is_connected
     notifier.beat()
     notifier.ready("serving")
 
@@ -60,7 +60,7 @@ def test_a_front_door_that_does_not_move_is_told_by_silence(
 ) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"})
     run.beat(cast("Receiver", SimpleNamespace(beat_age=age)), notifier)
-    notifier.say("END=1")
+    notifier.send("END=1")
     assert notifier._socket
     notifier._socket.close()
     heard = [b"WATCHDOG=1"] * beats + [b"END=1"]
