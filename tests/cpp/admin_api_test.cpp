@@ -136,8 +136,8 @@ TEST_F(AdminApiTest, RefusesWhatItCannotRead) {
         {"alerts?type=%zz", "cannot be read"},
         {"alerts/1?x=1", "no parameter"},
         {"stats?x=1", "no parameter"},
-        {"dead?after=1", "what \\\"next\\\" said"},
-        {"dead?after=1:2:3", "what \\\"next\\\" said"},
+        {"dead?after=1", "must be the \\\"next\\\" of the previous answer"},
+        {"dead?after=1:2:3", "must be the \\\"next\\\" of the previous answer"},
     };
     for (const auto& [target, part] : wrong) {
         SCOPED_TRACE(target);
@@ -168,7 +168,7 @@ TEST_F(AdminApiTest, RefusesBodiesItCannotRead) {
         {R"({})", "say which"},
         {R"({"plugin": null})", "say which"},
         {R"({"plugin": "nobody"})", "it knows all, reboots"},
-        {R"({"all": true, "after": "x"})", "what \\\"next\\\" said"},
+        {R"({"all": true, "after": "x"})", "must be the \\\"next\\\" of the previous answer"},
         {R"({"al": true})", "no parameter"},
     };
     for (const auto& [body, part] : wrong) {
