@@ -130,7 +130,7 @@ def show(
 
     signature = "none" if entry["signature"] is None else printable(entry["signature"])
     for name, value in (
-        ("received", f"{local_time(entry['received_at'])} from {entry['peer'] or 'nobody knows'}"),
+        ("received", f"{local_time(entry['received_at'])} from {entry['peer'] or 'an unknown address'}"),
         ("endpoint", entry["endpoint"]),
         ("kind", entry["kind"]),
         ("signature", signature),
