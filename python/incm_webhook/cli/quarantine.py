@@ -129,8 +129,9 @@ def show(
     from incm_webhook.log import printable
 
     signature = "none" if entry["signature"] is None else printable(entry["signature"])
+    peer = entry["peer"] or "an unknown address"
     for name, value in (
-        ("received", f"{local_time(entry['received_at'])} from {entry['peer'] or 'an unknown address'}"),
+        ("received", f"{local_time(entry['received_at'])} from {peer}"),
         ("endpoint", entry["endpoint"]),
         ("kind", entry["kind"]),
         ("signature", signature),

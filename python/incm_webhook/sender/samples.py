@@ -15,8 +15,8 @@ Wire = Literal["python", "ascii", "compact", "pretty"]
 WIRES: tuple[str, ...] = get_args(Wire)
 DEFAULT_TYPE = "disconnected"
 
-# The part of the alert's text after the device's name. The texts are made up, and so is the `ruleId`
-# in `data`, the only member of a published example besides the four documented ones.
+# The part of the alert's text after the device's name. The texts are made up, like the value of
+# `data.ruleId`, the only member of a published example besides the four documented ones.
 _TEXTS: dict[str, str] = {
     "connected": "connected to the platform",
     "disconnected": "has been disconnected from the platform for more than 5 minutes",
