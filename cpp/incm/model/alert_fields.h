@@ -14,6 +14,11 @@ struct AlertField {
     Value Alert::*member;
     bool in_data = false;  ///< a member of `data`, not of the alert itself
 };
+// Clang deduces the type of a member of an aggregate by itself since version 17 only.
+template <typename Value>
+AlertField(const char*, const char*, Value Alert::*) -> AlertField<Value>;
+template <typename Value>
+AlertField(const char*, const char*, Value Alert::*, bool) -> AlertField<Value>;
 
 /// Every documented field, in the order in which Python shows them. The reader, the properties of
 /// the Python Alert, `to_dict`, `extra` and the tests' make_alert walk it.
