@@ -377,7 +377,7 @@ TEST(CanonicalJson, DoesNotDependOnTheLocale) {
 }
 
 TEST(CanonicalJson, ErrorsSayNothingOfTheBody) {
-    EXPECT_EQ(canonical_json("[1, topsecret]").error().text, "the text is no JSON near byte 4");
+    EXPECT_EQ(canonical_json("[1, topsecret]").error().text, "the text is not JSON near byte 4");
     EXPECT_EQ(canonical_json("\"\\ud800topsecret\"").error().text,
               "the text has no canonical form: a string has half a surrogate pair");
 }

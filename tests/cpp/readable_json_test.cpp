@@ -97,7 +97,7 @@ TEST(ReadableJson, RefusesExactlyWhatTheCanonicalTextCallsNoJson) {
 TEST(ReadableJson, ErrorNamesThePlaceInTheOriginal) {
     Problems problems;
     EXPECT_EQ(readable_json("\xef\xbb\xbf[1, topsecret]", problems).error().text,
-              "the text is no JSON near byte 7");
+              "the text is not JSON near byte 7");
 }
 
 }  // namespace

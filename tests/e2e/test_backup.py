@@ -105,7 +105,7 @@ def test_what_a_killed_restore_left_stops_no_start(serve: Serve, tmp_path: Path)
     ("file", "sentence"),
     [
         ("there.db", "a backup overwrites nothing, name another file"),
-        ("none/copy.db", "for the backup: make it"),
+        ("none/copy.db", "for the backup: create it"),
     ],
 )
 def test_a_backup_that_cannot_be_made_says_why(
@@ -157,7 +157,7 @@ def test_a_moved_inbox_is_not_ready_until_it_is_back(serve: Serve, tmp_path: Pat
     receiver.stop()
     said = receiver.output()
     assert f"{inbox} was moved or removed while the inbox is open: alerts are refused" in said
-    assert f"the inbox {inbox} is back: alerts are taken" in said
+    assert f"the inbox {inbox} is back: alerts are accepted again" in said
     assert alerts_in(inbox) == 2
 
 

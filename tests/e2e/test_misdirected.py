@@ -58,7 +58,7 @@ def test_an_alert_for_an_unknown_path_is_kept_until_an_endpoint_fits(
     assert (entry["kind"], entry["endpoint"]) == ("unknown-path", "/w%65bhok")
     assert entry["reason"] == "no endpoint has this path; the nearest is /webhook"
     assert (
-        "with 404: no endpoint has this path; it is signed, and for /w%65bhok, the nearest is "
+        "with 404: no endpoint has this path; it is signed; its path is /w%65bhok, the nearest is "
         "/webhook; kept in the quarantine" in receiver.output()
     )
     assert metric(receiver, "incm_webhook_requests_misdirected_total") == 1
@@ -97,10 +97,11 @@ def test_an_alert_that_is_not_posted_is_kept(receiver: Receiver, command: Comman
 
 def test_the_log_says_that_a_redirect_ate_the_body(receiver: Receiver) -> None:
     assert send(receiver, "/webhook", "GET", b"") == 405
-    told = (
-        "it is signed, and for /webhook; it has no body: a redirect in front makes a GET of a POST"
+    note = (
+        "it is signed; its path is /webhook; it has no body: a redirect in front of the server "
+        "turns a POST into a GET"
     )
-    assert told in receiver.output()
+    assert note in receiver.output()
 
 
 def test_strangers_learn_no_path_and_hide_no_alert(receiver: Receiver, command: Command) -> None:

@@ -85,7 +85,7 @@ def test_a_log_that_cannot_be_read_there_is_told(look: Command, folder: Path) ->
     status, _, err = look("inbox", "list", "--json", *place)
     assert status == 0, err
     assert f"the log {folder}/killed.db-wal cannot be read" in err
-    assert "A copy of both in a folder that can be written shows all" in err
+    assert "Copy both into a folder that can be written to see everything" in err
 
 
 def test_commands_that_change_something_say_why_they_cannot(look: Command, folder: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_compressed_body_is_refused_with_what_is_taken_and_kept(
         said = say(receiver, coded(packed, signature))
         assert said.startswith(b"HTTP/1.1 415 ")
         assert b"\r\nAccept-Encoding: identity\r\n" in said
-        assert b"the body is compressed (Content-Encoding): send it as it is" in said
+        assert b"the body is compressed (Content-Encoding): send it uncompressed" in said
     found = kept(command, 2, *admin(receiver))
     assert {one["kind"] for one in found} == {"wrong-signature", "not-json"}
     for one in found:

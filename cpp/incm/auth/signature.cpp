@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-// SHA256_CTX is deprecated in favour of EVP contexts, which cannot be copied without an allocation
-// and a count that all threads share: with two threads, verifying took two thirds longer.
+// SHA256_CTX is deprecated in favour of EVP contexts. Copying those needs an allocation and a
+// counter that all threads share: with two threads, verification took two thirds longer.
 #define OPENSSL_API_COMPAT 10100
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
@@ -16,7 +16,7 @@ namespace {
 
 using base::Digest;
 
-/// SHA-256 under way; a copy goes its own way from there.
+/// A SHA-256 in progress; a copy continues independently.
 class Sha256 {
  public:
     Sha256() { SHA256_Init(&state_); }
@@ -34,7 +34,7 @@ class Sha256 {
 
 }  // namespace
 
-/// HMAC-SHA256 (RFC 2104) with one secret: the two hashes that have taken in the padded key, so
+/// HMAC-SHA256 (RFC 2104) with one secret. It keeps the two hash states after the padded key, so
 /// that a tag costs the hash of its text and one block.
 class Verifier::KeyedMac {
  public:
@@ -117,16 +117,16 @@ Verdict Verifier::verify(std::string_view body, std::optional<std::string_view> 
         }
         return false;
     };
-    // A sender signs one form: to begin with the one that fitted last saves it an HMAC an alert. No
-    // tag fits both texts, so the order does not change the verdict.
+    // A sender signs one form, so starting with the form that fitted last saves an HMAC for each
+    // alert. No tag fits both texts, so the order does not change the verdict.
     const bool canonical_first = canonical_fitted_.load(std::memory_order_relaxed);
     if (!canonical_first && fits(body)) {
         return verdict;
     }
     base::Result<std::string> canonical = json::canonical_json(body);
-    // A body that is canonical already is tried as it is.
+    // A body that is already canonical is tried only once.
     if (canonical && canonical.value() != body && fits(canonical.value())) {
-        if (!canonical_first) {  // a store would take the line from every other thread
+        if (!canonical_first) {  // a store would take the cache line from every other thread
             canonical_fitted_.store(true, std::memory_order_relaxed);
         }
         verdict.form = SignedForm::kCanonical;

@@ -30,9 +30,8 @@ using Digest = std::array<std::uint8_t, 32>;
 
 /// Make a text safe for one log line.
 ///
-/// Shape:   printable ASCII stays, every other byte and `\` become `\xHH`; cut after max_bytes
-/// input
-///          bytes with "..." behind it.
+/// Shape:   printable ASCII stays, every other byte and `\` become `\xHH`. A text of more than
+///          max_bytes input bytes is cut there and followed by "...".
 /// Threads: any.
 /// Source:  docs/promises.md, P16.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = 200);

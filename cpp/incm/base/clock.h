@@ -4,7 +4,7 @@
 
 namespace incm::base {
 
-/// One moment on both clocks. Time is always handed in as an argument; only the edges
+/// One point in time, on both clocks. Time is always passed as an argument; only the outer layers
 /// (http, receiver, bindings) read a clock.
 struct Instant {
     std::int64_t wall_ms;    ///< UTC Unix milliseconds, for display: docs/promises.md, P13
@@ -13,7 +13,7 @@ struct Instant {
 
 /// Read both clocks now (CLOCK_REALTIME and CLOCK_BOOTTIME). Threads: any.
 [[nodiscard]] Instant now();
-/// Read the steady one alone.
+/// Read only the monotonic clock.
 [[nodiscard]] std::int64_t steady_ms();
 
 }  // namespace incm::base

@@ -33,7 +33,7 @@ std::int64_t resident_bytes() noexcept {
     std::array<char, 128> text{};
     const ssize_t size = ::read(file, text.data(), text.size());
     ::close(file);
-    // The second number: pages.
+    // The second number is the resident pages.
     const char* const begin = text.data();
     const char* const end = begin + std::max<ssize_t>(size, 0);
     const char* const second = std::find(begin, end, ' ');

@@ -4,26 +4,26 @@
 
 namespace incm::base {
 
-/// Resident memory of this process in bytes; 0 where it cannot be told.
+/// Resident memory of this process in bytes; 0 when it cannot be determined.
 [[nodiscard]] std::int64_t resident_bytes() noexcept;
 
-/// Gives memory that was freed back to the system.
+/// Returns freed memory to the system.
 ///
-/// glibc keeps what lies below a block that is still in use, in an arena for each thread: after a
-/// burst of large alerts, most of what they took. To give it back costs as much as there is, and
-/// little when there is none, so it is tried when the process has clearly more than it once had:
-/// each second while that helps, and more and more rarely, at last each minute, while it does not.
-/// With another C library look() does nothing.
+/// glibc has an arena for each thread, and keeps the freed memory that lies below a block still in
+/// use. After a burst of large alerts that is most of the memory they took. Returning it costs time
+/// in proportion to its amount, and little when there is none. So it is tried when the process has
+/// clearly more memory than it once had: each second while that helps, and less and less often,
+/// down to once a minute, while it does not help. With another C library look() does nothing.
 /// Threads: one at a time.
 /// Source:  own choice; measured by bench/memory.py.
 class FreedMemory {
  public:
-    /// To be called once a second.
+    /// Return freed memory if that is due. Call this once a second.
     void look() noexcept;
 
  private:
-    std::int64_t least_ = 0;  ///< that was resident; 0: not known
-    int seconds_left_ = 0;    ///< until it is tried again
+    std::int64_t least_ = 0;  ///< least resident memory seen; 0: not known
+    int seconds_left_ = 0;    ///< until the next try
     int pause_ = 1;
 };
 

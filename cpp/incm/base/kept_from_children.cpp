@@ -26,7 +26,8 @@ namespace {
 constexpr int kAnyDescriptor = -1;
 constexpr int kMaxWithoutProc = 65'536;
 
-/// A file by its inode. Those without a name (epoll, eventfd) share one, so the number counts, too.
+/// Identifies a file by its inode. Files without a name (epoll, eventfd) share one inode, so the
+/// descriptor number is compared too.
 struct Inode {
     std::uint64_t id;
     dev_t device;
@@ -40,7 +41,7 @@ struct Place {
 };
 
 struct Registry {
-    std::mutex mutex;  // guards the rest; held over a fork, so that the child finds it whole
+    std::mutex mutex;  // guards the rest; held over a fork, so that the child finds it consistent
     std::vector<Inode> inodes;
     std::vector<Place> listeners;
     std::vector<int> signals;
@@ -135,8 +136,8 @@ void replace_all(const Registry& registry) {
 
 Registry& registry();
 
-/// A signal for the child that comes before its handlers have their default back waits for that:
-/// the handlers that it has of the server would swallow it.
+/// A signal that arrives in the child before its handlers are the default ones has to wait: the
+/// inherited handlers of the server would swallow it.
 void before_fork() {
     Registry& all = registry();
     all.mutex.lock();
@@ -155,7 +156,7 @@ void in_parent() {
     pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
-/// The child of a process with threads: only what is async-signal-safe.
+/// Runs in the child of a process with threads: only async-signal-safe calls.
 void in_child() {
     Registry& all = registry();
     const int reason = errno;
@@ -163,7 +164,7 @@ void in_child() {
     for (const int number : all.signals) {
         std::signal(number, SIG_DFL);
     }
-    // Its own children have what it opened itself.
+    // Children of this child may inherit what it opens itself.
     all.inodes.clear();
     all.listeners.clear();
     all.signals.clear();
@@ -174,7 +175,7 @@ void in_child() {
 }
 
 Registry& registry() {
-    // Never destroyed: what is static elsewhere may be registered till the end.
+    // Never destroyed: static objects elsewhere may stay registered until the process ends.
     static Registry& only = *[] {
         auto* const made = new Registry;
         if (pthread_atfork(before_fork, in_parent, in_child) != 0) throw std::bad_alloc();

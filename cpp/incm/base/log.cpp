@@ -11,7 +11,7 @@
 namespace incm::base {
 namespace {
 
-// Up to this size (PIPE_BUF on Linux) a write to a pipe is not mixed with those of other threads.
+// Up to this size (PIPE_BUF on Linux) a write to a pipe is not mixed with writes of other threads.
 constexpr std::size_t kMaxLineBytes = 4096;
 constexpr std::string_view kCut = "...";
 
@@ -27,7 +27,7 @@ const char* name_of(LogLevel level) {
     return "ERROR";
 }
 
-/// The time of this machine, as the tables of the commands have it.
+/// The local time of this machine, in the format of the tables of the commands.
 std::size_t write_head(char* line, std::size_t size, LogLevel level) {
     const std::size_t stamp = write_local_time(line, size, now().wall_ms);
     const int length = std::snprintf(line + stamp, size - stamp, " %s core: ", name_of(level));

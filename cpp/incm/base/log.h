@@ -6,8 +6,9 @@ namespace incm::base {
 
 enum class LogLevel { kInfo, kWarning, kError };
 
-/// Where the core's log lines go. Implementations must be callable from any thread, must not throw
-/// and must not call Python (a logger that takes the GIL can deadlock with a thread that holds it).
+/// The destination of the core's log lines. Implementations must be callable from any thread, must
+/// not throw, and must not call Python (a logger that takes the GIL can deadlock with a thread that
+/// holds it).
 class LogSink {
  public:
     LogSink() = default;
@@ -15,7 +16,7 @@ class LogSink {
     LogSink& operator=(const LogSink&) = delete;
     virtual ~LogSink() = default;
 
-    /// Write one line. text: printable (see printable()), without secrets and bodies.
+    /// Write one line. text: printable (see printable()), without secrets or bodies.
     virtual void write(LogLevel level, std::string_view text) noexcept = 0;
 };
 

@@ -7,10 +7,10 @@
 
 namespace incm::base {
 
-/// What went wrong, in one word. Mapped once to HTTP (`http/problem.h`) and once to Python
+/// The kind of an error. Mapped once to HTTP (`http/problem.h`) and once to Python
 /// (`bindings/bind_errors.cpp`); a test walks all values through both maps.
 enum class ErrorCode {
-    // A request that cannot be taken.
+    // A request that cannot be accepted.
     kMalformedRequest,     ///< framing or target that no well-behaved client sends
     kTruncatedBody,        ///< the peer closed before the announced end of the body
     kNotJson,              ///< the body is no JSON text
@@ -36,13 +36,14 @@ enum class ErrorCode {
     kNotProcessed,         ///< stored, but not every plugin has handled it (`ack = "processed"`)
     // A text that has no canonical form.
     kNoCanonicalForm,
-    // A set-up that cannot work.
+    // A configuration that cannot work.
     kBadConfig,         ///< a setting has no meaning
     kInboxForeign,      ///< the file is not an inbox of this program
     kInboxNewer,        ///< the inbox was written by a newer version
     kInboxInUse,        ///< another process has the inbox open
     kInboxUnusable,     ///< the inbox cannot be created, opened or read
-    kInboxUnavailable,  ///< nor now, but later: the disk is full or read-only, the file locked
+    kInboxUnavailable,  ///< as kInboxUnusable, but it may work later: the disk is full or
+                        ///< read-only, or the file is locked
     kCannotListen,      ///< the address cannot be bound
 };
 
@@ -53,10 +54,11 @@ inline constexpr ErrorCode kLastErrorCode = ErrorCode::kCannotListen;
 struct Error {
     ErrorCode code;
     std::string text;
-    std::string log_note = {};  ///< what the log says beside it, and no client is told
+    std::string log_note = {};  ///< an addition for the log, which no client sees
 };
 
-/// Thrown for broken set-up and for programming errors only; expected failures are a Result.
+/// Thrown only for a broken configuration and for programming errors; expected failures are a
+/// Result.
 class Failure : public std::runtime_error {
  public:
     explicit Failure(const Error& error) : std::runtime_error(error.text), code_(error.code) {}

@@ -14,14 +14,14 @@ class Secret {
     explicit Secret(std::string bytes) : bytes_(std::move(bytes)) {}
     Secret(const Secret&) = default;
     Secret(Secret&&) = default;
-    /// By value, so that the old bytes are wiped with the argument.
+    /// Takes its argument by value, so that the old bytes are wiped with it.
     Secret& operator=(Secret other) noexcept {
         bytes_.swap(other.bytes_);
         return *this;
     }
     ~Secret();
 
-    /// The bytes. Never hand them to a log, an error text or an answer.
+    /// Return the bytes. Never write them to a log, an error text or an answer.
     [[nodiscard]] const std::string& reveal() const noexcept { return bytes_; }
 
  private:

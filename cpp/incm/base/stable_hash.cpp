@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t kFactor = 0xc6a4a7935bd1e995ULL;
 constexpr unsigned int kShift = 47;
 
-/// Bytes, at most eight, little endian. A constant size becomes one instruction.
+/// Read at most eight bytes, little endian. With a constant size this is one instruction.
 inline std::uint64_t word(const char* bytes, std::size_t size) noexcept {
     std::uint64_t value = 0;
     for (std::size_t i = 0; i < size; ++i) {

@@ -19,10 +19,10 @@ namespace incm::base {
 namespace {
 
 constexpr std::int64_t kPatienceMs = 1000;
-constexpr std::size_t kPipePage = 4096;  // a pipe that has room has room for so much
+constexpr std::size_t kPipePage = 4096;  // a pipe that has room has at least this much
 
 std::atomic<bool> is_stuck{false};
-std::atomic<bool> is_torn{false};  // the last line that was written lacks its end
+std::atomic<bool> is_torn{false};  // the last written line lacks its end
 std::atomic<std::uint64_t> dropped{0};
 
 bool wait_for_room(std::int64_t milliseconds) noexcept {
@@ -30,11 +30,11 @@ bool wait_for_room(std::int64_t milliseconds) noexcept {
     return ::poll(&stderr_room, 1, static_cast<int>(milliseconds)) > 0;
 }
 
-/// One way to write what fits now: like write(2) to a descriptor that does not block.
+/// Writes what fits now, like write(2) to a descriptor that does not block.
 ///
-/// Standard error itself cannot be told not to block: it is shared with the processes that have it,
-/// too. A pipe or a terminal is opened anew for each line, since what standard error is may change.
-/// Where it cannot be opened (another user's, no descriptor left), it is asked for room first.
+/// Standard error itself cannot be made non-blocking, because other processes share it. So a pipe
+/// or a terminal is opened again for each line, since standard error may change. When it cannot be
+/// opened (it belongs to another user, or no descriptor is left), it is polled for room first.
 class Way {
  public:
     Way() noexcept {
@@ -71,7 +71,7 @@ class Way {
     int own_ = -1;
 };
 
-/// False when there was no room for all of it in time.
+/// False when there was not enough room in time.
 bool write_all(const Way& way, std::string_view text, std::int64_t patience_ms) noexcept {
     const std::int64_t deadline = steady_ms() + patience_ms;
     const std::size_t size = text.size();
@@ -93,7 +93,7 @@ bool write_all(const Way& way, std::string_view text, std::int64_t patience_ms) 
     return true;
 }
 
-/// True when nothing was dropped, or it has been told.
+/// True when nothing was dropped, or the drop has been reported.
 bool tell_dropped(const Way& way) noexcept {
     const std::uint64_t count = dropped.exchange(0);
     if (count == 0) return true;

@@ -5,11 +5,11 @@
 
 namespace incm::inbox {
 
-/// Gets what became of an alert, without a thread that waits for it.
+/// Receives the result of storing an alert, so that no thread has to wait for it.
 ///
-/// May be destroyed without a call when there is no memory.
+/// May be destroyed without being called when memory runs out.
 /// Threads: on_complete() is called once, by the thread that appended the alert or by the inbox's
-///          own thread, which stores nothing meanwhile: it must be short.
+///          own thread. The inbox stores nothing during the call, so it must be short.
 class AppendCallback {
  public:
     AppendCallback() = default;
@@ -17,7 +17,7 @@ class AppendCallback {
     AppendCallback& operator=(const AppendCallback&) = delete;
     virtual ~AppendCallback() = default;
 
-    /// The alert is on disk, or the error says why it is not.
+    /// Called when the alert is on disk, or with the error that says why it is not.
     virtual void on_complete(const base::Result<Stored>& stored) noexcept = 0;
 };
 

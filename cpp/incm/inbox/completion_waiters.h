@@ -9,7 +9,7 @@
 
 namespace incm::inbox {
 
-/// Threads that wait for something to happen to the deliveries of one alert.
+/// Wakes threads that wait for a change of the deliveries of one alert.
 ///
 /// Threads: any.
 class CompletionWaiters {
@@ -22,9 +22,9 @@ class CompletionWaiters {
         Watch& operator=(const Watch&) = delete;
         ~Watch();
 
-        /// To be read before looking at the rows, and handed to wait() after it.
+        /// Return the current version. Read it before the rows, and pass it to wait() afterwards.
         [[nodiscard]] std::uint64_t version() const;
-        /// Wait for a changed() since `version`. False at the deadline and after close().
+        /// Wait for a call of changed() since `version`. False at the deadline and after close().
         [[nodiscard]] bool wait(std::uint64_t version,
                                 std::chrono::steady_clock::time_point deadline);
 
@@ -37,9 +37,10 @@ class CompletionWaiters {
     CompletionWaiters(const CompletionWaiters&) = delete;
     CompletionWaiters& operator=(const CompletionWaiters&) = delete;
 
-    /// A change of this alert's deliveries is committed. Costs nothing while nobody watches.
+    /// Report that a change of this alert's deliveries is committed. Costs nothing while no thread
+    /// watches.
     void changed(std::int64_t alert_id);
-    /// End all waits, now and for ever.
+    /// End all waits; later ones end at once.
     void close();
 
  private:

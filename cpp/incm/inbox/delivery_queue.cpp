@@ -112,14 +112,14 @@ std::optional<DeliveryQueue::Taken> DeliveryQueue::claim(std::int64_t alert_id) 
             return taken;
         }
         taken = found->second.taken;
-        bytes = let_go(found->second);
+        bytes = mark_claimed(found->second);
     }
     freed(bytes);
     return taken;
 }
 
-/// The caller holds mutex_, and says freed() when it does not any more.
-std::int64_t DeliveryQueue::let_go(Flight& flight) noexcept {
+/// The caller holds mutex_, and calls freed() after releasing it.
+std::int64_t DeliveryQueue::mark_claimed(Flight& flight) noexcept {
     if (std::exchange(flight.claimed, true)) {
         return 0;
     }
@@ -172,14 +172,14 @@ void DeliveryQueue::put_back(std::int64_t alert_id) noexcept {
     freed(bytes);
 }
 
-/// As let_go().
+/// The caller holds mutex_, and calls freed() after releasing it.
 std::int64_t DeliveryQueue::end(std::int64_t alert_id, End how, const Turn& turn) noexcept {
     const auto found = flights_.find(alert_id);
     if (found == flights_.end() || found->second.end != End::kNone) {
         return 0;
     }
     Flight& flight = found->second;
-    const std::int64_t bytes = let_go(flight);
+    const std::int64_t bytes = mark_claimed(flight);
     flight.end = how;
     flight.turn = turn;
     flight.next_ended = std::exchange(ended_, &flight);
@@ -214,7 +214,7 @@ void DeliveryQueue::arrived(bool all) {
 void DeliveryQueue::wake(bool closed) {
     {
         const std::lock_guard lock(mutex_);
-        hurried_ = true;
+        woken_ = true;
         closed_ = closed_ || closed;
     }
     arrival_.notify_all();
@@ -225,9 +225,9 @@ std::uint64_t DeliveryQueue::version() const {
     return version_;
 }
 
-bool DeliveryQueue::hurried() const {
+bool DeliveryQueue::woken() const {
     const std::lock_guard lock(mutex_);
-    return hurried_;
+    return woken_;
 }
 
 bool DeliveryQueue::closed() const {
@@ -238,7 +238,7 @@ bool DeliveryQueue::closed() const {
 void DeliveryQueue::wait(std::uint64_t version, std::chrono::steady_clock::time_point deadline) {
     std::unique_lock lock(mutex_);
     ++waiting_;
-    arrival_.wait_until(lock, deadline, [&] { return hurried_ || version_ != version; });
+    arrival_.wait_until(lock, deadline, [&] { return woken_ || version_ != version; });
     --waiting_;
 }
 

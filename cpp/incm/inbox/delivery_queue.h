@@ -18,22 +18,22 @@
 
 namespace incm::inbox {
 
-/// What one fetch() may have.
+/// The limits of one fetch().
 struct Wanted {
     std::size_t deliveries;  ///< 0 means 1
-    std::size_t retries;     ///< that are under way then, with those of other calls
+    std::size_t retries;     ///< limit of retries that are then under way, over all calls
 };
 
-/// What memory knows of one plugin's deliveries: which are taken, which come next, and who waits
-/// for more.
+/// Keeps the queue of one plugin in memory: which deliveries are taken, which come next, and which
+/// threads wait for more.
 ///
-/// Rows below the cursor are known: a number of each is in the lanes, or it is under way. Only the
-/// retries of a plugin that is not by_device are found by their rows instead, in the order in which
-/// they are due; what is under way is passed over.
-/// Threads: any; the methods of a selection only by the holder of selecting().
+/// Rows up to the cursor are known: each delivery is under way, or the lanes have its number. There
+/// is one exception: the retries of a plugin that is not by_device are found by their rows, in the
+/// order in which they are due, and those under way are skipped.
+/// Threads: any; only the holder of selecting() may call the methods of a selection.
 class DeliveryQueue final : public RoomWaiter {
  public:
-    /// all must outlive it, and wakes it from now on.
+    /// `all` must outlive this object, and wakes it from now on.
     DeliveryQueue(const PluginOptions& plugin, std::int64_t id, TakenBytes& all)
         : name_(plugin.name), id_(id), by_device_(plugin.by_device), all_(all) {
         all_.add(*this);
@@ -48,88 +48,93 @@ class DeliveryQueue final : public RoomWaiter {
     // -- A selection.
 
     [[nodiscard]] std::mutex& selecting() noexcept { return selecting_; }
-    /// Learn what has ended, before the snapshot of the rows is taken: what ends later may still be
-    /// open in that snapshot.
+    /// Apply the ends of deliveries to the lanes. Call it before the snapshot of the rows is taken:
+    /// a delivery that ends later may still be open in that snapshot.
     void begin_selection();
-    /// Rows that were offered and are to be looked at: taken off the end as they are.
+    /// The numbers that were offered and are not looked at yet. The selection removes each one from
+    /// the end.
     [[nodiscard]] std::vector<std::int64_t>& offered() noexcept { return looking_at_; }
     [[nodiscard]] DeviceLanes& lanes() noexcept { return lanes_; }
-    /// Fresh ones that were not looked at are above it.
+    /// The last alert that was looked at; deliveries of later alerts are not known yet.
     [[nodiscard]] std::int64_t cursor() const noexcept { return cursor_; }
     void move_cursor(std::int64_t alert_id) noexcept { cursor_ = alert_id; }
-    /// Whose turn it is when only one can be taken.
+    /// Whether a retry has the next turn when only one delivery can be taken.
     [[nodiscard]] bool retry_first() const noexcept { return retry_first_; }
     [[nodiscard]] bool is_taken(std::int64_t alert_id) const;
-    /// How many that were attempted before are taken.
+    /// How many retries are taken now.
     [[nodiscard]] std::size_t retries_taken() const;
 
-    /// A delivery that was picked, and where it waited; empty when it was found by its row.
+    /// A delivery that was picked, and the place where it waited (empty when it was found by its
+    /// row).
     struct Pick {
         std::optional<DeviceLanes::Candidate> from;
         Delivery delivery;
     };
-    /// They are under way now; false when another plugin took the room for their texts meanwhile.
-    /// Errors: bad_alloc. None is under way then.
+    /// Mark deliveries as under way. False when another plugin has just taken the room for their
+    /// texts.
+    /// Errors:  bad_alloc: none is marked.
     [[nodiscard]] bool mark(std::span<const Pick> picks, std::int64_t lease_id);
-    /// What may be taken: so many bytes of text, or one delivery however large.
+    /// How much text may be taken: this many bytes, or one delivery of any size.
     struct Room {
         std::int64_t bytes;
         bool one;
     };
     [[nodiscard]] Room room() const;
-    /// Whether there is more room than there was. If not, there is an arrival when some is freed.
+    /// Whether there is more room than `seen`. If not, an arrival is reported when room is freed.
     [[nodiscard]] bool await_room(const Room& seen);
-    /// Wake those who await room, if any do.
+    /// Wake the threads that wait for room.
     void room_freed() override;
 
     // -- The end of a delivery that was taken.
 
     struct Taken {
         std::int64_t lease_id;
-        std::int64_t attempts;  ///< made before
+        std::int64_t attempts;  ///< attempts before this one
     };
-    /// Claim the right to settle a taken delivery; empty when it is not taken or claimed already.
+    /// Claim the right to settle a taken delivery; empty when it is not taken or is already
+    /// claimed.
     [[nodiscard]] std::optional<Taken> claim(std::int64_t alert_id);
-    /// Its settlement is committed: there will be no further attempt.
+    /// Report a committed settlement: there is no further attempt.
     void over(std::int64_t alert_id) noexcept;
-    /// Its settlement is committed: it is due again then, by the inbox clock.
+    /// Report a committed settlement: the delivery is due again at this time of the inbox clock.
     void again(std::int64_t alert_id, std::int64_t due_at_ms) noexcept;
-    /// Its settlement can never be stored: it stays taken, and its device's others go on.
+    /// Report a settlement that can never be stored: the delivery stays taken, and the other
+    /// deliveries of its device continue.
     void set_apart(std::int64_t alert_id) noexcept;
-    /// It can be taken again as if it had not been.
+    /// Return a delivery to the queue as if it had not been taken.
     void put_back(std::int64_t alert_id) noexcept;
-    /// Rows that are open again, or anew, of which the cursor may know nothing. Leaves the list
-    /// empty.
+    /// Add rows that were opened again or created below the cursor. Leaves the list empty.
     void offer(std::list<std::vector<std::int64_t>>& alert_ids) noexcept;
 
     // -- Waiting.
 
-    /// Something may have become due. all: also for those who wait for a later time.
+    /// Report that a delivery may have become due. all: also wake threads that wait for a later
+    /// time.
     void arrived(bool all);
-    /// Wake everybody, now and for ever. closed: fetch() shall fail.
+    /// Wake all threads, and let later waits end at once. closed: fetch() fails from now on.
     void wake(bool closed);
     [[nodiscard]] std::uint64_t version() const;
-    [[nodiscard]] bool hurried() const;
+    [[nodiscard]] bool woken() const;
     [[nodiscard]] bool closed() const;
-    /// Wait until there was an arrival since `version`, a wake() or the deadline.
+    /// Wait for an arrival since `version`, a wake(), or the deadline.
     void wait(std::uint64_t version, std::chrono::steady_clock::time_point deadline);
 
  private:
     enum class End { kNone, kOver, kAgain, kApart };
-    /// A delivery that is taken. Those that ended are a list, which takes no memory: an end may not
-    /// fail.
+    /// A taken delivery. The ended ones form an intrusive list, which needs no memory, because an
+    /// end must not fail.
     struct Flight {
         Taken taken;
         DeviceLanes::Lane* lane;
-        Turn turn;           ///< when it was taken; after its end the next one
-        std::int64_t bytes;  ///< of its text, until it is claimed
+        Turn turn;           ///< as of when it was taken; after its end, the next one
+        std::int64_t bytes;  ///< size of its text, until it is claimed
         bool claimed = false;
         End end = End::kNone;
         Flight* next_ended = nullptr;
     };
 
     [[nodiscard]] std::int64_t end(std::int64_t alert_id, End how, const Turn& turn) noexcept;
-    [[nodiscard]] std::int64_t let_go(Flight& flight) noexcept;
+    [[nodiscard]] std::int64_t mark_claimed(Flight& flight) noexcept;
     void freed(std::int64_t bytes);
 
     const std::string name_;
@@ -150,12 +155,12 @@ class DeliveryQueue final : public RoomWaiter {
     Flight* ended_ = nullptr;
     std::size_t retries_taken_ = 0;
     std::list<std::vector<std::int64_t>> offered_;
-    std::int64_t bytes_ = 0;  ///< of those that are taken and not claimed
+    std::int64_t bytes_ = 0;  ///< of the texts of deliveries that are taken and not claimed
     std::atomic<bool> awaits_room_{false};
-    bool lanes_hold_ = false;  ///< when the last selection ended
+    bool lanes_hold_ = false;  ///< as of the end of the last selection
     std::uint64_t version_ = 0;
     int waiting_ = 0;
-    bool hurried_ = false;
+    bool woken_ = false;
     bool closed_ = false;
 };
 

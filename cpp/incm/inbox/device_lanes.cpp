@@ -7,7 +7,7 @@ namespace incm::inbox {
 
 namespace {
 
-/// What has gone is cut off when it is so much, and half of all.
+/// Numbers that are gone are cut off when they are this many, and half of all.
 constexpr std::size_t kMaxGone = 64;
 
 std::optional<std::int64_t> lowest(const DeviceLanes::Lane& lane) {
@@ -105,7 +105,7 @@ void DeviceLanes::back(Lane* lane, const Turn& turn) {
     if (!lane) {
         return found({}, turn);
     }
-    put(*lane, {turn.alert_id, 1, 0});  // not behind those that were held: it was before them
+    put(*lane, {turn.alert_id, 1, 0});  // not after the held ones: it came before them
     lane->busy = false;
     arrange(*lane, turn);
 }
@@ -128,12 +128,12 @@ DeviceLanes::Lane& DeviceLanes::lane_of(const std::string& device) {
     if (known != lanes_.end()) {
         return known->second;
     }
-    Queue mould;  // where a place in a queue comes from
-    mould.try_emplace({}, nullptr);
+    Queue node_source;  // source of the node for a place in a queue
+    node_source.try_emplace({}, nullptr);
     const auto made = lanes_.try_emplace(device).first;
     Lane& lane = made->second;
     lane.device = &made->first;
-    lane.node = mould.extract(mould.begin());
+    lane.node = node_source.extract(node_source.begin());
     lane.node.mapped() = &lane;
     return lane;
 }
@@ -165,7 +165,7 @@ void DeviceLanes::drop_first(Lane& lane, std::int64_t alert_id) noexcept {
     }
 }
 
-/// Bring a lane to where its first delivery belongs; without any it is of no use.
+/// Move a lane to the queue where its first delivery belongs; remove a lane that is empty.
 void DeviceLanes::arrange(Lane& lane, const std::optional<Turn>& known) noexcept {
     const std::optional<std::int64_t> first = lowest(lane);
     const bool is_known = known && known->alert_id == first;

@@ -13,19 +13,20 @@
 
 namespace incm::inbox {
 
-/// What a delivery's row says of its turn.
+/// The columns of a delivery that decide when its turn comes.
 struct Turn {
     std::int64_t alert_id;
-    std::int64_t attempts;   ///< made before
-    std::int64_t due_at_ms;  ///< inbox clock; means nothing before the first attempt
+    std::int64_t attempts;   ///< attempts before this one
+    std::int64_t due_at_ms;  ///< inbox clock; has no meaning before the first attempt
 };
 
-/// Keeps one device's alerts in order and lets different devices pass each other.
+/// Keeps the alerts of each device in order, and lets alerts of different devices pass each other.
 ///
-/// A device's lane is busy while one of its alerts is under way; the others wait behind its first
-/// one, by their numbers only (8 bytes each). Only the first one of a lane is looked at: it is to
-/// go (never attempted), is due at a time, or its row is to be read again. Alerts of no device have
-/// no lane. Numbers are hints: a row may have gone meanwhile, and a number may be there twice.
+/// The lane of a device is busy while one of its alerts is under way. The others wait behind the
+/// first one, as numbers only (8 bytes each). Only the first alert of a lane is considered: it can
+/// go at once (never attempted), is due at a known time, or its row must be read again. Alerts
+/// without a device have no lane. The numbers are hints: the row of a number may have been deleted,
+/// and a number may occur twice.
 /// Threads: one at a time.
 /// Source:  docs/inbox.md, Selection.
 class DeviceLanes {
@@ -33,36 +34,37 @@ class DeviceLanes {
     static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
     struct Lane;
-    /// Where the first one of a lane waits.
+    /// The queue in which the first alert of a lane waits.
     enum class Place { kFresh, kTimed, kUnknown };
     struct Candidate {
         Place place;
-        std::int64_t due_at_ms;  ///< of kTimed, else 0
+        std::int64_t due_at_ms;  ///< for kTimed, else 0
         std::int64_t alert_id;
-        Lane* lane;  ///< null: of no device
+        Lane* lane;  ///< null: without a device
     };
 
-    /// An open delivery that is not under way. device: empty for none. Errors: bad_alloc; nothing
-    /// has changed then, as with all methods here.
+    /// Add an open delivery that is not under way. device: empty for none.
+    /// Errors:  bad_alloc: nothing has changed, as with every method here.
     void found(const std::string& device, const Turn& turn);
 
-    /// Up to `limit` of those whose rows are to be read again, for correct().
+    /// Return up to `limit` candidates whose rows must be read again, for correct().
     [[nodiscard]] std::vector<Candidate> unknown(std::size_t limit) const;
-    /// Up to `limit` that are due at now_ms, longest due first.
+    /// Return up to `limit` candidates that are due at now_ms, longest due first.
     [[nodiscard]] std::vector<Candidate> due(std::int64_t now_ms, std::size_t limit) const;
-    /// When the first one is due that waits for a time, or was due; kNever: none.
+    /// Return the earliest due time of all that wait for a time, which may be past; kNever: none
+    /// waits.
     [[nodiscard]] std::int64_t next_due_ms() const;
-    /// Up to `limit` never attempted, oldest first.
+    /// Return up to `limit` candidates that were never attempted, oldest first.
     [[nodiscard]] std::vector<Candidate> fresh(std::size_t limit) const;
     [[nodiscard]] std::size_t fresh_count() const noexcept;
 
-    /// What the row of a candidate says; turn is empty when there is none, or it is not open.
+    /// Update a candidate from its row; turn is empty when there is no row, or it is not open.
     void correct(const Candidate& candidate, const std::optional<Turn>& turn);
-    /// A candidate is under way now.
+    /// Report that a candidate is under way now.
     void go(const Candidate& candidate) noexcept;
-    /// What was under way is over.
+    /// Report that a delivery under way has ended.
     void over(Lane* lane) noexcept;
-    /// What was under way is open again. Its lane or null.
+    /// Report that a delivery under way is open again. lane: its lane, or null.
     void back(Lane* lane, const Turn& turn);
 
     /// Whether any delivery waits in a lane.
@@ -86,13 +88,13 @@ class DeviceLanes {
     std::size_t held_ = 0;
 };
 
-/// One device's deliveries. Its place in a queue takes no memory of its own, so that a delivery
-/// that ends can move its lane without any.
+/// The deliveries of one device. The lane keeps the node of its place in a queue, so that the end
+/// of a delivery can move it without allocating memory.
 struct DeviceLanes::Lane {
     const std::string* device = nullptr;
     bool busy = false;
-    std::vector<std::int64_t> held;    ///< never attempted, rising, from `first` on
-    std::size_t first = 0;             ///< in held
+    std::vector<std::int64_t> held;    ///< never attempted, in rising order, from `first` on
+    std::size_t first = 0;             ///< index into held
     std::vector<std::int64_t> others;  ///< a heap, lowest first
     std::optional<Place> placed;
     Key key;                ///< when placed

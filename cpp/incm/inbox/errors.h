@@ -7,7 +7,7 @@
 
 namespace incm::inbox {
 
-// What an inbox says when it cannot do something, once for all its files.
+// The errors of an inbox that several of its files return.
 
 [[nodiscard]] inline base::Error closed_error() {
     return {base::ErrorCode::kClosed, "the inbox is closed"};
@@ -23,7 +23,7 @@ namespace incm::inbox {
 
 [[nodiscard]] inline base::Error failed_error() {
     return {base::ErrorCode::kStoreFailed,
-            "the inbox takes nothing more, because the disk failed to write: check the disk and "
+            "the inbox accepts nothing more, because the disk failed to write: check the disk and "
             "start again"};
 }
 

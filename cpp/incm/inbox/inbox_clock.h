@@ -9,15 +9,15 @@
 
 namespace incm::inbox {
 
-/// The time by which the inbox decides: it never runs backwards, not even across a restart, and
-/// does not follow the wall clock while the inbox is open.
+/// The clock by which the inbox makes its decisions. It never runs backwards, not even across a
+/// restart, and does not follow the wall clock while the inbox is open.
 ///
-/// Units:   milliseconds; near Unix time, but to be compared with itself only.
+/// Units:   milliseconds; close to Unix time, but only comparable with itself.
 /// Threads: any.
 /// Source:  docs/promises.md, P13.
 class InboxClock {
  public:
-    /// last_ms: the last reading that was stored.
+    /// last_ms: the last stored reading.
     InboxClock(std::function<base::Instant()> source, std::int64_t last_ms)
         : source_(std::move(source)) {
         const base::Instant opened = source_();
@@ -25,7 +25,7 @@ class InboxClock {
     }
 
     [[nodiscard]] std::int64_t now_ms() const { return source_().steady_ms + offset_ms_; }
-    /// For display and the ledger.
+    /// Return the wall clock, for display and the ledger.
     [[nodiscard]] std::int64_t wall_ms() const { return source_().wall_ms; }
 
  private:

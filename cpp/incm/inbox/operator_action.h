@@ -5,21 +5,23 @@
 
 namespace incm::inbox {
 
-/// What a person does to deliveries.
+/// What an operator does to deliveries.
 enum class OperatorAction {
-    kRetry,      ///< dead letters are open again and due now; when to give up counts anew
+    kRetry,      ///< dead letters become open and due now; the time until giving up starts again
     kDropDead,   ///< dead letters are deleted; the ledger keeps `dropped`
-    kDropOpen,   ///< the same for open ones; never of a plugin that is configured
-    kRedeliver,  ///< made again, under the same key, unless it is open; a dead letter is retried
+    kDropOpen,   ///< open deliveries are deleted in the same way; not those of a configured plugin
+    kRedeliver,  ///< deliveries are made again under the same key, unless they are open; dead
+                 ///< letters are retried
 };
 
-/// A delivery by its names.
+/// Names a delivery.
 struct DeliveryName {
     std::string plugin;
     std::int64_t alert_id;
 };
 
-/// At most so many deliveries are changed in one transaction, since all others wait for it.
+/// The most deliveries that one transaction changes; it is bounded because all other changes wait
+/// for it.
 inline constexpr std::size_t kMaxOperatorActions = 256;
 
 }  // namespace incm::inbox

@@ -13,23 +13,23 @@
 
 namespace incm::inbox {
 
-/// A plugin for which deliveries are made and taken.
+/// A plugin that gets deliveries.
 struct PluginOptions {
     std::string name;        ///< not empty, unique
-    bool by_device = false;  ///< one device's alerts in order, the next one after the one before
-    RetryPolicy retry = {};  ///< also after an interruption
+    bool by_device = false;  ///< deliver the alerts of one device in order, one at a time
+    RetryPolicy retry = {};  ///< applies after an interruption too
 };
 
-/// What an inbox is opened with, wherever it is.
+/// The options of an inbox, for every implementation.
 struct Options {
     std::vector<PluginOptions> plugins;
     std::int64_t retention_ms = 0;   ///< delivered alerts are pruned after this; 0: never
     std::int64_t reserve_bytes = 0;  ///< free disk below which new alerts are refused
-    /// Where time comes from; tests hand in their own.
+    /// The source of time; tests pass their own.
     std::function<base::Instant()> clock = base::now;
 };
 
-/// An alert to be stored, already verified and read.
+/// An alert to store, already verified and parsed.
 struct NewAlert {
     base::Digest dedupe_key;         ///< endpoint + canonical text
     bool duplicate_for_ever = true;  ///< false: a duplicate only within kShortDedupeMs
@@ -39,17 +39,17 @@ struct NewAlert {
     std::string text;                ///< the verified text
     std::string type;                ///< for listing; empty when absent
     std::string device;  ///< for listing and order: device id, else serial number; may be empty
-    std::vector<std::string> plugins;  ///< names of the plugins that shall get it
-    /// Number in the quarantine, which it leaves in the same transaction; 0: it was not there.
+    std::vector<std::string> plugins;  ///< names of the plugins that get it
+    /// Its number in the quarantine, which it leaves in the same transaction; 0: it was not there.
     std::int64_t from_quarantine = 0;
 };
 
 /// A body without `_id` is a duplicate only within this time (docs/contract.md, HTTP).
 inline constexpr std::int64_t kShortDedupeMs = 5 * 60 * 1000;
 
-/// What append() did.
+/// The result of append().
 struct Stored {
-    std::int64_t id;  ///< number of the stored alert, or of the earlier one that it repeats
+    std::int64_t id;  ///< number of the stored alert, or of the earlier alert that it repeats
     bool duplicate;
 };
 
@@ -58,8 +58,8 @@ struct Delivery {
     std::int64_t alert_id;
     std::string plugin;
     std::string key;  ///< the same on every attempt, unique among all deliveries of all inboxes
-    std::int64_t attempt;         ///< 1 for the first
-    std::int64_t tries;           ///< the same, counted anew when a person asks for it again
+    std::int64_t attempt;  ///< 1 for the first
+    std::int64_t tries;    ///< as attempt, but counted again from 1 when an operator retries it
     std::int64_t received_at_ms;  ///< wall clock
     std::int64_t age_ms;          ///< since the delivery was made, by the inbox clock
     std::string endpoint;
@@ -69,10 +69,10 @@ struct Delivery {
 
 enum class Outcome { kDelivered, kRetry, kDead };
 
-/// Bytes of a traceback that are kept.
+/// Most bytes of a traceback that are kept.
 inline constexpr std::size_t kMaxTraceback = 16 * 1024;
 
-/// What became of one attempt.
+/// The result of one attempt.
 struct Settlement {
     std::int64_t alert_id;
     std::string plugin;
@@ -80,8 +80,8 @@ struct Settlement {
     std::int64_t retry_in_ms = 0;  ///< for kRetry: how long to wait, >= 0
     std::int64_t duration_ms = 0;  ///< how long the attempt took
     std::string error;             ///< for kRetry and kDead: a sentence, cut to 2000 bytes
-    /// For kRetry and kDead: of the exception, cut to kMaxTraceback bytes; empty: there is none,
-    /// and that of an earlier attempt stays.
+    /// For kRetry and kDead: the traceback of the exception, cut to kMaxTraceback bytes. Empty:
+    /// there is none, and the traceback of an earlier attempt stays.
     std::string traceback = {};
 };
 
@@ -89,12 +89,12 @@ struct Settlement {
 enum class Progress {
     kDone,  ///< every plugin that should get it has handled it
     kOpen,  ///< some have not yet
-    kDead,  ///< some never will, unless a person asks for it
+    kDead,  ///< some never will, unless an operator retries
 };
 
 /// The disk of the inbox, as its housekeeping measured it.
 struct DiskUse {
-    std::int64_t free_bytes = 0;    ///< that an unprivileged user may still write
+    std::int64_t free_bytes = 0;    ///< what an unprivileged user may still write
     bool low = false;               ///< new alerts are refused, because the reserve is used up
     std::int64_t log_bytes = 0;     ///< length of the write-ahead log
     std::int64_t log_warnings = 0;  ///< how often a warning said that the log is long

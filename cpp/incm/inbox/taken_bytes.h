@@ -7,7 +7,8 @@
 
 namespace incm::inbox {
 
-/// Waits until bytes are free. Threads: any may call.
+/// Is notified when bytes are freed.
+/// Threads: any may call.
 class RoomWaiter {
  public:
     virtual void room_freed() = 0;
@@ -16,10 +17,11 @@ class RoomWaiter {
     ~RoomWaiter() = default;
 };
 
-/// How much text of alerts is taken and neither settled nor given back, of all plugins together.
+/// Counts the bytes of the texts that all plugins have taken and neither settled nor given back.
 ///
-/// One plugin may have kMaxOfOne, all together kMaxOfAll. Whatever the others have, one may have
-/// kAlwaysOfOne, and one delivery however large: who holds much delays nobody else.
+/// One plugin may have kMaxOfOne, all plugins together kMaxOfAll. Each plugin may always have
+/// kAlwaysOfOne, and one delivery of any size, so that a plugin that holds much does not delay the
+/// others.
 /// Threads: any, once the waiters are added.
 /// Source:  docs/security.md.
 class TakenBytes {
@@ -32,20 +34,19 @@ class TakenBytes {
     TakenBytes(const TakenBytes&) = delete;
     TakenBytes& operator=(const TakenBytes&) = delete;
 
-    /// Call room_freed() of this one, too, when bytes that were awaited are free. Errors:
-    /// bad_alloc.
+    /// Also call room_freed() of this waiter when awaited bytes are freed. Errors: bad_alloc.
     void add(RoomWaiter& waiter) { waiters_.push_back(&waiter); }
 
-    /// How much a plugin that has `own` may take more; 0 or less: nothing.
+    /// Return how many more bytes a plugin that has `own` bytes may take; 0 or less: none.
     [[nodiscard]] std::int64_t room(std::int64_t own) const noexcept;
-    /// Whether it is the others who leave it less than it may have.
+    /// Whether the other plugins leave it less than it may have.
     [[nodiscard]] bool is_short(std::int64_t own) const noexcept;
-    /// Take the bytes of so many deliveries; false when there is no room.
+    /// Take the bytes of this many deliveries; false when there is no room.
     [[nodiscard]] bool take(std::int64_t bytes, std::int64_t own, std::size_t deliveries) noexcept;
-    /// The caller holds no lock.
+    /// Free bytes. The caller holds no lock.
     void free(std::int64_t bytes);
-    /// Call room_freed() of all waiters when bytes are freed next. Look at room() once more after
-    /// this call: some may have been freed before it.
+    /// Have room_freed() of all waiters called when bytes are freed next. Call room() once more
+    /// after this: bytes may have been freed before it.
     void await() noexcept { awaited_ = true; }
 
  private:

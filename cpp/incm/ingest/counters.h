@@ -13,14 +13,14 @@ namespace incm::ingest {
 enum class NotKept {
     kTooLarge,  ///< its body is over kMaxKeptBody
     kTooOften,  ///< its source, or all together, sent too many
-    kBusy,      ///< too many wait to be written, or the disk is nearly full
+    kBusy,      ///< too many requests wait to be written, or the disk is nearly full
     kFailed,    ///< it could not be stored
 };
 
-/// What the front door did since the start, for metrics and `stats()`.
+/// Counts what the receiver did with requests since the start, for metrics and `stats()`.
 ///
-/// Units:   requests; they only grow.
-/// Threads: any; each counter is exact, a set read together is not a snapshot.
+/// Units:   requests; a counter never decreases.
+/// Threads: any; each counter is exact, but several counters read together are not a snapshot.
 class Counters {
  public:
     void count_accepted() { accepted_.fetch_add(1, std::memory_order_relaxed); }
@@ -29,7 +29,7 @@ class Counters {
         refused_[static_cast<std::size_t>(code)].fetch_add(1, std::memory_order_relaxed);
     }
     void count_health_check() { health_checks_.fetch_add(1, std::memory_order_relaxed); }
-    /// Signed, but for a path that no endpoint has, or with another method than POST.
+    /// Count a signed request for a path that no endpoint has, or with another method than POST.
     void count_misdirected() { misdirected_.fetch_add(1, std::memory_order_relaxed); }
     void count_unkept(NotKept why) {
         unkept_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);

@@ -18,27 +18,27 @@ EndpointState::EndpointState(const Endpoint& endpoint)
 
 Endpoints::Endpoints(const std::vector<Endpoint>& endpoints) {
     for (const Endpoint& endpoint : endpoints) {
-        auto door = std::make_shared<const EndpointState>(endpoint);
+        auto state = std::make_shared<const EndpointState>(endpoint);
         const auto same = std::ranges::find_if(
-            doors_, [&](const auto& other) { return other->normal == door->normal; });
-        if (same != doors_.end()) {
+            states_, [&](const auto& other) { return other->normal == state->normal; });
+        if (same != states_.end()) {
             throw base::Failure(
                 {base::ErrorCode::kBadConfig,
                  "two endpoints have the path " + (*same)->path +
-                     ((*same)->path == door->path ? "" : ", spelled " + door->path)});
+                     ((*same)->path == state->path ? "" : ", spelled " + state->path)});
         }
-        doors_.push_back(std::move(door));
+        states_.push_back(std::move(state));
     }
 }
 
 std::shared_ptr<const EndpointState> Endpoints::find(std::string_view path) const {
     const auto where = [this](const auto& fits) -> std::shared_ptr<const EndpointState> {
-        const auto found = std::ranges::find_if(doors_, fits);
-        return found == doors_.end() ? nullptr : *found;
+        const auto found = std::ranges::find_if(states_, fits);
+        return found == states_.end() ? nullptr : *found;
     };
-    if (auto door = where([&](const auto& one) { return one->path == path; })) return door;
+    if (auto state = where([&](const auto& one) { return one->path == path; })) return state;
     const std::string normal = base::normal_path(path);
-    if (auto door = where([&](const auto& one) { return one->normal == normal; })) return door;
+    if (auto state = where([&](const auto& one) { return one->normal == normal; })) return state;
     const std::string_view bare = base::without_last_slash(normal);
     return where([&](const auto& one) {
         return !one->strict_slash && base::without_last_slash(one->normal) == bare;
@@ -47,8 +47,8 @@ std::shared_ptr<const EndpointState> Endpoints::find(std::string_view path) cons
 
 std::string Endpoints::nearest(std::string_view path) const {
     std::vector<std::string_view> known;
-    known.reserve(doors_.size());
-    for (const auto& door : doors_) known.emplace_back(door->path);
+    known.reserve(states_.size());
+    for (const auto& state : states_) known.emplace_back(state->path);
     return std::string(base::nearest_path(path, known));
 }
 

@@ -19,7 +19,7 @@ using base::Error;
 using base::ErrorCode;
 using inbox::QuarantineKind;
 
-constexpr std::size_t kMaxToldPath = 100;
+constexpr std::size_t kMaxLoggedPath = 100;
 constexpr std::size_t kMaxKeptPath = 1024;
 constexpr const char* kKeptNote = "kept in the quarantine: incm-webhook quarantine list";
 
@@ -38,12 +38,12 @@ std::string sender_of(const Request& request) {
     return request.peer ? source_of(*request.peer) : "";
 }
 
-/// An address as the quarantine keeps it; older versions kept an interface, too.
+/// An address as the quarantine stores it; older versions stored an interface too.
 std::optional<net::IpAddress> kept_peer(std::string_view text) {
     return net::IpAddress::parse(text.substr(0, text.find('%')));
 }
 
-/// Without its body.
+/// Make the record of a request, without its body.
 inbox::QuarantinedRequest rejected_of(const std::string& path, const Request& request,
                                       QuarantineKind kind, const std::string& reason) {
     return {.received_at_ms = request.received_at.wall_ms,
@@ -57,7 +57,7 @@ inbox::QuarantinedRequest rejected_of(const std::string& path, const Request& re
             .content_type = request.content_type};
 }
 
-/// A sender that tries again sends the same.
+/// Equal for repetitions of a request: a sender that tries again sends the same.
 base::Digest identity_of(const inbox::QuarantinedRequest& rejected) {
     return auth::digest_parts(
         {inbox::kind_name(rejected.kind), rejected.endpoint,
@@ -67,7 +67,7 @@ base::Digest identity_of(const inbox::QuarantinedRequest& rejected) {
 
 }  // namespace
 
-/// A request on its way from its verification to the inbox.
+/// A request between its verification and the inbox.
 struct Ingest::VerifiedRequest {
     const std::string& path;
     const char* form;
@@ -75,8 +75,8 @@ struct Ingest::VerifiedRequest {
     Request& request;  // without its body
     bool authentic;
     bool is_canonical = false;         // the text is its own canonical text
-    std::int64_t from_quarantine = 0;  // 0: it came just now
-    bool is_not_json = false;          // it was found to be none before, and is kept as such
+    std::int64_t from_quarantine = 0;  // 0: it came from a client
+    bool is_not_json = false;          // an earlier reading found that it is not JSON
 };
 
 Ingest::Ingest(inbox::Inbox& inbox, const std::vector<Endpoint>& endpoints,
@@ -107,40 +107,43 @@ bool Ingest::knows(std::string_view path) const {
 }
 
 void Ingest::accept(std::string_view path, Request request,
-                    std::unique_ptr<inbox::AppendCallback> receipt) {
-    const std::shared_ptr<const EndpointState> door = find(path);
-    if (!door) return receipt->on_complete(no_endpoint());
-    base::Result<inbox::NewAlert> alert = take(*door, request, 0);
-    if (!alert.ok()) return receipt->on_complete(refused(*door, std::move(request), alert.error()));
-    if (door->ack_timeout_ms == 0) {
-        return inbox_.append_later(std::move(alert).value(), std::move(receipt));
+                    std::unique_ptr<inbox::AppendCallback> callback) {
+    const std::shared_ptr<const EndpointState> endpoint = find(path);
+    if (!endpoint) return callback->on_complete(no_endpoint());
+    base::Result<inbox::NewAlert> alert = take(*endpoint, request, 0);
+    if (!alert.ok())
+        return callback->on_complete(refused(*endpoint, std::move(request), alert.error()));
+    if (endpoint->ack_timeout_ms == 0) {
+        return inbox_.append_later(std::move(alert).value(), std::move(callback));
     }
     const base::Result<inbox::Stored> stored = inbox_.append(std::move(alert).value());
-    receipt->on_complete(stored.ok() ? processed(stored.value(), door->ack_timeout_ms) : stored);
+    callback->on_complete(stored.ok() ? processed(stored.value(), endpoint->ack_timeout_ms)
+                                      : stored);
 }
 
-/// The error, after a request whose signature is to blame was kept.
-Error Ingest::refused(const EndpointState& door, Request request, Error error) {
+/// Quarantine a request whose signature is the cause of its refusal, and return the error.
+Error Ingest::refused(const EndpointState& endpoint, Request request, Error error) {
     const bool missing = error.code == ErrorCode::kMissingSignature;
     const bool wrong = error.code == ErrorCode::kWrongSignature;
     if (request.is_coded && (wrong || error.code == ErrorCode::kNotJson)) {
         error.code = ErrorCode::kWrongContentType;
-        error.text = "the body is compressed (Content-Encoding): send it as it is";
+        error.text = "the body is compressed (Content-Encoding): send it uncompressed";
     }
     if (!missing && !wrong) return error;
     error.log_note = why_not_kept(request);
     if (!error.log_note.empty()) return error;
     error.log_note = keep(
-        door.path, std::move(request),
+        endpoint.path, std::move(request),
         missing ? QuarantineKind::kMissingSignature : QuarantineKind::kWrongSignature, error.text);
     return error;
 }
 
 Error Ingest::keep_misdirected(std::string_view path, Request request, Error error) {
     counters_.count_misdirected();
-    error.log_note = "it is signed, and for " + base::printable(path, kMaxToldPath);
+    error.log_note = "it is signed; its path is " + base::printable(path, kMaxLoggedPath);
     if (request.body.empty()) {
-        error.log_note += "; it has no body: a redirect in front makes a GET of a POST";
+        error.log_note +=
+            "; it has no body: a redirect in front of the server turns a POST into a GET";
         return error;
     }
     if (const std::string why = why_not_kept(request); !why.empty()) {
@@ -151,7 +154,7 @@ Error Ingest::keep_misdirected(std::string_view path, Request request, Error err
     std::string reason = error.text;
     if (unknown) {
         const std::string nearest =
-            "the nearest is " + base::printable(endpoints()->nearest(path), kMaxToldPath);
+            "the nearest is " + base::printable(endpoints()->nearest(path), kMaxLoggedPath);
         reason += "; " + nearest;
         error.log_note += ", " + nearest;
     }
@@ -163,55 +166,56 @@ Error Ingest::keep_misdirected(std::string_view path, Request request, Error err
 
 base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Instant received_at) {
     inbox::QuarantinedRequest& was = kept.request;
-    const std::shared_ptr<const EndpointState> door = find(was.endpoint);
-    if (!door) return no_endpoint();
+    const std::shared_ptr<const EndpointState> endpoint = find(was.endpoint);
+    if (!endpoint) return no_endpoint();
     Request request{.body = std::move(was.body),
                     .signature = std::move(was.signature),
                     .content_type = std::move(was.content_type),
                     .received_at = received_at,
                     .peer = kept_peer(was.peer)};
     base::Result<inbox::NewAlert> alert = was.kind == QuarantineKind::kNotJson
-                                              ? read({.path = door->path,
+                                              ? read({.path = endpoint->path,
                                                       .form = "raw",
                                                       .text = std::move(request.body),
                                                       .request = request,
                                                       .authentic = true,
                                                       .from_quarantine = kept.id,
                                                       .is_not_json = true})
-                                              : take(*door, request, kept.id);
+                                              : take(*endpoint, request, kept.id);
     if (!alert.ok()) return alert.error();
     return inbox_.append(std::move(alert).value());
 }
 
-/// Leaves the request as it is when its signature is refused.
-base::Result<inbox::NewAlert> Ingest::take(const EndpointState& door, Request& request,
+/// Does not change a request whose signature is refused.
+base::Result<inbox::NewAlert> Ingest::take(const EndpointState& endpoint, Request& request,
                                            std::int64_t from_quarantine) {
-    VerifiedRequest taken{.path = door.path,
-                          .form = "unsigned",
-                          .text = {},
-                          .request = request,
-                          .authentic = door.verifier.has_value(),
-                          .from_quarantine = from_quarantine};
-    if (door.verifier) {
-        auth::Verdict verdict = door.verifier->verify(request.body, request.signature);
+    VerifiedRequest verified{.path = endpoint.path,
+                             .form = "unsigned",
+                             .text = {},
+                             .request = request,
+                             .authentic = endpoint.verifier.has_value(),
+                             .from_quarantine = from_quarantine};
+    if (endpoint.verifier) {
+        auth::Verdict verdict = endpoint.verifier->verify(request.body, request.signature);
         if (!verdict.ok()) return refusal_error(verdict.refusal);
         const bool raw = verdict.form == auth::SignedForm::kRaw;
-        taken.form = raw ? "raw" : "canonical";
-        taken.is_canonical = !raw;
-        taken.text = raw ? std::move(request.body) : std::move(verdict.canonical);
+        verified.form = raw ? "raw" : "canonical";
+        verified.is_canonical = !raw;
+        verified.text = raw ? std::move(request.body) : std::move(verdict.canonical);
     } else {
         if (!base::is_json_type(request.content_type)) {
             return Error{ErrorCode::kWrongContentType, "send Content-Type: application/json"};
         }
-        taken.text = std::move(request.body);
+        verified.text = std::move(request.body);
     }
-    if (from_quarantine == 0 && !door.rate.allows(request.received_at.steady_ms)) {
+    if (from_quarantine == 0 && !endpoint.rate.allows(request.received_at.steady_ms)) {
         return Error{ErrorCode::kTooManyRequests, "the endpoint's rate is used up"};
     }
-    return read(std::move(taken));
+    return read(std::move(verified));
 }
 
-/// What forbids to keep a request of nobody knows whom; "" when nothing does.
+/// Return and count why a request of an unauthenticated sender must not be quarantined; "" when it
+/// may be.
 std::string Ingest::why_not_kept(const Request& request) {
     if (request.body.size() > kMaxKeptBody) {
         counters_.count_unkept(NotKept::kTooLarge);
@@ -224,7 +228,8 @@ std::string Ingest::why_not_kept(const Request& request) {
     return {};
 }
 
-/// Keep a request of nobody knows whom that may be kept; says for the log whether it is.
+/// Quarantine a request of an unauthenticated sender if that is allowed. Returns a note about it
+/// for the log.
 std::string Ingest::keep(const std::string& path, Request request, QuarantineKind kind,
                          const std::string& reason) {
     inbox::QuarantinedRequest rejected = rejected_of(path, request, kind, reason);
@@ -249,23 +254,23 @@ base::Result<inbox::Stored> Ingest::processed(inbox::Stored stored, std::int64_t
                            : " is stored, but the plugins are not done with it")};
 }
 
-base::Result<inbox::NewAlert> Ingest::read(VerifiedRequest taken) {
-    // The verification has made the canonical text already, and that is what is compared.
-    const base::Result<std::string> comparable = taken.is_canonical
+base::Result<inbox::NewAlert> Ingest::read(VerifiedRequest verified) {
+    // The verification has already made the canonical text, which is also the text to compare.
+    const base::Result<std::string> comparable = verified.is_canonical
                                                      ? base::Result<std::string>(std::string())
-                                                     : json::comparable_json(taken.text);
-    const bool is_rewritten = comparable.ok() && !taken.is_canonical;
+                                                     : json::comparable_json(verified.text);
+    const bool is_rewritten = comparable.ok() && !verified.is_canonical;
     const base::Digest content = auth::digest_parts(
-        {taken.path, is_rewritten ? comparable.value() : std::string_view(taken.text)});
-    std::string kept = taken.authentic && !comparable.ok() ? taken.text : std::string();
-    base::Result<model::Alert> parsed = model::parse_alert(std::move(taken.text));
+        {verified.path, is_rewritten ? comparable.value() : std::string_view(verified.text)});
+    std::string kept = verified.authentic && !comparable.ok() ? verified.text : std::string();
+    base::Result<model::Alert> parsed = model::parse_alert(std::move(verified.text));
     if (!parsed.ok()) {
-        if (!taken.authentic || taken.is_not_json) return parsed.error();
-        inbox::QuarantinedRequest rejected =
-            rejected_of(taken.path, taken.request, QuarantineKind::kNotJson, parsed.error().text);
+        if (!verified.authentic || verified.is_not_json) return parsed.error();
+        inbox::QuarantinedRequest rejected = rejected_of(
+            verified.path, verified.request, QuarantineKind::kNotJson, parsed.error().text);
         rejected.body = std::move(kept);
         rejected.identity = identity_of(rejected);
-        rejected.replaces = taken.from_quarantine;
+        rejected.replaces = verified.from_quarantine;
         const base::Status quarantined = inbox_.quarantine().keep(std::move(rejected));
         if (!quarantined.ok()) return quarantined.error();
         return Error{parsed.error().code, parsed.error().text, kKeptNote};
@@ -274,14 +279,14 @@ base::Result<inbox::NewAlert> Ingest::read(VerifiedRequest taken) {
     inbox::NewAlert record;
     record.dedupe_key = dedupe_key(content, alert.id);
     record.duplicate_for_ever = alert.id.has_value();
-    record.received_at_ms = taken.request.received_at.wall_ms;
-    record.endpoint = taken.path;
-    record.form = taken.form;
+    record.received_at_ms = verified.request.received_at.wall_ms;
+    record.endpoint = verified.path;
+    record.form = verified.form;
     record.type = alert.type.value_or("");
     record.device = alert.device_id.value_or(alert.serial_number.value_or(""));
-    record.from_quarantine = taken.from_quarantine;
+    record.from_quarantine = verified.from_quarantine;
     for (const Route& route : routes_) {
-        if (route.filter.matches(alert, taken.path)) record.plugins.push_back(route.plugin);
+        if (route.filter.matches(alert, verified.path)) record.plugins.push_back(route.plugin);
     }
     record.text = std::move(alert.raw);
     return record;

@@ -12,22 +12,24 @@
 
 namespace incm::ingest {
 
-/// Whose requests share one allowance: an IPv4 address, or the /64 network of an IPv6 one, of which
-/// one subscriber has all.
+/// Return the source of a request, all of whose requests share one allowance: an IPv4 address, or
+/// the /64 network of an IPv6 address, since one subscriber has the whole /64.
 ///
 /// Shape:   "203.0.113.7", "2001:db8:0:1::/64".
 /// Threads: any.
 [[nodiscard]] std::string source_of(const net::IpAddress& peer);
 
-/// Says how many requests of unknown senders are kept: kBurst at once of one source and then one
-/// each kIntervalMs, and of all sources together kBurstOfAll and then one each kIntervalOfAllMs.
+/// Limits how many requests of unauthenticated senders are quarantined. Each source may have kBurst
+/// at once, then one every kIntervalMs; all sources together may have kBurstOfAll at once, then one
+/// every kIntervalOfAllMs.
 ///
-/// The last ones bound what a flood from many addresses writes to the disk.
-/// Shape:   knows kMaxSources; the one that was not seen for the longest time is forgotten first.
+/// The common limit bounds what a flood from many addresses writes to the disk.
+///
+/// Shape:   tracks kMaxSources sources, and forgets the least recently seen one first.
 /// Units:   milliseconds of the monotonic clock.
 /// Threads: any.
-/// Source:  own choice: a power cut across a fleet makes some hundred alerts at once, a sender
-///          tries each three times, and a mistyped secret must cost none of them.
+/// Source:  own choice: a power cut across a fleet causes some hundred alerts at once, a sender
+///          tries each of them three times, and a mistyped secret must not lose any.
 class PeerLimits {
  public:
     static constexpr std::int64_t kBurst = 100;
@@ -40,11 +42,11 @@ class PeerLimits {
     PeerLimits(const PeerLimits&) = delete;
     PeerLimits& operator=(const PeerLimits&) = delete;
 
-    /// Whether one more is kept; it counts then.
+    /// Whether one more request may be quarantined; it is counted if so.
     [[nodiscard]] bool admit(const std::string& source, std::int64_t now_ms);
 
  private:
-    /// A bucket by the time at which it is full again.
+    /// A token bucket, described by the time at which it is full again.
     struct Source {
         std::string name;
         std::int64_t full_at_ms;
@@ -52,7 +54,7 @@ class PeerLimits {
     [[nodiscard]] Source& find(const std::string& name, std::int64_t now_ms);
 
     std::mutex mutex_;          // protects all below
-    std::list<Source> recent_;  // the last seen first
+    std::list<Source> recent_;  // most recently seen first
     std::unordered_map<std::string_view, std::list<Source>::iterator> by_name_;  // into recent_
     std::int64_t all_full_at_ms_ = 0;
 };

@@ -9,11 +9,12 @@ namespace {
 
 constexpr std::size_t kMaxIntegerDigits = 4300;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-// "1e15," becomes 20 characters: up to here the offsets of Members hold what is written.
+// "1e15," becomes 20 characters: up to this length the offsets of Members can hold the written
+// text.
 constexpr std::size_t kMaxTextBytes = std::size_t{512} << 20;
 
-/// Writes the canonical text. What has no canonical form is noted, and the text read on to its end:
-/// broken syntax behind it makes the whole no JSON, which is the stronger statement.
+/// Writes the canonical text. A part without a canonical form is noted, and the text is read to its
+/// end: broken syntax after it means that the text is not JSON, which is the stronger statement.
 class CanonicalWriter {
  public:
     explicit CanonicalWriter(std::size_t size) { out_.reserve(size + size / 8 + 32); }
@@ -57,17 +58,17 @@ class CanonicalWriter {
         append_integer(token, out_);
     }
 
-    /// The text, without its duplicates.
+    /// Return the text without its duplicates.
     std::string finish() {
         std::string text = members_.has_duplicates() ? members_.apply(out_) : std::move(out_);
-        // One in a value that a later duplicate replaced does no harm.
+        // A surrogate in a value that a later duplicate replaced does no harm.
         if (lone_surrogates_ && find_surrogate(text) != std::string::npos) {
             refuse("a string has half a surrogate pair");
         }
         return text;
     }
 
-    /// Why the text is not CPython's, after finish(); null when it is.
+    /// Return why the text is not what CPython would print, after finish(); null when it is.
     [[nodiscard]] const char* refusal() const { return refusal_; }
 
  private:
@@ -80,7 +81,7 @@ class CanonicalWriter {
     const char* refusal_ = nullptr;
 };
 
-/// Limited: only what CPython can print, too.
+/// Limited: accepts only what CPython can print.
 base::Result<std::string> write(std::string_view text, bool limited) {
     if (text.size() > kMaxTextBytes) {
         return base::Error{base::ErrorCode::kNoCanonicalForm,
@@ -90,7 +91,7 @@ base::Result<std::string> write(std::string_view text, bool limited) {
     Scanner scanner(text, writer);
     if (!scanner.run()) {
         return base::Error{base::ErrorCode::kNotJson,
-                           "the text is no JSON near byte " + std::to_string(scanner.position())};
+                           "the text is not JSON near byte " + std::to_string(scanner.position())};
     }
     std::string written = writer.finish();
     if (limited && writer.refusal() != nullptr) {

@@ -10,7 +10,7 @@ namespace incm::json {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-static_assert(kReplacement.size() == kSurrogateBytes);     // so that replacing moves nothing
+static_assert(kReplacement.size() == kSurrogateBytes);     // so that a replacement moves nothing
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool fits_int64(std::string_view token) {
@@ -18,7 +18,7 @@ bool fits_int64(std::string_view token) {
     return std::from_chars(token.data(), token.data() + token.size(), value).ec == std::errc{};
 }
 
-/// Writes what strict parsers accept, and remembers what it had to change.
+/// Writes text that strict parsers accept, and remembers its changes.
 class ReadableWriter {
  public:
     explicit ReadableWriter(std::size_t size) { out_.reserve(size + size / 8 + 32); }
@@ -87,7 +87,7 @@ base::Result<std::string> readable_json(std::string_view text, std::vector<std::
     if (!scanner.run()) {
         const std::size_t at = scanner.position() + (marked ? kByteOrderMark.size() : 0);
         return base::Error{base::ErrorCode::kNotJson,
-                           "the text is no JSON near byte " + std::to_string(at)};
+                           "the text is not JSON near byte " + std::to_string(at)};
     }
     if (marked) {
         problems.emplace_back("a byte order mark was removed");

@@ -7,7 +7,7 @@
 namespace incm::json {
 namespace {
 
-// Comparing each key with each other one is faster than sorting up to about here (measured).
+// Up to about this number of keys, comparing all pairs is faster than sorting (measured).
 constexpr std::size_t kFewMembers = 16;
 constexpr std::uint32_t kSeparatorSize = 2;  // ", " and ": "
 constexpr std::uint64_t kMemberBits = 0xFFFFFFFF;
@@ -37,9 +37,9 @@ bool Members::few_and_different(std::size_t first, std::string_view text) const 
     return true;
 }
 
-/// Bring the members into an order that puts equal keys side by side, in the order of the text.
-/// Numbers are sorted, half a hash and the member: only keys whose hashes collide cost comparisons
-/// of bytes, also those that were made to.
+/// Sort the members so that equal keys are adjacent, in the order of the text. The sort is over
+/// numbers made of half a hash and the member: only keys with colliding hashes cost comparisons of
+/// bytes, even if they were made to collide.
 void Members::rank(std::size_t first, std::string_view text) {
     ranked_.clear();
     for (std::size_t i = first; i < members_.size(); ++i) {
@@ -103,8 +103,7 @@ void Members::close(const std::string& text) {
     members_.resize(first);
 }
 
-/// The first edit that begins at this offset or later. Most often it is the one asked for, or the
-/// next one.
+/// The first edit that begins at this offset or later. Usually it is `near` or the next one.
 std::vector<Members::Edit>::const_iterator Members::edit_from(
     std::vector<Edit>::const_iterator near, std::uint32_t at) const {
     const auto fits = [&](auto edit) {
@@ -123,8 +122,9 @@ std::vector<Members::Edit>::const_iterator Members::edit_from(
 }
 
 std::string Members::apply(const std::string& text) {
-    // Edits of one object never overlap, and those of an inner one lie within a value: sorted by
-    // where they begin, each is met before what is inside of it, and skipped with it.
+    // Edits of one object never overlap, and the edits of an inner object lie within one value. So
+    // in the order of their beginnings an edit comes before the edits inside of it, which are
+    // skipped with it.
     std::sort(edits_.begin(), edits_.end(),
               [](const Edit& a, const Edit& b) { return a.old_text.begin < b.old_text.begin; });
     std::string result;

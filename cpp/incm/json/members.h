@@ -8,17 +8,18 @@
 
 namespace incm::json {
 
-/// Finds the duplicate keys of a JSON text while it is written, and takes them out at the end.
+/// Finds the duplicate keys of a JSON text while it is written, and removes them at the end.
 ///
-/// Shape:   told where keys begin and end in a text whose separators are ", " and ": ". apply()
-///          gives each key the place of its first and the value of its last occurrence.
+/// Shape:   the caller reports where keys begin and end, in a text with the separators of canonical
+///          text. apply() gives each key the place of its first and the value of its last
+///          occurrence.
 /// Units:   offsets into the written text, which must stay below 4 GiB.
 /// Threads: like a value type. Time is n log n in the keys of one object, whatever the keys are;
 ///          nothing is moved before apply(), so nesting does not multiply the work.
 /// Source:  docs/canonical-json.md, Objects.
 class Members {
  public:
-    /// Room for an alert with its objects, so that only larger texts grow in steps.
+    /// Reserves room for the objects of a usual alert, so that only larger texts allocate again.
     Members() {
         objects_.reserve(8);
         members_.reserve(32);
@@ -26,16 +27,16 @@ class Members {
 
     /// `{` was written.
     void open() { objects_.push_back(members_.size()); }
-    /// A key begins, or has just ended, at this offset.
+    /// A key begins, or has just ended, at this offset of the text.
     void key_begins(std::size_t at) { members_.push_back({static_cast<std::uint32_t>(at), 0}); }
     void key_ends(std::size_t at) {
         members_.back().key_size = static_cast<std::uint32_t>(at) - members_.back().key;
     }
-    /// `}` is about to be written behind this text.
+    /// `}` is about to be written at the end of this text.
     void close(const std::string& text);
 
     [[nodiscard]] bool has_duplicates() const { return !edits_.empty(); }
-    /// The whole text without its duplicates.
+    /// Return the whole text without its duplicates.
     [[nodiscard]] std::string apply(const std::string& text);
 
  private:
@@ -63,7 +64,7 @@ class Members {
     std::vector<std::size_t> objects_;  // for each open object, its first member
     std::vector<Member> members_;       // of all open objects, the innermost last
     std::vector<std::uint64_t>
-        ranked_;  // hash and member, of the object that closes; kept for its room
+        ranked_;  // hash and member, of the object that closes; kept to reuse its memory
     std::vector<Edit> edits_;
 };
 

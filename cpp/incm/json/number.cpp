@@ -19,8 +19,9 @@ const char* skip_digits(const char* from, const char* end) {
     return std::find_if_not(from, end, is_digit);
 }
 
-/// Whether a non-zero number that no double can hold is too large (and not too small): the decimal
-/// exponent of its first non-zero digit tells, since such numbers are hundreds of powers away.
+/// Whether a non-zero number that no double can hold is too large (and not too small). The decimal
+/// exponent of its first non-zero digit decides, since such numbers are hundreds of powers of ten
+/// from 1.
 bool is_too_large(std::string_view token) {
     const std::size_t mark = std::min(token.find_first_of("eE"), token.size());
     const std::string_view mantissa = token.substr(0, mark);
@@ -35,12 +36,12 @@ bool is_too_large(std::string_view token) {
     const auto [_, error] =
         std::from_chars(exponent.data(), exponent.data() + exponent.size(), value);
     if (error == std::errc::result_out_of_range || value > kMax) {
-        value = kMax;  // so that the sum is a number, too
+        value = kMax;  // so that the sum does not overflow
     }
     return magnitude + (negative ? -value : value) > 0;
 }
 
-/// Lay out shortest digits as repr() does; point = how many of them stand before the point.
+/// Format the shortest digits as repr() does; point = the number of digits before the point.
 void append_digits(std::string_view digits, int point, std::string& out) {
     constexpr int kFirstExponentBelow = -4;
     constexpr int kLastPositional = 16;
@@ -64,14 +65,14 @@ void append_digits(std::string_view digits, int point, std::string& out) {
     }
 }
 
-/// The digits of a number that count, and how many of them stand before the point.
+/// The significant digits of a number, and the number of them before the point.
 struct Decimal {
     std::array<char, 15> digits;
     std::size_t count = 0;
     int point = 0;
 };
 
-/// Read an exponent, from behind its `e`, of at most three digits.
+/// Read an exponent of at most three digits, starting after its `e`.
 std::optional<int> read_short_exponent(std::string_view text) {
     const bool negative = text.starts_with('-');
     text.remove_prefix(negative || text.starts_with('+') ? 1 : 0);
@@ -85,7 +86,7 @@ std::optional<int> read_short_exponent(std::string_view text) {
     return negative ? -value : value;
 }
 
-/// Read a number without its sign, unless it has more than 15 digits that count or is far from 1.
+/// Read a number without its sign, unless it has more than 15 significant digits or is far from 1.
 std::optional<Decimal> read_short(std::string_view token) {
     Decimal number;
     int scale = 1;  // before the point a digit counts as one place, and a leading zero as none
@@ -137,7 +138,7 @@ void append_double(double value, std::string& out) {
     std::from_chars(mark[1] == '+' ? mark + 2 : mark + 1, end, exponent);
     std::string_view digits(text.data(), static_cast<std::size_t>(mark - text.data()));
     if (digits.size() > 1) {
-        // Close the gap of the point: the digits alone are laid out again.
+        // Remove the point: only the digits are formatted again.
         text[1] = text[0];
         digits.remove_prefix(1);
     }
@@ -200,7 +201,8 @@ void append_float(std::string_view token, std::string& out) {
         append_double(read_double(token), out);
         return;
     }
-    // No two numbers of 15 digits are one double, so the shortest digits that name it are these.
+    // Two different numbers of 15 digits are never the same double, so these are its shortest
+    // digits.
     out.append(token.substr(0, sign));
     if (number->count == 0) {
         out.append("0.0");

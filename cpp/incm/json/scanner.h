@@ -11,16 +11,16 @@
 
 namespace incm::json {
 
-/// Walks over one JSON text and tells a writer what it meets.
+/// Walks over one JSON text and calls a writer for each part of it.
 ///
-/// Writer:  std::string& out() takes the text of strings (copy_string() writes it);
-///          open(bool object), close(bool object), comma();
-///          key_begins(), key_ends() around the text of a key, colon();
-///          number(std::string_view, bool integral), literal(std::string_view) for null, true and
-///          false, constant(std::string_view) for NaN, Infinity and -Infinity; lone_surrogate().
+/// Writer:  std::string& out() receives the text of strings (copy_string() writes it); open(bool
+///          object), close(bool object), comma(); key_begins(), key_ends() around the text of a
+///          key, colon(); number(std::string_view, bool integral), literal(std::string_view) for
+///          null, true and false, constant(std::string_view) for NaN, Infinity and -Infinity;
+///          lone_surrogate().
 /// Shape:   accepts exactly what CPython's json.loads accepts of strict UTF-8, at any depth.
-/// Errors:  run() is false when the text is no JSON; position() then says about where.
-/// Threads: like a value type; not recursive, one bit a level.
+/// Errors:  run() is false when the text is no JSON; position() is then close to the error.
+/// Threads: like a value type; not recursive, each level of depth costs one bit.
 /// Source:  RFC 8259; docs/canonical-json.md, Input.
 template <typename Writer>
 class Scanner {
@@ -64,8 +64,8 @@ class Scanner {
         writer_.close(object);
     }
 
-    /// Read up to the end of the first value that has no value inside: the openings on the way to
-    /// it, and itself.
+    /// Read the brackets that open here, and the first value inside of them that contains no other
+    /// value.
     bool value() {
         while (at_ != end_ && (*at_ == '{' || *at_ == '[')) {
             const bool object = *at_++ == '{';
@@ -83,7 +83,8 @@ class Scanner {
         return at_ == end_ ? fail() : scalar();
     }
 
-    /// Behind a value: close what closes, and stop before the next value, if there is one.
+    /// Read what follows a value: the closing brackets and the comma, up to the next value, if
+    /// there is one.
     bool next_value() {
         while (true) {
             skip_space();

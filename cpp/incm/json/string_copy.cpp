@@ -17,9 +17,9 @@ constexpr std::uint64_t repeat(unsigned char byte) {
     return 0x0101010101010101U * byte;
 }
 
-/// High bit set in each byte of the word at which skip_ascii() stops; bytes above the lowest such
-/// may be wrong. Below 0x80 a subtraction sets a byte's high bit exactly when it borrows, and from
-/// 0x80 on the byte stops anyway.
+/// Return a word with the high bit set in each byte at which skip_ascii() stops; bytes above the
+/// lowest of them may be wrong. For a byte below 0x80 the subtraction sets its high bit exactly
+/// when it borrows; a byte from 0x80 on is a stop in any case.
 constexpr std::uint64_t stops(std::uint64_t word) {
     const std::uint64_t control = word - repeat(0x20);
     const std::uint64_t quote = (word ^ repeat('"')) - repeat(1);
@@ -27,7 +27,7 @@ constexpr std::uint64_t stops(std::uint64_t word) {
     return (control | quote | backslash | word) & repeat(0x80);
 }
 
-/// The first byte that is not ASCII, or is a quote, a backslash or a control character.
+/// Find the first byte that is not ASCII, or is a quote, a backslash or a control character.
 const char* skip_ascii(const char* from, const char* end) {
     if constexpr (std::endian::native == std::endian::little) {
         while (end - from >= 8) {
@@ -40,7 +40,7 @@ const char* skip_ascii(const char* from, const char* end) {
         }
     }
     return std::find_if(from, end, [](char c) {
-        const auto byte = static_cast<unsigned char>(c);  // char has no sign on some machines
+        const auto byte = static_cast<unsigned char>(c);  // char is unsigned on some machines
         return byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\';
     });
 }
@@ -49,7 +49,7 @@ bool is_continuation(char c) {
     return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
-/// The length of the UTF-8 sequence of a character beyond ASCII, or 0 when it is not valid.
+/// Return the length of the UTF-8 sequence of a character beyond ASCII, or 0 when it is not valid.
 std::ptrdiff_t sequence_length(const char* from, const char* end) {
     const auto lead = static_cast<unsigned char>(from[0]);
     const std::ptrdiff_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
@@ -68,7 +68,7 @@ std::ptrdiff_t sequence_length(const char* from, const char* end) {
     return overlong || surrogate || too_large ? 0 : length;
 }
 
-/// The first byte that cannot be copied as it stands.
+/// Find the first byte that cannot be copied unchanged.
 const char* skip_plain(const char* from, const char* end) {
     while (true) {
         from = skip_ascii(from, end);
@@ -96,7 +96,7 @@ std::uint32_t hex_digit(char c) {
     return kNoUnit;
 }
 
-/// The UTF-16 unit of the four hexadecimal digits at from, or kNoUnit.
+/// Return the UTF-16 unit of the four hexadecimal digits at `from`, or kNoUnit.
 std::uint32_t read_unit(const char* from, const char* end) {
     if (end - from < 4) {
         return kNoUnit;
@@ -158,7 +158,7 @@ bool is_low_surrogate(std::uint32_t unit) {
     return unit >= 0xDC00 && unit <= 0xDFFF;
 }
 
-/// Copy one `\uXXXX` escape, or two that are a pair; from = behind the `u`.
+/// Copy one `\uXXXX` escape, or two that are a pair; `from` is just after the `u`.
 StringCopy copy_unit(const char* from, const char* end, std::string& out) {
     const std::uint32_t unit = read_unit(from, end);
     if (unit == kNoUnit) {
@@ -180,13 +180,13 @@ StringCopy copy_unit(const char* from, const char* end, std::string& out) {
     return {from, true};
 }
 
-/// Whether CPython writes the escape behind a backslash the same way.
+/// Whether CPython writes the escape after a backslash the same way.
 bool stays_as_it_is(const char* from, const char* end) {
     return from != end && (*from == '"' || *from == '\\' || *from == 'b' || *from == 'f' ||
                            *from == 'n' || *from == 'r' || *from == 't');
 }
 
-/// Copy one escape that does not stay as it is; from = behind the backslash.
+/// Copy one escape that is written differently; `from` is just after the backslash.
 StringCopy copy_escape(const char* from, const char* end, std::string& out) {
     if (from == end || (*from != 'u' && *from != '/')) {
         return {nullptr, false};

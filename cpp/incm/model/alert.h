@@ -11,29 +11,29 @@
 
 namespace incm::model {
 
-/// A moment in UTC, in microseconds since the Unix epoch.
+/// A point in time in UTC, in microseconds since the Unix epoch.
 struct Timestamp {
     std::int64_t us;
     bool operator==(const Timestamp&) const = default;
 };
 
-/// A text field; its characters belong to the Alert that it is read from.
+/// A text field; the Alert that it is read from owns its characters.
 using Text = std::optional<std::string_view>;
 
-/// An organisation or a device group, as far as it is documented.
+/// The documented fields of an organisation or a device group.
 struct Party {
     Text id;    ///< `_id`
     Text name;  ///< `name`
 };
 
-/// One alert: the verified text and the documented fields, typed.
+/// One alert: the verified text, and the documented fields with their types.
 ///
-/// Every field is optional; what is absent, null or unreadable is empty. problems says what was
-/// odd. The members that no one documented are in raw only; the Python Alert shows them as `extra`
-/// and `data`.
+/// Every field is optional; a field that is absent, null or unreadable is empty. `problems` lists
+/// what was odd. Members that are not documented are only in `raw`; the Python Alert shows them as
+/// `extra` and `data`.
 ///
-/// Shape:   can be moved, not copied. The texts of an Alert that parse_alert() made live as long as
-///          it, or as what it was moved to; moving raw away leaves them as they are.
+/// Shape:   can be moved, not copied. The texts of an Alert made by parse_alert() live as long as
+///          that Alert, or the one it was moved to; moving `raw` away does not change them.
 /// Threads: like a value type.
 /// Source:  docs/protocol.md, The fields of an alert (path of each field in the comment).
 struct Alert {
@@ -66,19 +66,19 @@ struct Alert {
     TextBlocks memory;                        ///< the characters of the texts
 };
 
-/// At most so many problems are listed; a last sentence says how many more there were.
+/// Most problems that are listed; one more sentence then gives the number of the others.
 inline constexpr std::size_t kMaxProblems = 32;
 
 /// Read an alert out of a verified text.
 ///
-/// Shape:   the bytes that verified (moved into Alert::raw) -> Alert. Numbers stand in for strings,
-/// and
-///          strings for numbers, booleans and dates where their meaning is plain (ISO 8601, Unix
-///          seconds or milliseconds). A repeated key counts with its last value, as in CPython. A
-///          text that is JSON but no object, or nested too deep to read, gives an Alert with no
-///          field and a problem.
-/// Errors:  kNotJson when the text is no JSON.
-/// Threads: any. Each thread keeps a parser's buffers (about 1 MiB at most) for its next call.
+/// Shape:   the bytes that verified (moved into Alert::raw) -> Alert. A number is accepted for a
+///          string, and a string for a number, boolean or date, when its meaning is plain (ISO
+///          8601, Unix seconds or milliseconds). The last value of a repeated key counts, as in
+///          CPython. A text that is JSON but no object, or nested too deeply to read, gives an
+///          Alert without fields and with a problem.
+/// Errors:  kNotJson when the text is not JSON.
+/// Threads: any. Each thread keeps the buffers of its parser (about 1 MiB at most) for its next
+///          call.
 /// Source:  docs/protocol.md, The fields of an alert; liberal reading: own choice
 ///          (docs/promises.md, P6).
 [[nodiscard]] base::Result<Alert> parse_alert(std::string text);

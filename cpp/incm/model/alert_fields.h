@@ -6,7 +6,8 @@
 
 namespace incm::model {
 
-/// A documented field of an alert: its name in Python, its JSON name, and the member that keeps it.
+/// A documented field of an alert: its name in Python, its name in JSON, and the member that holds
+/// it.
 template <typename Value>
 struct AlertField {
     const char* name;
@@ -21,7 +22,7 @@ template <typename Value>
 AlertField(const char*, const char*, Value Alert::*, bool) -> AlertField<Value>;
 
 /// Every documented field, in the order in which Python shows them. The reader, the properties of
-/// the Python Alert, `to_dict`, `extra` and the tests' make_alert walk it.
+/// the Python Alert, `to_dict`, `extra` and the tests' make_alert iterate over this list.
 ///
 /// Source:  docs/protocol.md, The fields of an alert.
 inline constexpr std::tuple kAlertFields{
@@ -51,7 +52,7 @@ inline constexpr std::tuple kAlertFields{
     AlertField{"priority", "priority", &Alert::priority},
 };
 
-/// Call visit with each of them, in their order.
+/// Call visit with each documented field, in their order.
 template <typename Visit>
 constexpr void for_each_alert_field(const Visit& visit) {
     std::apply([&](const auto&... fields) { (visit(fields), ...); }, kAlertFields);

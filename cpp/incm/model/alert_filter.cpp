@@ -70,7 +70,7 @@ constexpr std::array kKeys = {
               }},
 };
 
-/// Most lists are empty, so that is asked without a call.
+/// Most lists are empty, so that is checked without a call.
 template <std::size_t kIndex>
 bool wants(const Filter& filter, const Alert& alert, const Text& endpoint) {
     constexpr auto kList = kKeys[kIndex].list;

@@ -11,14 +11,14 @@
 
 namespace incm::model {
 
-/// Which alerts a plugin wants. An empty list wants all; several lists must all agree.
+/// Selects the alerts that a plugin wants. An empty list accepts all; an alert must pass every
+/// list.
 ///
-/// Shape:   patterns use `*` and `?`; comparison is exact in case except for status. types matches
-/// `type`;
-///          endpoints the path of the endpoint; orgs the organisation's id or name; groups the
-///          device group's id or name; devices the device id, serial number or entity name; status
-///          `status`; priority `priority`. An alert that lacks the field matches no non-empty list
-///          of it.
+/// Shape:   patterns use `*` and `?`, and are case-sensitive except for status. types matches
+///          `type`; endpoints the path of the endpoint; orgs the organisation's id or name; groups
+///          the device group's id or name; devices the device id, serial number or entity name;
+///          status `status`; priority `priority`. An alert without the field of a list passes that
+///          list only when the list is empty.
 /// Threads: immutable value.
 /// Source:  docs/configuration.md, Filters.
 struct AlertFilter {
@@ -33,13 +33,13 @@ struct AlertFilter {
     [[nodiscard]] bool matches(const Alert& alert, std::string_view endpoint) const {
         return mismatch(alert, endpoint) == nullptr;
     }
-    /// The name of the first list, in the order above, that does not want the alert; null when all
-    /// do.
+    /// Return the name of the first list, in the order above, that the alert does not pass; null
+    /// when it passes all.
     [[nodiscard]] const char* mismatch(const Alert& alert, std::string_view endpoint) const;
 };
 
-/// A list of a filter: its key in the configuration, the member, and whether the member matches an
-/// alert if it is not empty.
+/// One list of a filter: its key in the configuration, the member, and a function that matches a
+/// list which is not empty against an alert.
 struct FilterKey {
     template <typename Value>
     using List = std::vector<Value> AlertFilter::*;
@@ -49,12 +49,12 @@ struct FilterKey {
     bool (*matches)(const AlertFilter& filter, const Alert& alert, const Text& endpoint);
 };
 
-/// Every list of a filter, in the order above. Matching, the binding, the settings and `check` walk
-/// it.
+/// Every list of a filter, in the order above. Matching, the binding, the settings and `check`
+/// iterate over it.
 [[nodiscard]] std::span<const FilterKey> filter_keys();
 
-/// Match a text against one pattern of `*` (any run) and `?` (one byte); linear in time for each
-/// star.
+/// Match a text against one pattern of `*` (any number of bytes) and `?` (one byte). Takes linear
+/// time for each star.
 [[nodiscard]] bool glob_match(std::string_view pattern, std::string_view text);
 
 }  // namespace incm::model

@@ -23,14 +23,14 @@ namespace dom = simdjson::dom;
 using Number = std::optional<std::int64_t>;
 using Moment = std::optional<Timestamp>;
 
-/// A parser keeps buffers of about 20 times the largest text it read; a thread must not keep those
-/// of a rare huge body.
+/// A parser keeps buffers of about 20 times the largest text it has read; a thread must not keep
+/// the buffers of a rare huge body.
 constexpr std::size_t kKeptParserBytes = 64 * 1024;
-/// Nesting that simdjson reads, and that Python's json module can still print.
+/// The nesting that simdjson reads, and that Python's json module can still print.
 constexpr std::size_t kMaxReadDepth = 900;
 
-/// Visit the members of an object. The range of simdjson makes a copy of key and value in each
-/// step, written in halves and read as a whole: it stalls the processor for longer than the visit
+/// Visit the members of an object. The range of simdjson copies key and value in each step, writing
+/// them in halves and reading them as a whole, which stalls the processor for longer than the visit
 /// takes.
 template <typename Visit>
 void for_each_member(const dom::object& object, const Visit& visit) {
@@ -52,7 +52,7 @@ class FieldReader {
     FieldReader(Arena& texts, Problems& problems, std::string_view parent)
         : texts_(texts), problems_(problems), parent_(parent) {}
 
-    /// A reader for the object that is the value of this key.
+    /// Makes a reader for the object that is the value of this key.
     [[nodiscard]] FieldReader inside(std::string_view key) const {
         return {texts_, problems_, key};
     }
@@ -147,7 +147,8 @@ class FieldReader {
         return parent_.empty() ? std::string(key) : std::string(parent_) + "." + std::string(key);
     }
 
-    /// The characters of a string, or of a number (which go to digits); empty for anything else.
+    /// Return the characters of a string, or of a number (written to `digits`); empty for anything
+    /// else.
     static std::string_view scalar_text(const dom::element& value, std::string& digits) {
         if (value.is_string()) return value.get_string().value_unsafe();
         if (value.is_number()) digits = simdjson::minify(value);
@@ -167,13 +168,13 @@ class FieldReader {
     std::string_view parent_;  // "" at the top, else "data" and the like
 };
 
-/// A documented member: its JSON name, and how its value gets into the alert.
+/// A documented member: its JSON name, and the function that reads its value into the alert.
 struct Field {
     std::string_view key;
     void (*read)(FieldReader&, const dom::element&, std::string_view, Alert&);
 };
 
-/// The documented members of one object, in a hash table made by the compiler.
+/// The documented members of one object, in a hash table built at compile time.
 class FieldTable {
  public:
     constexpr void add(const Field& field) {
@@ -192,7 +193,7 @@ class FieldTable {
     }
 
  private:
-    static constexpr std::size_t kSlots = 64;  // enough to leave most of them empty
+    static constexpr std::size_t kSlots = 64;  // enough that most slots are empty
 
     static constexpr std::size_t first_slot(std::string_view key) {
         return (key.size() * 8 + static_cast<unsigned char>(key.front())) % kSlots;
@@ -242,7 +243,7 @@ consteval FieldTable table_of() {
 constexpr FieldTable kDataFields = table_of<true>();
 constexpr FieldTable kTopFields = table_of<false>();
 
-/// The last `data` counts, so the fields of an earlier one must not shine through.
+/// The last `data` counts, so the fields of an earlier one must be removed.
 void read_data(FieldReader& reader, const dom::element& value, std::string_view key, Alert& alert) {
     alert.has_data = false;
     for_each_alert_field([&](const auto& field) {
@@ -270,7 +271,8 @@ void read_root(dom::element root, Alert& alert, Problems& problems) {
     if (alert.status) alert.status = texts.keep(base::lower(*alert.status));
 }
 
-/// What a strict parser refuses is rewritten and read again; only its own limits are left then.
+/// A text that the strict parser refuses is rewritten and read again; after that only the limits of
+/// the parser can fail.
 base::Status read_lenient(dom::parser& parser, Alert& alert, Problems& problems) {
     std::vector<std::string> changes;
     const base::Result<std::string> readable = json::readable_json(alert.raw, changes);

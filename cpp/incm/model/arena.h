@@ -7,8 +7,8 @@
 
 namespace incm::model {
 
-/// Blocks of characters that stay where they are when the list is moved; it cannot be copied, nor
-/// can what has one.
+/// Blocks of characters that keep their addresses when the list is moved. It cannot be copied, and
+/// neither can an object that contains it.
 struct TextBlocks {
     TextBlocks() = default;
     TextBlocks(TextBlocks&&) = default;
@@ -17,10 +17,10 @@ struct TextBlocks {
     std::vector<std::unique_ptr<char[]>> list;
 };
 
-/// Copies texts into blocks of another's memory.
+/// Copies texts into memory blocks that another object owns.
 ///
-/// Shape:   the first block has room for `expected` bytes; what does not fit goes to further ones.
-///          A kept text lives as long as the blocks.
+/// Shape:   the first block has room for `expected` bytes; texts that do not fit go to further
+///          blocks. A kept text lives as long as the blocks.
 /// Units:   bytes.
 /// Threads: like a value type; the blocks must outlive it.
 /// Source:  own choice; std::pmr::monotonic_buffer_resource does the same with calls that took a

@@ -9,9 +9,9 @@
 
 namespace incm::model {
 
-/// Collects sentences about what was odd in a text, into Alert::problems.
+/// Collects sentences about oddities of a text, for Alert::problems.
 ///
-/// Shape:   add() keeps the first kMaxProblems; finish() adds how many more there were.
+/// Shape:   add() keeps the first kMaxProblems; finish() adds the number of the others.
 /// Threads: like a value type; the list must outlive it.
 /// Source:  own choice.
 class Problems {

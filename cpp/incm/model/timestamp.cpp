@@ -16,7 +16,7 @@ bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/// Reads a text from left to right; every step that does not fit makes it fail for good.
+/// Reads a text from left to right; after a step that does not fit, every later step fails.
 class Cursor {
  public:
     explicit Cursor(std::string_view text) : rest_(text) {}
@@ -58,7 +58,7 @@ class Cursor {
     bool failed_ = false;
 };
 
-/// Seconds east of UTC, or empty when the text names no zone.
+/// Read the seconds east of UTC; empty when the text names no zone.
 std::optional<int> read_zone(Cursor& cursor) {
     if (cursor.skip('Z') || cursor.skip('z')) return 0;
     const bool east = cursor.skip('+');

@@ -12,16 +12,17 @@
 
 namespace incm::inbox::sqlite {
 
-/// Rows that go into one table together, several with a statement: to begin and to end one costs
-/// about as much as half a row.
+/// Inserts rows into one table, several with each statement, because starting and ending a
+/// statement costs about as much as half a row.
 ///
-/// Errors:  SqlError, of the constructor and of write(). Threads: those of the Database.
+/// Errors:  SqlError, from the constructor and from write().
+/// Threads: those of the Database.
 /// Source:  own choice (docs/decisions.md).
 template <typename... Values>
 class BulkInsert {
  public:
-    /// insert: up to and with VALUES; OR ROLLBACK spares SQLite what it needs to undo one statement
-    /// alone. row: one row in brackets, with a ? for each of Values.
+    /// insert: the statement up to and including VALUES; with OR ROLLBACK, SQLite does not need the
+    /// data to undo one statement alone. row: one row in brackets, with a ? for each of Values.
     BulkInsert(Database& database, std::string_view insert, std::string_view row) {
         for (std::size_t rows = kMaxRows; rows > 0; rows /= 2) {
             std::string sql(insert);
@@ -32,11 +33,11 @@ class BulkInsert {
         }
     }
 
-    /// Texts and blobs are not copied: they must live until write() or forget().
+    /// Add a row. Texts and blobs are not copied: they must live until write() or forget().
     void add(const Values&... values) { rows_.emplace_back(values...); }
 
-    /// Insert what was added, in its order. After an error some of it may be in the table, and all
-    /// of it is still to be written: roll back and forget().
+    /// Insert the added rows, in their order. After an error some of them may be in the table, and
+    /// all of them are still in this object: roll back and call forget().
     void write() {
         std::span<const Row> left(rows_);
         std::size_t rows = kMaxRows;
@@ -49,14 +50,14 @@ class BulkInsert {
         forget();
     }
 
-    /// Drop what was added and is not written.
+    /// Drop the rows that are added and not written.
     void forget() noexcept { rows_.clear(); }
 
  private:
     using Row = std::tuple<Values...>;
-    static constexpr std::size_t kMaxRows = 32;  ///< more gain next to nothing; a power of two
+    static constexpr std::size_t kMaxRows = 32;  ///< more gain almost nothing; a power of two
 
-    std::deque<Statement> statements_;  ///< for kMaxRows rows, for half of them, ..., for one
+    std::deque<Statement> statements_;  ///< for kMaxRows rows, for half as many, ..., for one
     std::vector<Row> rows_;
 };
 

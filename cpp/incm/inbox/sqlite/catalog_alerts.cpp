@@ -32,7 +32,7 @@ const char* state_question(std::optional<DeliveryState> state) {
            " WHERE t.alert_id = ?1 AND t.plugin_id = p.id)) LIMIT 1";
 }
 
-// A delivery that is over has no row any more; the ledger says how it ended.
+// A finished delivery no longer has a row; the ledger records how it ended.
 constexpr const char* kWorstState =
     "SELECT coalesce((SELECT CASE max(d.dead) WHEN 1 THEN 'dead' WHEN 0 THEN 'open' END"
     " FROM plugin p CROSS JOIN delivery d ON d.plugin_id = p.id AND d.alert_id = ?1"
@@ -53,7 +53,7 @@ const char* name_of(DeliveryState state) {
     return "";
 }
 
-/// Whether an alert has a delivery as the query wants it, and what became of the alert.
+/// Checks whether an alert has a delivery that the query selects, and finds the state of the alert.
 class StateCheck {
  public:
     StateCheck(Database& database, const AlertQuery& query)
@@ -64,13 +64,13 @@ class StateCheck {
         if (query.plugin) {
             Statement plugin(database, "SELECT id FROM plugin WHERE name = ?1");
             Rows rows = plugin.query(std::string_view(*query.plugin));
-            plugin_id_ = rows.next() ? rows.integer(0) : 0;  // 0 is nobody's
+            plugin_id_ = rows.next() ? rows.integer(0) : 0;  // no plugin has the number 0
         }
     }
     [[nodiscard]] bool fits(std::int64_t alert_id) {
         return !checks_ || find_.query(alert_id, plugin_id_).next();
     }
-    /// Of an alert that fits; where the query names a state, that one.
+    /// Return the state of a selected alert; if the query names a state, that one.
     [[nodiscard]] std::string of(std::int64_t alert_id) {
         if (!wanted_.empty()) return wanted_;
         Rows rows = worst_.query(alert_id, plugin_id_);
@@ -100,8 +100,9 @@ std::int64_t search(Statement& at, std::int64_t low, std::int64_t high, const Re
     return low;
 }
 
-/// Numbers that the times allow, without reading every row before them. Numbers rise with the inbox
-/// clock, and with the wall clock but for its jumps: an alert is skipped when both say so.
+/// Return the range of numbers that the times of the query allow, without reading every row before
+/// it. Numbers rise with the inbox clock, and with the wall clock except for its jumps. An alert is
+/// skipped only when both clocks exclude it.
 std::pair<std::int64_t, std::int64_t> narrowed(Database& database, const AlertQuery& query) {
     const std::int64_t last = database.integer_of("SELECT max(id) FROM alert");
     std::int64_t low = query.after < last ? query.after + 1 : last + 1;

@@ -21,7 +21,7 @@ std::vector<Plugin> all_plugins(Database& database) {
     return plugins;
 }
 
-/// Fills one page, plugin after plugin.
+/// Fills one page, plugin by plugin.
 class UndeliveredList {
  public:
     UndeliveredList(Database& database, const UndeliveredQuery& query)

@@ -8,7 +8,7 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-constexpr std::int64_t kTracebacksSince = 7;  ///< version of the tables
+constexpr std::int64_t kTracebacksSince = 7;  ///< first version of the tables with tracebacks
 
 std::vector<PluginHistory> plugins_with_deliveries(Database& database, std::int64_t alert_id,
                                                    std::int64_t now_ms,
@@ -65,7 +65,7 @@ void add_tracebacks(Database& database, std::int64_t alert_id,
                     const std::map<std::int64_t, std::size_t>& places,
                     std::vector<PluginHistory>& plugins) {
     if (database.integer_of("PRAGMA user_version") < kTracebacksSince) {
-        return;  // a file that is only read, and not migrated
+        return;  // a file opened read-only is not migrated
     }
     Statement select(database,
                      "SELECT plugin_id, attempt, text FROM traceback WHERE alert_id = ?1");
@@ -83,7 +83,7 @@ void add_tracebacks(Database& database, std::int64_t alert_id,
     }
 }
 
-/// A delivery that is over has no row any more: its last line of the ledger says how it ended.
+/// A finished delivery no longer has a row: its last line in the ledger records how it ended.
 void conclude(PluginHistory& plugin) {
     if (plugin.state != PluginHistory::State::kNever || plugin.ledger.empty()) {
         return;

@@ -5,10 +5,11 @@
 
 namespace incm::inbox::sqlite {
 
-/// The questions of the Catalog, each within the snapshot that the caller has begun.
+/// The queries of the Catalog. Each runs within the snapshot that the caller has begun.
 ///
-/// Units:   now_ms by the inbox clock.
-/// Errors:  SqlError. Threads: those of the database.
+/// Units:   now_ms: by the inbox clock.
+/// Errors:  SqlError.
+/// Threads: those of the database.
 [[nodiscard]] AlertPage list_alerts(Database& database, const AlertQuery& query);
 [[nodiscard]] std::optional<AlertHistory> history_of(Database& database, std::int64_t alert_id,
                                                      std::int64_t now_ms);
@@ -20,8 +21,8 @@ namespace incm::inbox::sqlite {
 [[nodiscard]] RejectedPage list_rejected(Database& database, const RejectedQuery& query);
 [[nodiscard]] std::optional<StoredRejected> find_rejected(Database& database, std::int64_t id);
 
-/// The columns of StoredAlert but for the text, in the order in which read_alert() wants them
-/// first.
+/// The columns of StoredAlert without the text. read_alert() expects a row to begin with them, in
+/// this order.
 inline constexpr const char* kAlertColumns = "id, received_at_ms, endpoint, form, type, device";
 [[nodiscard]] StoredAlert read_alert(const Rows& rows);
 

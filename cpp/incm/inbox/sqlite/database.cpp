@@ -11,20 +11,20 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-/// Without it each allocation takes a lock of the whole process to count it, for statistics that
-/// nobody reads. Only possible before SQLite is in use, so when this library is loaded; if it is in
-/// use then (importing Python's sqlite3 is enough), this changes nothing.
+/// Turns off memory statistics, which are never read and make each allocation take a lock of the
+/// whole process. This is only possible before SQLite is in use, so it happens when this library is
+/// loaded. If SQLite is already in use (importing Python's sqlite3 is enough), it changes nothing.
 [[maybe_unused]] const int kUncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 
-/// The errno behind a code that comes of one; 0: there is none.
+/// Return the errno that caused a result code; 0: there is none.
 int reason_of(sqlite3* handle, int code) {
     const int primary = code & 0xff;
     const bool has_one = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
     return has_one && code != SQLITE_IOERR_NOMEM ? sqlite3_system_errno(handle) : 0;
 }
 
-/// What just failed, for the caller to throw. When that was a sync, the log is left as it is: what
-/// is copied back could be pages that the kernel has dropped.
+/// Make the error of the call that just failed, for the caller to throw. After a failed sync the
+/// log is left as it is on close: copying it back could read pages that the kernel has dropped.
 SqlError failure_of(sqlite3* handle, int code) {
     SqlError error(code, sqlite3_errmsg(handle), reason_of(handle, code));
     if (error.sync_failed()) {
@@ -52,7 +52,7 @@ int flags_of(Access access) {
     return kCommon | SQLITE_OPEN_READONLY;
 }
 
-/// The name under which SQLite opens a file.
+/// Return the name under which SQLite opens a file.
 std::string name_of(const std::string& path, Access access) {
     if (access != Access::kFileAlone) {
         return path;
@@ -146,8 +146,8 @@ Database::Database(const std::string& path, Access access) {
         throw error;
     }
     set_patience(kPatienceMs);
-    // A hook of our own replaces SQLite's automatic checkpoint, which would run inside of a COMMIT
-    // that somebody waits for.
+    // This hook replaces the automatic checkpoint of SQLite, which would run inside of a COMMIT
+    // that a caller waits for.
     sqlite3_wal_hook(handle_, remember_wal_pages, &wal_pages_);
 }
 
@@ -295,7 +295,7 @@ Transaction::Transaction(Database& database, bool write) : database_(database) {
 }
 
 Transaction::~Transaction() {
-    // Some failures roll back on their own; a second ROLLBACK would be an error.
+    // Some failures roll back by themselves; a second ROLLBACK would be an error.
     if (database_.in_transaction()) {
         sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
     }

@@ -15,28 +15,28 @@ struct sqlite3_stmt;
 
 namespace incm::inbox::sqlite {
 
-/// A call into SQLite that failed. Does not leave this folder: open() and the writer turn it into
-/// an Error.
+/// Thrown when a call into SQLite fails. It does not leave this folder: open() and the writer turn
+/// it into an Error.
 class SqlError : public std::runtime_error {
  public:
     /// code: an extended result code. reason: errno of the system call that failed, or 0.
     SqlError(int code, const std::string& text, int reason = 0);
-    /// For rows that contradict each other.
+    /// Make an error for rows that contradict each other.
     [[nodiscard]] static SqlError contradiction(const std::string& text);
     [[nodiscard]] int code() const noexcept { return code_; }
     /// Whether the kernel may have dropped pages that it reported as written (docs/promises.md,
     /// P8).
     [[nodiscard]] bool sync_failed() const noexcept;
-    /// Whether it says nothing of what was to be written: the disk or another process is to blame.
+    /// Whether the disk or another process is the cause, and not the written content.
     [[nodiscard]] bool refused_by_disk() const noexcept;
     [[nodiscard]] bool no_memory() const noexcept;
     /// Whether the file holds something that SQLite cannot read.
     [[nodiscard]] bool damaged() const noexcept;
-    /// Whether another program has the lock that is needed.
+    /// Whether another program holds the required lock.
     [[nodiscard]] bool locked() const noexcept;
-    /// Whether there is no room: the disk or a quota is full, or files may not be longer.
+    /// Whether there is no room: a full disk or quota, or a limit on the size of files.
     [[nodiscard]] bool full() const noexcept;
-    /// Whether the shared memory beside the file (`-shm`) cannot be had.
+    /// Whether the shared memory beside the file (`-shm`) cannot be used.
     [[nodiscard]] bool without_index() const noexcept;
     /// Whether the same call may succeed later: locked, full, or the disk failed.
     [[nodiscard]] bool may_pass() const noexcept;
@@ -46,15 +46,15 @@ class SqlError : public std::runtime_error {
     int reason_;
 };
 
-/// How a Database is opened. None of them creates a file except kCreate. kFileAlone reads the file
-/// as it is, without its log and without locks: nobody may write to it meanwhile.
+/// How a Database is opened. Only kCreate creates a file. kFileAlone reads the file as it is,
+/// without its log and without locks: nothing may write to it at the same time.
 enum class Access { kCreate, kReadWrite, kReadOnly, kFileAlone };
 
-/// One connection. After a failed sync it leaves the write-ahead log as it is on close.
+/// A connection. After a failed sync, closing it leaves the write-ahead log as it is.
 ///
 /// Errors:  every method that is not noexcept throws SqlError.
-/// Threads: one at a time; opened with SQLITE_OPEN_NOMUTEX, because each connection here has either
-///          one thread (the writer) or one mutex (the reader) and a second lock per call is waste.
+/// Threads: one at a time. It is opened with SQLITE_OPEN_NOMUTEX, because each connection here
+///          already has one thread (the writer) or one mutex (the readers).
 class Database {
  public:
     Database(const std::string& path, Access access);
@@ -62,32 +62,32 @@ class Database {
     Database& operator=(const Database&) = delete;
     ~Database();
 
-    /// Run statements without parameters; rows are dropped.
+    /// Run statements without parameters, and ignore their rows.
     void execute(const char* sql);
-    /// The first column of the first row; empty when there is none.
+    /// Return the first column of the first row; empty when there is none.
     [[nodiscard]] std::string text_of(const std::string& sql);
     [[nodiscard]] std::int64_t integer_of(const std::string& sql);
-    /// Set a pragma and read it back. Errors: also when it reads differently than `expected`.
+    /// Set a pragma and read it back. Errors: also when the value read is not `expected`.
     void set_pragma(const std::string& name, const std::string& value, const std::string& expected);
     void set_pragma(const std::string& name, const std::string& value) {
         set_pragma(name, value, value);
     }
 
-    /// How long to wait for another program's lock; kPatienceMs from the beginning.
+    /// Set how long to wait for another program's lock; initially kPatienceMs.
     void set_patience(int patience_ms) noexcept;
     static constexpr int kPatienceMs = 1000;
 
     [[nodiscard]] bool read_only() const noexcept;
     [[nodiscard]] bool in_transaction() const noexcept;
-    /// Rows that the last INSERT, UPDATE or DELETE changed.
+    /// The number of rows that the last INSERT, UPDATE or DELETE changed.
     [[nodiscard]] std::int64_t changes() const noexcept;
 
-    /// Pages in the write-ahead log after the last commit, 0 after it was copied back whole.
+    /// Pages in the write-ahead log after the last commit; 0 after all of it was copied back.
     [[nodiscard]] int wal_pages() const noexcept { return wal_pages_; }
-    /// Copy the write-ahead log into the file; truncate: wait for readers, and empty it.
+    /// Copy the write-ahead log into the file. truncate: wait for readers, and empty the log.
     void checkpoint(bool truncate);
-    /// Whether a close leaves the write-ahead log as it is, instead of copying it back and removing
-    /// it. A failed sync says so for good.
+    /// Set whether closing leaves the write-ahead log as it is, instead of copying it back and
+    /// removing it. After a failed sync it always does.
     void keep_log_on_close(bool keeps) noexcept;
 
     [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }
@@ -97,7 +97,7 @@ class Database {
     int wal_pages_ = 0;
 };
 
-/// Bytes to be bound as BLOB instead of TEXT.
+/// Bytes to bind as BLOB instead of TEXT.
 struct Blob {
     std::string_view bytes;
 };
@@ -108,7 +108,7 @@ struct Blob {
 
 class Rows;
 
-/// A prepared statement, kept and used again.
+/// A prepared statement, which can be run many times.
 ///
 /// Bound texts and blobs are not copied: they must live until the call returns (run) or until the
 /// Rows end (query). Errors: SqlError. Threads: those of its Database.
@@ -119,14 +119,14 @@ class Statement {
     Statement& operator=(const Statement&) = delete;
     ~Statement();
 
-    /// Bind values to ?1, ?2, ..., run to the end, reset.
+    /// Bind values to ?1, ?2, ..., run the statement to the end, and reset it.
     template <typename... Values>
     void run(const Values&... values) {
         bind_all(values...);
         finish();
     }
 
-    /// Bind the values of some rows, one row after the other, run to the end, reset.
+    /// Bind the values of several rows, one after the other, run the statement, and reset it.
     template <typename... Values>
     void run_rows(std::span<const std::tuple<Values...>> rows) {
         int index = 0;
@@ -136,7 +136,7 @@ class Statement {
         finish();
     }
 
-    /// Bind values to ?1, ?2, ... and read rows; one Rows of a statement at a time.
+    /// Bind values to ?1, ?2, ... and read rows. A statement can have one Rows at a time.
     template <typename... Values>
     [[nodiscard]] Rows query(const Values&... values);
 
@@ -159,7 +159,7 @@ class Statement {
     sqlite3_stmt* handle_ = nullptr;
 };
 
-/// The rows of a query; resets the statement at its end.
+/// The rows of a query. Its destructor resets the statement.
 class Rows {
  public:
     explicit Rows(Statement& statement) : statement_(statement) {}
@@ -182,10 +182,10 @@ Rows Statement::query(const Values&... values) {
     return Rows(*this);
 }
 
-/// BEGIN now, ROLLBACK at the end of the scope unless commit() went well.
+/// Begins a transaction, and rolls it back at the end of the scope unless commit() succeeded.
 class Transaction {
  public:
-    /// write: take the write lock at once; otherwise a snapshot is taken by the first read.
+    /// write: take the write lock at once. Otherwise the first read takes a snapshot.
     Transaction(Database& database, bool write);
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;

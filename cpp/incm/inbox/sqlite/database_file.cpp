@@ -30,17 +30,17 @@ namespace fs = std::filesystem;
     throw base::Failure({code, text});
 }
 
-/// As errno says.
+/// Throw the failure for the current errno.
 [[noreturn]] void fail_by_system(const std::string& text) {
     const int reason = errno;
     throw start_failure(reason, text + ": " + std::strerror(reason));
 }
 
-/// Build an empty inbox beside its place, and put it there.
+/// Build an empty inbox beside its place, and rename it to its place.
 void make(const std::string& unfinished, const std::string& path) {
     {
-        // SQLite gives its log the rights of the file. Bodies are not for every user of the
-        // machine.
+        // SQLite gives its log the permissions of the file. Not every user of the machine may read
+        // bodies.
         const Descriptor file(unfinished, O_WRONLY | O_CREAT | O_EXCL);
         if (file.get() < 0 || fchmod(file.get(), 0640) != 0) {
             fail_by_system("cannot create the inbox " + path);
@@ -75,11 +75,12 @@ void configure_writer(Database& database) {
     database.set_pragma("journal_mode", "WAL", "wal");
     database.set_pragma("synchronous", "FULL", "2");
     database.set_pragma("foreign_keys", "OFF", "0");
-    // Debian builds SQLite to overwrite deleted rows with zeros: writes that nobody here needs.
+    // Debian builds SQLite to overwrite deleted rows with zeros, which costs writes that are not
+    // needed here.
     database.set_pragma("secure_delete", "OFF", "0");
     database.set_pragma("cache_size", "-16384");
-    // An INSERT of several rows keeps the pages that it changes until its end: in memory, not in a
-    // file in /tmp, which may be full or not there.
+    // An INSERT of several rows keeps the pages that it changes until its end. They stay in memory
+    // instead of in a file in /tmp, which may be full or missing.
     database.set_pragma("temp_store", "MEMORY", "2");
     database.set_pragma("journal_size_limit", "67108864");
 }
@@ -99,7 +100,7 @@ void check_if_asked(Database& database, const std::string& path, base::LogSink& 
     if (unlink(marker.c_str()) != 0) {
         fail_by_system("cannot remove " + marker);
     }
-    log.write(base::LogLevel::kInfo, "the inbox is whole");
+    log.write(base::LogLevel::kInfo, "the inbox is intact");
 }
 
 }  // namespace
@@ -115,12 +116,12 @@ namespace {
     throw start_failure(reason, "the inbox " + path + " is write-protected" + advice);
 }
 
-/// What was only in the log of a process that has ended goes into the file.
+/// Copy what is only in the log of an ended process into the file.
 void take_over_log(Database& database) {
-    // Without its log the file is an inbox that nobody has open: it must not ask for the log again.
+    // Without its log the file is a closed inbox: it must not require the log again.
     mark_closed(database);
-    // A kill may have left commits in the kernel's pages alone, and a repetition of such an alert
-    // is acknowledged without a write of its own.
+    // A kill may have left commits only in pages of the kernel, and a repetition of such an alert
+    // is acknowledged without a write.
     database.checkpoint(true);
 }
 
@@ -154,8 +155,8 @@ std::unique_ptr<Database> open_writer(const std::string& path,
         }
         warn_of_network(path, log);
     } catch (...) {
-        // The log of an earlier process must not go into a file that is refused; an own one must
-        // not stay behind.
+        // The log of an earlier process must not be copied into a refused file; a log of this
+        // process must not stay.
         if (had_log) {
             database->keep_log_on_close(true);
         }

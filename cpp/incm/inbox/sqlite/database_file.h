@@ -10,13 +10,13 @@
 
 namespace incm::inbox::sqlite {
 
-/// Open the read-write connection; make the file when there is none, migrate it when it is old.
+/// Open the writing connection. Create the file when it is missing, and migrate it when it is old.
 ///
-/// A new file is built beside its place and renamed when it is complete and on disk, so that what
-/// is found under `path` is never half an inbox; what an earlier attempt left of it goes. The
-/// caller holds the FileLock of the path, and no descriptor of the file is open in this process.
-/// Checks every page when ask_for_check() asked for it; log says that it takes its time. last: what
-/// the lock file says.
+/// A new file is built beside its place and renamed when it is complete and on disk, so that `path`
+/// never names an incomplete inbox. The remains of an earlier attempt are removed. The caller holds
+/// the FileLock of the path, and no descriptor of the file is open in this process. Checks every
+/// page when ask_for_check() was called before, and logs that this takes time. last: the content of
+/// the lock file.
 ///
 /// Errors:  base::Failure kInboxForeign, kInboxNewer, kInboxUnusable, kInboxUnavailable; SqlError.
 ///          The bytes of an existing file are unchanged then.
@@ -24,7 +24,7 @@ namespace incm::inbox::sqlite {
                                                     const std::optional<LastCommit>& last,
                                                     base::LogSink& log);
 
-/// Open the connection for reading; needs an open writer.
+/// Open a connection for reading. The writer must be open.
 [[nodiscard]] std::unique_ptr<Database> open_reader(const std::string& path);
 
 }  // namespace incm::inbox::sqlite

@@ -10,10 +10,10 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-/// So many keys of one second share pages of the index well; and a start indexes twice as many in
+/// This many keys of one second share pages of the index well, and a start indexes twice as many in
 /// a few milliseconds.
 constexpr std::size_t kGeneration = 4096;
-/// After so many new keys the index gets twice as many, so that one generation is in the index
+/// After this many new keys the index gets twice as many, so that one generation is in the index
 /// before the next one is complete.
 constexpr std::size_t kShareEvery = 64;
 
@@ -30,7 +30,7 @@ constexpr base::Digest kLast = [] {
     return all;
 }();
 
-/// Of the keys that begin with this time.
+/// Return the lowest of the keys that begin with this time.
 base::Digest first_key_of(std::int64_t seconds) {
     base::Digest key{};
     for (std::size_t i = 0; i < 4; ++i) {
@@ -39,7 +39,7 @@ base::Digest first_key_of(std::int64_t seconds) {
     return key;
 }
 
-/// The key of a row, or what stands for none.
+/// Return the key of a row, or `none` when there is no row.
 base::Digest key_of(Rows rows, const base::Digest& none) {
     const std::string_view bytes = rows.next() ? rows.bytes(0) : std::string_view();
     base::Digest key = none;
@@ -55,7 +55,7 @@ bool before(const std::pair<base::Digest, DedupeIndex::Seen>& one, const base::D
 
 void index_left_over(Database& database) {
     Transaction transaction(database, true);
-    // By number, so that of two alerts with one key the later one stays.
+    // In the order of numbers, so that the later one of two alerts with one key stays.
     Statement kept(database,
                    "SELECT first_alert_id, at_ms, keys FROM fresh ORDER BY first_alert_id");
     BulkInsert<Blob, std::int64_t, std::int64_t> index(database, kIndex, kIndexRow);
@@ -108,7 +108,7 @@ std::optional<DedupeIndex::Seen> DedupeIndex::find(const base::Digest& key) {
 
 void DedupeIndex::add(const base::Digest& key, Seen seen) {
     const auto earlier = latest_.find(key);
-    // First what undoes it: there may be no memory for the second.
+    // Record the undo first, because there may be no memory for the second step.
     added_.push_back(
         {key, seen, earlier == latest_.end() ? std::nullopt : std::optional(earlier->second)});
     latest_.insert_or_assign(key, seen);
@@ -156,7 +156,7 @@ bool DedupeIndex::is_in_gap(const base::Digest& key) const {
     return gap_begin_ < key && key < gap_end_;
 }
 
-/// Keys that begin with no time can be anywhere, so there is not one last key.
+/// Keys that do not begin with a time can be anywhere, so there is no single last key.
 void DedupeIndex::find_gap(std::int64_t now_ms) {
     const base::Digest soon = first_key_of((now_ms + kHourMs) / 1000);
     const base::Digest begin = key_of(last_before_.query(blob_of(soon)), kFirst);

@@ -10,20 +10,21 @@
 
 namespace incm::inbox::sqlite {
 
-/// The key by which a target knows a delivery that is made again.
+/// Makes the keys by which a target recognises a repeated delivery.
 ///
-/// A file that was copied or put back gives numbers anew. So every open begins an incarnation, and
-/// a key has that of its alert's number, the number, and a hash of what the alert says: no second
-/// alert has it, on no copy of the file.
-/// Threads: any; fixed when it is made.
+/// A copied or restored file gives the same numbers to other alerts. So every open begins an
+/// incarnation, and a key consists of the incarnation in which the alert got its number, that
+/// number, and a hash of the alert's content. No other alert has the same key, on any copy of the
+/// file.
+/// Threads: any; immutable after construction.
 class DeliveryKeys {
  public:
-    /// Reads the incarnations. Errors: SqlError.
+    /// Read the incarnations. Errors: SqlError.
     explicit DeliveryKeys(Database& database);
 
-    /// The same for every attempt and replay, for ever.
+    /// Return the key of a delivery, which is the same for every attempt and replay.
     ///
-    /// Shape:   `INCARNATION-NUMBER-HASH`, at most 64 characters of [0-9a-f-]. Alerts of before
+    /// Shape:   `INCARNATION-NUMBER-HASH`, at most 64 characters of [0-9a-f-]. Alerts stored before
     ///          version 6 of the tables keep `INBOX-NUMBER-PLUGIN`.
     [[nodiscard]] std::string key(const Delivery& delivery, std::string_view plugin) const;
 

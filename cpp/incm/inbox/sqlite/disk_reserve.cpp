@@ -26,7 +26,7 @@ void DiskReserve::refresh() noexcept {
     unasked_.store(0, std::memory_order_relaxed);
     struct statvfs disk {};
     if (statvfs(folder_.c_str(), &disk) != 0) {
-        return;  // The next write says what is wrong.
+        return;  // The next write reports what is wrong.
     }
     const auto free = static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
     free_.store(free, std::memory_order_relaxed);
@@ -41,7 +41,8 @@ void DiskReserve::refresh() noexcept {
                        " are kept in reserve): new alerts are refused until there is room");
     } else {
         log_.write(base::LogLevel::kInfo, "the disk of the inbox has room again (" +
-                                              mebibytes(free) + " free): alerts are taken");
+                                              mebibytes(free) +
+                                              " free): alerts are accepted again");
     }
 }
 

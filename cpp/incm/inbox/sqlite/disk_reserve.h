@@ -8,27 +8,29 @@
 
 namespace incm::inbox::sqlite {
 
-/// Says when the file system of the inbox has less free space than shall be left.
+/// Detects when the file system of the inbox has less free space than the reserve.
 ///
-/// Refusing alerts early keeps room for what must still be written for those that are stored:
-/// their attempts, and the log's way back into the file.
+/// Refusing alerts early keeps room for what must still be written for the stored ones: their
+/// attempts, and the copy of the log into the file.
 /// Units:   bytes that an unprivileged user may still write.
 /// Threads: any.
 /// Source:  docs/promises.md, P15.
 class DiskReserve {
  public:
-    /// reserve_bytes: 0 for none. folder: of the inbox. log must outlive this.
+    /// reserve_bytes: 0 for none. folder: that of the inbox. log must outlive this object.
     DiskReserve(std::string folder, std::int64_t reserve_bytes, base::LogSink& log);
     DiskReserve(const DiskReserve&) = delete;
     DiskReserve& operator=(const DiskReserve&) = delete;
 
-    /// Ask the file system; a change is one line in the log.
+    /// Query the file system, and log a change with one line.
     void refresh() noexcept;
-    /// About so many bytes were written: ask again once that is a noticeable part of the reserve.
+    /// Report that about this many bytes were written. The file system is queried again once they
+    /// are a noticeable part of the reserve.
     void wrote(std::int64_t bytes) noexcept;
 
     [[nodiscard]] bool low() const noexcept { return low_.load(std::memory_order_relaxed); }
-    /// As low(), but what was low is looked at again, so that the first one with room is taken.
+    /// Return low(), but query the file system first if it is true, so that the first alert that
+    /// finds room is accepted.
     [[nodiscard]] bool low_now() noexcept {
         if (low()) {
             refresh();
@@ -36,7 +38,7 @@ class DiskReserve {
         return low();
     }
     [[nodiscard]] std::int64_t reserve_bytes() const noexcept { return reserve_bytes_; }
-    /// As of the last refresh().
+    /// Free bytes as of the last refresh().
     [[nodiscard]] std::int64_t free_bytes() const noexcept {
         return free_.load(std::memory_order_relaxed);
     }

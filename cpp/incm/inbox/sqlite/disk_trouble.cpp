@@ -10,7 +10,7 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-/// Sixteen of them are a commit of the largest alerts.
+/// Sixteen of these blocks are as large as a commit of the largest alerts.
 constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
 constexpr int kPieces = 16;
 
@@ -44,7 +44,7 @@ bool has_room(const std::string& folder) noexcept {
     if (file < 0) {
         return !is_of_disk(errno);
     }
-    // Written, since not every limit counts for what is only allocated.
+    // The file is really written, since not every limit applies to allocated space.
     static constexpr std::array<char, kPieceBytes> kZeros{};
     bool fits = true;
     for (int i = 0; fits && i < kPieces; ++i) {

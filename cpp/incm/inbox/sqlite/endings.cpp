@@ -9,8 +9,8 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-void tell(base::LogSink& log, const char* what, std::int64_t alert_id, const std::string& plugin,
-          const char* then, const base::Error& error) noexcept {
+void log_set_apart(base::LogSink& log, const char* what, std::int64_t alert_id,
+                   const std::string& plugin, const char* then, const base::Error& error) noexcept {
     try {
         log.write(base::LogLevel::kError, std::string(what) + " of alert " +
                                               std::to_string(alert_id) + " by plugin " +
@@ -44,11 +44,12 @@ void Settle::committed() noexcept {
 
 void Settle::failed(const base::Error& error) noexcept {
     for (const auto& [queue, settled] : items_) {
-        tell(log_, "the settlement", settled.settlement.alert_id, queue->name(),
-             "it cannot be stored, so the delivery is made again after the next start; restart the "
-             "receiver to have it now, and create the inbox's .check file before to have every "
-             "page checked",
-             error);
+        log_set_apart(
+            log_, "the settlement", settled.settlement.alert_id, queue->name(),
+            "it cannot be stored, so the delivery is made again after the next start; restart the "
+            "receiver to have it now, and create the inbox's .check file before to have every "
+            "page checked",
+            error);
         queue->set_apart(settled.settlement.alert_id);
     }
 }
@@ -71,9 +72,10 @@ void GiveBack::execute(Tables& tables) {
 
 void GiveBack::failed(const base::Error& error) noexcept {
     for (const Item& item : items_) {
-        tell(log_, "the return", item.alert_id, plugin_,
-             "it cannot be stored, so the delivery may count one attempt more after the next start",
-             error);
+        log_set_apart(
+            log_, "the return", item.alert_id, plugin_,
+            "it cannot be stored, so the delivery may count one attempt more after the next start",
+            error);
     }
 }
 

@@ -15,14 +15,14 @@
 
 namespace incm::inbox::sqlite {
 
-/// Stores what became of taken deliveries. One that can never be stored is logged; its delivery
-/// stays leased, so that it is made again after the next start.
+/// Stores the settlements of taken deliveries. A settlement that can never be stored is logged; its
+/// delivery stays leased, so that it is made again after the next start.
 class Settle final : public Operation {
  public:
     using Item = std::pair<DeliveryQueue*, Settled>;
 
     Settle(CompletionWaiters& watches, base::LogSink& log) : watches_(watches), log_(log) {}
-    /// For as many, add() takes no memory. Errors: bad_alloc.
+    /// Reserve memory, so that add() needs none for this many items. Errors: bad_alloc.
     void reserve(std::size_t items) { items_.reserve(items); }
     void add(Item item) { items_.push_back(std::move(item)); }
     [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
@@ -47,7 +47,7 @@ class GiveBack final : public Operation {
     };
 
     GiveBack(std::string plugin, base::LogSink& log) : plugin_(std::move(plugin)), log_(log) {}
-    /// For as many, add() takes no memory. Errors: bad_alloc.
+    /// Reserve memory, so that add() needs none for this many items. Errors: bad_alloc.
     void reserve(std::size_t items) { items_.reserve(items); }
     void add(Item item) { items_.push_back(item); }
     [[nodiscard]] std::span<const Item> items() const noexcept { return items_; }

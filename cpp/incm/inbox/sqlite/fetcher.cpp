@@ -15,7 +15,7 @@ namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-/// Long enough for everybody, and far from where a sum of times overflows.
+/// Longer than any caller needs, and far from an overflow of the sum of times.
 constexpr std::int64_t kLongestWaitMs = 24LL * 60 * 60 * 1000;
 
 SteadyTime in(std::int64_t delay_ms) {
@@ -23,7 +23,7 @@ SteadyTime in(std::int64_t delay_ms) {
            std::chrono::milliseconds(std::clamp<std::int64_t>(delay_ms, 0, kLongestWaitMs));
 }
 
-/// Puts deliveries that are marked as taken back, unless they are handed out.
+/// Returns deliveries that are marked as taken to the queue, unless they are given to the caller.
 class Marked {
  public:
     Marked(DeliveryQueue& queue, const std::vector<Delivery>& deliveries)
@@ -77,7 +77,7 @@ base::Result<std::vector<Delivery>> Fetcher::fetch(DeliveryQueue& queue, const W
         try {
             select(queue, wanted, selected);
         } catch (const SqlError& error) {
-            // Whoever woke this thread may have meant one of several.
+            // The wake-up of this thread may have been for one of several deliveries.
             queue.arrived(false);
             if (error.damaged()) {
                 state_.damaged(error);
@@ -100,7 +100,7 @@ base::Result<std::vector<Delivery>> Fetcher::fetch(DeliveryQueue& queue, const W
         if (selected.unfinished) {
             continue;
         }
-        if (last || queue.hurried()) {
+        if (last || queue.woken()) {
             return std::vector<Delivery>{};
         }
         SteadyTime until = deadline;
@@ -108,7 +108,7 @@ base::Result<std::vector<Delivery>> Fetcher::fetch(DeliveryQueue& queue, const W
             until = std::min(until, in(selected.next_due_ms - clock_.now_ms()));
         }
         queue.wait(version, until);
-        // One more look after the deadline: an arrival may have woken this thread alone.
+        // Select once more after the deadline: an arrival may have woken only this thread.
         last = std::chrono::steady_clock::now() >= deadline;
     }
 }
@@ -137,7 +137,7 @@ void Fetcher::select(DeliveryQueue& queue, const Wanted& wanted, Selected& selec
         selected.unfinished = true;
         return;
     }
-    // From here on no memory is taken.
+    // From here on no memory is allocated.
     for (auto& [from, delivery] : picks) {
         selected.deliveries.push_back(std::move(delivery));
     }
@@ -150,7 +150,7 @@ base::Status Fetcher::lease(DeliveryQueue& queue, const Selected& selected) {
         alert_ids.push_back(delivery.alert_id);
     }
     Lease operation(selected.lease_id, queue.id(), clock_.wall_ms(), std::move(alert_ids));
-    // There may be more than this thread takes; the next one can look while this one waits.
+    // There may be more than this thread takes; the next thread can select while this one waits.
     queue.arrived(false);
     return writer_.run(operation);
 }

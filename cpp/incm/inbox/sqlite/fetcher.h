@@ -16,7 +16,7 @@
 
 namespace incm::inbox::sqlite {
 
-/// Picks due deliveries, leases them through the writer and hands them out.
+/// Picks due deliveries, leases them through the writer, and returns them.
 ///
 /// Threads: any.
 class Fetcher {
@@ -25,14 +25,14 @@ class Fetcher {
     Fetcher(const std::string& path, DeliveryKeys keys, const InboxClock& clock, Writer& writer,
             StoreState& state);
 
-    /// As Inbox::fetch().
+    /// Implements Inbox::fetch().
     [[nodiscard]] base::Result<std::vector<Delivery>> fetch(DeliveryQueue& queue,
                                                             const Wanted& wanted,
                                                             std::int64_t timeout_ms);
-    /// How far these plugins are with an alert. Errors: kStoreFailed, kClosed.
+    /// Return how far these plugins are with an alert. Errors: kStoreFailed, kClosed.
     [[nodiscard]] base::Result<Progress> progress(std::int64_t alert_id,
                                                   std::span<const std::int64_t> plugin_ids);
-    /// Close the reading connections; fetch() answers kClosed from now on.
+    /// Close the reading connections; fetch() fails with kClosed from now on.
     void close();
 
  private:

@@ -54,7 +54,8 @@ bool lock_by_process(int descriptor) {
     return fcntl(descriptor, F_SETLK, &whole) == 0;
 }
 
-/// On a network file system flock(2) is made of the other lock, and would be refused because of it.
+/// On a network file system flock(2) is implemented by the other lock, and would be refused because
+/// of it.
 bool lock_by_file(int descriptor, const std::string& path) {
     return !network_file_system(path).empty() || flock(descriptor, LOCK_EX | LOCK_NB) == 0;
 }
@@ -86,7 +87,7 @@ FileLock::FileLock(const std::string& path) : path_(path) {
     }
 }
 
-/// Put the process id into the first line; what stands behind it stays.
+/// Write the process id into the first line; the text after it stays.
 bool FileLock::name_holder() {
     std::array<char, kLongestFile> before{};
     const ssize_t size = pread(descriptor_, before.data(), before.size(), 0);
@@ -110,7 +111,7 @@ void FileLock::leave(std::string_view text) noexcept {
     }
 }
 
-/// False when another process removed the file between open and lock: start again.
+/// False when another process removed the file between open and lock; the caller starts again.
 bool FileLock::try_lock(const std::string& path) {
     constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
     descriptor_ = open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0640);

@@ -9,37 +9,38 @@
 
 namespace incm::inbox::sqlite {
 
-/// The right to be the only process with an inbox open: two locks on a file beside it.
+/// Makes this process the only one with an inbox open, by two locks on a file beside it.
 ///
-/// - fcntl(2): belongs to this process alone, no child inherits it, and the kernel knows who it is.
-///   It is lost when this process closes any descriptor of the file, as a copying plugin may do.
-/// - flock(2): is not lost by that, holds against a second inbox of this process, and against
-///   programs before this one, which took no other. A child would inherit it, so it is kept from
-///   children.
+/// - fcntl(2): belongs to this process alone, no child inherits it, and the kernel reports its
+///   owner. It is lost when this process closes any descriptor of the file, as a plugin that copies
+///   files may do.
+/// - flock(2): is not lost in that way. It also works against a second inbox of this process, and
+///   against older versions of this program, which had only this lock. A child would inherit it, so
+///   it is kept from children.
 ///
-/// Not a lock on the database itself, because closing any other descriptor of that file would drop
-/// the POSIX locks that SQLite holds on it.
-/// Shape:   the file begins with a line that is the process id; what follows it is whose has the
-///          lock, see leave().
+/// The locks are not on the database itself, because closing any other descriptor of that file
+/// would drop the POSIX locks that SQLite holds on it.
+/// Shape:   the first line of the file is the process id. The text after it belongs to the holder
+///          of the lock, see leave().
 /// Threads: owned by one.
 class FileLock {
  public:
-    /// Errors:  throws base::Failure: kInboxInUse with the process that holds it, kInboxUnusable
-    ///          when the lock file cannot be made, or the file system cannot lock;
-    ///          kInboxUnavailable when it is the disk that cannot be written.
+    /// Errors:  base::Failure: kInboxInUse, which names the process that holds the lock;
+    ///          kInboxUnusable when the lock file cannot be created, or the file system cannot
+    ///          lock; kInboxUnavailable when the disk cannot be written.
     explicit FileLock(const std::string& path);
     FileLock(const FileLock&) = delete;
     FileLock& operator=(const FileLock&) = delete;
-    /// Releases the lock. Removes its file when this object made it and keep() was not called, so
-    /// that a refused foreign file has no new neighbour.
+    /// Releases the lock. Removes its file when this object created it and keep() was not called,
+    /// so that no new file is left beside a refused foreign file.
     ~FileLock();
 
     void keep() noexcept { created_ = false; }
 
-    /// What stood behind the first line when the lock was taken.
+    /// The text after the first line at the time when the lock was taken.
     [[nodiscard]] const std::string& left() const noexcept { return left_; }
-    /// Let this stand behind the first line, without waiting for the disk. When it cannot be
-    /// written, nothing stands there.
+    /// Write a text after the first line, without waiting for the disk. When it cannot be written,
+    /// nothing is there.
     void leave(std::string_view text) noexcept;
 
  private:

@@ -15,7 +15,7 @@ namespace incm::inbox::sqlite {
 namespace {
 
 struct Place {
-    std::uint64_t mount;  ///< 0 on a kernel before 5.8, which does not say
+    std::uint64_t mount;  ///< 0 on a kernel before 5.8, which does not report it
     std::uint64_t device;
     std::uint64_t names;
 
@@ -76,7 +76,7 @@ std::int64_t file_id(const std::string& path) {
     if (statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &facts) != 0) {
         return 0;
     }
-    // Where the file system does not know when a file was made, the time is 0.
+    // The time is 0 if the file system does not record when a file was created.
     const auto born = static_cast<std::uint64_t>(facts.stx_btime.tv_sec) * 1'000'000'000U +
                       facts.stx_btime.tv_nsec;
     return static_cast<std::int64_t>(facts.stx_ino ^ (born << 1 | 1U));

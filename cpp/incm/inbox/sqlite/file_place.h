@@ -5,16 +5,17 @@
 
 namespace incm::inbox::sqlite {
 
-/// See that an inbox file stands where its log can stand beside it, and under one name only.
+/// Check that an inbox file is at a place where its log can be beside it, and that it has only one
+/// name.
 ///
-/// Errors:  base::Failure kInboxUnusable: the file is a mount of its own (its log would stay in
-///          another file system, and be lost), or has a second name (a hard link, under which
-///          another process would make another log and lock). A path without a file is fine, and so
-///          is a name that an interrupted restore left.
+/// Errors:  base::Failure kInboxUnusable: the file is a mount of its own (its log would be in
+///          another file system, and be lost), or it has a second name (a hard link, under which
+///          another process would create another log and lock). A path without a file is accepted,
+///          and so is a second name that an interrupted restore left.
 void check_place(const std::string& path);
 
-/// By which a file is told from another one that got its name, and from one that got its inode
-/// number, too. 0: there is none.
+/// Return a number that distinguishes a file from another file that got its name, even if that got
+/// its inode number too. 0: there is no such file.
 [[nodiscard]] std::int64_t file_id(const std::string& path);
 
 }  // namespace incm::inbox::sqlite

@@ -40,9 +40,9 @@ std::string network_file_system(const std::string& path) {
 std::string local_disk_advice(const std::string& path) {
     const std::string network = network_file_system(path);
     if (!network.empty()) {
-        return ": it is on " + network + ", and an inbox wants a disk of this machine";
+        return ": it is on " + network + ", and an inbox needs a local disk";
     }
-    return ": an inbox wants a disk of this machine whose file system has locks and shared memory";
+    return ": an inbox needs a local disk whose file system supports locks and shared memory";
 }
 
 }  // namespace incm::inbox::sqlite

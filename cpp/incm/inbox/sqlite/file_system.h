@@ -4,15 +4,15 @@
 
 namespace incm::inbox::sqlite {
 
-/// The name of the network file system, or share of another machine, that a path is on: "NFS";
-/// empty on a local disk, and when it cannot be told.
+/// Return the name of the network file system, or of the kind of share of another machine, that
+/// holds a path: "NFS". Empty for a local disk, and when it cannot be determined.
 ///
-/// SQLite's log is shared memory between the processes of one machine, and its locks have to work:
-/// a network file system may lack both, or only seem to have them.
+/// SQLite needs shared memory between processes for its log, and locks that work. A network file
+/// system may lack both, or only seem to have them.
 [[nodiscard]] std::string network_file_system(const std::string& path);
 
-/// What to say behind a failure of locks or shared memory at a path: "; it is on NFS, and ...", or
-/// what a disk must be able to do.
+/// Return the end of the message about a failure of locks or shared memory at a path: "; it is on
+/// NFS, and ...", or what a disk must support.
 [[nodiscard]] std::string local_disk_advice(const std::string& path);
 
 }  // namespace incm::inbox::sqlite

@@ -28,7 +28,7 @@ FileWatch::FileWatch(const std::string& path, base::LogSink& log)
     index_.remember();
 }
 
-/// The part that is not there, and what stands in its place.
+/// Describe the part that is missing, and what is in its place.
 std::string FileWatch::missing() const {
     const Named& one = file_.is_there() ? log_file_ : file_;
     struct stat facts {};
@@ -37,7 +37,7 @@ std::string FileWatch::missing() const {
            (replaced ? " was replaced by another file" : " was moved or removed");
 }
 
-/// What has happened, and what to do.
+/// Describe what has happened, and what to do.
 std::string FileWatch::trouble() const {
     if (overwritten()) {
         return base::printable(part_ == Part::kFile ? file_.path : log_file_.path) +
@@ -46,10 +46,10 @@ std::string FileWatch::trouble() const {
                "back a copy with `incm-webhook inbox restore FILE`";
     }
     return missing() +
-           " while the inbox is open: alerts are refused with 503, because nobody would find them "
-           "after the next start. Put the same files back (mv), and they are taken again; or, if "
-           "they are gone, save what this process still has with `incm-webhook inbox backup "
-           "FILE`, then restart it";
+           " while the inbox is open: alerts are refused with 503, because they would be lost with "
+           "the next start. Put the same files back (mv), and alerts are accepted again; if they "
+           "are gone, save what this process still has with `incm-webhook inbox backup FILE`, "
+           "then restart it";
 }
 
 void FileWatch::look_inside() noexcept {
@@ -77,8 +77,8 @@ void FileWatch::note(bool is_there) noexcept {
         return;
     }
     if (!lost) {
-        log_.write(base::LogLevel::kInfo,
-                   "the inbox " + base::printable(file_.path) + " is back: alerts are taken");
+        log_.write(base::LogLevel::kInfo, "the inbox " + base::printable(file_.path) +
+                                              " is back: alerts are accepted again");
         return;
     }
     log_.write(base::LogLevel::kError, trouble());
@@ -90,7 +90,7 @@ void FileWatch::look_at_all() noexcept {
         log_.write(base::LogLevel::kWarning,
                    base::printable(index_.path) +
                        " was removed while the inbox is open: nothing is lost, but no other "
-                       "program may open the inbox until this process was restarted");
+                       "program may open the inbox until this process is restarted");
     }
 }
 

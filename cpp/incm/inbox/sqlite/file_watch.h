@@ -15,56 +15,56 @@
 
 namespace incm::inbox::sqlite {
 
-/// Sees whether the open inbox can still be found under its name, with its log beside it.
+/// Checks whether the open inbox is still found under its name, with its log beside it.
 ///
-/// A file that was moved, removed, replaced or overwritten while it is open can be written as
-/// before, and nobody finds that after the next start: it must not be acknowledged.
+/// A file that is moved, removed, replaced or overwritten while it is open can still be written,
+/// but the next start does not find those alerts: they must not be acknowledged.
 /// Threads: any.
 class FileWatch {
  public:
-    /// Remember the file at path and its log, which are open now. log must outlive this.
+    /// Remember the file at path and its log, which are open now. log must outlive this object.
     FileWatch(const std::string& path, base::LogSink& log);
     FileWatch(const FileWatch&) = delete;
     FileWatch& operator=(const FileWatch&) = delete;
 
-    /// Compare; a change is one line in the log. Two calls of stat(2).
+    /// Check the file and its log, and log a change with one line. Costs two calls of stat(2).
     void look() noexcept;
-    /// Also whether file and log are what this process wrote: by the writer's thread, after
-    /// look_inside_of(). Not within a transaction.
+    /// Also check whether file and log have the content that this process wrote. Only by the
+    /// writer's thread, after look_inside_of(), and not within a transaction.
     void look_inside() noexcept;
     void look_inside_of(Database& database) { inside_.emplace(file_.path, database); }
-    /// This process copied the log into the file, or a part of it, after so many commits; by the
-    /// writer's thread.
+    /// Report that this process copied the log, or a part of it, into the file after this many
+    /// commits. Only by the writer's thread.
     void folded(std::int64_t commits) noexcept;
-    /// Also at the index of the log, without which nothing is lost: its end is told once.
+    /// Also check the index of the log. Nothing is lost without the index; its loss is logged once.
     void look_at_all() noexcept;
 
-    /// As of the last look.
+    /// Whether file or log were not found at the last check.
     [[nodiscard]] bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
-    /// Lost, because file or log were overwritten: then they are not written any more.
+    /// Whether they are lost because file or log were overwritten; they are no longer written then.
     [[nodiscard]] bool overwritten() const noexcept { return part_ != Part::kNone; }
-    /// As overwritten(), but looked at again; by the writer's thread.
+    /// Return overwritten(), but check again first if it is true. Only by the writer's thread.
     [[nodiscard]] bool overwritten_now() noexcept {
         if (overwritten()) {
             look_inside();
         }
         return overwritten();
     }
-    /// As lost(), but what was lost is looked for again, so that it works when it was put back.
+    /// Return lost(), but check again first if it is true, so that a returned file works again.
     [[nodiscard]] bool lost_now() noexcept {
         if (lost()) {
             look();
         }
         return lost();
     }
-    /// Why nothing is taken then.
+    /// The error while the file is lost.
     [[nodiscard]] static base::Error error() {
         return {base::ErrorCode::kStoreFailed,
                 "the file of the inbox was moved, removed, replaced or overwritten"};
     }
 
  private:
-    /// A file as its folder names it.
+    /// A file under its name.
     struct Named {
         std::string path;
         dev_t device = 0;
@@ -72,7 +72,7 @@ class FileWatch {
 
         void remember();
         [[nodiscard]] bool is_there() const noexcept;
-        /// The same, with what stat(2) says of what is found.
+        /// As above; facts: the result of stat(2).
         [[nodiscard]] bool is_there(struct stat& facts) const noexcept;
     };
     using Part = Overwriting::Part;

@@ -13,19 +13,19 @@ namespace incm::inbox::sqlite {
 namespace {
 
 constexpr std::chrono::seconds kPeriod{1};
-// What was kept because it was not delivered is looked at again after so many periods.
+// Alerts that were kept because they were not delivered are checked again after this many periods.
 constexpr int kPeriodsOfARound = 600;
-// A step lasts some milliseconds, so that pruning takes a fifth of the writer at most, and is still
-// faster than alerts can come.
+// A step lasts some milliseconds, so that pruning uses at most a fifth of the writer's time, and is
+// still faster than alerts can arrive.
 constexpr std::chrono::milliseconds kPauseBetweenSteps{20};
 
-/// Lets the writer look after its log.
+/// Makes the writer maintain its log.
 class Nothing : public Operation {
  public:
     void execute(Tables& /*tables*/) override {}
 };
 
-/// A transaction that shows whether others would succeed.
+/// A transaction that shows whether other transactions would succeed.
 class Probe final : public Nothing {
  public:
     void execute(Tables& tables) override { tables.touch(); }
@@ -68,12 +68,12 @@ void Housekeeper::loop() {
         try {
             tidy(period % kPeriodsOfARound == 0);
         } catch (const std::bad_alloc&) {
-            // The next period may have some.
+            // The next period may have memory.
         }
     }
 }
 
-/// False when a stop was asked for.
+/// False when a stop was requested.
 bool Housekeeper::pause(std::chrono::milliseconds length) {
     std::unique_lock lock(mutex_);
     return !stop_asked_.wait_for(lock, length, [this] { return stopping_; });
@@ -89,8 +89,8 @@ std::int64_t Housekeeper::tidy(bool whole) {
         static_cast<void>(writer_.run(operation));
     }
     if (watch_.lost() || retention_ms_ <= 0) {
-        // The writer looks inside of the file, and what is only in a log that has no name any more
-        // goes into it.
+        // The writer checks the content of the file, and copies into it what is only in a log that
+        // no longer has a name.
         Nothing operation;
         static_cast<void>(writer_.run(operation));
         return 0;

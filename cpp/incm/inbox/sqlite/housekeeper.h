@@ -15,16 +15,17 @@
 
 namespace incm::inbox::sqlite {
 
-/// The thread that, each second, prunes old alerts in small steps, looks at the disk and at the
-/// place of the file, tries whether the inbox stores again when it did not, and gives freed memory
-/// back to the system.
+/// Runs the housekeeping thread. Each second it prunes old alerts in small steps, checks the disk
+/// and the place of the file, tries to store again after a failure, and returns freed memory to the
+/// system.
 ///
-/// A step is one operation of the writer among others, bounded in rows and in time, and followed by
-/// a pause: ingestion never waits for more than one step.
-/// Threads: any. Source: docs/promises.md, P15; the pace: own choice.
+/// A step is one operation of the writer among others. It is bounded in rows and in time, and
+/// followed by a pause, so ingestion never waits for more than one step.
+/// Threads: any.
+/// Source:  docs/promises.md, P15; the pace: own choice.
 class Housekeeper {
  public:
-    /// retention_ms: 0 keeps every alert for ever. The references must outlive this.
+    /// retention_ms: 0 keeps every alert. The references must outlive this object.
     Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, const StoreState& state,
                 LogLength& log_length, base::LogSink& log, std::int64_t retention_ms);
     Housekeeper(const Housekeeper&) = delete;
@@ -32,8 +33,8 @@ class Housekeeper {
     /// Calls stop().
     ~Housekeeper();
 
-    /// Look at the disk, and prune what is due now. Returns how many alerts were pruned.
-    /// whole: also what was not yet delivered when it was looked at before.
+    /// Check the disk, and prune what is due now. Returns how many alerts were pruned. whole: also
+    /// consider alerts that were not yet delivered at an earlier check.
     std::int64_t tidy(bool whole);
     /// End the thread. Idempotent.
     void stop();
@@ -49,9 +50,9 @@ class Housekeeper {
     LogLength& log_length_;
     base::LogSink& log_;
     const std::int64_t retention_ms_;
-    base::FreedMemory freed_memory_;  ///< of the thread
+    base::FreedMemory freed_memory_;  ///< used by the thread only
     std::mutex tidying_;
-    std::int64_t cursor_ = 0;  ///< the last alert that was looked at; guarded by tidying_
+    std::int64_t cursor_ = 0;  ///< the last alert that was checked; guarded by tidying_
     bool failing_ = false;     ///< guarded by tidying_
 
     std::mutex mutex_;

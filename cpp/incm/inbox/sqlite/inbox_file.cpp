@@ -31,13 +31,13 @@ constexpr std::size_t kApplicationIdOffset = 68;
     throw base::Failure({code, text});
 }
 
-/// As errno says.
+/// Throw the failure for the current errno.
 [[noreturn]] void fail_by_system(const std::string& text) {
     const int reason = errno;
     throw start_failure(reason, text + ": " + std::strerror(reason));
 }
 
-/// The parts of a file that is made, and what SQLite and a check of it put beside it.
+/// The parts of a file under construction, and the files that SQLite and a check put beside it.
 constexpr std::array kUnfinished = {"", "-wal", "-shm", "-journal", ".check"};
 
 std::uint32_t big_endian(const std::array<unsigned char, kHeaderBytes>& header, std::size_t at) {
@@ -88,7 +88,7 @@ void check_identity(const std::string& path) {
              path + (size == 0 ? " is an empty file" : " is not an inbox of this program") +
                  ": name another path, or move the file away");
     }
-    // The version is a signed number in SQLite; a negative one is nothing we ever wrote.
+    // The version is a signed number in SQLite; this program never wrote a negative one.
     const auto version = big_endian(header, kUserVersionOffset);
     if (version > schema_version()) {
         throw newer_inbox(path, version);
@@ -97,8 +97,8 @@ void check_identity(const std::string& path) {
 
 namespace {
 
-/// Without links, also where the last one leads to a file that is still to be made: a file in its
-/// place would hide the one that it means, on a disk that is not mounted yet.
+/// Resolve links, even if the last one leads to a file that does not exist yet: a file in the place
+/// of the link would hide the intended file on a disk that is not mounted yet.
 fs::path without_links(const fs::path& path, std::error_code& error) {
     fs::path absolute = fs::weakly_canonical(path, error);
     std::error_code not_there;

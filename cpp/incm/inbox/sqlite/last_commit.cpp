@@ -16,7 +16,7 @@ constexpr std::string_view kNumber = " commit=";
 constexpr std::string_view kTime = " at_ms=";
 constexpr std::size_t kDigits = 19;
 
-/// With zeros in front of it, so that each number is as long as the others.
+/// Write a number with leading zeros, so that all numbers have the same length.
 void write_number(char* place, std::int64_t number) noexcept {
     for (std::size_t digit = kDigits; digit > 0; --digit) {
         place[digit - 1] = static_cast<char>('0' + number % 10);
@@ -24,7 +24,7 @@ void write_number(char* place, std::int64_t number) noexcept {
     }
 }
 
-/// What stands between a name and the next blank or the end of the line; empty: no such name.
+/// Return the text between a name and the next blank or the end of the line; empty: no such name.
 std::optional<std::string_view> value_in(std::string_view line, std::string_view name) {
     const std::size_t at = line.find(name);
     if (at == std::string_view::npos) {

@@ -11,37 +11,39 @@ namespace incm::inbox::sqlite {
 
 class Database;
 
-/// The last commit of an open inbox, as the lock file beside it tells after a kill.
+/// The last commit of an open inbox. The lock file beside it holds this record, also after the
+/// process was killed.
 ///
-/// A log that is gone was copied into the file (as another program does that opens and closes it),
-/// or it is lost: the file has all commits up to this number, or it has not. After a power cut this
-/// may be an earlier one than the last, so it counts only while the same kernel runs.
+/// A missing log was either copied into the file (by another program that opened and closed it), or
+/// lost. The number tells which: in the first case the file has all commits up to it. After a power
+/// cut the record may be older than the last commit, so it is used only while the same kernel runs.
 struct LastCommit {
-    std::string boot;     ///< which run of the kernel; empty: not known
+    std::string boot;     ///< the run of the kernel; empty: not known
     std::string session;  ///< of the inbox (session.h)
     std::int64_t number = 0;
     std::int64_t wall_ms = 0;  ///< when it was made
 
-    /// From what stands behind the first line of a lock file; empty: nothing that can be read.
+    /// Parse the text after the first line of a lock file; empty when it cannot be read.
     [[nodiscard]] static std::optional<LastCommit> parse(std::string_view text);
-    /// The last one that a database has; wall_ms: now. Errors: SqlError.
+    /// Return the last commit of a database; wall_ms: now. Errors: SqlError.
     [[nodiscard]] static LastCommit of(Database& database, std::int64_t wall_ms);
-    /// The line of the lock file, with its end: always of one length for a boot and a session.
+    /// Return the line for the lock file, including its line end. Its length is constant for a boot
+    /// and a session.
     [[nodiscard]] std::string line() const;
 };
 
-/// Which run of the kernel this is; empty: not known.
+/// Return the identity of this run of the kernel; empty: not known.
 [[nodiscard]] std::string boot_id();
 
-/// Tells the lock file of each commit, at the price of a system call that does not wait for the
-/// disk: what the kernel has survives the end of the process.
+/// Notes each commit in the lock file. This costs a system call that does not wait for the disk,
+/// because data in the kernel survives the end of the process.
 ///
 /// Threads: one at a time.
 class CommitNote {
  public:
-    /// The lock must outlive this.
+    /// The lock must outlive this object.
     CommitNote(FileLock& lock, const LastCommit& last);
-    /// This commit is on disk. The lock file tells no commit when it cannot be written.
+    /// Report that a commit is on disk. When the lock file cannot be written, it names no commit.
     void committed(std::int64_t number, std::int64_t wall_ms) noexcept;
 
  private:

@@ -7,17 +7,17 @@ namespace incm::inbox::sqlite {
 
 /// A gate that opens once, for many waiting threads.
 ///
-/// std::atomic::wait of libstdc++ yields the processor four times before it sleeps, which is never
-/// worth it in front of an fsync and cost a tenth of the CPU of an append; a condition variable
-/// makes the woken threads queue for its mutex.
-/// Threads: any. What was written before open() is visible after wait().
+/// std::atomic::wait of libstdc++ yields the processor four times before it sleeps. That never pays
+/// before an fsync, and cost a tenth of the CPU time of an append. A condition variable would make
+/// the woken threads queue for its mutex.
+/// Threads: any. Memory written before open() is visible after wait().
 class Latch {
  public:
     Latch() = default;
     Latch(const Latch&) = delete;
     Latch& operator=(const Latch&) = delete;
 
-    /// Let all through, with one wake-up.
+    /// Release all waiting threads with one wake-up.
     void open() noexcept;
     void wait() noexcept;
 

@@ -32,14 +32,15 @@ pid_t number_in(const std::string& text) {
     return number;
 }
 
-/// The process that the file names; 0: none.
+/// Return the process that the file names; 0: none.
 pid_t named_in(int descriptor) {
     std::array<char, 16> text{};
     const ssize_t size = pread(descriptor, text.data(), text.size(), 0);
     return size > 0 ? number_in(std::string(text.data(), static_cast<std::size_t>(size))) : 0;
 }
 
-/// The process with the fcntl(2) lock, 0 when it has no number here; empty: there is none.
+/// Return the process with the fcntl(2) lock; 0 when it has no number in this container; empty:
+/// there is none.
 std::optional<pid_t> known_to_kernel(int descriptor) {
     struct flock lock {};
     lock.l_type = F_WRLCK;
@@ -63,7 +64,7 @@ bool has_open(const fs::path& process, const struct stat& file) {
     return false;
 }
 
-/// The processes that have the file open, as far as this user may know.
+/// Return the processes that have the file open, as far as this user may see them.
 std::vector<pid_t> who_has_open(int descriptor) {
     std::vector<pid_t> found;
     struct stat file {};
@@ -120,8 +121,8 @@ LockHolder holder_of(int descriptor, const std::string& path) {
                                      ": end process " + holder + " first"};
     }
     if (is_gone(named)) {
-        return {0, "another process has the inbox open (lock file " + path + "), and not process " +
-                       name + ", which it names, as that has ended: look for it in other " +
+        return {0, "another process has the inbox open (lock file " + path + "). Process " + name +
+                       ", which the file names, has ended: look for the other one in other " +
                        "containers, on other machines and among other users' processes"};
     }
     return {named, in_use(name, path)};

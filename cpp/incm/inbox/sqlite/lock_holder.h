@@ -7,24 +7,25 @@
 
 namespace incm::inbox::sqlite {
 
-/// Who has an inbox open.
+/// The process that has an inbox open.
 struct LockHolder {
     pid_t pid;         ///< 0: not known
-    std::string text;  ///< a sentence that says so, and what to do
+    std::string text;  ///< a sentence that names it and says what to do
 };
 
-/// Say who holds the lock of an inbox, and keeps this process from it.
+/// Find the process that holds the lock of an inbox.
 ///
-/// The lock file names a process, but that may have ended: a process that it left behind, or one
-/// of another container, holds the lock then. So who really has the file open is looked for.
+/// The lock file names a process, but that process may have ended: then a child that it left, or a
+/// process of another container, holds the lock. So this looks for the process that really has the
+/// file open.
 ///
-/// descriptor: of the lock file, which is locked by somebody else. path: its name.
+/// descriptor: of the lock file, which another process has locked. path: its name.
 [[nodiscard]] LockHolder holder_of(int descriptor, const std::string& path);
 
-/// Say who has an inbox open, without opening it; empty when nobody has.
+/// Find the process that has an inbox open, without opening the inbox; empty when there is none.
 ///
 /// path: of the lock file, which need not exist.
-/// Errors:  throws base::Failure (kInboxUnusable) when it cannot be told.
+/// Errors:  base::Failure kInboxUnusable when that cannot be determined.
 [[nodiscard]] std::optional<LockHolder> find_holder(const std::string& path);
 
 }  // namespace incm::inbox::sqlite

@@ -20,9 +20,9 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-/// What a file, or a file with its log, says of itself.
+/// The session as recorded in a file, or in a file with its log.
 struct Session {
-    std::string id;  ///< empty in a file of before version 6
+    std::string id;  ///< empty in a file from before version 6
     std::string before;
     std::int64_t clock_ms = 0;
     std::int64_t folded_ms = 0;
@@ -52,7 +52,8 @@ Session read(const std::string& path, Access access) {
     return session;
 }
 
-/// What the log makes of the file. Empty: it can be read by nobody now, which the open will say.
+/// Read the session of the file with its log. Empty: it cannot be read now, which the open will
+/// report.
 std::optional<Session> read_with_log(const std::string& path) {
     const std::string index = path + "-shm";
     const bool had_index = access(index.c_str(), F_OK) == 0;
@@ -88,12 +89,12 @@ LogFinding without_file(const std::string& path, const std::optional<LastCommit>
         finding.warning = "the inbox " + path + " that was here until " +
                           base::local_time(last->wall_ms) +
                           " is gone, with its log: a new one begins, without its alerts. If it "
-                          "was moved, stop, and put it back with its log";
+                          "was moved, stop the server, and put it back with its log";
     }
     return finding;
 }
 
-/// Whether the lock file tells the last commit of this session.
+/// Whether the lock file records the last commit of this session.
 bool is_known(const std::optional<LastCommit>& last, const Session& session) {
     return last && !last->boot.empty() && last->boot == boot_id() && last->session == session.id;
 }
@@ -103,29 +104,30 @@ std::string missing_since(const LastCommit& last, const Session& found) {
            " transactions, made until " + base::local_time(last.wall_ms);
 }
 
-/// How to go on without what is lost.
+/// Return how to continue without the lost transactions.
 std::string way_on(const std::string& path) {
     return "`touch " + path + ".check`: the next start checks every page and serves what is there";
 }
 
-/// The log is of the file, and has not all that was committed.
+/// The log belongs to the file, but lacks some of the commits.
 LogFinding with_part_of_log(const std::string& path, const Session& with_log,
                             const LastCommit& last) {
     LogFinding finding;
     const std::string what = "the log " + path + "-wal lacks " + missing_since(last, with_log) +
                              ": it was emptied, or is an older one";
     if (access((path + ".check").c_str(), F_OK) == 0) {
-        finding.warning = what + ". What is there is served, since " + path + ".check says so";
+        finding.warning =
+            what + ". What is there is served, because " + path + ".check asks for it";
     } else {
         finding.refusal = what +
-                          ". Put back the one of the last process; if it is lost, go on "
+                          ". Put back the log of the last process; if it is lost, go on "
                           "with " +
                           way_on(path);
     }
     return finding;
 }
 
-/// The file was open when its process ended, and there is no log.
+/// The file was open when its process ended, and its log is missing.
 LogFinding without_log(const std::string& path, const Session& file,
                        const std::optional<LastCommit>& last) {
     const std::string what =
@@ -139,13 +141,14 @@ LogFinding without_log(const std::string& path, const Session& file,
         return finding;
     }
     if (access((path + ".check").c_str(), F_OK) == 0) {
-        finding.warning = what + ": what is there is served, since " + path + ".check says so";
+        finding.warning =
+            what + ": what is there is served, because " + path + ".check asks for it";
         return finding;
     }
     if (is_known(last, file) && file.commits >= last->number) {
         finding.news = "the inbox " + path +
-                       " was not closed, and another program opened it since: that copied the "
-                       "log into it, and nothing is missing";
+                       " was not closed, and another program opened it since: it copied the "
+                       "log into the inbox, and nothing is missing";
     } else if (is_known(last, file)) {
         finding.refusal = what + " with " + missing_since(*last, file) +
                           ": put it back beside the inbox. If it is lost, go on with " +
@@ -155,8 +158,8 @@ LogFinding without_log(const std::string& path, const Session& file,
             what +
             ". If it was removed or left behind, the alerts that were acknowledged last "
             "are in it: put it back beside the inbox. If another program (such as sqlite3) "
-            "opened the inbox since, that copied it into the inbox, and nothing is "
-            "missing. When it is not to be had, or not missing, go on with " +
+            "opened the inbox since, it copied the log into the inbox, and nothing is "
+            "missing. If the log is lost, or nothing is missing, go on with " +
             way_on(path);
     }
     return finding;
@@ -175,7 +178,7 @@ LogFinding look_at_log(const std::string& path, const std::optional<LastCommit>&
     try {
         file = read(path, Access::kFileAlone);
     } catch (const SqlError&) {
-        // Damage, or pages that were being copied when the power went.
+        // Damage, or pages that were being copied during a power cut.
         finding.is_doubtful = has_log;
         return finding;
     }
@@ -197,7 +200,7 @@ LogFinding look_at_log(const std::string& path, const std::optional<LastCommit>&
 
 LogFinding look_at_log(const std::string& path) {
     if (names_left_by_restore(path, "-wal") > 0 && names_left_by_restore(path, "") == 0) {
-        return {};  // the log of before, which the next start takes away
+        return {};  // the old log, which the next start removes
     }
     std::ifstream lock(path + ".lock");
     std::string process;

@@ -8,10 +8,11 @@
 
 namespace incm::inbox::sqlite {
 
-/// CompletionWaiters how long the log of the open inbox is.
+/// Watches the length of the log of the open inbox.
 ///
-/// It is copied back and begun anew all the time, unless somebody reads an old snapshot: then it
-/// grows by all that comes, until the disk is full, and each question gets slower.
+/// SQLite regularly copies the log back and starts it again from the beginning. It cannot do that
+/// while a process reads an old snapshot: then the log grows with every change until the disk is
+/// full, and each query gets slower.
 /// Threads: any.
 class LogLength {
  public:
@@ -21,26 +22,26 @@ class LogLength {
     LogLength(const LogLength&) = delete;
     LogLength& operator=(const LogLength&) = delete;
 
-    /// Measure it, and warn when it has grown to kLong, and each time it has doubled since; by name
-    /// of the process that reads, when the kernel says it.
+    /// Measure the log. Log a warning when it has grown to kLong, and each time it has doubled
+    /// since. The warning names the process that reads, when the kernel reports it.
     void look(base::LogSink& log) noexcept;
 
-    /// As of the last look.
+    /// The length at the last measurement.
     [[nodiscard]] std::int64_t bytes() const noexcept {
         return bytes_.load(std::memory_order_relaxed);
     }
-    /// How often it was warned of.
+    /// The number of warnings so far.
     [[nodiscard]] std::int64_t warnings() const noexcept {
         return warnings_.load(std::memory_order_relaxed);
     }
 
-    /// SQLite makes it as short as this when it begins anew; load alone does not fill it.
+    /// SQLite cuts the log to this length when it starts it again; load alone does not fill it.
     static constexpr std::int64_t kLong = 64LL * 1024 * 1024;
 
  private:
     const std::string log_path_;
     const std::string index_path_;
-    std::int64_t next_warning_ = kLong;  ///< of the thread that looks
+    std::int64_t next_warning_ = kLong;  ///< used by the measuring thread only
     std::atomic<std::int64_t> bytes_{0};
     std::atomic<std::int64_t> warnings_{0};
 };

@@ -30,7 +30,7 @@ base::Error error_of(const std::string& path, const SqlError& error) {
     }
     if (error.without_index()) {
         return {ErrorCode::kInboxUnusable, what + ": its shared memory " + path +
-                                               "-shm cannot be had" + local_disk_advice(path)};
+                                               "-shm cannot be used" + local_disk_advice(path)};
     }
     return {ErrorCode::kInboxUnusable, what + ": see to the disk and start again"};
 }
@@ -57,7 +57,7 @@ void warn_of_network(const std::string& path, base::LogSink& log) {
     if (!network.empty()) {
         log.write(base::LogLevel::kWarning,
                   "the inbox " + base::printable(path) + " is on " + network +
-                      ", where locks and shared memory are not to be relied on: alerts can be "
+                      ", where locks and shared memory are not reliable: alerts can be "
                       "lost. Put it on a disk of this machine");
     }
 }

@@ -7,11 +7,12 @@
 
 namespace incm::inbox::sqlite {
 
-/// Why the inbox at path cannot be opened, and what to do, of the exception that is being handled:
-/// kInboxUnavailable when that may pass. After a failed sync the next open checks every page.
+/// Turn the exception that is being handled into an error: why the inbox at path cannot be opened,
+/// and what to do. kInboxUnavailable when the cause may go away. After a failed sync the next open
+/// checks every page.
 [[nodiscard]] base::Error open_error(const std::string& path);
 
-/// Warn when the inbox at path is on a network file system.
+/// Log a warning when the inbox at path is on a network file system.
 void warn_of_network(const std::string& path, base::LogSink& log);
 
 }  // namespace incm::inbox::sqlite

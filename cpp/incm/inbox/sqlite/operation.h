@@ -13,10 +13,10 @@ namespace incm::inbox::sqlite {
 
 class Tables;
 
-/// One change that the writer makes together with others.
+/// A change that the writer makes together with others in one transaction.
 class Operation {
  public:
-    /// In a list, so that one can be handed over, and put somewhere else, without memory.
+    /// A linked list, so that an operation can move to another list without allocating memory.
     using List = std::list<std::unique_ptr<Operation>>;
 
     Operation() = default;
@@ -24,24 +24,25 @@ class Operation {
     Operation& operator=(const Operation&) = delete;
     virtual ~Operation() = default;
 
-    /// Make the change. May run again after a transaction that failed. Errors: SqlError, bad_alloc.
+    /// Make the change. Runs again if the transaction failed. Errors: SqlError, bad_alloc.
     virtual void execute(Tables& tables) = 0;
-    /// The change is on disk.
+    /// Called when the change is on disk.
     virtual void committed() noexcept {}
-    /// Whether it shows that alerts can be stored. After execute().
+    /// Whether the change proves that alerts can be stored. Call it after execute().
     [[nodiscard]] virtual bool stores_alert() const noexcept { return false; }
-    /// The change was not made, and is not tried again. Not for those whose threads wait: they are
-    /// told by run().
+    /// Called when the change was not made and is not tried again. Not called when a thread waits
+    /// in run(), which returns the error instead.
     virtual void failed(const base::Error& /*error*/) noexcept {}
-    /// The same change as several smaller ones, each of which can be made without the others; empty
-    /// when it cannot be divided. Errors: bad_alloc.
+    /// Split the change into smaller ones, each of which can be made without the others; empty when
+    /// it cannot be divided.
+    /// Errors:  bad_alloc.
     [[nodiscard]] virtual List parts() const { return {}; }
 
  private:
     friend class Writer;
-    /// What may help one that was not made.
+    /// What may help after a failure.
     enum class Remedy { kAnotherDisk, kMoreMemory, kNone };
-    /// Why a transaction was not made.
+    /// Why a transaction failed.
     struct Failure {
         base::Error error;
         Remedy remedy;
@@ -50,13 +51,13 @@ class Operation {
     void refuse(const Failure& failure) noexcept {
         try {
             failure_ = failure;
-        } catch (const std::bad_alloc&) {  // a short text takes none
+        } catch (const std::bad_alloc&) {  // a short text needs no allocation
             failure_.emplace(Failure{{failure.error.code, "no memory", {}}, failure.remedy});
         }
     }
 
-    std::optional<Failure> failure_;  ///< of the last time
-    int times_alone_ = 0;             ///< that it was tried in a transaction of its own
+    std::optional<Failure> failure_;  ///< of the last attempt
+    int times_alone_ = 0;             ///< how often it was tried in a transaction of its own
 };
 
 }  // namespace incm::inbox::sqlite

@@ -26,7 +26,7 @@ class Append final : public Operation {
             plugin_ids_.push_back(queue->id());
         }
     }
-    /// Also call this callback at the end, beside the thread that may wait for it.
+    /// Also call this callback at the end, besides waking the thread that may wait.
     void on_complete(std::unique_ptr<AppendCallback> callback) { callback_ = std::move(callback); }
     void execute(Tables& tables) override {
         stored_ = tables.append(alert_, plugin_ids_);
@@ -59,7 +59,7 @@ class Append final : public Operation {
         }
         try {
             callback_->on_complete(error);
-        } catch (const std::bad_alloc&) {  // of the error's copy: on_complete() does not throw
+        } catch (const std::bad_alloc&) {  // from copying the error: on_complete() does not throw
             callback_.reset();
         }
     }
@@ -67,7 +67,8 @@ class Append final : public Operation {
     [[nodiscard]] Stored stored() const noexcept { return stored_; }
 
  private:
-    /// What an alert costs beside its text: keys, deliveries, attempts, in the log and in the file.
+    /// What an alert costs in addition to its text: keys, deliveries, attempts, in the log and in
+    /// the file.
     static constexpr std::int64_t kRowBytes = 1024;
 
     NewAlert alert_;

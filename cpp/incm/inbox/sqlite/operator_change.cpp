@@ -5,7 +5,7 @@
 
 namespace incm::inbox::sqlite {
 
-/// The rows of one transaction.
+/// Changes the rows in one transaction.
 class OperatorChange::Rewrite {
  public:
     Rewrite(Database& database, std::int64_t now_ms, std::int64_t wall_ms, Counts& counts)
@@ -57,7 +57,7 @@ class OperatorChange::Rewrite {
         return true;
     }
 
-    /// How many attempts had been made of what is now made again; empty when nothing was changed.
+    /// Return how many attempts a repeated delivery had before; empty when nothing was changed.
     std::optional<std::int64_t> redeliver(std::int64_t plugin_id, std::int64_t alert_id) {
         const std::int64_t attempts = made(plugin_id, alert_id);
         if (has_row(plugin_id, alert_id)) {

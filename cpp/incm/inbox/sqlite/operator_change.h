@@ -13,7 +13,7 @@
 
 namespace incm::inbox::sqlite {
 
-/// A person's change of some deliveries, as one Operation.
+/// An operator's change of some deliveries, as one Operation.
 class OperatorChange final : public Operation {
  public:
     struct Item {
@@ -26,7 +26,8 @@ class OperatorChange final : public Operation {
 
     void execute(Tables& tables) override;
     void committed() noexcept override;
-    /// How many were changed; those that were not in the state for it stay as they are.
+    /// The number of changed deliveries; a delivery that is not in the state for the action stays
+    /// as it is.
     [[nodiscard]] std::int64_t changed() const noexcept { return changed_; }
 
  private:
@@ -36,8 +37,8 @@ class OperatorChange final : public Operation {
     const std::int64_t wall_ms_;
     const std::vector<Item> items_;
     std::int64_t changed_ = 0;
-    /// Queues with something new, and the numbers of what they cannot find by themselves: made here
-    /// because committed() may not fail.
+    /// Queues with a new delivery, and the alert numbers that they cannot find by themselves.
+    /// Filled by execute(), because committed() must not fail.
     std::map<DeliveryQueue*, std::list<std::vector<std::int64_t>>> offered_;
 };
 

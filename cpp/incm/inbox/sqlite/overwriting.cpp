@@ -11,7 +11,7 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-constexpr int kIndexBytes = 32'768;  ///< of a piece of the index
+constexpr int kIndexBytes = 32'768;  ///< size of one block of the index
 constexpr std::size_t kPageSizeAt = 14;
 constexpr std::size_t kFramesAt = 16;
 constexpr std::size_t kSaltsInIndexAt = 32;
@@ -20,9 +20,9 @@ constexpr std::size_t kSalts = 8;
 constexpr std::size_t kLogHeader = 32;
 constexpr std::int64_t kFrameHeader = 24;
 constexpr int kCopyingLock = 1;  ///< WAL_CKPT_LOCK
-constexpr int kLooks = 3;        ///< another program may begin the log anew between two reads
+constexpr int kLooks = 3;        ///< another program may restart the log between two reads
 
-/// The header of the index of the log, by which every connection finds its pages.
+/// The header of the index of the log; every connection finds pages of the log through it.
 struct Index {
     std::uint32_t frames = 0;
     std::uint16_t page_size = 0;
@@ -35,7 +35,8 @@ sqlite3_file* part_of(sqlite3* handle, int which) {
     return code == SQLITE_OK && file && file->pMethods ? file : nullptr;
 }
 
-/// The right to copy the log into the file, for a while in which nobody else does.
+/// Holds the lock for copying the log into the file, so that no other program copies it at the same
+/// time.
 class Copying {
  public:
     explicit Copying(sqlite3_file* file) : file_(file), is_ours_(lock(SQLITE_SHM_LOCK)) {}
@@ -71,7 +72,7 @@ bool read_index(sqlite3_file* file, Index& index) {
     return true;
 }
 
-/// A log that cannot be read now is: the next look may tell.
+/// A log that cannot be read now counts as ours: the next check may tell.
 bool is_of(sqlite3_file* log, const Index& index) {
     const std::int64_t page_size = index.page_size == 1 ? 65'536 : index.page_size;
     sqlite3_int64 size = 0;
@@ -131,8 +132,8 @@ Overwriting::Part Overwriting::look(const struct stat& facts) noexcept {
     return log_is_ours() ? Part::kNone : Part::kLog;
 }
 
-/// What cannot be told now, as while another program copies the log or without a free descriptor,
-/// is looked at again before the next commit.
+/// When this cannot be determined now (another program copies the log, or no descriptor is free),
+/// it is checked again before the next commit.
 bool Overwriting::file_is_ours() noexcept {
     const Copying copying(file_);
     struct stat facts {};
@@ -142,8 +143,8 @@ bool Overwriting::file_is_ours() noexcept {
     try {
         Database file(path_, Access::kFileAlone);
         if (facts.st_size >= facts_.st_size) {
-            // Copying that broke off, as on a full disk, leaves a file that is shorter than its
-            // first page says. SQLite reads it only so.
+            // An interrupted copy of the log, as on a full disk, leaves a file that is shorter than
+            // its first page says. SQLite reads such a file only this way.
             sqlite3_db_config(file.handle(), SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
         }
         if (!is_of_session(file)) {

@@ -11,23 +11,25 @@ struct sqlite3_file;
 
 namespace incm::inbox::sqlite {
 
-/// Sees whether another program wrote over the open file or its log in place, as `cp` does: device
-/// and inode stay what they were, and what is committed from then on is in no inbox.
+/// Detects that another program overwrote the open file or its log in place, as `cp` does. Device
+/// and inode number stay the same then, but later commits are in no inbox.
 ///
-/// The file may be written by who copies the log into it, which replicators do, too: then it is
-/// still of this session, and has all that the log builds on.
+/// Another program may legitimately write the file by copying the log into it, as replicators do.
+/// Then the file still belongs to this session, and has everything that the log builds on.
 /// Threads: that of the database.
 /// Source:  https://sqlite.org/walformat.html for the log and its index.
 class Overwriting {
  public:
-    /// A session has begun (session.h). database: the connection that writes; must outlive this.
+    /// Call it after a session has begun (session.h). database: the writing connection; it must
+    /// outlive this object.
     Overwriting(const std::string& path, Database& database);
 
-    /// This process copied the log into the file, or a part of it. commits: there were so many.
+    /// Report that this process copied the log, or a part of it, into the file. commits: their
+    /// number so far.
     void folded(std::int64_t commits) noexcept;
 
     enum class Part { kNone, kFile, kLog };
-    /// What was overwritten, as of now. facts: of the file. Not within a transaction.
+    /// Check what is overwritten now. facts: stat(2) of the file. Not within a transaction.
     [[nodiscard]] Part look(const struct stat& facts) noexcept;
 
  private:
@@ -40,9 +42,9 @@ class Overwriting {
     sqlite3_file* const file_;  ///< of the connection, as long as that is open
     sqlite3_file* const log_;   ///< likewise
     const std::string session_;
-    const std::string session_before_;  ///< which the file may have until all of the log is in it
-    std::int64_t commits_ = 0;          ///< that the file has for sure
-    struct stat facts_ {};              ///< of the file, when it was ours
+    const std::string session_before_;  ///< which the file may have until the whole log is in it
+    std::int64_t commits_ = 0;          ///< commits that the file has for certain
+    struct stat facts_ {};              ///< of the file, when it was last found to be ours
 };
 
 }  // namespace incm::inbox::sqlite

@@ -10,24 +10,23 @@
 
 namespace incm::inbox::sqlite {
 
-/// The lock files that this process holds. The fcntl(2) lock does not keep a process from itself,
-/// and is lost when a second descriptor of the file is closed.
+/// Lists the lock files that this process holds. It is needed because an fcntl(2) lock does not
+/// stop the same process, and is lost when a second descriptor of the file is closed.
 ///
 /// Threads: any.
 class OwnLocks {
  public:
     [[nodiscard]] static OwnLocks& of_process();
 
-    /// Held by a FileLock while it is made: one at a time.
+    /// A FileLock holds this mutex during its construction: one at a time.
     [[nodiscard]] std::mutex& opening() noexcept { return opening_; }
     void add(const struct stat& file);
     void remove(const struct stat& file) noexcept;
-    /// Whether this process holds the lock of a file: its descriptors must not be opened and closed
-    /// then.
+    /// Whether this process holds the lock of a file. If so, it must not open and close the file.
     [[nodiscard]] bool has(const std::string& path);
 
  private:
-    /// With the process, since a child has a copy of the set.
+    /// Contains the process id, since a child has a copy of the set.
     using Key = std::tuple<pid_t, dev_t, ino_t>;
 
     std::mutex opening_;

@@ -7,8 +7,9 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-/// Deletes the oldest of the source with the most of something, if that is more than ?1; else the
-/// oldest of all. Never an authentic one.
+/// Return a statement that deletes the oldest request of the source with the largest value of
+/// `most`, if that is more than ?1; else the oldest request of all. It never deletes an authentic
+/// one.
 std::string remove_of_largest(const std::string& most) {
     const std::string hostile = "FROM quarantine WHERE kind <> 'not-json'";
     return "DELETE FROM quarantine WHERE id = coalesce((SELECT min(id) " + hostile +
@@ -115,7 +116,7 @@ bool QuarantineTable::take_out(Statement& statement, Quarantined& kept, Size& si
     }
     --size.count;
     size.bytes -= rows.integer(1);
-    // A statement that is left before its end may not be done.
+    // A statement that is not run to its end may not take effect.
     return !rows.next();
 }
 

@@ -8,18 +8,19 @@
 
 namespace incm::inbox::sqlite {
 
-/// The rows of the quarantine, within the writer's transaction; a part of Tables.
+/// Changes the rows of the quarantine, within the writer's transaction; a part of Tables.
 ///
-/// Errors:  SqlError. Threads: the writer's.
+/// Errors:  SqlError.
+/// Threads: the writer's.
 class QuarantineTable {
  public:
     explicit QuarantineTable(Database& database);
 
     [[nodiscard]] Quarantined count();
-    /// Keep one, within the bounds of its kind. False when an identical one is there already and
-    /// nothing was changed. kept: the totals, to be brought up to date.
+    /// Store a request, within the bounds of its kind. False when an identical request is already
+    /// stored; nothing is changed then. kept: the totals, which are updated.
     bool keep(const QuarantinedRequest& rejected, Quarantined& kept);
-    /// False when there is none of this number.
+    /// Delete a request. False when none has this number.
     bool remove(std::int64_t id, Quarantined& kept);
 
  private:
@@ -30,7 +31,7 @@ class QuarantineTable {
     void trim_authentic(Quarantined& kept);
     void trim_hostile(Quarantined& kept);
     [[nodiscard]] Size size(bool authentic);
-    /// Run a statement that deletes one row; false when there was none. size: what is left.
+    /// Run a statement that deletes one row; false when there was none. size: reduced by that row.
     template <typename... Values>
     bool take_out(Statement& statement, Quarantined& kept, Size& size, const Values&... values);
 

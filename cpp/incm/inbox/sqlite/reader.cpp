@@ -8,7 +8,7 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-// The text comes last: SQLite reads the pages behind a row's first one only when asked for it.
+// The text comes last: SQLite reads the further pages of a row only when the text is requested.
 const std::string kSelect =
     "SELECT d.alert_id, d.attempts, a.device, d.due_at_ms, d.base, d.created_at_ms,"
     " a.received_at_ms, a.endpoint, length(a.text), a.text FROM delivery d "

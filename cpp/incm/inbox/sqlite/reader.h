@@ -13,19 +13,21 @@
 
 namespace incm::inbox::sqlite {
 
-/// The questions of take(), asked on the read-only connection.
+/// Runs the queries of fetch() on a read-only connection.
 ///
-/// Errors:  SqlError. Threads: one at a time.
+/// Errors:  SqlError.
+/// Threads: one at a time.
 class Reader {
  public:
     explicit Reader(const std::string& path);
 
-    /// One snapshot for all questions of a selection: and one lock instead of one a question.
+    /// Begin one snapshot for all queries of a selection; it also takes one lock instead of one for
+    /// each query.
     [[nodiscard]] Transaction snapshot() { return {*database_, false}; }
 
     static constexpr std::int64_t kNever = DeviceLanes::kNever;
 
-    /// A delivery's row and its alert, of which only what is asked for is read.
+    /// The row of a delivery with its alert. Only the requested columns are read.
     class Row {
      public:
         Row(const Rows& rows, std::int64_t now_ms) : rows_(rows), now_ms_(now_ms) {}
@@ -39,28 +41,29 @@ class Reader {
         const Rows& rows_;
         const std::int64_t now_ms_;
     };
-    /// Goes on to the next row while it returns true.
+    /// Called for each row, until it returns false.
     using Visit = std::function<bool(const Row&)>;
 
-    /// The open deliveries of alerts above `cursor`, oldest first; only those never attempted when
-    /// fresh_only. False when a visit returned it, so that there may be more.
+    /// Visit the open deliveries of alerts above `cursor`, oldest first; with fresh_only, only
+    /// those never attempted. False when visit returned false, so that there may be more.
     [[nodiscard]] bool scan(std::int64_t plugin_id, std::int64_t cursor, std::int64_t now_ms,
                             bool fresh_only, const Visit& visit);
-    /// No alert that is stored later has a lower number.
+    /// Return the last alert number. No alert that is stored later has a lower one.
     [[nodiscard]] std::int64_t last_alert_id();
-    /// One delivery; not visited when there is none, or it is not open.
+    /// Visit one delivery. It is not visited when it does not exist or is not open.
     void find(std::int64_t plugin_id, std::int64_t alert_id, std::int64_t now_ms,
               const Visit& visit);
 
     struct Due {
-        std::vector<Turn> turns;            ///< longest due first
-        std::int64_t next_due_ms = kNever;  ///< of the first that is not due yet; inbox clock
+        std::vector<Turn> turns;  ///< longest due first
+        /// When the first delivery is due that is not due yet; inbox clock.
+        std::int64_t next_due_ms = kNever;
     };
-    /// Up to `limit` deliveries that were attempted before and are due at now_ms, without those
-    /// that `skipped` says.
+    /// Return up to `limit` deliveries that were attempted before and are due at now_ms, without
+    /// those for which `skipped` is true.
     [[nodiscard]] Due due(std::int64_t plugin_id, std::int64_t now_ms, std::size_t limit,
                           const std::function<bool(std::int64_t)>& skipped);
-    /// How far these plugins are with an alert.
+    /// Return how far these plugins are with an alert.
     [[nodiscard]] Progress progress(std::int64_t alert_id,
                                     std::span<const std::int64_t> plugin_ids);
 

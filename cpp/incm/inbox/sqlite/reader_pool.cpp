@@ -6,7 +6,8 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-/// Each keeps pages in memory, and a selection lasts some milliseconds at most.
+/// Few connections stay open: each keeps pages in memory, and a selection lasts a few milliseconds
+/// at most.
 constexpr std::size_t kMaxIdle = 4;
 
 }  // namespace
@@ -42,7 +43,7 @@ void ReaderPool::take_back(std::unique_ptr<Reader> reader) noexcept {
     if (reader && idle_.size() < kMaxIdle && !closed_) {
         idle_.push_back(std::move(reader));
     }
-    reader.reset();  // before close() may go on
+    reader.reset();  // before close() can continue
     if (--lent_ == 0) {
         returned_.notify_all();
     }

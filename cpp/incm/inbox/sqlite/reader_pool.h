@@ -10,16 +10,17 @@
 
 namespace incm::inbox::sqlite {
 
-/// Lends read-only connections, so that nobody who reads waits for another who reads.
+/// Lends read-only connections, so that no reader waits for another reader.
 ///
-/// Errors:  SqlError when one cannot be opened. Threads: any.
+/// Errors:  SqlError when a connection cannot be opened.
+/// Threads: any.
 class ReaderPool {
  public:
     explicit ReaderPool(std::string path);
     ReaderPool(const ReaderPool&) = delete;
     ReaderPool& operator=(const ReaderPool&) = delete;
 
-    /// A connection that goes back at the end.
+    /// A connection on loan, which the destructor returns to the pool.
     class Loan {
      public:
         explicit Loan(ReaderPool& pool) : pool_(pool), reader_(pool.lend()) {}
@@ -37,7 +38,7 @@ class ReaderPool {
         std::unique_ptr<Reader> reader_;
     };
 
-    /// Wait until none is lent, and lend none any more.
+    /// Stop lending, and wait until all connections are returned.
     void close();
 
  private:

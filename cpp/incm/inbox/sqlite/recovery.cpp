@@ -40,7 +40,7 @@ struct Recovered {
     std::int64_t dead = 0;
 };
 
-/// The rows of interrupted deliveries.
+/// Changes the rows of interrupted deliveries.
 class Interrupted {
  public:
     Interrupted(Database& database, std::int64_t now_ms, std::int64_t wall_ms)
@@ -48,7 +48,8 @@ class Interrupted {
           ended_ms_(stored_clock_ms(database)),
           wall_ms_(wall_ms),
           find_(database,
-                // The ledger may know more of them: what could not be settled for that.
+                // The ledger may have more attempts: an attempt whose settlement could not be
+                // stored for that reason.
                 "SELECT max(attempts, ifnull((SELECT max(attempt) FROM attempt a WHERE"
                 " a.alert_id = ?2 AND a.plugin_id = ?1), 0)), base, created_at_ms FROM delivery"
                 " WHERE plugin_id = ?1 AND alert_id = ?2 AND dead = 0"),
@@ -85,7 +86,7 @@ class Interrupted {
 
  private:
     const std::int64_t now_ms_;
-    const std::int64_t ended_ms_;  ///< the last commit before the end
+    const std::int64_t ended_ms_;  ///< inbox clock of the last commit before the end
     const std::int64_t wall_ms_;
     Statement find_, count_, ledger_;
     std::set<std::pair<std::int64_t, std::int64_t>> done_;

@@ -11,32 +11,33 @@
 
 namespace incm::inbox::sqlite {
 
-/// By the plugin's number.
+/// Keyed by the number of the plugin.
 using RetryPolicies = std::unordered_map<std::int64_t, RetryPolicy>;
 
-/// Count an attempt for every delivery that is still leased, since the process that took it ended
-/// before it settled it, and end all leases. One transaction.
+/// Count an attempt for every delivery that is still leased, because the process that fetched it
+/// ended before settling it. Then end all leases. Runs in one transaction.
 ///
-/// It is due at once after its first try, and then after the pause of its plugin's policy; those
-/// made before a person asked for it again do not count. One that was tried before, and is as old
-/// as its policy gives up at, is a dead letter. The time from the last commit on does not make it
-/// older: nobody could try it then. Plugins without a policy here have the default one, and no dead
-/// letters. How many were interrupted is logged.
+/// After its first try a delivery is due at once, after later tries it waits for the pause of its
+/// plugin's policy. Tries before an operator's retry do not count. A delivery with an earlier try
+/// whose age has reached `give_up` of the policy becomes a dead letter. The time since the last
+/// commit does not add to its age, because it could not be tried then. A plugin without a policy
+/// here gets the default policy, and no dead letters. The number of interrupted deliveries is
+/// logged.
 /// Units:   now_ms inbox clock, wall_ms wall clock.
 /// Errors:  SqlError; nothing is changed then.
 void recover_leases(Database& database, const RetryPolicies& policies, std::int64_t now_ms,
                     std::int64_t wall_ms, base::LogSink& log);
 
-/// Errors:  base::Failure kBadConfig: a name is empty, or there twice.
+/// Errors:  base::Failure kBadConfig: a name is empty or occurs twice.
 void check_plugin_names(const std::vector<PluginOptions>& plugins);
 
-/// The number of a plugin, a new one for a name that the file does not know. Errors: SqlError.
+/// Return the number of a plugin; a name that is not in the file gets a new one. Errors: SqlError.
 [[nodiscard]] std::int64_t enrol_plugin(Database& database, const std::string& name);
 
-/// A value of the meta table; 0 or empty when it is missing. Errors: SqlError.
+/// Read a value of the meta table; 0 or empty when it is missing. Errors: SqlError.
 [[nodiscard]] std::int64_t stored_clock_ms(Database& database);
 [[nodiscard]] std::string stored_inbox_id(Database& database);
-/// Keep the inbox clock, so that it does not run backwards over a restart. Errors: SqlError.
+/// Store the inbox clock, so that it does not run backwards after a restart. Errors: SqlError.
 void store_clock(Database& database, std::int64_t now_ms);
 
 }  // namespace incm::inbox::sqlite

@@ -40,7 +40,7 @@ void rename_or_fail(const std::string& from, const std::string& to) {
     }
 }
 
-/// The last number that an inbox gave; 0 when there is none, or it cannot be read.
+/// Return the last number that an inbox gave; 0 when there is none, or it cannot be read.
 std::int64_t last_alert_id(const std::string& path) {
     const bool has_log = exists(path + "-wal");
     const bool had_index = exists(path + "-shm");
@@ -50,7 +50,7 @@ std::int64_t last_alert_id(const std::string& path) {
         database.keep_log_on_close(true);
         last = database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
     } catch (const SqlError&) {
-        // The old inbox may be why there is a restore.
+        // The damage of the old inbox may be the reason for the restore.
     }
     if (!had_index) {
         unlink((path + "-shm").c_str());
@@ -62,20 +62,20 @@ std::string aside(const std::string& path) {
     return names_aside(path).back();
 }
 
-/// Give the old inbox a second name, so that it is at its place until the restored one is there.
-/// end_restore() sets right what a kill leaves between the two.
+/// Give the old inbox a second name, so that it stays at its place until the restored one is there.
+/// end_restore() repairs the state that a kill between the two steps leaves.
 void keep_aside(const std::string& path, const std::string& name) {
     const bool is_whole = exists(path);
     for (const char* suffix : {"", "-wal"}) {
         const std::string from = path + suffix;
-        // A log alone, and what is on a file system without links, changes its name at once.
+        // A log without a file, and files on a file system without links, are renamed at once.
         if (exists(from) && (!is_whole || link(from.c_str(), (name + suffix).c_str()) != 0)) {
             rename_or_fail(from, name + suffix);
         }
     }
 }
 
-/// Copy a file and its log, and make the copy a whole inbox of its own.
+/// Copy a file and its log, and turn the copy into a complete, separate inbox.
 Restored prepare(const std::string& copy, const std::string& unfinished, std::int64_t last_id,
                  base::LogSink& log) {
     remove_unfinished(unfinished);
@@ -120,7 +120,7 @@ void put(const std::string& unfinished, const std::string& path, Restored& resto
 void end_restore(const std::string& path) {
     remove_unfinished(path + ".new");
     for (const std::string& name : names_aside(path)) {
-        if (is_same_file(name, path)) {  // the restored one did not get its place
+        if (is_same_file(name, path)) {  // the restored inbox did not reach its place
             unlink(name.c_str());
             if (is_same_file(name + "-wal", path + "-wal")) {
                 unlink((name + "-wal").c_str());

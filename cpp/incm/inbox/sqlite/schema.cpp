@@ -82,9 +82,9 @@ CREATE TABLE quarantine(
 ) STRICT;
 )";
 
-// stored_at_ms: the inbox clock, by which retention goes.
+// stored_at_ms: inbox clock, for retention.
 // first_alert_id: the first alert that the plugin could get.
-// base: attempts made before a person asked for the delivery again.
+// base: attempts made before an operator requested the delivery again.
 constexpr const char* kVersion2 = R"(
 ALTER TABLE alert ADD COLUMN stored_at_ms INTEGER NOT NULL DEFAULT 0;
 UPDATE alert SET stored_at_ms = received_at_ms;
@@ -92,8 +92,8 @@ ALTER TABLE plugin ADD COLUMN first_alert_id INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE delivery ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
 )";
 
-// The body is the last column, so that nothing of a long one is read to look at the others.
-// A number never comes back: what a person names by it is what that person saw.
+// The body is the last column, so that reading the others does not read a long body.
+// A number is never used again: it always names the request that an operator saw.
 constexpr const char* kVersion3 = R"(
 CREATE TABLE rejected(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -115,7 +115,7 @@ DROP TABLE quarantine;
 ALTER TABLE rejected RENAME TO quarantine;
 )";
 
-// The keys that `seen` gets later, in the order of their alerts.
+// The keys that will move to `seen`, in the order of their alerts.
 constexpr const char* kVersion4 = R"(
 CREATE TABLE fresh(
     alert_id INTEGER PRIMARY KEY,
@@ -136,8 +136,8 @@ CREATE TABLE fresh(
 ) STRICT;
 )";
 
-// incarnation: an open of the file, for the keys of the alerts that came while it was open. Alerts
-// before the first one have the keys of before.
+// incarnation: an open of the file, for the keys of the alerts that were stored while it was open.
+// Alerts before the first one have keys of the old format.
 // session, session_before, folded_ms, file_id, layout: see session.h.
 constexpr const char* kVersion6 = R"(
 CREATE TABLE incarnation(
@@ -152,9 +152,10 @@ INSERT INTO meta(key, value) VALUES
     ('layout', 0);
 )";
 
-// open, dead: how many deliveries are, so that an open need not count them.
+// open, dead: the numbers of such deliveries, so that an open need not count them.
 // commits: see last_commit.h.
-// traceback: of the last attempt that had one. Not in `attempt`, whose rows are many and short.
+// traceback: of the last attempt that had one. It is not in `attempt`, whose rows are many and
+// short.
 constexpr const char* kVersion7 = R"(
 INSERT INTO meta(key, value)
     SELECT 'open', count(*) FROM delivery WHERE dead = 0 UNION ALL
@@ -189,7 +190,8 @@ base::Failure newer_inbox(const std::string& path, std::int64_t version) {
 }
 
 void migrate(Database& database, const std::string& path) {
-    // Asked from SQLite and not from the file's first page: a newer one may be in the log only.
+    // Read through SQLite and not from the first page of the file: a newer version may be only in
+    // the log.
     const std::int64_t version = database.integer_of("PRAGMA user_version");
     if (version > schema_version()) {
         throw newer_inbox(path, version);

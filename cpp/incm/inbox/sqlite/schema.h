@@ -11,15 +11,15 @@ namespace incm::inbox::sqlite {
 /// "INCM", in the header of every inbox file (offset 68, big endian).
 inline constexpr std::uint32_t kApplicationId = 0x494E434D;
 
-/// The version of the tables that this program writes (offset 60, big endian).
+/// Return the version of the tables that this program writes (offset 60, big endian).
 [[nodiscard]] std::int64_t schema_version() noexcept;
 
-/// Says that the inbox with this path is of a later version than ours.
+/// Return the failure for an inbox whose version is later than that of this program.
 [[nodiscard]] base::Failure newer_inbox(const std::string& path, std::int64_t version);
 
-/// Bring the tables from the version that the database says to ours, in one transaction.
+/// Migrate the tables from the version of the database to the current one, in one transaction.
 ///
-/// Shape:   version 0 means no tables: the way in which a new inbox is made, too.
+/// Shape:   version 0 means no tables, so this also creates a new inbox.
 /// Errors:  SqlError; newer_inbox(). Nothing is changed then.
 void migrate(Database& database, const std::string& path);
 

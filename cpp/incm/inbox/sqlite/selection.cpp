@@ -9,7 +9,7 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-/// Some milliseconds' work.
+/// The work of a few milliseconds.
 constexpr std::size_t kMaxLooks = 1024;
 constexpr std::size_t kMaxRows = 4096;
 
@@ -39,12 +39,12 @@ Selection::Picks Selection::run() {
     std::vector<Candidate> retries = due();
     scan(limit_ - std::min(retries.size(), limit_ / 2));
     if (queue_.by_device()) {
-        retries = due();  // the scan found some
+        retries = due();  // the scan found retries
     }
     const std::vector<Candidate> fresh = queue_.lanes().fresh(limit_);
     for (const Candidate& candidate : mix(retries, fresh, limit_, queue_.retry_first())) {
         if (!pick(candidate, picks)) {
-            unfinished_ = true;  // what it knew of it was not so any more
+            unfinished_ = true;  // the lanes were out of date
         }
         if (full_) {
             break;
@@ -56,8 +56,8 @@ Selection::Picks Selection::run() {
     return picks;
 }
 
-/// Read what was offered, and what is first in its lane and not known. False: there is more that
-/// was offered; a later one of its device may not go before it.
+/// Read the rows of offered deliveries, and of the first ones of lanes whose state is unknown.
+/// False: more are offered; a later delivery of their device must not go first.
 bool Selection::look() {
     DeviceLanes& lanes = queue_.lanes();
     std::vector<std::int64_t>& offered = queue_.offered();
@@ -84,12 +84,12 @@ bool Selection::look() {
             return false;
         });
         lanes.correct(candidate, turn);
-        unfinished_ = true;  // the next one of its lane may be unknown, too
+        unfinished_ = true;  // the next one of its lane may be unknown too
     }
     return true;
 }
 
-/// Go on over the rows until so many fresh ones are known.
+/// Move the cursor over the rows until this many never attempted deliveries are known.
 void Selection::scan(std::size_t wanted) {
     DeviceLanes& lanes = queue_.lanes();
     std::size_t rows = 0;
@@ -112,12 +112,12 @@ void Selection::scan(std::size_t wanted) {
             unfinished_ |= ++rows == kMaxRows;
             return rows < kMaxRows && lanes.fresh_count() < wanted;
         });
-    if (at_end) {  // so that the rows that were passed over are not passed again
+    if (at_end) {  // so that the skipped rows are not read again
         queue_.move_cursor(std::max(queue_.cursor(), reader_.last_alert_id()));
     }
 }
 
-/// Without room for any, the end of one that is taken is waited for, and no time.
+/// When there is no room for retries, the caller waits for the end of a taken one, not for a time.
 std::vector<DeviceLanes::Candidate> Selection::due() {
     if (most_retries_ == 0) {
         return {};
@@ -138,7 +138,7 @@ std::vector<DeviceLanes::Candidate> Selection::due() {
     return retries;
 }
 
-/// False when the row says that it is not its turn.
+/// False when the row shows that it is not its turn.
 bool Selection::pick(const Candidate& candidate, Picks& picks) {
     const bool by_row = !queue_.by_device() && candidate.place == DeviceLanes::Place::kTimed;
     const std::optional<Candidate> from = by_row ? std::nullopt : std::optional(candidate);
@@ -167,7 +167,7 @@ bool Selection::pick(const Candidate& candidate, Picks& picks) {
     return picked;
 }
 
-/// Whether there is room for its text, which it has then. The first one of all always has.
+/// Reserve room for a text; false when there is none. The first delivery of all always has room.
 bool Selection::fits(std::int64_t bytes, const Picks& picks) noexcept {
     full_ = bytes > bytes_left_ && !(picks.empty() && room_.one);
     if (!full_) {

@@ -11,25 +11,29 @@
 
 namespace incm::inbox::sqlite {
 
-/// Picks the deliveries of one plugin that are next, in one snapshot of the rows.
+/// Picks the next deliveries of one plugin, in one snapshot of the rows.
 ///
-/// It costs what it hands out and what has become known since the last one: rows that arrived are
-/// read once, and deliveries that wait for their device or their time not at all. A long way to the
-/// next one is made in several selections. It ends where the next one has no room among the texts
-/// that are taken.
-/// Errors:  SqlError, bad_alloc; nothing is picked then. Threads: the holder of queue.selecting().
+/// Its cost depends on the deliveries that it returns and the rows that are new since the last
+/// selection: each new row is read once, and deliveries that wait for their device or their time
+/// are not read. A long search for the next delivery is split over several selections. A selection
+/// ends when there is no room for the text of the next delivery among the taken ones.
+/// Errors:  SqlError, bad_alloc: nothing is picked.
+/// Threads: the holder of queue.selecting().
 class Selection {
  public:
     using Picks = std::vector<DeliveryQueue::Pick>;
 
-    /// begin_selection() is done, and the snapshot taken after it. The references must outlive it.
+    /// Call begin_selection() first, and take the snapshot after it. The references must outlive
+    /// this object.
     Selection(DeliveryQueue& queue, Reader& reader, std::int64_t now_ms, const Wanted& wanted);
 
-    /// Up to what is wanted, in the order in which they are handed out; without plugin and key.
+    /// Pick up to the wanted number, in the order in which they are returned; plugin and key are
+    /// empty.
     [[nodiscard]] Picks run();
-    /// When none was picked: whether another selection may find some at once.
+    /// Valid when none was picked: whether another selection may find some at once.
     [[nodiscard]] bool unfinished() const noexcept { return unfinished_; }
-    /// When none was picked: when the next one is due; inbox clock, kNever: not known of any.
+    /// Valid when none was picked: when the next delivery is due, by the inbox clock; kNever: none
+    /// is known.
     [[nodiscard]] std::int64_t next_due_ms() const noexcept { return next_due_ms_; }
 
  private:
@@ -49,9 +53,9 @@ class Selection {
     const std::size_t most_retries_;
     const DeliveryQueue::Room room_;
     std::int64_t bytes_left_;                          ///< of the room
-    bool full_ = false;                                ///< the next one has no room
+    bool full_ = false;                                ///< there is no room for the next one
     std::int64_t bytes_read_ = 0;                      ///< by the scan
-    std::unordered_map<std::int64_t, Delivery> read_;  ///< by the scan, which is at the row
+    std::unordered_map<std::int64_t, Delivery> read_;  ///< by the scan, which has the row at hand
     bool unfinished_ = false;
     std::int64_t next_due_ms_ = Reader::kNever;
 };

@@ -46,7 +46,7 @@ void begin_session(Database& database, const std::string& path) {
                               "INSERT OR REPLACE INTO incarnation VALUES"
                               " ((SELECT value FROM meta WHERE key = 'last_alert_id') + 1, ?1)");
         incarnation.run(std::string_view(id));
-        // Of those whose alerts were all pruned nobody asks for a key.
+        // No key is requested from an incarnation whose alerts are all pruned.
         database.execute(
             "DELETE FROM incarnation AS old WHERE"
             " (SELECT min(first_alert_id) FROM incarnation WHERE first_alert_id >"
@@ -55,7 +55,7 @@ void begin_session(Database& database, const std::string& path) {
     }
     database.checkpoint(false);
     if (database.wal_pages() != 0) {
-        return;  // Another program reads: until the next open the file may be of either session.
+        return;  // Another program reads: until the next open the file may be of either one.
     }
     Transaction transaction(database, true);
     database.execute("UPDATE meta SET value = '' WHERE key = 'session_before'");
@@ -73,7 +73,7 @@ void end_session(Database& database, FileWatch& watch, std::int64_t now_ms) {
     database.checkpoint(true);
     watch.look();
     if (!watch.lost()) {
-        // SQLite removes the log by its name, which may be another file's otherwise.
+        // SQLite removes the log by its name, which may belong to another file when ours is lost.
         database.keep_log_on_close(false);
     }
 }

@@ -11,7 +11,8 @@
 namespace incm::inbox::sqlite {
 
 void Settler::settle(std::vector<Settlement> settlements) {
-    // All memory is taken before the first claim: what is claimed and not settled is nobody's.
+    // Allocate all memory before the first claim: a claimed delivery that is not settled would be
+    // lost until the next start.
     auto operation = std::make_unique<Settle>(watches_, log_);
     Settle& settle = *operation;
     settle.reserve(settlements.size());
@@ -62,7 +63,8 @@ void Settler::give_back(const std::string& plugin,
             queue->put_back(alert_id);
         }
     }
-    // First to the writer: whoever takes them again must lease them after this lease has ended.
+    // The writer gets them first: a thread that takes them again must lease them after this lease
+    // has ended.
     if (!returned.empty()) {
         writer_.post(std::move(posted));
     }

@@ -14,19 +14,19 @@
 
 namespace incm::inbox::sqlite {
 
-/// Ends what was taken, through the writer.
+/// Ends the leases of taken deliveries, through the writer.
 ///
 /// Threads: any.
 class Settler {
  public:
-    /// The references must outlive it; no queue is added or removed from here on.
+    /// The references must outlive this object; no queue is added or removed from now on.
     Settler(std::unordered_map<std::string, DeliveryQueue>& queues, const InboxClock& clock,
             CompletionWaiters& watches, base::LogSink& log, Writer& writer)
         : queues_(queues), clock_(clock), watches_(watches), log_(log), writer_(writer) {}
 
-    /// As Inbox::settle().
+    /// Implements Inbox::settle().
     void settle(std::vector<Settlement> settlements);
-    /// As Inbox::give_back().
+    /// Implements Inbox::give_back().
     void give_back(const std::string& plugin, std::span<const std::int64_t> alert_ids) noexcept;
 
  private:

@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kPagesAStep = 64;  ///< 256 KiB
-/// What is written goes to disk in such pieces: a large one would hold up the syncs of alerts.
+/// The copy is synced in pieces of this size: a larger piece would delay the syncs of alerts.
 constexpr std::int64_t kSyncBytes = 4LL * 1024 * 1024;
 constexpr std::int64_t kLongestRestUs = 100'000;
 
@@ -40,11 +40,11 @@ std::string mebibytes(std::int64_t bytes) {
 
 void check_name(const std::string& file) {
     if (!file.starts_with('/') || file.find('\0') != std::string::npos) {
-        throw failure("the file of a backup wants an absolute path");
+        throw failure("the file of a backup needs an absolute path");
     }
     std::error_code error;
     if (!std::filesystem::is_directory(folder_of(file), error)) {
-        throw failure("there is no folder " + folder_of(file) + " for the backup: make it");
+        throw failure("there is no folder " + folder_of(file) + " for the backup: create it");
     }
     if (std::filesystem::exists(std::filesystem::symlink_status(file, error))) {
         throw failure(file + " exists: a backup overwrites nothing, name another file");
@@ -55,7 +55,7 @@ void check_name(const std::string& file) {
 
 SqliteBackup::SqliteBackup(const std::string& path, DiskReserve& reserve, base::LogSink& log)
     : reserve_(reserve), log_(log), source_(open_reader(path)) {
-    static_cast<void>(size());  // opens the log, too
+    static_cast<void>(size());  // opens the log too
 }
 
 SqliteBackup::~SqliteBackup() {
@@ -94,7 +94,7 @@ base::Status SqliteBackup::start(const std::string& file) {
     return base::success();
 }
 
-/// Leave as much room on the disk of the copy as on that of the inbox.
+/// Check that the copy leaves as much room on its disk as the reserve of the inbox.
 void SqliteBackup::see_room(const std::string& folder, std::int64_t wanted) const {
     struct statvfs disk {};
     if (statvfs(folder.c_str(), &disk) != 0) {
@@ -102,7 +102,7 @@ void SqliteBackup::see_room(const std::string& folder, std::int64_t wanted) cons
     }
     const auto free = static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
     if (free - wanted < reserve_.reserve_bytes()) {
-        throw failure("the backup wants " + mebibytes(wanted) + ", and the disk of " + folder +
+        throw failure("the backup needs " + mebibytes(wanted) + ", and the disk of " + folder +
                       " has " + mebibytes(free) + " free, of which " +
                       mebibytes(reserve_.reserve_bytes()) +
                       " are kept in reserve: name a file on another disk");
@@ -132,7 +132,7 @@ void SqliteBackup::run(const std::string& file) {
 void SqliteBackup::copy(const UnfinishedFile& unfinished) {
     Database target(unfinished.path(), Access::kReadWrite);
     {
-        // Nobody needs half a copy, so nothing of it is kept twice, or synced page by page.
+        // Half a copy is useless, so no journal is written, and pages are not synced one by one.
         target.set_pragma("journal_mode", "OFF", "off");
         target.set_pragma("synchronous", "OFF", "0");
         const Transaction snapshot(*source_, false);
@@ -183,7 +183,7 @@ void SqliteBackup::rest(std::int64_t worked_us) {
     cancelled_.wait_for(lock, std::chrono::microseconds(std::min(worked_us, kLongestRestUs)),
                         [this] { return cancelling_; });
     if (cancelling_) {
-        throw failure("it was given up");
+        throw failure("it was cancelled");
     }
 }
 

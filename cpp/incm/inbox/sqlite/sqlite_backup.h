@@ -15,16 +15,17 @@
 
 namespace incm::inbox::sqlite {
 
-/// Copies the file of the inbox.
+/// Copies the inbox into another file while it is open.
 ///
-/// A thread copies page by page out of one snapshot, so the copy ends however many alerts come. It
-/// rests for as long as it worked. The log grows meanwhile by what comes. The copy gets its name
-/// when it is complete and on disk: it is a closed inbox without a log.
+/// A thread copies page by page from one snapshot, so the copy ends no matter how many alerts
+/// arrive. After each step it rests for as long as it worked. During the copy the log grows with
+/// every change. The copy gets its name when it is complete and on disk: it is a closed inbox
+/// without a log.
 /// Threads: any.
 class SqliteBackup final : public Backup {
  public:
-    /// Opens its connection now, so that it reads the open file even after that lost its name.
-    /// reserve and log must outlive this. Errors: SqlError.
+    /// Open the connection now, so that it reads the open file even after that has lost its name.
+    /// reserve and log must outlive this object. Errors: SqlError.
     SqliteBackup(const std::string& path, DiskReserve& reserve, base::LogSink& log);
     SqliteBackup(const SqliteBackup&) = delete;
     SqliteBackup& operator=(const SqliteBackup&) = delete;
@@ -34,7 +35,7 @@ class SqliteBackup final : public Backup {
     [[nodiscard]] base::Status start(const std::string& file) override;
     void cancel() override;
     [[nodiscard]] BackupProgress progress() const override;
-    /// cancel(), and close the connection. Idempotent.
+    /// Call cancel(), and close the connection. Idempotent.
     void close();
 
  private:

@@ -17,14 +17,14 @@ namespace incm::inbox::sqlite {
 
 class Database;
 
-/// Asks the file of the inbox, on a read-only connection that nothing else uses.
+/// Queries the file of the inbox on a read-only connection of its own.
 ///
 /// Threads: any.
 class SqliteCatalog final : public Catalog {
  public:
-    /// Opens nothing before the first question. The clock must outlive the catalog.
+    /// Opens its connection with the first query. The clock must outlive the catalog.
     SqliteCatalog(std::string path, const InboxClock& clock);
-    /// Asks this connection.
+    /// Uses this connection.
     SqliteCatalog(std::string path, const InboxClock& clock, std::unique_ptr<Database> database);
     SqliteCatalog(const SqliteCatalog&) = delete;
     SqliteCatalog& operator=(const SqliteCatalog&) = delete;
@@ -41,7 +41,7 @@ class SqliteCatalog final : public Catalog {
     [[nodiscard]] base::Result<RejectedPage> quarantine(const RejectedQuery& query) override;
     [[nodiscard]] base::Result<std::optional<StoredRejected>> rejected(std::int64_t id) override;
 
-    /// Every later question fails with kClosed.
+    /// Close the connection; every later query fails with kClosed.
     void close();
 
  private:

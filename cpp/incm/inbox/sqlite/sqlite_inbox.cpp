@@ -37,7 +37,7 @@
 
 namespace incm::inbox::sqlite {
 
-/// Members in the order of their making; close() and the destructor go the other way.
+/// Members in the order of their construction; close() and the destructor go in reverse order.
 struct SqliteInbox::Parts {
     Parts(const Options& options, std::string resolved, base::LogSink& log_sink)
         : log(log_sink),
@@ -93,7 +93,7 @@ struct SqliteInbox::Parts {
     base::LogSink& log;
     const std::string path;
     std::unique_ptr<FileLock> lock;
-    std::vector<base::KeptFromChildren> kept;  ///< what SQLite has open
+    std::vector<base::KeptFromChildren> kept;  ///< the files that SQLite has open
     std::unique_ptr<Database> database;
     FileWatch watch;
     StoreState state;
@@ -105,7 +105,7 @@ struct SqliteInbox::Parts {
     TakenBytes taken_bytes;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<SqliteQuarantine>
-        quarantine;  ///< before the writer, which holds what it counts
+        quarantine;  ///< before the writer, whose operations update its counts
     std::unique_ptr<CommitNote> note;
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Fetcher> fetcher;
@@ -179,7 +179,7 @@ base::Result<std::unique_ptr<Append>> SqliteInbox::Parts::prepare(NewAlert alert
         if (!queue) {
             return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
         }
-        // Named twice it still gets one delivery.
+        // A plugin that is named twice still gets one delivery.
         if (std::ranges::find(queues_of_it, queue) == queues_of_it.end()) {
             queues_of_it.push_back(queue);
         }

@@ -23,9 +23,9 @@ namespace incm::inbox::sqlite {
 /// Source:  docs/inbox.md.
 class SqliteInbox final : public Inbox {
  public:
-    /// Open the file, create it when there is none, migrate it when it is of an older version.
+    /// Open the file. Create it when it is missing, and migrate it when its version is older.
     ///
-    /// Deliveries that a crash interrupted are due again; an attempt that was being made counts.
+    /// Deliveries that a crash interrupted are due again; an attempt in progress counts.
     /// Shape:   path: of the file, whose folder must exist.
     /// Errors:  kInboxForeign, kInboxNewer, kInboxInUse, kInboxUnusable, kInboxUnavailable (may
     ///          succeed later). No alert is changed then, and no unfinished file is left.

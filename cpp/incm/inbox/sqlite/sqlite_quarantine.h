@@ -19,7 +19,7 @@ class Writer;
 /// Threads: any.
 class SqliteQuarantine final : public Quarantine {
  public:
-    /// All must outlive this.
+    /// The references must outlive this object.
     SqliteQuarantine(Writer& writer, DiskReserve& reserve, FileWatch& watch, base::LogSink& log)
         : writer_(writer), reserve_(reserve), watch_(watch), log_(log) {}
 

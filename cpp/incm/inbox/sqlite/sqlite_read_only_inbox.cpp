@@ -23,7 +23,7 @@ bool has_content(const std::string& path) {
     return stat(path.c_str(), &facts) == 0 && facts.st_size > 0;
 }
 
-/// A connection that saw the file; without its log where that cannot be read.
+/// Open a connection and read from the file; without its log when that cannot be read.
 std::unique_ptr<Database> connect(const std::string& path, base::LogSink& log) {
     if (has_content(path + "-wal")) {
         try {
@@ -37,8 +37,8 @@ std::unique_ptr<Database> connect(const std::string& path, base::LogSink& log) {
             }
             log.write(base::LogLevel::kWarning,
                       "the log " + base::printable(path) + "-wal cannot be read (" + error.what() +
-                          "): what is only in it is not shown. A copy of both in a folder that "
-                          "can be written shows all");
+                          "): what is only in it is not shown. Copy both into a folder that can be "
+                          "written to see everything");
         }
     }
     return std::make_unique<Database>(path, Access::kFileAlone);
@@ -74,8 +74,8 @@ base::Result<std::unique_ptr<SqliteReadOnlyInbox>> SqliteReadOnlyInbox::open(
         if (version < kOldestReadable) {
             return base::Error{base::ErrorCode::kInboxUnusable,
                                "the inbox " + path + " is of version " + std::to_string(version) +
-                                   ", before what can be read without a change: `inbox restore` "
-                                   "makes an inbox of this version of it"};
+                                   ", which is too old to be read without a migration: `inbox "
+                                   "restore` makes an inbox of the current version from it"};
         }
         const bool made_index = !had_index && access((resolved + "-shm").c_str(), F_OK) == 0;
         return std::unique_ptr<SqliteReadOnlyInbox>(

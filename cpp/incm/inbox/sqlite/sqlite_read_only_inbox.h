@@ -11,14 +11,14 @@
 
 namespace incm::inbox::sqlite {
 
-/// A file that no process has open, opened to be read. Nothing is written to it, and nothing is
-/// left beside it, so that a copy in a read-only folder can be read too.
+/// Reads the file of an inbox that no process has open. Nothing is written to it or left beside it,
+/// so that a copy in a read-only folder can be read too.
 ///
 /// Threads: any.
 class SqliteReadOnlyInbox final : public ReadOnlyInbox {
  public:
-    /// Reads the write-ahead log as well where SQLite can make an index beside it; logs a warning
-    /// where it cannot.
+    /// Open the file, with its write-ahead log when SQLite can create an index beside it; otherwise
+    /// a warning is logged.
     ///
     /// Errors:  kInboxForeign, kInboxNewer, kInboxInUse; kInboxUnusable, also for a version before
     ///          kOldestReadable.
@@ -37,7 +37,7 @@ class SqliteReadOnlyInbox final : public ReadOnlyInbox {
     SqliteReadOnlyInbox(std::string path, std::unique_ptr<Database> database, bool made_index);
 
     const std::string path_;
-    const bool made_index_;  ///< to be removed at the end
+    const bool made_index_;  ///< remove the index at the end
     InboxClock clock_;
     SqliteCatalog catalog_;
 };

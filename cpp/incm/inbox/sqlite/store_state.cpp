@@ -30,7 +30,7 @@ base::Error StoreState::failed(const SqlError& error) noexcept {
         return note(error);
     } catch (const std::bad_alloc&) {
         kind_ = Kind::kOther;
-        return {base::ErrorCode::kStoreFailed, "no memory"};  // a short text takes none
+        return {base::ErrorCode::kStoreFailed, "no memory"};  // a short text needs no allocation
     }
 }
 
@@ -38,7 +38,7 @@ base::Error StoreState::note(const SqlError& error) {
     const Kind kind = error.locked() ? Kind::kLocked : error.full() ? Kind::kFull : Kind::kOther;
     std::string reason = error.what();
     if (kind == Kind::kLocked) {
-        // Looked for once a series: it costs a walk over all locks of the machine.
+        // Searched only once for each series: it costs a walk over all locks of the machine.
         if (kind_ == Kind::kLocked) {
             return *failure();
         }
@@ -46,16 +46,16 @@ base::Error StoreState::note(const SqlError& error) {
         if (reason.empty()) reason = "another program";
         reason += " has locked it for writing; end its transaction";
     }
-    base::Error told = error_of(reason);
+    base::Error answer = error_of(reason);
     {
         const std::lock_guard lock(mutex_);
         reason_ = std::move(reason);
     }
     if (kind_.exchange(kind) != kind) {
         log_.write(base::LogLevel::kError,
-                   base::printable(told.text) + ": alerts are refused with 503 until it can");
+                   base::printable(answer.text) + ": alerts are refused with 503 until it can");
     }
-    return told;
+    return answer;
 }
 
 void StoreState::wrote(bool stores_alert) noexcept {

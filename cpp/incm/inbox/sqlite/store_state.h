@@ -11,32 +11,33 @@
 
 namespace incm::inbox::sqlite {
 
-/// Whether what comes can be stored, as the last try has shown, and why not.
+/// Tracks whether alerts can be stored, judged by the last try, and why not.
 ///
-/// A full disk is over when an alert was stored again, or there is room: what is smaller than an
-/// alert may find its place in the log all the while.
-/// Threads: failed() and wrote() by the one that stores; the others from any.
+/// The state "disk full" ends when an alert is stored again, or when there is room. Other
+/// successful changes do not end it: a change smaller than an alert may fit into the log all the
+/// time.
+/// Threads: failed() and wrote() only by the thread that stores; the others by any thread.
 class StoreState {
  public:
-    /// path: of the inbox. log must outlive this.
+    /// path: of the inbox. log must outlive this object.
     StoreState(const std::string& path, base::LogSink& log);
     StoreState(const StoreState&) = delete;
     StoreState& operator=(const StoreState&) = delete;
 
-    /// The disk refused a transaction; returns what its callers are told. One line in the log for
-    /// each series of one kind.
+    /// Report that the disk refused a transaction. Returns the error for its callers. Logs one line
+    /// for each series of failures of one kind.
     base::Error failed(const SqlError& error) noexcept;
-    /// Pages contradict each other. Until the next start, which checks each: what can still be
-    /// stored is no sign of health. One line in the log.
+    /// Report that pages contradict each other. Lasts until the next start, which checks each page:
+    /// a change that can still be stored does not prove that the file is intact. Logs one line.
     void damaged(const SqlError& error) noexcept;
-    /// Something was stored: a failure is over; one for lack of room only when it was an alert, or
-    /// what shows as much.
+    /// Report that a change was stored. This ends a failure; a lack of room ends only when the
+    /// change was an alert, or proves that alerts can be stored.
     void wrote(bool stores_alert) noexcept;
 
-    /// What failed last, and nothing was stored since.
+    /// The last failure, if nothing was stored since.
     [[nodiscard]] std::optional<base::Error> failure() const;
     [[nodiscard]] bool is_failing() const noexcept { return kind_ != Kind::kNone; }
-    /// Whether it is worth a try: not while the disk is full.
+    /// Whether a try makes sense: not while the disk is full.
     [[nodiscard]] bool may_try() const noexcept;
 
  private:

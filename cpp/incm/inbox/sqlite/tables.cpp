@@ -11,10 +11,10 @@ namespace incm::inbox::sqlite {
 namespace {
 
 constexpr std::size_t kMaxErrorBytes = 2000;
-constexpr std::int64_t kPruneRows = 200;               ///< about 2 ms of a slow machine
-constexpr std::int64_t kPruneBytes = 2 * 1024 * 1024;  ///< the same, of large texts
+constexpr std::int64_t kPruneRows = 200;               ///< about 2 ms on a slow machine
+constexpr std::int64_t kPruneBytes = 2 * 1024 * 1024;  ///< as above, for large texts
 
-/// Cut in front of a whole UTF-8 character, so that the rest is still a text.
+/// Cut a text before a whole UTF-8 character, so that the rest is still valid.
 std::string_view cut(std::string_view text, std::size_t most) {
     if (text.size() <= most) {
         return text;
@@ -97,7 +97,7 @@ void Tables::commit() {
         write_meta();
     }
     commit_.run();
-    // From here on nothing may fail: what is on disk cannot be rolled back.
+    // From here on nothing may fail: a commit on disk cannot be rolled back.
     totals_ = next_;
     if (changed_) {
         ++commits_;
@@ -130,7 +130,7 @@ void Tables::rollback() noexcept {
         try {
             database_.execute("ROLLBACK");
         } catch (const std::exception&) {  // no memory for an SqlError
-            // The next BEGIN fails and says so.
+            // The next BEGIN fails and reports it.
         }
     }
 }
@@ -213,7 +213,7 @@ void Tables::give_back(std::int64_t lease_id, std::int64_t alert_id) {
 }
 
 Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
-    write_rows();  // what was settled just now can be pruned, with its attempt
+    write_rows();  // an alert that was just settled can be pruned, with its attempt
     Pruned result{0, cursor, false};
     std::vector<std::int64_t> delivered;
     {
@@ -242,7 +242,7 @@ Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {
 
 Tables::Edit Tables::edit() {
     changed_ = true;
-    write_rows();  // what is changed may be among them
+    write_rows();  // the changed rows may be among them
     return {database_, now_ms_, next_.counts};
 }
 
@@ -253,8 +253,8 @@ void Tables::write_rows() {
     delete_delivered();
 }
 
-/// By ranges, since the batch of a plugin is mostly of alerts with consecutive numbers. All numbers
-/// of a range are in the list.
+/// Delete by ranges, since the alerts of a plugin's batch mostly have consecutive numbers. All
+/// numbers of a range are in the list.
 void Tables::delete_delivered() {
     std::sort(delivered_.begin(), delivered_.end());
     for (auto first = delivered_.begin(); first != delivered_.end();) {
@@ -274,7 +274,7 @@ void Tables::write_leases() {
     for (auto& [id, change] : lease_changes_) {
         const auto known = leases_.find(id);
         if (change.added) {
-            leases_.try_emplace(id);  // now, because after the COMMIT it may not fail
+            leases_.try_emplace(id);  // now, because it must not fail after the COMMIT
             change.left = std::move(*change.added);
         } else if (known != leases_.end()) {
             change.left = known->second;

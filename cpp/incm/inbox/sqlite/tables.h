@@ -19,45 +19,47 @@
 
 namespace incm::inbox::sqlite {
 
-/// One settlement with what the queue in memory knew of its delivery.
+/// A settlement, with the data of its delivery from the queue in memory.
 struct Settled {
     std::int64_t plugin_id;
     std::int64_t lease_id;
-    std::int64_t attempt;  ///< the one that is settled; 1 for the first
+    std::int64_t attempt;  ///< the settled attempt; 1 for the first
     std::int64_t due_at_ms;
     std::int64_t ended_at_ms;  ///< wall clock
     Settlement settlement;
 };
 
-/// The changes to the rows, all made on the writing connection.
+/// Makes all changes to the rows, on the writing connection.
 ///
-/// What is kept in memory beside the rows (numbers, totals, open leases) changes with commit() and
-/// only then. Most rows are written by commit(), many with a statement: alerts and settlements are
-/// not copied, and must live until commit() or rollback().
-/// Errors:  every method that is not noexcept throws SqlError; rollback() is due then.
-/// Threads: the writer thread; counts() any.
+/// The data in memory (numbers, totals, open leases) changes only with commit(). Most rows are
+/// written by commit(), many with each statement. Alerts and settlements are not copied, and must
+/// live until commit() or rollback().
+/// Errors:  every method that is not noexcept throws SqlError; call rollback() then.
+/// Threads: the writer thread; counts(): any.
 class Tables {
  public:
-    /// The database is migrated, has no leases and no key left out of the index; reads the totals.
+    /// Read the totals. The database must be migrated, have no leases, and have every dedupe key in
+    /// the index.
     explicit Tables(Database& database);
 
-    /// Times are of the inbox clock unless they are called wall.
+    /// Begin a transaction. Times are by the inbox clock unless their name says wall.
     void begin(std::int64_t now_ms);
-    /// Without a change since begin() nothing is written. Returns when the log is on disk.
+    /// Commit, and return when the log is on disk. Writes nothing when there was no change since
+    /// begin().
     void commit();
     void rollback() noexcept;
     /// Whether the transaction since the last begin() has something to write.
     [[nodiscard]] bool writes() const noexcept { return changed_; }
-    /// Have it write, though nothing else is changed.
+    /// Have the transaction write, even if nothing else is changed.
     void touch() noexcept { changed_ = true; }
-    /// All that was committed is in the file itself now; the next commit says so (session.h).
+    /// Report that all commits are now in the file itself; the next commit records it (session.h).
     void folded() noexcept { folded_ms_ = written_ms_; }
 
     Stored append(const NewAlert& alert, std::span<const std::int64_t> plugin_ids);
     void quarantine(const QuarantinedRequest& rejected);
-    /// False when there is none of this number in the quarantine.
+    /// False when the quarantine has no request with this number.
     bool drop_rejected(std::int64_t id);
-    /// lease_id: one never used before.
+    /// lease_id: must not have been used before.
     void lease(std::int64_t lease_id, std::int64_t plugin_id, std::int64_t wall_ms,
                std::span<const std::int64_t> alert_ids);
     void settle(const Settled& settled);
@@ -65,24 +67,25 @@ class Tables {
 
     struct Pruned {
         std::int64_t pruned;  ///< alerts
-        std::int64_t cursor;  ///< the last one that was looked at
-        bool more;            ///< perhaps
+        std::int64_t cursor;  ///< the last alert that was checked
+        bool more;            ///< whether there may be more
     };
-    /// Delete alerts above `cursor` that were stored longer ago than retention_ms, unless a
-    /// delivery of them is not made; their attempts and tracebacks go with them, their dedupe keys
-    /// stay. One call does a few milliseconds' work.
+    /// Delete alerts above `cursor` that were stored longer ago than retention_ms, unless they have
+    /// an open delivery or a dead letter. Their attempts and tracebacks are deleted with them,
+    /// their dedupe keys stay. One call works for a few milliseconds.
     [[nodiscard]] Pruned prune(std::int64_t cursor, std::int64_t retention_ms);
 
     [[nodiscard]] Counts counts() const noexcept;
     /// The number of the last commit that wrote something.
     [[nodiscard]] std::int64_t commits() const noexcept { return commits_; }
 
-    /// What a change that is made elsewhere (operator_change.h) works with, in this transaction, at
-    /// once. Rows of before are written; append() and settle() have their rows written later.
+    /// Access for a change that is made elsewhere (operator_change.h), at once, within this
+    /// transaction. Rows of earlier changes are written before; append() and settle() have their
+    /// rows written later.
     struct Edit {
         Database& database;
         std::int64_t now_ms;
-        Counts& counts;  ///< to be kept right
+        Counts& counts;  ///< the change must update them
     };
     [[nodiscard]] Edit edit();
 
@@ -112,7 +115,7 @@ class Tables {
     bool changed_ = false;
     std::int64_t commits_;
     std::int64_t written_ms_ = 0;  ///< of the last commit that wrote something
-    std::int64_t folded_ms_ = 0;   ///< to be said with the next one; 0: nothing new
+    std::int64_t folded_ms_ = 0;   ///< to record with the next one; 0: nothing new
     Totals totals_;
     Totals next_;
     std::unordered_map<std::int64_t, std::vector<std::int64_t>> leases_;

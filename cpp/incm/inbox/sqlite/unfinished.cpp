@@ -43,7 +43,7 @@ void remove_all(const std::string& path) {
     }
 }
 
-/// Only what this user may write, and nobody has locked.
+/// Remove only files that this user may write and that no process has locked.
 void remove_left_over(const std::string& folder, base::LogSink& log) {
     std::error_code error;
     for (fs::directory_iterator one(folder, error), end; !error && one != end;
@@ -61,7 +61,7 @@ void remove_left_over(const std::string& folder, base::LogSink& log) {
     }
 }
 
-/// Its own path, so that it is made behind what is left of the one before.
+/// Returns the path, so that the new file is created after the removal of the old ones.
 std::string name_for(const std::string& file, base::LogSink& log) {
     remove_left_over(folder_of(file), log);
     return file + UnfinishedFile::kSuffix;
@@ -72,14 +72,14 @@ std::string name_for(const std::string& file, base::LogSink& log) {
 UnfinishedFile::UnfinishedFile(const std::string& file, base::LogSink& log)
     : file_(file), path_(name_for(file, log)), made_(path_, O_RDWR | O_CREAT | O_EXCL) {
     if (made_.get() < 0 && errno == EEXIST) {
-        throw failure(path_ + " is there: another process makes that backup");
+        throw failure(path_ + " exists: another process is making that backup");
     }
     if (made_.get() < 0) {
         throw failure("cannot make " + path_ + ": " + reason());
     }
     kept_ = base::KeptFromChildren::descriptor(made_.get());
-    static_cast<void>(fchmod(made_.get(), 0640));  // it is 0600 where that cannot be said
-    // Where a file system knows no locks, a later one leaves it alone.
+    static_cast<void>(fchmod(made_.get(), 0640));  // it stays 0600 if that cannot be set
+    // On a file system without locks, a later backup does not remove this file.
     static_cast<void>(flock(made_.get(), LOCK_EX | LOCK_NB));
 }
 
@@ -94,7 +94,8 @@ void UnfinishedFile::publish() {
         throw failure("cannot write " + path_ + " to disk: " + reason());
     }
     if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, file_.c_str(), RENAME_NOREPLACE) != 0) {
-        // Not every file system knows that flag; each knows links that overwrite nothing.
+        // Not every file system supports that flag; links, which never overwrite, are supported by
+        // all.
         if (errno != EINVAL || link(path_.c_str(), file_.c_str()) != 0) {
             throw failure("cannot name the backup " + file_ + ": " + reason());
         }

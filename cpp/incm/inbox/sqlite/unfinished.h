@@ -8,39 +8,39 @@
 
 namespace incm::inbox::sqlite {
 
-/// A database file beside the place where it is to be, while it is made: no other has the name
-/// FILE + kSuffix, and a later one knows by a lock on it whether somebody still makes it.
+/// A database file under construction, beside its final place, with the name FILE + kSuffix. A lock
+/// on it shows a later process whether it is still under construction.
 ///
 /// Threads: one at a time.
 class UnfinishedFile {
  public:
     static constexpr const char* kSuffix = ".incm-partial";
 
-    /// Make it for `file`, empty and not for everybody to read. What is left in that folder of
-    /// those whose process was killed is removed, and log says so.
+    /// Create it for `file`, empty and not readable for everybody. Files of this kind whose process
+    /// was killed are removed from that folder, which is logged.
     ///
-    /// Errors: base::Failure kMalformedRequest: it cannot be made, or another process makes the
-    /// same one.
+    /// Errors:  base::Failure kMalformedRequest: it cannot be created, or another process is
+    ///          creating the same one.
     UnfinishedFile(const std::string& file, base::LogSink& log);
     UnfinishedFile(const UnfinishedFile&) = delete;
     UnfinishedFile& operator=(const UnfinishedFile&) = delete;
-    /// Removes what is not published.
+    /// Removes the file unless it was published.
     ~UnfinishedFile();
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] int descriptor() const noexcept { return made_.get(); }
 
-    /// Write it to disk, and give it the name `file` unless something has that.
+    /// Sync it to disk, and give it the name `file` unless that name exists.
     ///
-    /// Errors: base::Failure kMalformedRequest; `file` is as it was, unless the disk fails to write
-    /// the folder.
+    /// Errors:  base::Failure kMalformedRequest; `file` is unchanged, unless the disk fails to
+    ///          write the folder.
     void publish();
 
  private:
     const std::string file_;
     const std::string path_;
     const Descriptor made_;
-    base::KeptFromChildren kept_;  ///< or a child would keep the lock
+    base::KeptFromChildren kept_;  ///< otherwise a child would keep the lock
 };
 
 }  // namespace incm::inbox::sqlite

@@ -15,12 +15,12 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-/// 2 MiB. Who comes while the log is copied back waits for it. A longer log would be no cheaper:
-/// most of its pages are new ones at the end of a table, which are copied once either way.
+/// 2 MiB. A change that arrives while the log is copied back waits. A longer log is not cheaper:
+/// most pages are new ones at the end of a table, which are copied once in any case.
 constexpr int kCheckpointPages = 512;
 constexpr auto kRetryPause = std::chrono::seconds(1);
 constexpr int kMaxTimesAlone = 10;     ///< for lack of memory
-constexpr int kLittlePatienceMs = 50;  ///< for a lock that another program had just now
+constexpr int kLittlePatienceMs = 50;  ///< for a lock that another program held a moment ago
 
 }  // namespace
 
@@ -105,7 +105,7 @@ void Writer::loop() {
         for (const auto& operation : work.submitted) {
             if (operation->failure_) operation->failed(operation->failure_->error);
         }
-        sort_out(work.posted);  // who counts what is pending counts no more of what was made
+        sort_out(work.posted);  // first, so that waiters count no pending operation that was made
         repost(work.posted);
         if (!work.waiting.empty()) work.done->open();
         retry_apart();
@@ -113,7 +113,7 @@ void Writer::loop() {
     }
 }
 
-/// Wait for work and take all of it. False when there is none and none will come.
+/// Wait for work and take all of it. False when there is none and no more will come.
 bool Writer::next(Work& work) {
     work = {};
     std::unique_lock lock(mutex_);
@@ -135,7 +135,7 @@ bool Writer::next(Work& work) {
     return work.is_awaited() || !work.posted.empty() || apart_due;
 }
 
-/// Make all in one transaction, or what of it can be made. The others have a failure then.
+/// Make all in one transaction, or else those that can be made. The others have a failure then.
 void Writer::make(const Work& work) noexcept {
     const auto all = [&](const auto& visit) { work.each(visit); };
     const std::optional<Failure> failure = transact(all);
@@ -157,8 +157,8 @@ void Writer::make(const Work& work) noexcept {
     work.each([&](Operation& operation) { refuse(operation, *failure); });
 }
 
-/// One transaction for as many as can be made together: half of what failed, and after a success
-/// twice as many again.
+/// Make as many operations as possible in each transaction: half as many after a failure, twice as
+/// many after a success.
 void Writer::make_in_parts(const std::vector<Operation*>& operations) noexcept {
     std::span<Operation* const> left(operations);
     std::size_t many = left.size() / 2;
@@ -224,7 +224,7 @@ Operation::Failure Writer::undo(Remedy remedy, const char* reason) noexcept {
     try {
         return {{base::ErrorCode::kStoreFailed, std::string("the inbox cannot store: ") + reason},
                 remedy};
-    } catch (const std::bad_alloc&) {  // a short text takes none
+    } catch (const std::bad_alloc&) {  // a short text needs no allocation
         return {{base::ErrorCode::kStoreFailed, "no memory"}, remedy};
     }
 }
@@ -243,7 +243,7 @@ void Writer::note_stored(const Operations& operations) noexcept {
 
 void Writer::refuse(Operation& operation, const Failure& failure) noexcept {
     operation.refuse(failure);
-    // What the disk refuses is told by the state.
+    // StoreState logs what the disk refuses.
     if (failure.remedy == Remedy::kAnotherDisk || std::exchange(refusing_, true)) return;
     try {
         log_.write(base::LogLevel::kError, base::printable(failure.error.text));
@@ -252,8 +252,8 @@ void Writer::refuse(Operation& operation, const Failure& failure) noexcept {
     }
 }
 
-/// Leave those that the disk refused. Nobody waits for what was posted, so nobody would post it
-/// again: what lacked memory is tried again alone, and what is refused for what it is in its parts.
+/// Keep the posted operations that the disk refused. No caller waits for them, so none would post
+/// them again: one that lacked memory is tried again alone, one refused for its content in parts.
 void Writer::sort_out(Operation::List& posted) noexcept {
     for (auto next = posted.begin(); next != posted.end();) {
         const auto here = next++;
@@ -289,7 +289,7 @@ void Writer::sort_out(Operation::List& posted) noexcept {
     }
 }
 
-/// Each in a transaction of its own.
+/// Try each in a transaction of its own.
 void Writer::retry_apart() noexcept {
     const auto now = std::chrono::steady_clock::now();
     if (apart_.empty() || now < apart_at_) return;
@@ -316,7 +316,7 @@ void Writer::repost(Operation::List& posted) noexcept {
 }
 
 void Writer::checkpoint_if_long() {
-    // Of a file whose log was removed, each commit has to be in the file itself.
+    // When the log of a file was removed, each commit has to be in the file itself.
     const int longest = watch_.lost() ? 1 : kCheckpointPages;
     if (database_.wal_pages() < longest || failed() || watch_.overwritten()) {
         return;
@@ -327,7 +327,8 @@ void Writer::checkpoint_if_long() {
         if (database_.wal_pages() == 0) tables_->folded();
         checkpoint_failing_ = false;
     } catch (const SqlError& error) {
-        // The log is as good as the file: the next commit tries again. Who locks it, copies it.
+        // The log is as safe as the file: the next commit tries again. A program that holds the
+        // lock copies the log itself.
         note_failure(error);
         if (!error.locked() && !std::exchange(checkpoint_failing_, true)) {
             log_.write(base::LogLevel::kError,

@@ -24,19 +24,19 @@
 
 namespace incm::inbox::sqlite {
 
-/// The thread that owns the writing connection: it makes everything that waits in one transaction,
-/// commits, looks whether the file can still be found, and releases all who wait for it with one
-/// wake-up.
+/// Runs the thread that owns the writing connection. It makes all waiting changes in one
+/// transaction, commits, checks whether the file is still at its place, and releases all waiting
+/// threads with one wake-up.
 ///
-/// When it is not the disk that refuses a transaction, its operations are made in smaller ones:
-/// what can be stored is stored, and what cannot fails alone.
-/// After a failed fsync nothing is written any more: the kernel may have dropped pages that it
-/// calls clean, so that a second fsync would succeed without them (docs/promises.md, P8).
-/// Threads: any, except where said.
+/// When a transaction fails for another reason than the disk, its operations are made in smaller
+/// transactions: what can be stored is stored, and what cannot be stored fails alone.
+/// After a failed fsync nothing more is written: the kernel may have dropped pages and marked them
+/// clean, so that a second fsync would succeed without them (docs/promises.md, P8).
+/// Threads: any, except where noted.
 class Writer {
  public:
-    /// The references must outlive the writer; the thread starts here. on_failure is called by it,
-    /// once, when an fsync fails.
+    /// Start the thread. The references must outlive the writer. The thread calls on_failure once,
+    /// when an fsync fails.
     Writer(Database& database, const InboxClock& clock, CommitNote& note, FileWatch& watch,
            StoreState& state, base::LogSink& log, std::function<void()> on_failure);
     Writer(const Writer&) = delete;
@@ -44,19 +44,20 @@ class Writer {
     /// Calls stop().
     ~Writer();
 
-    /// Make a change and wait until it is on disk. Errors: kStoreFailed (not made), kClosed;
-    /// bad_alloc, before it is tried.
+    /// Make a change and wait until it is on disk.
+    /// Errors:  kStoreFailed (not made), kClosed; bad_alloc, before the change is tried.
     [[nodiscard]] base::Status run(Operation& operation);
-    /// Make a change without waiting: committed() or failed() says what became of it, by the
-    /// writer's thread, or by this one when the writer has stopped.
+    /// Make a change without waiting. The writer's thread calls committed() or failed(); this
+    /// thread calls failed() when the writer has stopped.
     void submit(std::unique_ptr<Operation> operation);
     /// Make changes with the next commit, without waiting. They run before every run() that is
-    /// called later, and are tried again while the disk takes nothing, and a few times when there
-    /// is no memory. failed() says that one can never be made. Dropped after stop().
+    /// called later. They are tried again while the disk cannot be written, and a few times when
+    /// there is no memory. failed() is called for a change that can never be made. Dropped after
+    /// stop().
     void post(Operation::List operations) noexcept;
 
-    /// Commit what waits, end the thread and let go of the database. Idempotent; one thread at a
-    /// time.
+    /// Commit the waiting changes, end the thread, and release the database. Idempotent; one thread
+    /// at a time.
     void stop();
 
     [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }
@@ -66,14 +67,14 @@ class Writer {
  private:
     using Remedy = Operation::Remedy;
     using Failure = Operation::Failure;
-    /// Everything of one transaction.
+    /// The operations of one transaction.
     struct Work {
         Operation::List posted;
-        std::vector<Operation*> waiting;  // whose threads wait
+        std::vector<Operation*> waiting;  // their threads wait
         std::vector<std::unique_ptr<Operation>> submitted;
-        std::shared_ptr<Latch> done;  ///< what the waiting threads share; the last one frees it
+        std::shared_ptr<Latch> done;  ///< shared by the waiting threads; the last one frees it
 
-        /// Whether somebody wants to know what becomes of it.
+        /// Whether any caller waits for its result.
         [[nodiscard]] bool is_awaited() const { return !waiting.empty() || !submitted.empty(); }
         template <typename Visit>
         void each(Visit visit) const {
@@ -112,16 +113,17 @@ class Writer {
     const std::function<void()> on_failure_;
     std::unique_ptr<Tables> tables_;  ///< empty after stop()
     std::atomic<bool> failed_{false};
-    bool refusing_ = false;  ///< not for the disk; one log line a series is enough
+    /// The last transaction failed for another reason than the disk; one log line for each series.
+    bool refusing_ = false;
     bool checkpoint_failing_ = false;
-    Operation::List apart_;  ///< posted ones that are to be tried alone, so that no other fails
-    std::chrono::steady_clock::time_point apart_at_;  ///< when
+    Operation::List apart_;  ///< posted operations to be tried alone, so that no other fails
+    std::chrono::steady_clock::time_point apart_at_;  ///< time of that try
 
     std::mutex mutex_;
     std::condition_variable work_added_;
     Work queued_;
     bool idle_ = false;
-    bool retrying_ = false;  ///< what is posted failed before: not before a pause
+    bool retrying_ = false;  ///< the posted operations failed before: wait for a pause first
     bool stopping_ = false;
     std::thread thread_;
 };

@@ -176,7 +176,7 @@ TEST_F(InboxBackupTest, TwoDoNotMakeTheSameBackup) {
     start(copy_);
     const BackupProgress progress = end();
     EXPECT_EQ(progress.state, State::kFailed);
-    EXPECT_NE(progress.error.find("another process makes that backup"), std::string::npos)
+    EXPECT_NE(progress.error.find("another process is making that backup"), std::string::npos)
         << progress.error;
     EXPECT_TRUE(fs::exists(another.path()));
 }

@@ -203,7 +203,7 @@ TEST_F(InboxCrashTest, AfterAFailedSyncACloseCopiesNothingBack) {
     EXPECT_GT(read_bytes(path() + "-wal").size(), 0U);
     EXPECT_TRUE(std::filesystem::exists(path() + ".check"));
     open();
-    EXPECT_TRUE(log_.has("the inbox is whole"));
+    EXPECT_TRUE(log_.has("the inbox is intact"));
     EXPECT_TRUE(append(alert(1, {"a"})).duplicate);
 }
 

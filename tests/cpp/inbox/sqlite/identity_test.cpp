@@ -66,7 +66,7 @@ TEST_F(InboxIdentityTest, AlertsAreTakenAgainWhenTheFileIsPutBack) {
     move(folder_ / "moved.db", path());
     append(alert(1));
     EXPECT_FALSE(inbox_->why_not_stored().has_value());
-    EXPECT_TRUE(log_.has("is back: alerts are taken"));
+    EXPECT_TRUE(log_.has("is back: alerts are accepted again"));
     open();
     EXPECT_TRUE(append(alert(1)).duplicate);
 }

@@ -72,7 +72,7 @@ TEST_F(InboxLogTest, ALogThatIsLostIsMissing) {
     write_bytes(path() + ".check", "");
     open();
     EXPECT_EQ(counts().alerts, 0);
-    EXPECT_TRUE(log_.has("what is there is served, since " + path() + ".check says so"));
+    EXPECT_TRUE(log_.has("what is there is served, because " + path() + ".check asks for it"));
     EXPECT_TRUE(log_.has("checking all of it"));
 }
 

@@ -110,11 +110,12 @@ TEST_F(InboxTroubleTest, SharedMemoryThatCannotBeMappedIsTold) {
     vfs->xSetSystemCall(vfs, "mmap", nullptr);
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, base::ErrorCode::kInboxUnusable);
-    EXPECT_EQ(opened.error().text,
-              "cannot open the inbox " + path() +
-                  " (disk I/O error: No such device): its shared memory " + path() +
-                  "-shm cannot be had: an inbox wants a disk of this machine whose file system "
-                  "has locks and shared memory");
+    EXPECT_EQ(
+        opened.error().text,
+        "cannot open the inbox " + path() +
+            " (disk I/O error: No such device): its shared memory " + path() +
+            "-shm cannot be used: an inbox needs a local disk whose file system supports locks "
+            "and shared memory");
     open();
 }
 

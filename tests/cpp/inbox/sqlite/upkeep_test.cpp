@@ -78,7 +78,7 @@ TEST_F(InboxUpkeepTest, ChecksTheFileAfterAFailedDisk) {
     write_bytes(path() + ".check", "");
     open();
     EXPECT_TRUE(log_.has("checking all of it"));
-    EXPECT_TRUE(log_.has("the inbox is whole"));
+    EXPECT_TRUE(log_.has("the inbox is intact"));
     EXPECT_EQ(fetch_ids(), Ids{1});
     EXPECT_FALSE(std::filesystem::exists(path() + ".check"));
 }
