@@ -134,7 +134,7 @@ def encrypted(serve_with: Callable[[str], Receiver], tmp_path: Path) -> Receiver
 
 def test_plain_http_spoken_to_a_tls_port_is_named(encrypted: Receiver) -> None:
     assert b"use https:// instead of http" in say(encrypted, GOOD)
-    assert "TLS: the client speaks plain HTTP to this port: https://" in encrypted.output()
+    assert "TLS: the client speaks plain HTTP to this port: use https://" in encrypted.output()
 
 
 def test_without_a_common_protocol_the_handshake_ends_with_its_alert(encrypted: Receiver) -> None:

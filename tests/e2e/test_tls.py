@@ -155,7 +155,7 @@ def test_plain_http_is_told_so(serve_tls: Callable[[str], Receiver], certificate
     with connect(receiver) as client:
         client.sendall(GOOD)
         assert b"use https:// instead of http" in client.recv(65536)
-    wait_for(receiver, "TLS: the client speaks plain HTTP to this port: https://")
+    wait_for(receiver, "TLS: the client speaks plain HTTP to this port: use https://")
 
 
 def test_a_handshake_that_does_not_end(
