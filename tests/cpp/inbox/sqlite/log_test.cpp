@@ -52,7 +52,7 @@ TEST_F(InboxLogTest, ALogThatAnotherProgramCopiedIntoTheFileIsNotMissing) {
     EXPECT_EQ(look_at_log(path()).refusal, "");
     open();
     EXPECT_EQ(counts().alerts, 3);
-    EXPECT_TRUE(log_.has("another program opened it since: that copied the log into it"));
+    EXPECT_TRUE(log_.has("another program opened it since: it copied the log into the inbox"));
     EXPECT_FALSE(log_.has("checking all of it"));
 }
 
