@@ -115,8 +115,8 @@ TEST_F(InboxBackupTest, NothingIsOverwritten) {
     refuses(copy_, "a backup overwrites nothing");
     EXPECT_EQ(read_bytes(copy_), "precious");
     refuses(path(), "a backup overwrites nothing");
-    refuses("backup.db", "wants an absolute path");
-    refuses(folder_ / "none/backup.db", "make it");
+    refuses("backup.db", "needs an absolute path");
+    refuses(folder_ / "none/backup.db", "create it");
 }
 
 TEST_F(InboxBackupTest, AFileThatCameMeanwhileStays) {
