@@ -11,10 +11,12 @@ namespace incm::inbox {
 /// Threads: any may call.
 class RoomWaiter {
  public:
-    virtual void room_freed() = 0;
+    RoomWaiter() = default;
+    RoomWaiter(const RoomWaiter&) = delete;
+    RoomWaiter& operator=(const RoomWaiter&) = delete;
+    virtual ~RoomWaiter() = default;
 
- protected:
-    ~RoomWaiter() = default;
+    virtual void room_freed() = 0;
 };
 
 /// Counts the bytes of the texts that all plugins have taken and neither settled nor given back.
