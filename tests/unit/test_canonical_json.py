@@ -195,7 +195,7 @@ def test_depth_is_limited_as_in_a_flat_script(opening: str, closing: str) -> Non
 
 
 def test_error_is_a_value_error_without_the_body() -> None:
-    with pytest.raises(ValueError, match="no JSON") as caught:
+    with pytest.raises(ValueError, match="not JSON") as caught:
         canonical_json(b"[1, topsecret]")
     assert isinstance(caught.value, CanonicalError)
     assert "topsecret" not in str(caught.value)
