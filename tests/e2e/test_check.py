@@ -73,7 +73,7 @@ def test_a_log_that_another_program_copied_into_the_inbox_stops_nobody(
     assert (status, err) == (0, "")
     receiver = serve("log")
     assert receiver.send(make_alert("reboot", id="a4"))[1]["id"] == 4
-    assert "copied the log into it, and nothing is missing" in receiver.output()
+    assert "copied the log into the inbox, and nothing is missing" in receiver.output()
 
 
 def test_check_and_serve_say_the_same_of_a_log_that_is_lost(
