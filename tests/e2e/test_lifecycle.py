@@ -219,8 +219,8 @@ def on_alert(alert: Alert, ctx: Context) -> None:
 @pytest.mark.parametrize(
     ("left", "said"),
     [
-        ("threading.Thread(target=threading.Event().wait, name='mine').start()", "runs: mine\n"),
-        ("atexit.register(threading.Event().wait)", "something that runs\n"),
+        ("threading.Thread(target=threading.Event().wait, name='mine').start()", "running: mine\n"),
+        ("atexit.register(threading.Event().wait)", "something running\n"),
     ],
     ids=["thread", "exit handler"],
 )
@@ -251,7 +251,7 @@ def test_what_a_plugin_left_behind_does_not_hold_a_start_that_fails(tmp_path: Pa
         )
     assert done.returncode == 3
     assert f"incm-webhook: cannot listen on {address}: " in done.stderr
-    assert "runs: mine\n" in done.stderr
+    assert "running: mine\n" in done.stderr
 
 
 def test_what_is_opened_is_no_standard_stream(serve: Serve, reports: Reports) -> None:

@@ -114,5 +114,5 @@ def test_strangers_learn_no_path_and_hide_no_alert(receiver: Receiver, command: 
     assert b"webhook:" in said  # the problem's type
     assert not re.search(rb"/webhook\b", said)
     assert send(receiver, "/webhok") == 404  # though a line about a 404 was written just now
-    assert "for /webhok, the nearest is /webhook" in receiver.output()
+    assert "its path is /webhok, the nearest is /webhook" in receiver.output()
     assert [one["endpoint"] for one in kept(command, 1, *admin(receiver))] == ["/webhok"]

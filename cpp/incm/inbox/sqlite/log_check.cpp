@@ -213,10 +213,11 @@ LogFinding look_at_log(const std::string& path) {
 void check_log(const std::string& path, const std::optional<LastCommit>& last, base::LogSink& log) {
     const LogFinding finding = look_at_log(path, last);
     if (!finding.warning.empty()) {
-        log.write(base::LogLevel::kWarning, base::printable(finding.warning));
+        log.write(base::LogLevel::kWarning,
+                  base::printable(finding.warning, finding.warning.size()));
     }
     if (!finding.news.empty()) {
-        log.write(base::LogLevel::kInfo, base::printable(finding.news));
+        log.write(base::LogLevel::kInfo, base::printable(finding.news, finding.news.size()));
     }
     if (finding.is_doubtful) {
         ask_for_check(path);

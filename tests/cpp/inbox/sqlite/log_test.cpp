@@ -151,6 +151,17 @@ TEST_F(InboxLogTest, AnInboxThatIsGoneIsWarnedAboutOnce) {
     EXPECT_EQ(look_at_log(path()).warning, "");
 }
 
+TEST_F(InboxLogTest, AWarningIsLoggedToItsEndHoweverLongThePathIs) {
+    const std::string folder = folder_ / std::string(200, 'x');
+    fs::create_directory(folder);
+    use(open_at(folder + "/inbox.db", {.plugins = {{"a"}}}));
+    append_range(1, 1);
+    close();
+    fs::remove(folder + "/inbox.db");
+    use(open_at(folder + "/inbox.db", {.plugins = {{"a"}}}));
+    EXPECT_TRUE(log_.has("put it back with its log"));
+}
+
 TEST_F(InboxLogTest, AnInboxThatIsGoneButForItsLogIsRefused) {
     be_killed();
     fs::remove(path());
