@@ -16,9 +16,10 @@ namespace {
 constexpr std::string_view kSqlite = "sqlite:";
 
 base::Error unknown(const std::string& url) {
-    return {base::ErrorCode::kBadConfig,
-            "\"" + base::printable(url) +
-                "\" is not an inbox URL that this version knows: use sqlite:PATH"};
+    std::string text = "this version knows no inbox URL ";
+    text += base::printable(url);
+    text += ": write sqlite:PATH";
+    return {base::ErrorCode::kBadConfig, text};
 }
 
 base::Status check_exists(const std::string& path) {
