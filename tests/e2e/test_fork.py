@@ -76,8 +76,11 @@ def forked_by(receiver: Receiver, reports: Reports) -> int:
 
 def held_by(pid: int) -> dict[int, str]:
     """What a process has open, by descriptor, but for the standard streams."""
-    folder = Path(f"/proc/{pid}/fd")
-    return {int(one.name): str(one.readlink()) for one in folder.iterdir() if int(one.name) > 2}
+    held = {}
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            held[int(one.name)] = str(one.readlink())
+    return {number: what for number, what in held.items() if number > 2}
 
 
 def sockets(held: dict[int, str]) -> set[str]:
