@@ -7,7 +7,7 @@ namespace {
 
 class InboxQuarantineTest : public InboxTest {
  protected:
-    /// A request of nobody knows whom; its body says which one it is.
+    /// A request whose sender is not authenticated; its body begins with its number.
     static QuarantinedRequest hostile(const std::string& source, std::int64_t number,
                                       std::size_t body_bytes = 0) {
         QuarantinedRequest made;
