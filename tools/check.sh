@@ -78,7 +78,7 @@ check() {
     need_packages "${build_packages[@]}"
     setup_tools
     mkdir -p build
-    "$bin/mypy" python plugins tests >build/mypy.log 2>&1 &
+    { "$bin/mypy" python plugins && "$bin/mypy" tests; } >build/mypy.log 2>&1 &
     local types=$!
     ((${#python[@]} == 0)) || ./dev lint ruff "${python[@]}" || failed+=(ruff)
     ((${#cpp[@]} == 0)) || ./dev lint clang-format "${cpp[@]}" || failed+=(clang-format)

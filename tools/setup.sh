@@ -5,6 +5,9 @@ readonly build_packages=(g++ cmake ninja-build libpoco-dev libssl-dev libsqlite3
 readonly cpp_test_packages=(libgtest-dev libbenchmark-dev)
 readonly test_packages=("${cpp_test_packages[@]}" strace faketime openssl slowhttptest nginx-light
     haproxy valgrind)
+# The real targets of the bundled plugins; a test skips if its server is not installed.
+readonly plugin_test_packages=(mosquitto prometheus-alertmanager rsyslog rsyslog-openssl mariadb-server
+    postgresql)
 readonly fuzz_packages=(clang llvm)
 readonly lint_packages=(clang-format clang-tidy)
 readonly bench_packages=(wrk nginx-light openssl)
@@ -18,7 +21,8 @@ die() {
     exit 1
 }
 
-# Installs those of the named Debian packages that are missing.
+# Installs those of the named Debian packages that are missing. In run level 1 a package does not
+# start its service.
 need_packages() {
     local missing=() name
     for name in "$@"; do
@@ -32,7 +36,7 @@ need_packages() {
         root=(sudo)
     fi
     "${root[@]}" apt-get update -qq
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends \
         "${missing[@]}" >/dev/null
 }
 

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # The parts of ./dev test, in the order of its help.
-readonly test_parts=(unit cpp asan e2e conformance fuzz flood crash cost)
+readonly test_parts=(unit cpp asan plugins e2e conformance fuzz flood crash cost)
 readonly test_logs=build/test
 
 run_ctest() {
@@ -23,7 +23,7 @@ run_part() {
             fuzz_shortly
             ;;
         # These tests are independent of each other, so they run in parallel.
-        unit | e2e | conformance)
+        unit | plugins | e2e | conformance)
             "$bin/python" -m pytest -q -n "$(nproc)" --dist worksteal "tests/$part" "$@"
             ;;
         flood | crash | cost) "$bin/python" -m pytest "tests/$part" "$@" ;;
@@ -45,7 +45,8 @@ report_part() {
 # Runs each part in a ./dev of its own, with its output in a log. The parts do not run in parallel,
 # because builds would slow down processes that tests wait for, until deadlines of the product pass.
 test_everything() {
-    need_packages "${build_packages[@]}" "${test_packages[@]}" "${fuzz_packages[@]}"
+    need_packages "${build_packages[@]}" "${test_packages[@]}" "${plugin_test_packages[@]}" \
+        "${fuzz_packages[@]}"
     need_fuzzer_runtime
     setup
     mkdir -p "$test_logs"
@@ -71,6 +72,11 @@ run_tests() {
             run_part "$part" "$@"
             ;;
         fuzz) run_part fuzz "$@" ;;
+        plugins)
+            need_packages "${build_packages[@]}" "${test_packages[@]}" "${plugin_test_packages[@]}"
+            setup
+            run_part plugins "$@"
+            ;;
         unit | e2e | conformance | flood | crash | cost)
             need_packages "${build_packages[@]}" "${test_packages[@]}"
             setup

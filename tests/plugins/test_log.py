@@ -7,7 +7,7 @@ import pytest
 from incm_webhook import Alert
 from incm_webhook.testing import make_alert, run_plugin
 
-REBOOT = (Path(__file__).parents[2] / "golden" / "reboot.json").read_bytes()
+REBOOT = (Path(__file__).parents[1] / "golden" / "reboot.json").read_bytes()
 
 
 @pytest.fixture(autouse=True)
