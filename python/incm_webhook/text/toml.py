@@ -41,3 +41,19 @@ def toml_tables(name: str, tables: Sequence[Mapping[str, Any]]) -> str:
             f"{toml_of(key)} = {toml_of(one)}" for key, one in table.items() if one is not None
         ]
     return "\n".join([*lines, ""])
+
+
+def toml_text(tables: Mapping[str, Any]) -> str:
+    """Format the top-level tables of a configuration, and its lists of tables."""
+    parts = []
+    for name, value in tables.items():
+        if isinstance(value, Mapping):
+            pairs = [
+                f"{toml_of(key)} = {toml_of(one)}" for key, one in value.items() if one is not None
+            ]
+            parts.append("\n".join([f"[{name}]", *pairs, ""]))
+        elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            parts.append(toml_tables(name, value))
+        else:
+            parts.insert(0, f"{toml_of(name)} = {toml_of(value)}\n")
+    return "".join(parts)

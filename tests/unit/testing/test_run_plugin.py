@@ -1,6 +1,6 @@
+import asyncio
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, Context, PluginError, Reject, Retry, plugin
-from incm_webhook.testing import Receiver, make_alert, run_plugin
+from incm_webhook.testing import make_alert, run_plugin
 
 
 def test_make_alert_takes_both_names_of_a_field() -> None:
@@ -112,35 +112,51 @@ def test_a_run_sets_what_the_context_tells() -> None:
     assert told == [(3, "k-1", "/noc"), (3, "k-2", "/noc")]
 
 
-def test_a_receiver_takes_whole_tables(tmp_path: Path) -> None:
-    code = (
-        "from pydantic import BaseModel\n"
-        "class Config(BaseModel):\n path: str\n"
-        "def on_alert(alert, ctx):\n open(ctx.config.path, 'w').write('done')\n"
-    )
-    (tmp_path / "noc.py").write_text(code)
-    odd = 'a "quoted"\\ n\u00e4me.txt'
-    table = {"use": "./noc.py", "config": {"path": odd}, "types": ["reboot"], "timeout": 2.5}
-    with Receiver(tmp_path, plugins=[table, "log"]) as receiver:
-        assert receiver.send(make_alert("reboot"))[0] == 200
-        deadline = time.monotonic() + 30
-        while not (tmp_path / odd).exists() and time.monotonic() < deadline:
-            receiver.output()
-    assert (tmp_path / odd).read_text() == "done"
-
-
-def test_a_receiver_in_the_folder_of_another_one_is_itself(tmp_path: Path) -> None:
-    with Receiver(tmp_path) as first:
-        assert first.send(make_alert("reboot", id="a"))[0] == 200
-    with pytest.raises(RuntimeError, match='there is no plugin "nowhere"'):
-        Receiver(tmp_path, plugins=["nowhere"])
-    with Receiver(tmp_path) as second:
-        assert second.send(make_alert("reboot", id="a"))[0] == 200
-        assert second.url != first.url
-
-
 @pytest.mark.parametrize("wrong", [{"attempt": 0}, {"key": ""}, {"endpoint": "noc"}])
 def test_a_context_that_no_server_makes_is_refused(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ValueError, match=name):
         run_plugin(lambda alert: None, make_alert("reboot"), **wrong)
+
+
+def test_a_plain_handler_runs_without_an_event_loop_as_in_the_service() -> None:
+    def plain(alert: Alert) -> None:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+
+    assert run_plugin(plain, make_alert("reboot")) == ["delivered"]
+
+
+def test_all_coroutines_of_a_plugin_share_one_loop() -> None:
+    loops = []
+
+    class Sink:
+        async def setup(self) -> None:
+            loops.append(asyncio.get_running_loop())
+
+        async def handle(self, alert: Alert) -> None:
+            loops.append(asyncio.get_running_loop())
+
+        async def close(self) -> None:
+            loops.append(asyncio.get_running_loop())
+
+    assert run_plugin(Sink, make_alert("reboot"), make_alert("reboot")) == ["delivered"] * 2
+    assert len(loops) == 4
+    assert len(set(map(id, loops))) == 1
+
+
+def test_a_batch_plugin_without_alerts_is_only_set_up_and_closed() -> None:
+    calls = []
+
+    class Sink:
+        def setup(self) -> None:
+            calls.append("setup")
+
+        def handle_batch(self, alerts: list[Alert]) -> None:
+            calls.append("batch")
+
+        def close(self) -> None:
+            calls.append("close")
+
+    assert run_plugin(Sink) == []
+    assert calls == ["setup", "close"]

@@ -1,0 +1,90 @@
+"""Runs a loaded plugin in this process, without a server."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from incm_webhook import Alert
+from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+from incm_webhook.plugin import Context
+
+__all__ = ["LocalRun", "made_up_deliveries"]
+
+
+class LocalRun:
+    """A plugin that is set up on entering a `with` statement, and closed on leaving it.
+
+    Shape: plain functions of the plugin run without a running event loop, as in the service, and
+    all its coroutines on one loop.
+    Errors: entering, leaving and `call` raise whatever the plugin raises. When the set-up fails,
+    the plugin is not closed.
+    Threads: the calling one, in which no event loop may run.
+    """
+
+    def __init__(self, plugin: LoadedPlugin) -> None:
+        self._plugin = plugin
+        self._loop = asyncio.Runner()
+
+    def call(self, alerts: Sequence[Alert], deliveries: Sequence[Context]) -> None:
+        """Call the handler once.
+
+        Args:
+            alerts: one alert; for a batch plugin one or more.
+            deliveries: the delivery of each alert.
+        """
+        work = list(alerts) if self._plugin.batch else alerts[0]
+        self._finish(self._plugin.handle(work, self._plugin.context(deliveries)))
+
+    def _finish(self, result: object) -> None:
+        if inspect.isawaitable(result):
+            self._loop.run(_awaited(result))
+
+    def __enter__(self) -> Self:
+        try:
+            self._finish(self._plugin.setup())
+        except BaseException:
+            self._loop.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._finish(self._plugin.close())
+        finally:
+            self._loop.close()
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> None:
+    await awaitable
+
+
+def made_up_deliveries(
+    count: int, *, attempt: int = 1, key: str = "test", endpoint: str = "/webhook"
+) -> list[Context]:
+    """Make the deliveries of alerts that no inbox holds.
+
+    Args:
+        count: how many.
+        attempt: the attempt of each.
+        key: the prefix of the delivery keys: `key-1`, `key-2` and so on.
+        endpoint: the path of each.
+    """
+    now = datetime.now(UTC)
+    return [
+        Context(
+            attempt=attempt,
+            delivery_key=f"{key}-{number}",
+            alert_id=number,
+            endpoint=endpoint,
+            received_at=now,
+        )
+        for number in range(1, count + 1)
+    ]

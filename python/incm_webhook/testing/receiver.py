@@ -1,0 +1,209 @@
+"""Starts a real server for a test."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from incm_webhook import Alert
+from incm_webhook.sender import samples
+from incm_webhook.sender.client import Sender, signature_of
+from incm_webhook.text.toml import toml_tables, toml_text
+
+Body = Alert | bytes | Mapping[str, Any]
+Plugins = Sequence[str | Path | Mapping[str, Any]]
+
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 20.0
+_POLL_S = 0.02
+
+
+class Receiver:
+    """A real `incm-webhook serve` in a process of its own, on a free port of loopback.
+
+    Shape: use it in a `with` statement, or call `stop`.
+    Errors: RuntimeError, with the output of the process, when it does not start to serve.
+    Threads: one at a time.
+
+    Attributes:
+        url: where alerts are posted.
+        admin_url: the URL of the admin listener.
+        secret: the secret token.
+        folder: holds the inbox, the secret file and the files that plugins write with relative
+            paths.
+        process: the process.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        plugins: Plugins = ("log",),
+        config: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
+    ) -> None:
+        """Start the server and wait until it serves.
+
+        Args:
+            folder: an empty folder, such as pytest's tmp_path.
+            plugins: for each plugin a value of `use`, or a whole `[[plugin]]` table such as
+                {"use": "./noc.py", "config": {"url": "..."}, "retry": {"first": "10ms"}}.
+            config: further tables of the configuration file, such as
+                {"server": {"max_body": "1KiB"}}.
+            arguments: further arguments for `serve`.
+            wrapper: a command that replaces itself with the server, such as `nice`.
+        """
+        self.folder = folder
+        self.secret = os.urandom(16).hex()
+        (folder / "secret").write_text(self.secret)
+        (folder / "secret").chmod(0o600)
+        self._ready = folder / "ready.json"
+        self._ready.unlink(missing_ok=True)  # an earlier server may have left it
+        self._output = folder / "serve.log"
+        command = [*wrapper, sys.executable, "-m", "incm_webhook", "serve"]
+        command += ["--listen", "127.0.0.1:0"]
+        command += ["--admin", "127.0.0.1:0", "--secret-file", "./secret", "--inbox", "./inbox.db"]
+        command += ["--ready-file", str(self._ready), *arguments]
+        command += self._configured(plugins, config or {})
+        environ = {
+            key: one for key, one in os.environ.items() if not key.startswith("INCM_WEBHOOK_")
+        }
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - this very program
+                command,
+                cwd=folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            facts = self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        self.url = str(facts["url"])
+        self.admin_url = str(facts["admin_url"])
+
+    def send(self, alert: Body, *, signature: str | None = None) -> tuple[int, dict[str, Any]]:
+        """Post an alert with its signature.
+
+        Args:
+            alert: an Alert (its raw bytes are sent), bytes, or a parsed body.
+            signature: a signature to send instead of the right one; "" sends none.
+
+        Returns:
+            The status, and the answer's JSON ({} when it has none).
+
+        Raises:
+            SendError: the server does not answer.
+        """
+        if isinstance(alert, bytes):
+            body = alert
+        else:
+            body = alert.raw if isinstance(alert, Alert) else samples.spell(dict(alert))
+        if signature is None:
+            signature = signature_of(body, self.secret.encode())
+        with Sender(self.url) as sender:
+            answer = sender.post(body, signature or None)
+        try:
+            parsed = json.loads(answer.body)
+        except ValueError:
+            parsed = {}
+        return answer.status, parsed if isinstance(parsed, dict) else {}
+
+    def wait_until_settled(self, timeout: float = READY_TIMEOUT_S) -> None:
+        """Wait until no delivery is open: each is delivered, or a dead letter.
+
+        Args:
+            timeout: seconds. A delivery that is retried later is open until then.
+
+        Raises:
+            TimeoutError: some are still open; the text names them, with their last failure.
+            RuntimeError: the server has ended, or has no admin listener.
+        """
+        deadline = time.monotonic() + timeout
+        while self._ask("stats")["open"]:
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"after {timeout:g} s not settled: {self._open_deliveries()}")
+            time.sleep(_POLL_S)
+
+    def _open_deliveries(self) -> str:
+        texts = []
+        for alert in self._ask("alerts?state=open&limit=10")["alerts"]:
+            for one in self._ask(f"alerts/{alert['id']}")["deliveries"]:
+                if one["state"] == "open":
+                    failed = f" ({one['error']})" if one["error"] else ""
+                    texts.append(f"alert {alert['id']} for {one['plugin']}{failed}")
+        return ", ".join(texts) or "one that has just been settled"
+
+    def _ask(self, path: str) -> dict[str, Any]:
+        """Call the admin API."""
+        address = urlsplit(self.admin_url)
+        if address.port is None:
+            raise RuntimeError("the server has no admin listener to ask")
+        connection = HTTPConnection(str(address.hostname), address.port, timeout=READY_TIMEOUT_S)
+        try:
+            connection.request("GET", f"/api/v1/{path}")
+            answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        except OSError as error:
+            raise RuntimeError(f"the server is gone ({error}):\n{self.output()}") from None
+        finally:
+            connection.close()
+        return answer
+
+    def stop(self) -> int:
+        """Stop the server, by force after 20 s; return its exit status. May be called again."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        return self.process.wait()
+
+    def output(self) -> str:
+        """Return what the process has written to standard output and error."""
+        return self._output.read_text(errors="replace")
+
+    def _configured(self, plugins: Plugins, config: Mapping[str, Any]) -> list[str]:
+        """Write the configuration file, and return the flag that names it."""
+        tables = [one if isinstance(one, Mapping) else {"use": str(one)} for one in plugins]
+        path = self.folder / "plugins.toml"
+        path.write_text(f"{toml_text(config)}{toml_tables('plugin', tables)}", encoding="utf-8")
+        return ["--config", str(path)]
+
+    def _wait_until_ready(self) -> dict[str, Any]:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not self._ready.exists():
+            try:
+                status = self.process.wait(0.02)  # ends the pause at once when the process ends
+            except subprocess.TimeoutExpired:
+                if time.monotonic() < deadline:
+                    continue
+                raise RuntimeError(
+                    f"not ready after {READY_TIMEOUT_S} s:\n{self.output()}"
+                ) from None
+            raise RuntimeError(f"it ended with exit status {status}:\n{self.output()}")
+        facts: dict[str, Any] = json.loads(self._ready.read_text())
+        return facts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
