@@ -34,6 +34,7 @@ from incm_webhook.errors import (
     SignatureError,
 )
 from incm_webhook.plugin import Context, Reject, Retry, plugin
+from incm_webhook.template import Template
 
 __all__ = [
     "Alert",
@@ -49,6 +50,7 @@ __all__ = [
     "Reject",
     "Retry",
     "SignatureError",
+    "Template",
     "Verdict",
     "__version__",
     "alert_types",

@@ -11,7 +11,7 @@ from incm_webhook.retry_after import seconds_until
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from incm_webhook._core import Delivery
+    from incm_webhook._core import Alert, Delivery
 
 __all__ = ["Context", "PluginMark", "Reject", "Retry", "mark_of", "plugin"]
 
@@ -94,6 +94,38 @@ class Context:
     def delivery_keys(self) -> tuple[str, ...]:
         """The delivery keys of all alerts of this call, in the order of the alerts."""
         return tuple(one.delivery_key for one in self.each) or (self.delivery_key,)
+
+    def render(self, template: str, alert: "Alert", /, **values: Any) -> str:
+        """Render a Jinja2 template with an alert, in a sandbox.
+
+        Args:
+            template: the text of the template. It uses the names `alert`, `plugin`, `endpoint`,
+                `received_at` and `delivery_key`, and those of `values`.
+            alert: the alert. For a batch, call `ctx.each[i].render(template, alerts[i])`.
+            values: further names.
+
+        Returns:
+            The text, without escaping for any target, which can be encoded in UTF-8. Beyond 64 KiB
+            in UTF-8 it is cut, and ends with "…".
+
+        Raises:
+            Reject: the template cannot be rendered with this alert, for example because the alert
+                lacks a field; the reason names the template's line and the field.
+            PluginError: it is no template. A config field of the type `incm_webhook.Template` is
+                checked when the plugin is loaded.
+
+        Threads: any. The compiled template is kept.
+        Source: plugins/README.md, Templates.
+        """
+        from incm_webhook.template import rendered
+
+        names = {
+            "plugin": self.plugin,
+            "endpoint": self.endpoint,
+            "received_at": self.received_at,
+            "delivery_key": self.delivery_key,
+        }
+        return rendered(template, alert, {**names, **values})
 
 
 _OF_THE_PLUGIN = frozenset({"config", "log", "plugin", "each"})
