@@ -199,8 +199,8 @@ def test_the_attributes_of_the_page_are_those_of_an_alert() -> None:
 def test_every_command_is_listed() -> None:
     listed = set()
     for row in rows("commands.md", "Commands"):
-        first, *others = (name.split() for name in codes(row[0]))
-        listed.add(" ".join(first).removesuffix(" URL"))
+        first, *others = (re.sub(r" [A-Z]+$", "", name).split() for name in codes(row[0]))
+        listed.add(" ".join(first))
         listed |= {" ".join([*first[:-1], *name] if len(name) == 1 else name) for name in others}
     known = set()
     for name, command in commands.commands.items():

@@ -11,7 +11,7 @@ import incm_webhook
 from incm_webhook.errors import EXIT_FAILED, CanonicalError, ConfigError
 from incm_webhook.log import printable
 
-_FILE_HELP = "File that holds the body; - reads standard input."
+FILE_HELP = "File that holds the body; - reads standard input."
 
 
 def read_body(file: str) -> bytes:
@@ -63,9 +63,21 @@ secret_file_option = click.option(
 )
 
 
-@click.command(short_help="Post an alert like InCloud Manager.")
-@click.argument("url")
-@click.option("--file", metavar="FILE|-", help=_FILE_HELP)
+def body_source(file: str | None, alert_type: str | None) -> None:
+    """Check the flags that say where an alert comes from.
+
+    Raises:
+        click.UsageError: both are given, or the type is not a text for a terminal.
+    """
+    if file is not None and alert_type is not None:
+        raise click.UsageError("--file and --type exclude each other: a file has its type in it")
+    if alert_type is not None and printable(alert_type) != alert_type:
+        raise click.UsageError("--type wants a text without control characters, in UTF-8")
+
+
+@click.command(short_help="Post an alert like InCloud Manager, or try a plugin.")
+@click.argument("url", required=False)
+@click.option("--file", metavar="FILE|-", help=FILE_HELP)
 @click.option("--type", "alert_type", metavar="TYPE", help="Make up an alert of this type.")
 @secret_file_option
 @click.option(
@@ -74,27 +86,44 @@ secret_file_option = click.option(
     help="How the JSON is spelled; by default python, and unchanged for a file.",
 )
 @click.option("--count", type=click.IntRange(1), default=1, help="How many to send.")
+@click.option(
+    "--plugin",
+    metavar="NAME",
+    help="Give the alert to this plugin of the configuration file, in place of a server.",
+)
+@click.option("--config", metavar="FILE", help="With --plugin: the configuration file.")
 def send(
-    url: str,
+    *,
+    url: str | None,
     file: str | None,
     alert_type: str | None,
     secret_file: str | None,
     wire: str | None,
     count: int,
+    plugin: str | None,
+    config: str | None,
 ) -> int:
     """Post an alert to URL like InCloud Manager, and print the status and the answer.
+
+    With --plugin, give it to one plugin of the configuration file instead, which sends it to its
+    target: the alert is not stored. The exit status is that of `plugin run`.
 
     The signature is over the canonical text, as the platform makes it; without a secret there is
     none. With --count, made-up alerts differ from each other, and a file is sent several times.
     Exit status: 0 when every answer was 200.
+
+    Example: incm-webhook send http://127.0.0.1:8080/webhook --secret-file ./secret --type reboot
     """
+    if plugin is not None:
+        return _try_plugin(plugin, config, file, alert_type, count, others=(url, secret_file, wire))
+    if url is None or config is not None:
+        raise click.UsageError(
+            "name the URL of a server to post to, or a plugin with --plugin (and --config)"
+        )
+    body_source(file, alert_type)
     from incm_webhook.sender.client import Sender, signature_of
     from incm_webhook.sender.samples import DEFAULT_TYPE, sample, spell
 
-    if file is not None and alert_type is not None:
-        raise click.UsageError("--file and --type exclude each other: a file has its type in it")
-    if alert_type is not None and printable(alert_type) != alert_type:
-        raise click.UsageError("--type wants a text without control characters, in UTF-8")
     body = _respelled(read_body(file), file, wire) if file is not None else b""
     secret = read_secret(secret_file) if secret_file else None
     tally: dict[int, int] = {}
@@ -110,6 +139,22 @@ def send(
         parts = ", ".join(f"{number} x {status}" for status, number in sorted(tally.items()))
         click.echo(f"sent {count}: {parts}")
     return 0 if set(tally) == {200} else EXIT_FAILED
+
+
+def _try_plugin(
+    name: str,
+    config: str | None,
+    file: str | None,
+    alert_type: str | None,
+    count: int,
+    *,
+    others: tuple[str | None, ...],
+) -> int:
+    from incm_webhook.cli.plugin_run import alerts_of, run_configured
+
+    if any(one is not None for one in others):
+        raise click.UsageError("--plugin posts nothing: leave out URL, --secret-file and --wire")
+    return run_configured(name, config, alerts_of(file, alert_type, count))
 
 
 def _respelled(body: bytes, file: str, wire: str | None) -> bytes:
@@ -128,7 +173,7 @@ def _respelled(body: bytes, file: str, wire: str | None) -> bytes:
 
 @click.command(short_help="Print the X-Signature of a body.")
 @secret_file_option
-@click.option("--file", metavar="FILE|-", default="-", help=_FILE_HELP)
+@click.option("--file", metavar="FILE|-", default="-", help=FILE_HELP)
 @click.option("--canonical", is_flag=True, help="Sign the canonical text of the body instead.")
 def sign(*, secret_file: str | None, file: str, canonical: bool) -> int:
     """Print the X-Signature of a body."""
@@ -157,7 +202,7 @@ def sign(*, secret_file: str | None, file: str, canonical: bool) -> int:
     metavar="FILE",
     help="File that holds the secret token; may be given several times.",
 )
-@click.option("--file", metavar="FILE|-", default="-", help=_FILE_HELP)
+@click.option("--file", metavar="FILE|-", default="-", help=FILE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(*, signature: str, secret_files: tuple[str, ...], file: str, as_json: bool) -> int:
     """Check whether a signature fits a body, and print which form of it and which secret.

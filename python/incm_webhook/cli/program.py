@@ -18,6 +18,7 @@ from incm_webhook.cli.dead import dead, replay
 from incm_webhook.cli.doctor import doctor
 from incm_webhook.cli.inbox import inbox
 from incm_webhook.cli.message import send, sign, verify
+from incm_webhook.cli.plugin_run import plugin_group
 from incm_webhook.cli.quarantine import quarantine
 from incm_webhook.cli.simulate import simulate
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
@@ -199,6 +200,7 @@ def version() -> int:
 
 
 commands.add_command(send)
+commands.add_command(plugin_group)
 commands.add_command(sign)
 commands.add_command(verify)
 commands.add_command(doctor)
