@@ -33,13 +33,16 @@ from incm_webhook.errors import (
     PluginError,
     SignatureError,
 )
-from incm_webhook.plugin import Context, Reject, Retry, plugin
+from incm_webhook.http.answer import Answer
+from incm_webhook.http.outcome import outcome_of
+from incm_webhook.plugin import Context, Reject, Retry, Unavailable, plugin
 from incm_webhook.template import Template
 
 __all__ = [
     "Alert",
     "AlertError",
     "AlertType",
+    "Answer",
     "CanonicalError",
     "ConfigError",
     "Context",
@@ -51,10 +54,12 @@ __all__ = [
     "Retry",
     "SignatureError",
     "Template",
+    "Unavailable",
     "Verdict",
     "__version__",
     "alert_types",
     "canonical_json",
+    "outcome_of",
     "plugin",
     "sign",
     "verify",

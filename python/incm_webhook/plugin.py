@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from incm_webhook.retry_after import seconds_until
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from incm_webhook._core import Alert, Delivery
+    from incm_webhook.http.client import HttpClient
 
 __all__ = ["Context", "PluginMark", "Reject", "Retry", "mark_of", "plugin"]
 
@@ -29,6 +30,7 @@ class Retry(Exception):  # noqa: N818 - an outcome, not an error
         after: seconds until the next attempt, as a number or as text, or an HTTP date: the value
             of an answer's Retry-After header can be passed unchanged. None means that the plugin's
             retry settings apply.
+        reason: why, for the log and the ledger; "" says only after which time.
 
     Raises:
         ValueError: after is something else; the retry settings then apply.
@@ -36,9 +38,10 @@ class Retry(Exception):  # noqa: N818 - an outcome, not an error
 
     after: float | None = None  # the default for a subclass that does not call __init__
 
-    def __init__(self, after: float | str | None = None) -> None:
+    def __init__(self, after: float | str | None = None, reason: str = "") -> None:
         seconds = None if after is None else seconds_until(after)
-        super().__init__("try again" if seconds is None else f"try again after {seconds:g} s")
+        pause = "try again" if seconds is None else f"try again after {seconds:g} s"
+        super().__init__(reason or pause)
         self.after = seconds
 
 
@@ -47,6 +50,20 @@ class Reject(Exception):  # noqa: N818 - an outcome, not an error
 
     Args:
         reason: why, for the person who will look at the dead letter.
+    """
+
+    reason: str = "no reason"  # the default for a subclass that does not call __init__
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Unavailable(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised by a handler: the target is broken, and no alert can be delivered to it now.
+
+    Args:
+        reason: why, for the person who will mend the target.
     """
 
     reason: str = "no reason"  # the default for a subclass that does not call __init__
@@ -78,6 +95,8 @@ class Context:
         endpoint: the path on which the alert arrived.
         received_at: when the alert was stored; aware, in UTC.
         each: one Context for each alert of a batch; empty without a batch.
+        http: sends HTTP requests: `ctx.http.post(url, json=...)`, in an `async def` handler with
+            `await`.
     """
 
     config: Any = None
@@ -89,6 +108,14 @@ class Context:
     endpoint: str = ""
     received_at: datetime = _EPOCH
     each: tuple["Context", ...] = ()
+    _until: ClassVar[float | None] = None  # an instance's is when its call ends, monotonic seconds
+
+    @property
+    def http(self) -> "HttpClient":
+        """The HTTP client of this call."""
+        from incm_webhook.http.client import HttpClient
+
+        return HttpClient(self._until)
 
     @property
     def delivery_keys(self) -> tuple[str, ...]:
@@ -135,8 +162,10 @@ DELIVERY_FACTS = tuple(one.name for one in fields(Context) if one.name not in _O
 DELIVERY_TIMES = tuple(one.name for one in fields(Context) if one.type is datetime)
 
 
-def context_of(delivery: "Delivery | Context", config: Any, log: Logger, plugin: str) -> Context:
-    """Make the context of one delivery for a plugin."""
+def context_of(
+    delivery: "Delivery | Context", config: Any, log: Logger, plugin: str, until: float
+) -> Context:
+    """Make the context of one delivery for a plugin, whose call ends at `until`."""
     # Context(...) takes three times as long, because a frozen dataclass sets each field with a
     # separate call. A loop over the fields takes half as long again.
     context = object.__new__(Context)
@@ -150,6 +179,7 @@ def context_of(delivery: "Delivery | Context", config: Any, log: Logger, plugin:
     values["endpoint"] = delivery.endpoint
     values["received_at"] = delivery.received_at
     values["each"] = ()
+    values["_until"] = until
     return context
 
 

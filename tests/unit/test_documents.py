@@ -15,6 +15,7 @@ import pytest
 
 from incm_webhook import Alert, CanonicalError, alert_types, canonical_json
 from incm_webhook.cli.program import commands
+from incm_webhook.config.egress import EgressSettings
 from incm_webhook.config.loading import load_settings
 from incm_webhook.config.server import ServerSettings
 from incm_webhook.config.settings import (
@@ -225,7 +226,14 @@ def test_the_metrics_and_problems_of_the_page_are_those_of_the_core() -> None:
 
 def test_every_key_of_the_configuration_is_listed_with_its_default(tmp_path: Path) -> None:
     page = (DOCS / "configuration.md").read_text(encoding="utf-8")
-    models = (ServerSettings, InboxSettings, EndpointSettings, PluginSettings, RetrySettings)
+    models = (
+        ServerSettings,
+        InboxSettings,
+        EgressSettings,
+        EndpointSettings,
+        PluginSettings,
+        RetrySettings,
+    )
     for model in models:
         for key in model.model_fields:
             assert re.search(rf"^(?:# )?{key} = |`{key}\b|\b{key} = ", page, re.MULTILINE), key
@@ -236,6 +244,7 @@ def test_every_key_of_the_configuration_is_listed_with_its_default(tmp_path: Pat
     (tmp_path / "incm-webhook.toml").write_text(whole)
     settings = load_settings({}, {}, tmp_path)
     assert settings.server == ServerSettings()
+    assert settings.egress == EgressSettings()
     assert settings.inbox == InboxSettings(url=settings.inbox.url)
     for given, bare in (
         (settings.endpoint[0], EndpointSettings(unsigned=True)),

@@ -19,6 +19,7 @@ from incm_webhook.errors import EXIT_PLUGIN, PluginError
 from incm_webhook.hosting.channel import BrokenFrameError, Channel, GoneError, pack_settings
 from incm_webhook.hosting.registry import BUNDLED
 from incm_webhook.hosting.worker_process import ending_of
+from incm_webhook.http.egress import Egress
 
 LIMITS_S = {"load": 60.0, "check": 60.0, "setup": 60.0, "close": 60.0}
 _MESSAGE_LIMIT = 1024 * 1024  # bytes
@@ -46,7 +47,10 @@ def check_plugins(settings: Settings, report: Report, *, is_served: bool) -> Non
     if not settings.plugin:
         return
     with ThreadPoolExecutor(min(_AT_ONCE, len(settings.plugin))) as pool:
-        outcomes = pool.map(lambda spec: _Trial(spec, settings.base).outcome(), settings.plugin)
+        rules = settings.egress.rules
+        outcomes = pool.map(
+            lambda spec: _Trial(spec, settings.base, rules).outcome(), settings.plugin
+        )
         for spec, outcome in zip(settings.plugin, outcomes, strict=True):
             if outcome.description is not None:
                 report.info(f"plugin {spec.name}: {outcome.description}")
@@ -81,9 +85,10 @@ class _Trial:
     Threads: only the one that made it, because the kernel ends the process with that thread.
     """
 
-    def __init__(self, spec: PluginSettings, base: Path) -> None:
+    def __init__(self, spec: PluginSettings, base: Path, rules: Egress) -> None:
         self._spec = spec
         self._base = base
+        self._rules = rules
 
     def outcome(self) -> _Outcome:
         """Load, check, set up and close the plugin; then kill its process and all it started."""
@@ -95,6 +100,7 @@ class _Trial:
                     "base": str(self._base),
                     "path": sys.path,
                     "place": self._spec.place,
+                    "egress": self._rules.texts,
                 }
             except PluginError as error:
                 return _Outcome(failure=str(error))

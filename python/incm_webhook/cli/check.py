@@ -48,6 +48,10 @@ def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
         report.info(f"health and metrics alone on {server.metrics}")
     if server.allow:
         report.info(f"takes alerts from {', '.join(map(str, server.allow))} only")
+    for key, networks in settings.egress.model_dump().items():
+        if networks:
+            doing = "may also go" if key == "allow" else "never go"
+            report.info(f"requests of plugins {doing} to {', '.join(networks)}")
     _check_certificate(settings, report)
     report.info(f"inbox: {settings.inbox.path}")
     for endpoint in settings.endpoint:

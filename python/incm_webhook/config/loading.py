@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 DEFAULT_FILE = "incm-webhook.toml"
-_TABLES = ("server", "inbox")
+_TABLES = ("server", "inbox", "egress")
 _LISTS = ("endpoint", "plugin")
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from incm_webhook._core import filter_keys
+from incm_webhook.config.egress import EgressSettings
 from incm_webhook.config.paths import endpoint_of
 from incm_webhook.config.rate import Rate, parse_rate
 from incm_webhook.config.secrets import FoundSecrets, Secret
@@ -275,12 +276,14 @@ class Settings(Table):
     Attributes:
         server: `[server]`.
         inbox: `[inbox]`.
+        egress: `[egress]`.
         endpoint: `[[endpoint]]`, at least one, with unique paths.
         plugin: `[[plugin]]`, with unique names.
     """
 
     server: ServerSettings = ServerSettings()
     inbox: InboxSettings = InboxSettings()
+    egress: EgressSettings = EgressSettings()
     endpoint: tuple[EndpointSettings, ...] = ()
     plugin: tuple[PluginSettings, ...] = ()
 

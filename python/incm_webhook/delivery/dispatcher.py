@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from incm_webhook.delivery.runner import PluginRunner
 from incm_webhook.delivery.source import Deliveries
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+from incm_webhook.http import plain_loop
 from incm_webhook.log import describe
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ class Dispatcher:
             runner.ask_to_stop()
         stops = [_Stop(runner, deadline) for runner in self._runners]
         stopped = [stop.wait(deadline + _LAST_WORD_S) for stop in stops]
-        return all(stopped)
+        if not all(stopped):
+            return False
+        plain_loop.stop()
+        return True
 
     def _watch(self) -> None:
         while not self._stopping.wait(min(1.0, self._period_s)):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from incm_webhook._core import PluginThread, PythonWatch
 
+from incm_webhook.http.answer import all_awaited
 from incm_webhook.process.forked import end_in_child
 from incm_webhook.text.tracebacks import trace_of_awaitable
 
@@ -43,14 +44,18 @@ class EventLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    def run(self, awaitable: Awaitable[object], timeout: float) -> None:
+    def run(self, awaitable: Awaitable[object], timeout: float) -> object:
         """Run an awaitable on the loop and wait for its end.
 
         Args:
             awaitable: the result of an asynchronous function.
             timeout: seconds, after which the awaitable is cancelled.
 
+        Returns:
+            The result of the awaitable.
+
         Raises:
+            RuntimeError: the awaitable left a request of `ctx.http` without an `await`.
             TimeoutError: the awaitable took too long; the traceback ends at the line where it
                 waits.
             BaseException: whatever the awaitable raises.
@@ -62,7 +67,7 @@ class EventLoop:
             _wait(awaitable, os.getpid(), self._name), loop
         )
         try:
-            future.result(timeout)
+            return future.result(timeout)
         except FutureTimeoutError:
             if future.done():
                 raise  # the awaitable itself raised it
@@ -127,6 +132,6 @@ class EventLoop:
 
 async def _wait(awaitable: Awaitable[object], process: int, name: str) -> object:
     try:
-        return await awaitable
+        return await all_awaited(awaitable)
     finally:
         end_in_child(process, name)

@@ -2,8 +2,9 @@
 
 import inspect
 import os
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from incm_webhook.config.settings import PluginSettings
@@ -142,10 +143,15 @@ class LoadedPlugin:
         """
         if not deliveries:
             return Context(config=self.config, log=self._log, plugin=self.name)
+        until = time.monotonic() + self.settings.timeout
         if not self.batch:
-            return context_of(deliveries[0], self.config, self._log, self.name)
-        each = tuple(context_of(one, self.config, self._log, self.name) for one in deliveries)
-        return replace(each[0], attempt=max(one.attempt for one in each), each=each)
+            return context_of(deliveries[0], self.config, self._log, self.name, until)
+        each = tuple(
+            context_of(one, self.config, self._log, self.name, until) for one in deliveries
+        )
+        whole = context_of(each[0], self.config, self._log, self.name, until)
+        vars(whole).update(attempt=max(one.attempt for one in each), each=each)
+        return whole
 
     def _call(self, name: str) -> Outcome:
         hook = self._hooks.get(name)

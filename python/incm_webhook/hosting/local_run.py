@@ -2,13 +2,15 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from incm_webhook import Alert
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+from incm_webhook.http import plain_loop
+from incm_webhook.http.answer import all_awaited
 from incm_webhook.plugin import Context
 
 __all__ = ["LocalRun", "made_up_deliveries"]
@@ -40,7 +42,7 @@ class LocalRun:
 
     def _finish(self, result: object) -> None:
         if inspect.isawaitable(result):
-            self._loop.run(_awaited(result))
+            self._loop.run(all_awaited(result))
 
     def __enter__(self) -> Self:
         try:
@@ -60,10 +62,7 @@ class LocalRun:
             self._finish(self._plugin.close())
         finally:
             self._loop.close()
-
-
-async def _awaited(awaitable: Awaitable[Any]) -> None:
-    await awaitable
+            plain_loop.stop()
 
 
 def made_up_deliveries(

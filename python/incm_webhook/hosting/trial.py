@@ -16,6 +16,7 @@ from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
 from incm_webhook.hosting.event_loop import EventLoop
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.registry import hidden_by, load
+from incm_webhook.http import egress
 from incm_webhook.log import describe, set_up_logging
 
 _PR_SET_PDEATHSIG = 1
@@ -37,6 +38,7 @@ class Trial:
         """Follow the orders of `check`, until it closes the channel."""
         order, _ = self._control.receive()
         sys.path[:] = order["path"]
+        egress.apply(egress.Egress.of(*order["egress"]))
         try:
             settings = unpack_settings(order["settings"])
             settings.hold(order["place"])

@@ -26,6 +26,7 @@ from incm_webhook.hosting.event_loop import EventLoop
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.registry import load
 from incm_webhook.hosting.worker_protocol import read_facts, write_account
+from incm_webhook.http import egress, plain_loop
 from incm_webhook.log import describe, set_up_logging
 from incm_webhook.log_levels import parse_log_levels
 from incm_webhook.process.stray_errors import catch_stray_errors
@@ -82,6 +83,7 @@ class Worker:
     def _load(self, order: dict[str, Any]) -> None:
         set_up_logging(levels=parse_log_levels(order["log_levels"]))
         sys.path[:] = order["path"]
+        egress.apply(egress.Egress.of(*order["egress"]))
         settings = unpack_settings(order["settings"])
         settings.hold(order["place"])
         self._loop = EventLoop(settings.name)
@@ -102,6 +104,7 @@ class Worker:
         except BaseException as error:  # the receiver reports whatever a plugin raises
             return write_account(account_of(error, self._plugin.code))
         self._loop.stop()
+        plain_loop.stop()
         return {"closed": True}
 
     def _serve(self) -> None:

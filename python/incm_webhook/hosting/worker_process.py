@@ -34,6 +34,7 @@ from incm_webhook.hosting.worker_protocol import (
     read_description,
     read_outcome,
 )
+from incm_webhook.http.egress import current
 from incm_webhook.log_levels import current_log_levels
 from incm_webhook.plugin import Context
 from incm_webhook.process.resident import resident_bytes
@@ -138,6 +139,7 @@ class WorkerProcess:
             "memory": self._memory,
             "log_levels": current_log_levels(),
             "place": self._spec.place,
+            "egress": current().texts,
         }
         try:
             return read_description(self._ask(order, _DESCRIPTION_LIMIT, limit), self._spec)

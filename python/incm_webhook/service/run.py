@@ -16,6 +16,7 @@ from incm_webhook.errors import EXIT_FAILED, ConfigError
 from incm_webhook.hosting import registry
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.shared_state import SharedState
+from incm_webhook.http import egress
 from incm_webhook.log import describe, printable
 from incm_webhook.process.forked import keep_from_children
 from incm_webhook.process.shutdown import end_by, flushed
@@ -150,6 +151,7 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
     notifier = Notifier(os.environ)
     passed = listeners.take_over(os.environ)
     keep_from_children(*([notifier.channel] if notifier.channel else []))
+    egress.apply(settings.egress.rules)
     plugins = _load_plugins(settings, signals)
     guard.loaded()
     on = listeners.open_listeners(passed, settings.server, notifier)
@@ -272,7 +274,7 @@ def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings])
         _log.warning(warning)
     _log_certificate(running)
     _log.info("reloaded endpoints, secrets and certificates")
-    for table in ("server", "inbox", "plugin"):
+    for table in ("server", "inbox", "egress", "plugin"):
         if getattr(settings, table) != getattr(running, table):
             _log.warning("the new [%s] settings take effect at the next start", table)
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from incm_webhook import Alert
+from incm_webhook.http.egress import LOOPBACK
 from incm_webhook.sender import samples
 from incm_webhook.sender.client import Sender, signature_of
 from incm_webhook.text.toml import toml_tables, toml_text
@@ -58,7 +59,8 @@ class Receiver:
             plugins: for each plugin a value of `use`, or a whole `[[plugin]]` table such as
                 {"use": "./noc.py", "config": {"url": "..."}, "retry": {"first": "10ms"}}.
             config: further tables of the configuration file, such as
-                {"server": {"max_body": "1KiB"}}.
+                {"server": {"max_body": "1KiB"}}. Without an `egress` table in it, requests of
+                plugins may go to loopback, where a test has its targets.
             arguments: further arguments for `serve`.
             wrapper: a command that replaces itself with the server, such as `nice`.
         """
@@ -179,6 +181,7 @@ class Receiver:
         """Write the configuration file, and return the flag that names it."""
         tables = [one if isinstance(one, Mapping) else {"use": str(one)} for one in plugins]
         path = self.folder / "plugins.toml"
+        config = {"egress": {"allow": LOOPBACK}, **config}
         path.write_text(f"{toml_text(config)}{toml_tables('plugin', tables)}", encoding="utf-8")
         return ["--config", str(path)]
 

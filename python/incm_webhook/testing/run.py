@@ -1,11 +1,13 @@
 """Runs a plugin in a test, without a server."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from incm_webhook import Alert
+from incm_webhook.http import egress
 
 if TYPE_CHECKING:
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
@@ -45,7 +47,8 @@ def run_plugin(
 
     Threads: runs the plugin in the calling thread; not from within a running event loop.
 
-    Filters, retries and time-outs belong to the service and are not applied.
+    Filters and retries belong to the service and are not applied. The plugin's time-out ends only
+    the requests of `ctx.http`, which may go to loopback, where a test has its targets.
     """
     from incm_webhook.hosting.local_run import LocalRun, made_up_deliveries
 
@@ -59,7 +62,7 @@ def run_plugin(
     deliveries = made_up_deliveries(len(alerts), attempt=attempt, key=key, endpoint=endpoint)
     size = max(1, len(alerts)) if loaded.batch else 1
     outcomes: list[Outcome] = []
-    with LocalRun(loaded) as run:
+    with _loopback(), LocalRun(loaded) as run:
         for at in range(0, len(alerts), size):
             outcome: Outcome = "delivered"
             try:
@@ -68,6 +71,15 @@ def run_plugin(
                 outcome = error
             outcomes += [outcome] * len(alerts[at : at + size])
     return outcomes
+
+
+@contextmanager
+def _loopback() -> Iterator[None]:
+    earlier = egress.apply(egress.Egress.of(egress.LOOPBACK))
+    try:
+        yield
+    finally:
+        egress.apply(earlier)
 
 
 def _load(plugin: object, config: dict[str, Any]) -> "LoadedPlugin":

@@ -80,17 +80,22 @@ def hide_url(text: str) -> None:
     An error message may contain a path without its host. Parts that are short or a single word are
     not hidden, because they occur in other texts too.
     """
+    for part in parts_of_url(text):
+        hide(part)
+
+
+def parts_of_url(text: str) -> list[str]:
+    """List the parts of a URL that give access: its password, and long parts of path and query."""
     match = _URL.fullmatch(text)
     if match is None:
-        return
+        return []
     rest = match[2]
     authority = _up_to(rest, "/?#")
     password = authority.rpartition("@")[0].partition(":")[2]
     first, _, more = rest[len(authority) :].removeprefix("/").partition("/")
-    hide(password)
-    for part in (first, more, _up_to(more, "?#"), *re.split("[/?#&=]", f"{first}/{more}")):
-        if len(part) >= _SHORTEST_OF_URL and not _WORD.fullmatch(part):
-            hide(part)
+    parts = [first, more, _up_to(more, "?#"), *re.split("[/?#&=]", f"{first}/{more}")]
+    found = [one for one in parts if len(one) >= _SHORTEST_OF_URL and not _WORD.fullmatch(one)]
+    return [password, *found] if len(password) >= _SHORTEST else found
 
 
 def without_secrets(text: str) -> str:

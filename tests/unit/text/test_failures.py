@@ -204,7 +204,7 @@ def test_the_place_of_a_thread_that_the_plugin_started_is_its_own() -> None:
 
 
 def timed_out(
-    run: Callable[[EventLoop], None], entered: threading.Event, leave: Callable[[], None]
+    run: Callable[[EventLoop], object], entered: threading.Event, leave: Callable[[], None]
 ) -> str:
     """What is told of an attempt that has entered its handler."""
     attempts: list[Attempt] = []

@@ -1,0 +1,22 @@
+"""The model of `[egress]`: where the requests of plugins may go."""
+
+from incm_webhook.config.server import Networks
+from incm_webhook.config.types import Table
+from incm_webhook.http.egress import Egress
+
+
+class EgressSettings(Table):
+    """`[egress]`: networks to which `ctx.http` may, or must not, connect.
+
+    Attributes:
+        allow: networks that are refused otherwise: loopback, link-local and the like.
+        deny: networks that are refused in any case.
+    """
+
+    allow: Networks = ()
+    deny: Networks = ()
+
+    @property
+    def rules(self) -> Egress:
+        """The rules in the form of the HTTP client."""
+        return Egress.of(self.allow, self.deny)
