@@ -36,13 +36,15 @@ class Retry(Exception):  # noqa: N818 - an outcome, not an error
         ValueError: after is something else; the retry settings then apply.
     """
 
-    after: float | None = None  # the default for a subclass that does not call __init__
+    after: float | None = None  # the defaults for a subclass that does not call __init__
+    reason: str = ""
 
     def __init__(self, after: float | str | None = None, reason: str = "") -> None:
         seconds = None if after is None else seconds_until(after)
         pause = "try again" if seconds is None else f"try again after {seconds:g} s"
         super().__init__(reason or pause)
         self.after = seconds
+        self.reason = reason
 
 
 class Reject(Exception):  # noqa: N818 - an outcome, not an error

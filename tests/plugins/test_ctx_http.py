@@ -325,11 +325,8 @@ def test_nothing_is_left_after_the_loop(server: FaultServer) -> None:
         await Context().http.get(server.url)
         assert len(transport._sessions) == 1
 
-    earlier = egress.apply(egress.Egress.of(egress.LOOPBACK))
-    try:
+    with egress.applied(egress.Egress.of(egress.LOOPBACK)):
         asyncio.run(main())
-    finally:
-        egress.apply(earlier)
     assert transport._sessions == {}
 
 
@@ -395,8 +392,7 @@ def test_a_request_ends_with_the_time_of_the_plugin(server: FaultServer) -> None
     def handler(alert: Alert, ctx: Context) -> None:
         ctx.http.post(server.url, timeout=60)
 
-    earlier = egress.apply(egress.Egress.of(egress.LOOPBACK))
-    try:
+    with egress.applied(egress.Egress.of(egress.LOOPBACK)):
         loaded = load_object(handler, PluginSettings(use="x", name="x", timeout=1.0))
         context = loaded.context([Context(attempt=1)])
         with pytest.raises(Retry, match="no whole answer within"):
@@ -405,8 +401,6 @@ def test_a_request_ends_with_the_time_of_the_plugin(server: FaultServer) -> None
         with pytest.raises(Retry, match="no whole answer within 0 s"):
             loaded.handle(make_alert(), context)  # its time is over
         assert len(server.requests) == 1
-    finally:
-        egress.apply(earlier)
 
 
 def test_importing_and_running_without_http_load_no_library() -> None:

@@ -23,14 +23,9 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def rules() -> Iterator[Callable[[egress.Egress], None]]:
-    earlier = egress.current()
-
-    def use(wanted: egress.Egress) -> None:
-        egress.apply(wanted)
-
-    yield use
+    with egress.applied(egress.current()):
+        yield egress.apply
     plain_loop.stop()
-    egress.apply(earlier)
 
 
 @pytest.mark.parametrize(

@@ -70,13 +70,15 @@ def run(
 
     SPEC is a value of the key use: ./noc.py, ./noc.py:page, package.module:object, or the name of
     a plugin. The plugin does what it does in a server, so it calls its target. No inbox is used.
-    Filters are only looked at, and nothing is tried again.
+    Filters are only looked at, and nothing is tried again. Without a configuration file, requests
+    may go to loopback, too.
 
     Exit status: 0 every alert was delivered; 1 one was not; 4 the plugin cannot be loaded.
 
     Example: incm-webhook plugin run ./noc.py --type disconnected --config team=noc
     """
     from incm_webhook.config.settings import PluginSettings, default_plugin_name
+    from incm_webhook.http.egress import LOOPBACK, Egress, applied
 
     files = [one for one in configs if "=" not in one]
     if files and (len(configs) > 1):
@@ -88,7 +90,8 @@ def run(
     for one in configs:
         _merge(config, _table_of(one))
     settings = PluginSettings(use=spec, name=default_plugin_name(spec) or spec, config=config)
-    return _run(settings, Path.cwd(), alerts)
+    with applied(Egress.of(LOOPBACK)):
+        return _run(settings, Path.cwd(), alerts)
 
 
 def _table_of(text: str) -> dict[str, Any]:
@@ -157,11 +160,13 @@ def run_configured(name: str, file: str | None, alerts: "Iterator[Alert]") -> in
     """
     from incm_webhook.config.loading import load_settings
     from incm_webhook.config.messages import nearest
+    from incm_webhook.http.egress import applied
 
     settings = load_settings({"config": file}, os.environ, Path.cwd(), endpoints=False)
     for one in settings.plugin:
         if one.name == name:
-            return _run(one, settings.base, alerts)
+            with applied(settings.egress.rules):
+                return _run(one, settings.base, alerts)
     place = settings.source or "there is no configuration file, so it"
     raise ConfigError(
         f'{place} has no plugin "{name}"{nearest(name, [one.name for one in settings.plugin])}'
@@ -237,7 +242,8 @@ def _failed(error: BaseException, plugin: "LoadedPlugin", count: int, seconds: f
     account = _account_of(error, plugin)
     if isinstance(error, Retry):
         pause = "by its retry settings" if error.after is None else f"in {error.after:g} s"
-        word, then = "retry", f"a server would try it again {pause}"
+        why = f"{account.line.removeprefix('Retry: ')}; " if error.reason else ""
+        word, then = "retry", f"{why}a server would try it again {pause}"
     elif isinstance(error, Reject):
         word, then = "reject", f"{account.line}; a server would keep it as a dead letter"
     else:

@@ -1,7 +1,8 @@
 """The addresses to which requests of plugins may go."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -138,7 +139,17 @@ def current() -> Egress:
     return _current.rules
 
 
-def apply(rules: Egress) -> Egress:
-    """Set the rules of this process, and return the earlier ones."""
-    earlier, _current.rules = _current.rules, rules
-    return earlier
+def apply(rules: Egress) -> None:
+    """Set the rules of this process."""
+    _current.rules = rules
+
+
+@contextmanager
+def applied(rules: Egress) -> Iterator[None]:
+    """Set the rules of this process for the time of a `with` statement."""
+    earlier = current()
+    apply(rules)
+    try:
+        yield
+    finally:
+        apply(earlier)

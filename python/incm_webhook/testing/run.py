@@ -1,7 +1,6 @@
 """Runs a plugin in a test, without a server."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,7 @@ def run_plugin(
     deliveries = made_up_deliveries(len(alerts), attempt=attempt, key=key, endpoint=endpoint)
     size = max(1, len(alerts)) if loaded.batch else 1
     outcomes: list[Outcome] = []
-    with _loopback(), LocalRun(loaded) as run:
+    with egress.applied(egress.Egress.of(egress.LOOPBACK)), LocalRun(loaded) as run:
         for at in range(0, len(alerts), size):
             outcome: Outcome = "delivered"
             try:
@@ -71,15 +70,6 @@ def run_plugin(
                 outcome = error
             outcomes += [outcome] * len(alerts[at : at + size])
     return outcomes
-
-
-@contextmanager
-def _loopback() -> Iterator[None]:
-    earlier = egress.apply(egress.Egress.of(egress.LOOPBACK))
-    try:
-        yield
-    finally:
-        egress.apply(earlier)
 
 
 def _load(plugin: object, config: dict[str, Any]) -> "LoadedPlugin":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Endpoint
 from incm_webhook.cli.program import main
 from incm_webhook.testing import make_alert
 
@@ -217,3 +218,15 @@ def test_the_log_of_the_plugin_is_on_standard_error(write: Write) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "DEBUG plugin.noc: asks why\n" in done.stderr
     assert "asks" not in done.stdout
+
+
+def test_requests_may_go_to_loopback(run: Run, write: Write, endpoint: Endpoint) -> None:
+    """And the reason of an outcome is said."""
+    endpoint.status = 503
+    write("noc.py", f"def on_alert(alert, ctx):\n    ctx.http.post({endpoint.url!r}, json=1)\n")
+    _, out, _ = run("plugin", "run", "./noc.py")
+    assert ": 503 Service Unavailable: " in out
+    assert "; a server would try it again by its retry settings" in out
+    write("incm-webhook.toml", '[[plugin]]\nuse = "./noc.py"\n')
+    _, out, _ = run("plugin", "run", "noc", "--config", "incm-webhook.toml")
+    assert '[egress] allow = ["127.0.0.0/8"]' in out
