@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from incm_webhook import Alert, Answer, Context, Reject, Retry, Unavailable, __version__, outcome_of
 from incm_webhook.http import egress, transport
 from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.text.redaction import redacted
 from plugins.targets.http_faults import (
     Behaviour,
     FaultServer,
@@ -134,7 +135,7 @@ def test_each_fault_has_its_outcome(
     outcome = post(server.url + SECRET_PATH, json={})
     assert type(outcome) is kind
     text = str(outcome)
-    assert text.startswith(f"POST {server.url}/services/…: ")
+    assert text.startswith(f"POST {server.url}/services/… ")
     assert words in text
     assert len(server.requests) <= 1  # neither a redirect nor an error is followed by a request
 
@@ -146,7 +147,7 @@ def test_the_time_out_is_one_of_the_whole_request(
     server.behave(behaviour)
     outcome = post(server.url + SECRET_PATH, json={}, timeout=0.5)
     assert isinstance(outcome, Retry)
-    said = f"POST {server.url}/services/…: no whole answer within 0.5 s"
+    said = f"POST {server.url}/services/… got no whole answer within 0.5 s"
     assert str(outcome) == said
     assert all(one.abandoned.wait(20) for one in server.requests)
 
@@ -161,7 +162,7 @@ def test_a_target_that_does_not_listen(server: FaultServer, post: Call) -> None:
 def test_a_name_that_does_not_exist(post: Call) -> None:
     outcome = post("http://no-such-host.invalid/", json={})
     assert isinstance(outcome, Retry)
-    assert str(outcome).startswith("POST http://no-such-host.invalid/: ")
+    assert str(outcome).startswith("POST http://no-such-host.invalid/ failed: ")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,9 @@ def test_no_secret_is_told(server: FaultServer, post: Call) -> None:
     for text in texts:
         for secret in (SECRET_PATH, "B0123456", "xYz0123456789abc", "123456", token, "passw0rd"):
             assert secret not in text
-        assert text.startswith(f"POST {server.url}/services/…?…: 400 Bad Request: Cannot POST ")
+        assert text.startswith(
+            f"POST {server.url}/services/…?… answered 400 Bad Request: Cannot POST "
+        )
         assert len(text) < 400
 
 
@@ -414,3 +417,12 @@ def test_importing_and_running_without_http_load_no_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_is_said_stays_as_it_is_in_the_log(server: FaultServer, post: Call) -> None:
+    """Log and ledger remove secrets again, which must not eat what follows the URL."""
+    server.behave(answers(503, "later"))
+    for url in (server.url, server.url + "/", server.url + SECRET_PATH, server.url + "/a?b=c"):
+        text = str(post(url))
+        assert redacted(text) == text
+        assert text.endswith(" answered 503 Service Unavailable: later")

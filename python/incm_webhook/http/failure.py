@@ -26,15 +26,15 @@ def outcome_of_failure(error: Exception, call: Call) -> Outcome:
     Source: plugins/README.md, Requests over HTTP.
     """
     if isinstance(error, TimeoutError):
-        return Retry(reason=f"{call}: no whole answer within {max(call.seconds, 0.0):.3g} s")
+        return Retry(reason=f"{call} got no whole answer within {max(call.seconds, 0.0):.3g} s")
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, EgressError):
-            return Unavailable(f"{call}: {cause}")
+            return Unavailable(f"{call} was not sent: {cause}")
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = getattr(cause, "verify_message", None) or getattr(cause, "certificate_error", "")
-            return Unavailable(f"{call}: its certificate is not trusted: {_short(str(why))}")
-    return Retry(reason=f"{call}: {call.without_secrets(_described(causes))}")
+            return Unavailable(f"{call} failed: its certificate is not trusted: {_short(str(why))}")
+    return Retry(reason=f"{call} failed: {call.without_secrets(_described(causes))}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

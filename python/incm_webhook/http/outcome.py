@@ -66,7 +66,7 @@ def _described(answer: Answer) -> str:
         phrase = f"{answer.status} {HTTPStatus(answer.status).phrase}"
     except ValueError:
         phrase = str(answer.status)
-    title = f"{call}: {phrase}" if call else f"the target answered {phrase}"
+    title = f"{call} answered {phrase}" if call else f"the target answered {phrase}"
     text = " ".join(answer.text[:_READ].split())
     if call:
         text = call.without_secrets(text)

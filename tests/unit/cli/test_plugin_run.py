@@ -225,7 +225,7 @@ def test_requests_may_go_to_loopback(run: Run, write: Write, endpoint: Endpoint)
     endpoint.status = 503
     write("noc.py", f"def on_alert(alert, ctx):\n    ctx.http.post({endpoint.url!r}, json=1)\n")
     _, out, _ = run("plugin", "run", "./noc.py")
-    assert ": 503 Service Unavailable: " in out
+    assert " answered 503 Service Unavailable: " in out
     assert "; a server would try it again by its retry settings" in out
     write("incm-webhook.toml", '[[plugin]]\nuse = "./noc.py"\n')
     _, out, _ = run("plugin", "run", "noc", "--config", "incm-webhook.toml")
