@@ -1,24 +1,18 @@
-"""The commands `check` and `plugins`: what they look at, and what they print."""
+"""The command `check`: what it looks at, and what it prints."""
 
 import contextlib
-import json
 import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
-
 from incm_webhook.check.findings import Report
 from incm_webhook.check.listeners import check_listeners
 from incm_webhook.check.plugins import check_plugins
 from incm_webhook.check.storage import check_storage
-from incm_webhook.cli.view.status import served_statuses, status_sentence
-from incm_webhook.cli.view.table import layout
-from incm_webhook.config.loading import PluginSettings, Settings, load_settings
-from incm_webhook.errors import EXIT_PLUGIN, EXIT_USAGE, ConfigError, PluginError
-from incm_webhook.hosting.registry import BUNDLED, hidden_by, installed, load, look_at
+from incm_webhook.config.loading import Settings, load_settings
+from incm_webhook.errors import EXIT_USAGE, ConfigError
 from incm_webhook.service.certificate import look_at_certificate
 
 _KEPT_DESCRIPTORS = (64, 1024)  # for the inbox and the plugins: a quarter, within these bounds
@@ -123,76 +117,3 @@ def _check_descriptors(settings: Settings, report: Report) -> None:
             f"limit of {limit:,} open descriptors leaves room for {max(room, 1):,}: raise it "
             "(LimitNOFILE= in a unit, `ulimit -Hn` in a shell), or lower max_connections"
         )
-
-
-def list_plugins(
-    overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, *, as_json: bool
-) -> int:
-    """Print the available and the configured plugins.
-
-    Args:
-        overrides: passed to `load_settings`, like environ and cwd. Without a configuration file
-            only the bundled and the installed plugins are listed.
-        environ: the environment.
-        cwd: the working directory.
-        as_json: print a JSON list of objects with kind, name, use, version, origin, summary, error,
-            warnings and status; status is null where no server runs the plugin.
-
-    Returns:
-        0, or 4 when a plugin cannot be loaded.
-
-    Raises:
-        ConfigError: the configuration is wrong.
-    """
-    names = [*sorted(BUNDLED), *(point.name for point in installed() if point.name not in BUNDLED)]
-    rows = [_row("available", PluginSettings(use=name), Path()) for name in names]
-    config = overrides.get("config") or environ.get("INCM_WEBHOOK_CONFIG")
-    if config or (cwd / "incm-webhook.toml").exists():
-        settings = load_settings(overrides, environ, cwd, endpoints=False)
-        statuses = served_statuses(settings)
-        for spec in settings.plugin:
-            row = _row("configured", spec, settings.base)
-            rows.append({**row, "status": statuses.get(spec.name)})
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
-    else:
-        _print_table(rows)
-    return EXIT_PLUGIN if any(row["error"] for row in rows) else 0
-
-
-def _row(kind: str, spec: PluginSettings, base: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"kind": kind, "name": spec.name, "use": spec.use, "status": None}
-    warnings = tuple(hidden_by(spec.use))
-    try:
-        # An available plugin has no configuration here, and loading it may require one.
-        if kind == "configured":
-            plugin = load(spec, base)
-            origin, warnings = plugin.origin, (*plugin.warnings, *warnings)
-        else:
-            origin = look_at(spec.use)
-    except PluginError as error:
-        nothing = {"version": None, "origin": None, "summary": None}
-        return {**row, **nothing, "error": str(error), "warnings": warnings}
-    return {
-        **row,
-        "version": origin.version,
-        "origin": origin.text,
-        "summary": origin.summary or None,
-        "error": None,
-        "warnings": warnings,
-    }
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    heads = ("kind", "name", "version", "origin", "summary")
-    lines = []
-    for row in rows:
-        doing = status_sentence(row["status"])
-        cells = {**row, "summary": row["error"] or doing or row["summary"]}
-        lines.append([cells[head] or "-" for head in heads])
-    for line in layout([head.upper() for head in heads], lines, width=None):
-        click.echo(line)
-    for warning in dict.fromkeys(
-        f"{row['name']}: {one}" for row in rows for one in row["warnings"]
-    ):
-        click.echo(f"warning: plugin {warning}")

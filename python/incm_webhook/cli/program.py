@@ -18,7 +18,9 @@ from incm_webhook.cli.dead import dead, replay
 from incm_webhook.cli.doctor import doctor
 from incm_webhook.cli.inbox import inbox
 from incm_webhook.cli.message import send, sign, verify
+from incm_webhook.cli.new_plugin import new_plugin
 from incm_webhook.cli.plugin_run import plugin_group
+from incm_webhook.cli.plugins import plugins
 from incm_webhook.cli.quarantine import quarantine
 from incm_webhook.cli.simulate import simulate
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
@@ -175,16 +177,6 @@ def check(**overrides: Any) -> int:
     return run_check(overrides, os.environ, Path.cwd())
 
 
-@commands.command(short_help="List the plugins.")
-@_option("--config", "Configuration file; ./incm-webhook.toml when it exists.", metavar="FILE")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def plugins(*, config: str | None, as_json: bool) -> int:
-    """List the bundled, the installed and the configured plugins."""
-    from incm_webhook.cli.check import list_plugins
-
-    return list_plugins({"config": config}, os.environ, Path.cwd(), as_json=as_json)
-
-
 @commands.command(short_help="Print the versions.")
 def version() -> int:
     """Print the versions of the program, of Python and of the native core."""
@@ -200,7 +192,9 @@ def version() -> int:
 
 
 commands.add_command(send)
+commands.add_command(new_plugin)
 commands.add_command(plugin_group)
+commands.add_command(plugins)
 commands.add_command(sign)
 commands.add_command(verify)
 commands.add_command(doctor)

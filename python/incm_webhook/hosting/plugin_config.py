@@ -18,7 +18,7 @@ from incm_webhook.plugin import PluginMark
 from incm_webhook.text.printable import printable
 from incm_webhook.text.redaction import without_secrets
 
-__all__ = ["config_of", "constructor_parameters", "label"]
+__all__ = ["config_of", "constructor_parameters", "label", "model_of"]
 
 _PLAIN = (dict, Mapping, typing.Any, object, inspect.Parameter.empty)  # accept the plain table
 
@@ -35,6 +35,36 @@ def constructor_parameters(handler: type) -> list[inspect.Parameter]:
         return [one for one in inspect.signature(handler).parameters.values() if one.kind in kinds]
     except (TypeError, ValueError):
         return []
+
+
+def model_of(
+    handler: object, module: object, mark: PluginMark | None
+) -> tuple[type[BaseModel] | None, list[str]]:
+    """Find the model of a plugin's config, and warnings about what is probably meant as one.
+
+    Args:
+        handler: the plugin's function or class.
+        module: the module that it was found in.
+        mark: the mark that `@plugin` left on it.
+
+    Raises:
+        PluginError: `@plugin` names something that is not a model.
+    """
+    declared = mark.config if mark else None
+    if declared is not None and not _is_model(declared):
+        raise PluginError(
+            f"{label(handler)}: @plugin(config=...) needs a pydantic model, not {label(declared)}: "
+            "derive it from pydantic.BaseModel"
+        )
+    if declared is not None:
+        return declared, []
+    found, where = _declared(handler, module)
+    if found is None or _is_model(found):
+        return found, []
+    return None, [
+        f"{where} is not a pydantic model, so config is a plain dict that nothing has checked: "
+        "derive it from pydantic.BaseModel"
+    ]
 
 
 def config_of(
@@ -55,21 +85,7 @@ def config_of(
     Raises:
         PluginError: the config is wrong, or `@plugin` names something that is not a model.
     """
-    declared = mark.config if mark else None
-    if declared is not None and not _is_model(declared):
-        raise PluginError(
-            f"{label(handler)}: @plugin(config=...) needs a pydantic model, not {label(declared)}: "
-            "derive it from pydantic.BaseModel"
-        )
-    warnings = []
-    if declared is None:
-        declared, where = _declared(handler, module)
-        if declared is not None and not _is_model(declared):
-            warnings.append(
-                f"{where} is not a pydantic model, so config is a plain dict that nothing has "
-                "checked: derive it from pydantic.BaseModel"
-            )
-            declared = None
+    declared, warnings = model_of(handler, module, mark)
     if declared is None:
         return dict(spec.config), warnings
     source = filled(spec.config, declared, os.environ, base)

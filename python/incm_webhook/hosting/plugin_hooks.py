@@ -10,7 +10,14 @@ from incm_webhook.hosting.importing import guarded
 from incm_webhook.hosting.loaded_plugin import Hook, hook_of
 from incm_webhook.hosting.plugin_config import constructor_parameters, label
 
-__all__ = ["class_hooks", "construct", "handlers_in", "misspelt_in_class", "uncalled_in_module"]
+__all__ = [
+    "class_hooks",
+    "construct",
+    "handlers_in",
+    "hook_names",
+    "misspelt_in_class",
+    "uncalled_in_module",
+]
 
 _ARGUMENTS = {"handle": "alert", "handle_batch": "alerts", "setup": "", "check": "", "close": ""}
 # Names that other programs use for the hooks, without underscores.
@@ -56,6 +63,13 @@ def class_hooks(handler: type, instance: object) -> dict[str, Hook]:
         for name, arguments in _ARGUMENTS.items()
         if callable(getattr(instance, name, None))
     }
+
+
+def hook_names(handler: object) -> list[str]:
+    """List the functions of a plugin that are called, by the names of the hooks."""
+    if not isinstance(handler, type):
+        return ["handle"]
+    return [name for name in _ARGUMENTS if callable(getattr(handler, name, None))]
 
 
 def misspelt_in_class(handler: type) -> list[str]:

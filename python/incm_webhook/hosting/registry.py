@@ -3,11 +3,14 @@
 import difflib
 import inspect
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from incm_webhook import __version__
 from incm_webhook.config.messages import nearest, sentences
@@ -15,11 +18,12 @@ from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting.importing import import_file, import_module
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin, Origin, hook_of
-from incm_webhook.hosting.plugin_config import config_of, label
+from incm_webhook.hosting.plugin_config import config_of, label, model_of
 from incm_webhook.hosting.plugin_hooks import (
     class_hooks,
     construct,
     handlers_in,
+    hook_names,
     misspelt_in_class,
     uncalled_in_module,
 )
@@ -28,13 +32,30 @@ from incm_webhook.plugin import PluginMark, mark_of
 from incm_webhook.text.failures import own_code_of, remember
 from incm_webhook.text.printable import printable
 
-__all__ = ["BUNDLED", "LoadedPlugin", "installed", "load", "load_object", "look_at"]
+__all__ = ["BUNDLED", "Description", "LoadedPlugin", "installed", "load", "load_object", "look_at"]
 
 GROUP = "incm_webhook.plugins"
 # The bundled plugins are listed here, so that using one needs no scan of installed packages.
 BUNDLED = {"jsonl": "incm_webhook.plugins.jsonl", "log": "incm_webhook.plugins.log"}
 _FILE = re.compile(r"(?P<path>.*/[^:]*|[^:]*\.py)(?::(?P<name>[A-Za-z_][\w.-]*))?")
 _MODULE = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_][\w.]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A plugin as it is before it is configured.
+
+    Attributes:
+        origin: where it comes from.
+        model: the pydantic model of its config; None when any table will do.
+        hooks: which hooks it has, such as "handle_batch" and "close".
+        defaults: what it sets for keys of `[[plugin]]`.
+    """
+
+    origin: Origin
+    model: type[BaseModel] | None
+    hooks: tuple[str, ...]
+    defaults: Mapping[str, Any]
 
 
 def installed() -> list[EntryPoint]:
@@ -136,24 +157,30 @@ def load_object(
     return LoadedPlugin(settings, config, hooks, origin, code, tuple(warnings))
 
 
-def look_at(name: str) -> Origin:
-    """Find where a bundled or installed plugin comes from, without configuring it.
+def look_at(use: str, base: Path = Path()) -> Description:
+    """Describe a plugin without configuring it.
 
     Args:
-        name: a name in BUNDLED or in `installed()`.
-
-    Returns:
-        Its origin, with its summary.
+        use: a value of the key `use`.
+        base: the folder that relative files are relative to.
 
     Raises:
-        PluginError: the plugin does not exist, or fails on import.
+        PluginError: the plugin does not exist, fails on import, or holds no handler or several.
     """
     try:
-        found, origin = _find(name, Path())
+        found, origin = _find(use, base)
         handler = _pick(found) if isinstance(found, ModuleType) else found
+        module = found if isinstance(found, ModuleType) else inspect.getmodule(found)
+        mark = mark_of(handler)
+        model, _ = model_of(handler, module, mark)
     except PluginError as error:
-        raise PluginError(f'plugin "{name}": {error}') from None
-    return _with_summary(origin, handler, inspect.getmodule(found))
+        raise PluginError(f'plugin "{use}": {error}') from None
+    return Description(
+        _with_summary(origin, handler, module),
+        model,
+        tuple(hook_names(handler)),
+        dict(mark.defaults) if mark else {},
+    )
 
 
 def _with_summary(origin: Origin, handler: object, module: object) -> Origin:

@@ -1,0 +1,149 @@
+"""The command `plugins`: lists the plugins, and describes one."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from incm_webhook.errors import EXIT_PLUGIN, PluginError
+
+if TYPE_CHECKING:
+    from incm_webhook.config.settings import PluginSettings
+
+
+class _WithNames(click.Group):
+    """A group in which any other word than a command is the name of a plugin to describe."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, or one that describes the plugin."""
+        return super().get_command(ctx, cmd_name) or _description_of(cmd_name)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return what the usage line shows."""
+        return [*super().collect_usage_pieces(ctx)[:1], "[NAME | COMMAND ...]"]
+
+
+_config_option = click.option(
+    "--config",
+    metavar="FILE",
+    envvar="INCM_WEBHOOK_CONFIG",
+    help="Configuration file; ./incm-webhook.toml when it exists.  [env: INCM_WEBHOOK_CONFIG]",
+)
+
+
+@click.group(cls=_WithNames, invoke_without_command=True, short_help="List or describe plugins.")
+@_config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; of one plugin its schema.")
+@click.pass_context
+def plugins(context: click.Context, *, config: str | None, as_json: bool) -> int:
+    """List the bundled, the installed and the configured plugins, or describe the plugin NAME.
+
+    NAME is a bundled or installed plugin, ./file.py, package.module:object, or the name of a
+    plugin in the configuration file. It shows what its config takes, its hooks, and its defaults.
+
+    Example: incm-webhook plugins jsonl
+    """
+    if context.invoked_subcommand is None:
+        return list_plugins({"config": config}, os.environ, Path.cwd(), as_json=as_json)
+    return 0
+
+
+def _description_of(name: str) -> click.Command:
+    @click.command(name, help=f"Describe the plugin {name}.")
+    @_config_option
+    @click.option("--json", "as_json", is_flag=True, help="Print the JSON schema of its config.")
+    @click.pass_context
+    def describe(context: click.Context, *, config: str | None, as_json: bool) -> int:
+        from incm_webhook.cli.plugin_page import print_plugin
+
+        outer = context.parent.params if context.parent else {}
+        return print_plugin(
+            name, config or outer.get("config"), as_json=as_json or bool(outer.get("as_json"))
+        )
+
+    return describe
+
+
+def list_plugins(
+    overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, *, as_json: bool
+) -> int:
+    """Print the available and the configured plugins.
+
+    Args:
+        overrides: passed to `load_settings`, like environ and cwd. Without a configuration file
+            only the bundled and the installed plugins are listed.
+        environ: the environment.
+        cwd: the working directory.
+        as_json: print a JSON list of objects with kind, name, use, version, origin, summary, error,
+            warnings and status; status is null where no server runs the plugin.
+
+    Returns:
+        0, or 4 when a plugin cannot be loaded.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+    """
+    from incm_webhook.cli.view.status import served_statuses
+    from incm_webhook.config.loading import PluginSettings, load_settings
+    from incm_webhook.hosting.registry import BUNDLED, installed
+
+    names = [*sorted(BUNDLED), *(point.name for point in installed() if point.name not in BUNDLED)]
+    rows = [_row("available", PluginSettings(use=name), Path()) for name in names]
+    config = overrides.get("config") or environ.get("INCM_WEBHOOK_CONFIG")
+    if config or (cwd / "incm-webhook.toml").exists():
+        settings = load_settings(overrides, environ, cwd, endpoints=False)
+        statuses = served_statuses(settings)
+        for spec in settings.plugin:
+            row = _row("configured", spec, settings.base)
+            rows.append({**row, "status": statuses.get(spec.name)})
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _print_table(rows)
+    return EXIT_PLUGIN if any(row["error"] for row in rows) else 0
+
+
+def _row(kind: str, spec: "PluginSettings", base: Path) -> dict[str, Any]:
+    from incm_webhook.hosting.registry import hidden_by, load, look_at
+
+    row: dict[str, Any] = {"kind": kind, "name": spec.name, "use": spec.use, "status": None}
+    warnings = tuple(hidden_by(spec.use))
+    try:
+        # An available plugin has no configuration here, and loading it may require one.
+        if kind == "configured":
+            plugin = load(spec, base)
+            origin, warnings = plugin.origin, (*plugin.warnings, *warnings)
+        else:
+            origin = look_at(spec.use).origin
+    except PluginError as error:
+        nothing = {"version": None, "origin": None, "summary": None}
+        return {**row, **nothing, "error": str(error), "warnings": warnings}
+    return {
+        **row,
+        "version": origin.version,
+        "origin": origin.text,
+        "summary": origin.summary or None,
+        "error": None,
+        "warnings": warnings,
+    }
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from incm_webhook.cli.view.status import status_sentence
+    from incm_webhook.cli.view.table import layout
+
+    heads = ("kind", "name", "version", "origin", "summary")
+    lines = []
+    for row in rows:
+        doing = status_sentence(row["status"])
+        cells = {**row, "summary": row["error"] or doing or row["summary"]}
+        lines.append([cells[head] or "-" for head in heads])
+    for line in layout([head.upper() for head in heads], lines, width=None):
+        click.echo(line)
+    for warning in dict.fromkeys(
+        f"{row['name']}: {one}" for row in rows for one in row["warnings"]
+    ):
+        click.echo(f"warning: plugin {warning}")
