@@ -36,7 +36,19 @@ __all__ = ["BUNDLED", "Description", "LoadedPlugin", "installed", "load", "load_
 
 GROUP = "incm_webhook.plugins"
 # The bundled plugins are listed here, so that using one needs no scan of installed packages.
-BUNDLED = {"jsonl": "incm_webhook.plugins.jsonl", "log": "incm_webhook.plugins.log"}
+BUNDLED = {
+    name: f"incm_webhook.plugins.{name}"
+    for name in (
+        "discord",
+        "exec",
+        "im",
+        "jsonl",
+        "log",
+        "pagerduty",
+        "syslog",
+        "teams",
+    )
+}
 _FILE = re.compile(r"(?P<path>.*/[^:]*|[^:]*\.py)(?::(?P<name>[A-Za-z_][\w.-]*))?")
 _MODULE = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_][\w.]*)")
 

@@ -1,0 +1,89 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from incm_webhook import Alert, Reject, Unavailable
+from incm_webhook.errors import PluginError
+from incm_webhook.testing import make_alert, run_plugin
+from plugins.hostile import HOSTILE
+from plugins.targets.http_faults import FaultServer, answers
+
+KEY = "0123456789abcdef0123456789abcdef"
+FACTS = {"serial_number": "EF1", "entityName": "pump-7", "deviceId": "d1"}
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as one:
+        one.behave(answers(202, '{"status":"success","message":"Event processed"}'))
+        yield one
+
+
+def send(server: FaultServer, *alerts: Alert, **config: Any) -> list[Any]:
+    config = {"url": f"{server.url}/v2/enqueue", "routing_key": KEY, **config}
+    return run_plugin("pagerduty", *alerts, config=config)
+
+
+def check_event(event: dict[str, Any]) -> None:
+    """Check an event against the documented limits of the Events API v2."""
+    assert event["event_action"] in ("trigger", "resolve")
+    assert len(event["routing_key"]) == 32
+    assert 0 < len(event["dedup_key"]) <= 255
+    if event["event_action"] == "resolve":
+        assert set(event) == {"routing_key", "event_action", "dedup_key"}
+        return
+    payload = event["payload"]
+    assert 0 < len(payload["summary"]) <= 1024
+    assert payload["source"]
+    assert payload["severity"] in ("critical", "error", "warning", "info")
+    known = {"summary", "source", "severity", "timestamp", "class", "group", "custom_details"}
+    assert set(payload) <= known
+
+
+def test_an_alert_triggers_and_its_opposite_resolves_the_same_incident(
+    server: FaultServer,
+) -> None:
+    send(server, make_alert("disconnected", **FACTS), make_alert("connected", **FACTS))
+    trigger, resolve = (one.json() for one in server.requests)
+    check_event(trigger)
+    check_event(resolve)
+    assert (trigger["event_action"], resolve["event_action"]) == ("trigger", "resolve")
+    assert trigger["dedup_key"] == resolve["dedup_key"]
+    assert trigger["payload"]["summary"].startswith("Disconnect from Platform: pump-7 (EF1)")
+    assert trigger["payload"]["severity"] == "critical"
+    assert trigger["payload"]["custom_details"]["Serial number"] == "EF1"
+
+
+def test_a_closed_alert_resolves_its_incident(server: FaultServer) -> None:
+    send(server, make_alert("reboot", **FACTS), make_alert("reboot", status="closed", **FACTS))
+    trigger, resolve = (one.json() for one in server.requests)
+    assert resolve["event_action"] == "resolve"
+    assert trigger["dedup_key"] == resolve["dedup_key"]
+
+
+@pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
+def test_a_hostile_alert_makes_a_valid_event(server: FaultServer, name: str, body: bytes) -> None:
+    assert send(server, Alert.from_json(body)) == ["delivered"]
+    check_event(server.requests[0].json())
+
+
+@pytest.mark.parametrize(
+    ("errors", "outcome"),
+    [
+        ("Length of 'routing_key' is incorrect (should be 32 characters)", Unavailable),
+        ("'payload.severity' is invalid", Reject),
+    ],
+)
+def test_what_a_400_speaks_of_is_read(
+    server: FaultServer, errors: str, outcome: type[Exception]
+) -> None:
+    server.behave(answers(400, f'{{"status":"invalid event","errors":["{errors}"]}}'))
+    (got,) = send(server, make_alert("disconnected", **FACTS))
+    assert type(got) is outcome
+    assert KEY not in str(got)
+
+
+def test_a_missing_key_is_described() -> None:
+    with pytest.raises(PluginError, match="routing_key"):
+        run_plugin("pagerduty", make_alert(), config={})
