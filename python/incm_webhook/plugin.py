@@ -146,15 +146,9 @@ class Context:
         Threads: any. The compiled template is kept.
         Source: plugins/README.md, Templates.
         """
-        from incm_webhook.template import rendered
+        from incm_webhook.template import names_of, rendered
 
-        names = {
-            "plugin": self.plugin,
-            "endpoint": self.endpoint,
-            "received_at": self.received_at,
-            "delivery_key": self.delivery_key,
-        }
-        return rendered(template, alert, {**names, **values})
+        return rendered(template, alert, {**names_of(self), **values})
 
 
 _OF_THE_PLUGIN = frozenset({"config", "log", "plugin", "each"})

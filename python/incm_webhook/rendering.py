@@ -81,8 +81,8 @@ class _Environment(ImmutableSandboxedEnvironment):
             if self._is_private(name):
                 return value
             return _Absent(
-                f'this alert has no "{one_line(str(name), 60)}": write | default("...") after it '
-                "to say what stands in its place"
+                f'this alert has no "{one_line(str(name), 60)}" (write | default("...") after it, '
+                "with what stands in its place)"
             )
         return value
 

@@ -7,8 +7,9 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
     from incm_webhook._core import Alert
+    from incm_webhook.plugin import Context
 
-__all__ = ["Template", "TemplateText", "rendered"]
+__all__ = ["Template", "TemplateText", "names_of", "rendered"]
 
 
 class TemplateText(str):
@@ -46,6 +47,16 @@ class _TemplateRule:
 
 
 Template = Annotated[str, _TemplateRule()]
+
+
+def names_of(ctx: "Context") -> dict[str, Any]:
+    """Return the names that every template may use, besides `alert`."""
+    return {
+        "plugin": ctx.plugin,
+        "endpoint": ctx.endpoint,
+        "received_at": ctx.received_at,
+        "delivery_key": ctx.delivery_key,
+    }
 
 
 def _checked(text: str, info: "ValidationInfo") -> TemplateText:

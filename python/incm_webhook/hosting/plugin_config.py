@@ -89,8 +89,7 @@ def config_of(
     if declared is None:
         return dict(spec.config), warnings
     source = filled(spec.config, declared, os.environ, base)
-    place = f" ({spec.place})" if spec.place else ""
-    problems = [f"{one}{place}" for one in source.problems]
+    problems = list(source.problems)
     keys = known_keys(declared, ())
     if declared.model_config.get("populate_by_name") or declared.model_config.get(
         "validate_by_name"
@@ -102,7 +101,8 @@ def config_of(
     if not source.problems:
         made = _validated(declared, source.config, problems)
     if problems:
-        raise PluginError(without_secrets("; ".join(problems)))
+        place = f" ({spec.place})" if spec.place else ""
+        raise PluginError(without_secrets("; ".join(problems)) + place)
     return made, [*warnings, *source.warnings]
 
 

@@ -16,6 +16,7 @@ from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
 from incm_webhook.hosting.event_loop import EventLoop
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.registry import hidden_by, load
+from incm_webhook.hosting.template_check import template_findings
 from incm_webhook.http import egress
 from incm_webhook.log import describe, set_up_logging
 
@@ -47,10 +48,15 @@ class Trial:
             self._control.send({"failed": str(error)[:_TEXT_LIMIT]})
             return
         hidden = hidden_by(settings.use)
-        self._control.send({"plugin": _summary(plugin), "warnings": [*plugin.warnings, *hidden]})
+        errors, doubts = template_findings(plugin.config, plugin.settings)
+        warnings = [*plugin.warnings, *hidden, *doubts]
+        self._control.send({"plugin": _summary(plugin), "warnings": warnings})
         steps = {"check": plugin.check, "setup": plugin.setup, "close": plugin.close}
         while True:
             order, _ = self._control.receive()
+            if order["step"] == "check" and errors:
+                self._control.send({"failed": "; ".join(errors)[:_TEXT_LIMIT]})
+                continue
             answer = {}
             try:
                 self._finish(steps[order["step"]]())

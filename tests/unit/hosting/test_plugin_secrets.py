@@ -141,7 +141,9 @@ class Picky(BaseModel):
 def test_no_message_about_a_config_tells_a_secret() -> None:
     with pytest.raises(PluginError) as raised:
         config_of({"token": {"env": "PAGER_TOKEN"}}, model=Picky)
-    assert str(raised.value) == "config token: *** is no good token"
+    assert str(raised.value) == (
+        "config token: *** is no good token ([[plugin]] 2 of /etc/incm-webhook.toml)"
+    )
 
 
 @pytest.mark.usefixtures("_token")
