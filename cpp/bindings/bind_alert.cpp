@@ -247,6 +247,12 @@ void bind_alert_type(py::module_& module) {
                 return py::str(std::string(self.opposite));
             },
             "The type that ends this one, or None.")
+        .def_property_readonly(
+            "family", [](const model::AlertType& self) { return self.family; },
+            "The name that a type shares with its opposite; without an opposite, the type itself.")
+        .def_property_readonly(
+            "clears", [](const model::AlertType& self) { return self.clears; },
+            "Whether the type says that what its opposite reported is over.")
         .def("__repr__", [](const model::AlertType& self) {
             return "<AlertType " + std::string(self.name) + ">";
         });

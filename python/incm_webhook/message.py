@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Literal, NamedTuple
 
-from incm_webhook import Alert, alert_types
+from incm_webhook import Alert, AlertType, alert_types
 from incm_webhook.text.clean import duration, moment, one_line, truncate_bytes, without_controls
 
 __all__ = [
@@ -76,20 +76,6 @@ _MEANINGS: dict[str, _Meaning] = {
     "high_memory_utilization": _Meaning("warning", "is short of memory."),
     "poor_cellular_signal_strength": _Meaning("warning", "has a weak cellular signal."),
 }
-# The family of each type that has an opposite, and the types that clear theirs.
-_FAMILIES = {
-    "connected": "connection",
-    "disconnected": "connection",
-    "ethernet_wan_connected": "ethernet_wan",
-    "ethernet_wan_disconnected": "ethernet_wan",
-    "modem_wan_connected": "modem_wan",
-    "modem_wan_disconnected": "modem_wan",
-    "wwan_connected": "wwan",
-    "wwan_disconnected": "wwan",
-    "client_connected": "client",
-    "client_disconnected": "client",
-}
-_CLEARING = frozenset(one for one in _FAMILIES if not one.endswith("disconnected"))
 _DURATIONS = {
     "connected": "Online for at least",
     "client_connected": "Online for at least",
@@ -186,7 +172,8 @@ def is_clear(alert: Alert) -> bool:
         modem_wan_connected, wwan_connected, client_connected), and for an alert of any type whose
         status is closed.
     """
-    return _is_closed(alert) or alert.type in _CLEARING
+    known = _known().get(alert.type or "")
+    return _is_closed(alert) or (known is not None and known.clears)
 
 
 def incident_key(alert: Alert) -> str:
@@ -225,8 +212,8 @@ def _sentence(alert: Alert) -> str:
 
 
 @cache
-def _known() -> dict[str, str]:
-    return {one.name: one.label for one in alert_types()}
+def _known() -> dict[str, AlertType]:
+    return {one.name: one for one in alert_types()}
 
 
 def _is_closed(alert: Alert) -> bool:
@@ -234,8 +221,9 @@ def _is_closed(alert: Alert) -> bool:
 
 
 def _headline(alert: Alert) -> str:
-    if alert.type in _known():
-        return _known()[alert.type]
+    known = _known().get(alert.type or "")
+    if known:
+        return known.label
     title = one_line(alert.title or "", 80)
     words = one_line((alert.type or "").replace("_", " "), 80)
     return title or words[:1].upper() + words[1:] or _UNTYPED
@@ -277,7 +265,8 @@ def _all_facts(alert: Alert) -> Iterator[tuple[str, str]]:
 
 
 def _family(alert: Alert) -> str:
-    return _FAMILIES.get(alert.type or "", alert.type or "alert")
+    known = _known().get(alert.type or "")
+    return known.family if known else alert.type or "alert"
 
 
 def _part(alert: Alert) -> str:

@@ -84,10 +84,16 @@ TEST(AlertTypes, AreThe26OfTheSpecification) {
     const auto types = incm::model::alert_types();
     ASSERT_EQ(types.size(), 26U);
     for (const auto& type : types) {
-        if (type.opposite.empty()) continue;
+        if (type.opposite.empty()) {
+            EXPECT_EQ(type.family, type.name);
+            EXPECT_FALSE(type.clears) << type.name;
+            continue;
+        }
         const auto other = std::ranges::find(types, type.opposite, &incm::model::AlertType::name);
         ASSERT_NE(other, types.end()) << type.name;
         EXPECT_EQ(other->opposite, type.name);
+        EXPECT_EQ(other->family, type.family);
+        EXPECT_NE(other->clears, type.clears) << type.name;
     }
     EXPECT_EQ(incm::model::label_of("wwan_connected"), "Wi-Fi(STA) Wan Connected");
     EXPECT_EQ(incm::model::label_of("brand_new"), "brand_new");

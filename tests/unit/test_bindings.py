@@ -183,6 +183,10 @@ def test_alert_types_are_known_by_name() -> None:
     assert known["wwan_connected"].label == "Wi-Fi(STA) Wan Connected"
     assert known["connected"].opposite == "disconnected"
     assert known["reboot"].opposite is None
+    assert known["reboot"].family == "reboot"
+    assert known["connected"].family == known["disconnected"].family == "connection"
+    assert known["connected"].clears
+    assert not known["disconnected"].clears
 
 
 def receiver(tmp_path: Path) -> _core.Receiver:

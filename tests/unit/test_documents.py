@@ -185,11 +185,14 @@ def test_the_examples_of_the_canonical_text_are_right() -> None:
 
 
 def test_the_alert_types_of_the_protocol_are_those_of_the_core() -> None:
-    listed = [
-        (codes(row[0])[0], row[1], next(iter(codes("".join(row[2:]))), None))
-        for row in rows("protocol.md", "Alert types")
+    listed = []
+    for row in rows("protocol.md", "Alert types"):
+        name = codes(row[0])[0]
+        opposite, family = codes("".join(row[2:])) or (None, name)
+        listed.append((name, row[1], opposite, family, row[-1] == "yes"))
+    assert listed == [
+        (one.name, one.label, one.opposite, one.family, one.clears) for one in alert_types()
     ]
-    assert listed == [(one.name, one.label, one.opposite) for one in alert_types()]
 
 
 def test_the_attributes_of_the_page_are_those_of_an_alert() -> None:

@@ -64,7 +64,7 @@ def test_the_texts_of_all_types_are_those_of_the_page() -> None:
 def test_every_type_has_its_own_sentence_and_a_severity_that_fits() -> None:
     assert len({text(of(one.name, content="")) for one in alert_types()}) == len(alert_types())
     for one in alert_types():
-        assert (severity(of(one.name)) == "ok") == is_clear(of(one.name))
+        assert (severity(of(one.name)) == "ok") == one.clears == is_clear(of(one.name))
 
 
 def test_a_subject_leaves_out_what_is_missing_and_says_nothing_twice() -> None:
