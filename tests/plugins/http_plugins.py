@@ -59,8 +59,8 @@ HTTP_PLUGINS = [
         "pagerduty",
         lambda url: {"url": f"{url}/v2/enqueue", "routing_key": "0123456789abcdef0123456789abcdef"},
     ),
+    HttpPlugin("alertmanager", "alertmanager", lambda url: {"urls": [url]}),
 ]
-BY_NAME = {one.name: one for one in HTTP_PLUGINS}
 COMMON: dict[int, type[Exception]] = {
     302: Unavailable,
     400: Reject,

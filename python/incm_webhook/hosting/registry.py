@@ -39,6 +39,7 @@ GROUP = "incm_webhook.plugins"
 BUNDLED = {
     name: f"incm_webhook.plugins.{name}"
     for name in (
+        "alertmanager",
         "discord",
         "exec",
         "im",
