@@ -3,6 +3,27 @@
 import json
 from typing import Any
 
+from incm_webhook.sender.samples import sample
+
+_WRONG: tuple[Any, ...] = (7, -1.5, True, [], ["x"], {}, {"a": {"b": 1}}, "", "x", None)
+_ENDS = {"createdAt": "0001-01-01T00:00:00Z", "closedAt": "9999-12-31T23:59:59Z"}
+
+
+def _wrong_in_every_field() -> list[tuple[str, bytes]]:
+    full = sample("ethernet_wan_disconnected")
+    data = full["data"]
+    found: list[tuple[str, Any]] = []
+    for value in _WRONG:
+        found.append((f"every field is {value!r}", dict.fromkeys(full, value)))
+        found.append(
+            (f"every member of data is {value!r}", {**full, "data": dict.fromkeys(data, value)})
+        )
+        found.append((f"the body is {value!r}", value))
+    for field in full:
+        found.append((f"no {field}", {key: one for key, one in full.items() if key != field}))
+        found.append((f"{field} is null", {**full, field: None}))
+    return [(name, json.dumps(value).encode()) for name, value in found]
+
 
 def _alert(**fields: Any) -> bytes:
     body = {
@@ -62,4 +83,24 @@ HOSTILE: list[tuple[str, bytes]] = [
     ("null fields", _alert(type=None, entityName=None, org=None, data=None, content=None)),
     ("no fields", b"{}"),
     ("no object", b"[1, 2]"),
+    ("header", _everywhere("pump\r\nContent-Type: text/html\r\n\r\n<b>x</b>")),
+    ("all controls", _everywhere("".join(map(chr, range(1, 32))) + "\x7f\x80\x85\x9b\x9f")),
+    (
+        "code",
+        _everywhere("```\nfence\n``` ![](http://evil.example/x) <http://evil.example|ACME> :a:"),
+    ),
+    ("combining marks", _everywhere("e" + "\u0301" * 5000)),
+    ("joined emoji", _everywhere("\U0001f468\u200d\U0001f469 \U0001f1e9\U0001f1ea" * 40)),
+    ("wide characters", _everywhere("\u4ed3\u5e93" * 5000)),
+    ("path", _everywhere("../../../../etc/passwd")),
+    ("URL", _everywhere("https://user:secret@evil.example/?a=b&c=d#e")),
+    ("1 MB of lines", _alert(content="line\r\n" * 120_000)),
+    ("1 MB in a list", _alert(data={"list": [0] * 300_000})),
+    ("first and last day", _alert(**_ENDS, data={}, status="closed")),
+    ("no such dates", _alert(createdAt="2025-02-30T25:61:61Z", updatedAt=-(10**18), data={})),
+    ("no such durations", _alert(data={"retention": -5})),
+    ("the same key twice", b'{"type": "reboot", "type": "sim_switch", "_id": "a", "_id": "b"}'),
+    ("a long number", b'{"type": "reboot", "priority": ' + b"9" * 5000 + b"}"),
+    ("a byte order mark", b'\xef\xbb\xbf{"type": "reboot"}'),
+    *_wrong_in_every_field(),
 ]
