@@ -53,6 +53,14 @@ HTTP_PLUGINS = [
         lambda url: {"url": f"{url}/workflows/1?sig=secret"},
         outcomes={400: Unavailable, 422: Reject},
     ),
+    HttpPlugin(
+        "http",
+        "http",
+        lambda url: {
+            "url": f"{url}/hooks/0123456789abcdef0123456789abcdef",
+            "body": '{"text": {{ text(alert) | tojson }}}',
+        },
+    ),
     *map(_im, ("wecom", "dingtalk", "feishu", "lark")),
     HttpPlugin(
         "pagerduty",

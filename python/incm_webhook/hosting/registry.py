@@ -42,6 +42,7 @@ BUNDLED = {
         "alertmanager",
         "discord",
         "exec",
+        "http",
         "im",
         "jsonl",
         "log",

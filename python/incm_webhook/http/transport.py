@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import socket
 import ssl
 from collections.abc import AsyncGenerator
@@ -19,6 +20,7 @@ from incm_webhook.http.failure import outcome_of_failure
 from incm_webhook.http.outcome import outcome_of
 
 _KEPT_S = 2.0  # a kept connection: a target that closes it a moment earlier makes a request fail
+_LARGE = 65536  # bytes of a body
 _HEADERS = {
     "User-Agent": f"incm-webhook/{__version__}",
     "Accept-Encoding": "identity",  # 64 KiB of a compressed body could be of any size
@@ -120,20 +122,23 @@ async def _exchange(call: Call) -> Answer:
     current().check_host(call.url.host or "")
     kept = _sessions.get(asyncio.get_running_loop())
     session = kept[1] if kept else await _open()
+    body: bytes | io.BytesIO | None = call.body
+    if call.body is not None and len(call.body) > _LARGE:
+        body = io.BytesIO(call.body)  # is written in parts, between which other requests go on
     async with session.request(
-        call.method, call.url, headers=call.headers, data=call.body, allow_redirects=False
+        call.method, call.url, headers=call.headers, data=body, allow_redirects=False
     ) as response:
-        body = await response.content.read(BODY_LIMIT)
+        answer = await response.content.read(BODY_LIMIT)
         while not response.content.at_eof():
-            if len(body) > BODY_LIMIT:
+            if len(answer) > BODY_LIMIT:
                 response.close()
                 break
-            body += await response.content.read(BODY_LIMIT + 1 - len(body))
+            answer += await response.content.read(BODY_LIMIT + 1 - len(answer))
         return Answer(
             response.status,
             response.headers,
-            body[:BODY_LIMIT],
-            truncated=len(body) > BODY_LIMIT,
+            answer[:BODY_LIMIT],
+            truncated=len(answer) > BODY_LIMIT,
             call=call,
         )
 
