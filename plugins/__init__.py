@@ -1,1 +1,1 @@
-"""The bundled plugins; each file is readable alone, and imports public names only."""
+"""The bundled plugins; each file or folder is readable alone, and imports public names only."""

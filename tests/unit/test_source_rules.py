@@ -118,7 +118,9 @@ def test_only_the_edges_import_the_native_core() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "plugins").glob("*.py")), ids=lambda path: path.stem
+    "path",
+    sorted((ROOT / "plugins").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(ROOT / "plugins")),
 )
 def test_bundled_plugins_use_public_names_only(path: Path) -> None:
     public = {"incm_webhook", "incm_webhook.fields", "incm_webhook.message"}

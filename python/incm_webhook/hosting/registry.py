@@ -47,6 +47,7 @@ BUNDLED = {
         "jsonl",
         "log",
         "pagerduty",
+        "sql",
         "syslog",
         "teams",
     )
