@@ -1,8 +1,5 @@
-#include <algorithm>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "bind_clients.h"
@@ -40,50 +37,7 @@ Source:  cpp/incm/inbox/retry_policy.h.)")
              "Return whether a failure at this age is the last one.");
 }
 
-template <typename Value>
-void read_list(py::handle values, std::vector<Value>& list) {
-    list = values.cast<std::vector<Value>>();
-}
-
-model::AlertFilter filter_from(const py::kwargs& lists) {
-    model::AlertFilter filter;
-    for (const auto& [keyword, list] : lists) {
-        const auto name = keyword.cast<std::string_view>();
-        const auto key = std::ranges::find(model::filter_keys(), name, &model::FilterKey::name);
-        if (key == model::filter_keys().end()) {
-            throw py::type_error("Filter has no list " + std::string(name));
-        }
-        try {
-            std::visit([&, &values = list](auto member) { read_list(values, filter.*member); },
-                       key->list);
-        } catch (const py::cast_error&) {
-            throw py::type_error("the values of the filter " + std::string(name) +
-                                 " have the wrong type");
-        }
-    }
-    return filter;
-}
-
-py::tuple names_of_filters() {
-    py::list names;
-    for (const model::FilterKey& key : model::filter_keys()) names.append(key.name);
-    return py::tuple(names);
-}
-
 void bind_routes(py::module_& module) {
-    using model::AlertFilter;
-    py::class_<AlertFilter>(module, "Filter",
-                            R"(Which alerts a plugin wants; an empty list wants all.
-
-Shape:   a keyword for each of `filter_keys`: patterns with `*` and `?`, or numbers; see
-         docs/configuration.md, Filters.
-Errors:  TypeError for an unknown keyword, or for a value of the wrong type.
-Threads: immutable.
-Source:  docs/configuration.md, Filters.)")
-        .def(py::init(&filter_from))
-        .def(
-            "matches", &AlertFilter::matches, py::arg("alert"), py::arg("endpoint"),
-            "Return whether the filter wants this alert, received on the endpoint with this path.");
     py::class_<ingest::Endpoint>(
         module, "Endpoint",
         "A path that receives alerts, signed with one of its secrets, or unsigned (no secrets).")
@@ -107,8 +61,8 @@ Source:  docs/configuration.md, Filters.)")
         module, "Route",
         "A plugin's name, the alerts that it wants, whether those of a device come in order, and "
         "when a failed delivery is tried again.")
-        .def(py::init<std::string, AlertFilter, bool, inbox::RetryPolicy>(), py::arg("plugin"),
-             py::arg("filter"), py::arg("by_device") = false,
+        .def(py::init<std::string, model::AlertFilter, bool, inbox::RetryPolicy>(),
+             py::arg("plugin"), py::arg("filter"), py::arg("by_device") = false,
              py::arg("retry") = inbox::RetryPolicy());
 }
 
@@ -121,7 +75,7 @@ void bind_routing(py::module_& module) {
         "Return the normal form of a URL's path, the same for all spellings (RFC 3986, section "
         "6.2.2).");
     bind_retry(module);
-    module.attr("filter_keys") = names_of_filters();
+    bind_filter(module);
     bind_routes(module);
 }
 

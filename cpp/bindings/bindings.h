@@ -17,6 +17,7 @@ void bind_alert(py::module_& module);
 void bind_signature(py::module_& module);
 void bind_clients(py::module_& module);
 void bind_watch(py::module_& module);
+void bind_filter(py::module_& module);
 void bind_routing(py::module_& module);
 void bind_receiver(py::module_& module);
 void bind_offline(py::module_& module);

@@ -204,6 +204,8 @@ def plugin(
     devices: Texts | None = None,
     status: Texts | None = None,
     priority: int | Sequence[int] | None = None,
+    where: Mapping[str, Any] | None = None,
+    not_: Mapping[str, Any] | None = None,
     config: "type[BaseModel] | None" = None,
     timeout: str | float | None = None,
     retry: Mapping[str, Any] | None = None,
@@ -229,6 +231,8 @@ def plugin(
         devices: device ids, serial numbers or entity names.
         status: "active" or "closed".
         priority: priorities.
+        where: paths into the alert's JSON with patterns: `{"data.interface": "wan*"}`.
+        not_: the key `not`: a mapping of the filters above, for alerts that must not come.
         config: a pydantic model; its instance becomes `ctx.config`, and the argument of the
             constructor when the plugin is a class.
         timeout: the longest time for one call: seconds, or a text such as "30s".
@@ -252,6 +256,8 @@ def plugin(
         "devices": devices,
         "status": status,
         "priority": priority,
+        "where": None if where is None else dict(where),
+        "not": None if not_ is None else dict(not_),
         "timeout": timeout,
         "retry": None if retry is None else dict(retry),
         "concurrency": concurrency,

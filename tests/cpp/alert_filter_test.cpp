@@ -1,16 +1,21 @@
 #include "incm/model/alert_filter.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include <gtest/gtest.h>
 
 #include "incm/model/alert_type.h"
+#include "incm/model/glob.h"
 
 namespace {
 
 using incm::model::Alert;
 using incm::model::AlertFilter;
 using incm::model::glob_match;
+using incm::model::ValuePattern;
+using incm::model::Where;
 
 Alert sample() {
     Alert alert;
@@ -99,26 +104,77 @@ TEST(AlertTypes, AreThe26OfTheSpecification) {
     EXPECT_EQ(incm::model::label_of("brand_new"), "brand_new");
 }
 
+AlertFilter refusing(AlertFilter unwanted) {
+    AlertFilter filter;
+    filter.unwanted = std::make_shared<const AlertFilter>(std::move(unwanted));
+    return filter;
+}
+
+Where where(const char* path, const char* pattern) {
+    Where one;
+    EXPECT_TRUE(one.add(path, {ValuePattern::parse(pattern).value()}).ok());
+    return one;
+}
+
+TEST(AlertFilter, WhatIsUnwantedIsRefusedByEachOfItsLists) {
+    EXPECT_TRUE(wants(refusing({}), sample()));
+    EXPECT_TRUE(wants(refusing({.types = {"reboot"}, .devices = {"other"}}), sample()));
+    EXPECT_FALSE(wants(refusing({.types = {"reboot"}, .devices = {"dev*"}}), sample()));
+    EXPECT_FALSE(wants(refusing({.endpoints = {"/web*"}}), sample()));
+    EXPECT_FALSE(wants(refusing({.orgs = {"Acme"}}), sample()));
+    EXPECT_FALSE(wants(refusing({.groups = {"g1"}}), sample()));
+    EXPECT_FALSE(wants(refusing({.status = {"ACTIVE"}}), sample()));
+    EXPECT_FALSE(wants(refusing({.priority = {2}}), sample()));
+    EXPECT_TRUE(wants(refusing({.types = {"*"}, .priority = {2}}), Alert{}));
+    AlertFilter both = refusing({.devices = {"dev1"}});
+    both.types = {"license_*"};
+    EXPECT_FALSE(wants(both, sample()));
+    EXPECT_EQ(both.mismatch(sample(), "/webhook"), "not devices");
+}
+
+TEST(AlertFilter, WhereReadsTheText) {
+    Alert alert = sample();
+    alert.raw = R"({"data": {"interface": "wan1"}, "priority": 2})";
+    AlertFilter filter{.types = {"license_*"}, .where = where("data.interface", "wan*")};
+    EXPECT_TRUE(wants(filter, alert));
+    EXPECT_EQ(filter.mismatch(alert, "/webhook"), "");
+    filter.where = where("data.interface", "lan*");
+    EXPECT_FALSE(wants(filter, alert));
+    EXPECT_EQ(filter.mismatch(alert, "/webhook"), "where data.interface");
+    EXPECT_FALSE(wants({.where = where("absent", "*")}, alert));
+}
+
+TEST(AlertFilter, WhatIsUnwantedMayBeNamedByItsPath) {
+    Alert alert = sample();
+    alert.raw = R"({"data": {"interface": "wan1"}, "priority": 2})";
+    Where either = where("data.interface", "lan*");
+    ASSERT_TRUE(either.add("priority", {ValuePattern::parse("<= 2").value()}).ok());
+    EXPECT_FALSE(wants(refusing({.where = either}), alert));
+    EXPECT_EQ(refusing({.where = either}).mismatch(alert, "/webhook"), "not where priority");
+    EXPECT_TRUE(wants(refusing({.where = where("absent", "*")}), alert));
+    EXPECT_EQ(refusing({.where = where("absent", "*")}).mismatch(alert, "/webhook"), "");
+}
+
 TEST(AlertFilter, NamesTheListThatDoesNotMatch) {
     Alert alert;
     alert.type = "reboot";
     alert.status = "active";
     AlertFilter filter{.types = {"re*"}, .status = {"ACTIVE"}};
-    EXPECT_EQ(filter.mismatch(alert, "/w"), nullptr);
+    EXPECT_EQ(filter.mismatch(alert, "/w"), "");
     filter.priority = {1};
-    EXPECT_STREQ(filter.mismatch(alert, "/w"), "priority");
+    EXPECT_EQ(filter.mismatch(alert, "/w"), "priority");
     filter.status = {"closed"};
-    EXPECT_STREQ(filter.mismatch(alert, "/w"), "status");
+    EXPECT_EQ(filter.mismatch(alert, "/w"), "status");
     filter.devices = {"d"};
-    EXPECT_STREQ(filter.mismatch(alert, "/w"), "devices");
+    EXPECT_EQ(filter.mismatch(alert, "/w"), "devices");
     filter.groups = {"g"};
-    EXPECT_STREQ(filter.mismatch(alert, "/w"), "groups");
+    EXPECT_EQ(filter.mismatch(alert, "/w"), "groups");
     filter.orgs = {"o"};
-    EXPECT_STREQ(filter.mismatch(alert, "/w"), "orgs");
+    EXPECT_EQ(filter.mismatch(alert, "/w"), "orgs");
     filter.endpoints = {"/x"};
-    EXPECT_STREQ(filter.mismatch(alert, "/w"), "endpoints");
+    EXPECT_EQ(filter.mismatch(alert, "/w"), "endpoints");
     filter.types = {"sim_*"};
-    EXPECT_STREQ(filter.mismatch(alert, "/w"), "types");
+    EXPECT_EQ(filter.mismatch(alert, "/w"), "types");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// An alert is read out of every JSON text, and out of nothing else, with its raw text untouched.
+// An alert is read out of every JSON text, and out of nothing else, with its raw text untouched;
+// and what it has is found by its path.
 
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "incm/json/canonical.h"
 #include "incm/model/alert.h"
+#include "incm/model/where.h"
 
 namespace {
 
@@ -36,6 +38,23 @@ std::size_t sum_of(const Alert& alert) {
     return sum;
 }
 
+/// A filter that finds each text, number and boolean at this path.
+incm::model::Where anything_at(const char* path) {
+    incm::model::Where where;
+    require(where.add(path, {incm::model::ValuePattern::parse("*").value()}).ok(), "a path");
+    return where;
+}
+
+void check_paths(const Alert& alert) {
+    static const incm::model::Where kType = anything_at("type");
+    static const incm::model::Where kReason = anything_at("data.reason");
+    static const incm::model::Where kOrg = anything_at("org.name");
+    require(!alert.type || kType.all_hold(alert.raw), "the type is found by its path");
+    require(!alert.reason || kReason.all_hold(alert.raw), "the reason is found by its path");
+    require(!alert.org || !alert.org->name || kOrg.all_hold(alert.raw),
+            "the organisation is found by its path");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
@@ -48,6 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     require(read.value().raw == text, "the raw text is untouched");
     require(read.value().problems.size() <= incm::model::kMaxProblems + 1,
             "the problems are bounded");
+    check_paths(read.value());
     const std::size_t before = sum_of(read.value());
     Alert moved = std::move(read).value();
     moved.raw = {};

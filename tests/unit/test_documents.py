@@ -238,7 +238,8 @@ def test_every_key_of_the_configuration_is_listed_with_its_default(tmp_path: Pat
         RetrySettings,
     )
     for model in models:
-        for key in model.model_fields:
+        for name, field in model.model_fields.items():
+            key = field.alias or name
             assert re.search(rf"^(?:# )?{key} = |`{key}\b|\b{key} = ", page, re.MULTILINE), key
     whole = next(
         code for name, code in blocks("toml") if name == "configuration.md" and "#" in code

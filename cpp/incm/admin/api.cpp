@@ -75,8 +75,10 @@ Reason reason_for(const ingest::Route* route, const inbox::PluginHistory& plugin
     if (!route) return {"not-configured"};
     if (plugin.first_alert_id > stored.id) return {"added-later"};
     const auto alert = model::parse_alert(stored.text);
-    const char* key = alert.ok() ? route->filter.mismatch(alert.value(), stored.endpoint) : nullptr;
-    return key ? Reason{"filter", key} : Reason{"filter-changed"};
+    std::string filter =
+        alert.ok() ? route->filter.mismatch(alert.value(), stored.endpoint) : std::string();
+    if (filter.empty()) return {"filter-changed"};
+    return {"filter", std::move(filter)};
 }
 
 template <typename Cursor>

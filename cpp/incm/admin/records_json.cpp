@@ -132,7 +132,7 @@ Object delivery(const inbox::PluginHistory& plugin, const Configured& configured
     object.set("error", nullable_text(plugin.error));
     const auto reason = plugin.state == State::kNever ? explain(plugin) : std::nullopt;
     object.set("reason", reason ? Var(std::string(reason->code)) : Var());
-    object.set("filter", reason && reason->filter ? Var(std::string(reason->filter)) : Var());
+    object.set("filter", reason && !reason->filter.empty() ? Var(reason->filter) : Var());
     object.set("ledger", ledger(plugin));
     return object;
 }

@@ -15,8 +15,8 @@ using Configured = std::function<std::optional<bool>(const std::string& plugin)>
 
 /// The reason why a plugin did not get an alert.
 struct Reason {
-    const char* code;              ///< see reason_for() in api.cpp
-    const char* filter = nullptr;  ///< the list of its filter that excludes the alert
+    const char* code;         ///< see reason_for() in api.cpp
+    std::string filter = {};  ///< what of its filter excludes the alert; "" with another code
 };
 /// Explains why a plugin never got the alert; empty when that is not known.
 using Explain = std::function<std::optional<Reason>(const inbox::PluginHistory& plugin)>;

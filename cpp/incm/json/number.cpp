@@ -19,15 +19,20 @@ const char* skip_digits(const char* from, const char* end) {
     return std::find_if_not(from, end, is_digit);
 }
 
-/// Whether a non-zero number that no double can hold is too large (and not too small). The decimal
-/// exponent of its first non-zero digit decides, since such numbers are hundreds of powers of ten
-/// from 1.
-bool is_too_large(std::string_view token) {
+/// A number without its sign, as 0.DIGITS times a power of ten.
+struct Scaled {
+    std::string_view digits;  // from the first that is not zero; may contain the point; empty: zero
+    std::int64_t power = 0;
+};
+
+Scaled scaled(std::string_view token) {
     const std::size_t mark = std::min(token.find_first_of("eE"), token.size());
     const std::string_view mantissa = token.substr(0, mark);
-    const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
     const std::size_t first = mantissa.find_first_of("123456789");
-    const auto magnitude = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+    if (first == std::string_view::npos) return {};
+    const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
+    const std::int64_t before_point =
+        static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
     std::string_view exponent = token.substr(std::min(mark + 1, token.size()));
     const bool negative = exponent.starts_with('-');
     exponent.remove_prefix(negative || exponent.starts_with('+') ? 1 : 0);
@@ -38,7 +43,30 @@ bool is_too_large(std::string_view token) {
     if (error == std::errc::result_out_of_range || value > kMax) {
         value = kMax;  // so that the sum does not overflow
     }
-    return magnitude + (negative ? -value : value) > 0;
+    return {mantissa.substr(first),
+            (before_point < 0 ? before_point + 1 : before_point) + (negative ? -value : value)};
+}
+
+/// Compare digits after the same point; digits that are missing count as zeros.
+std::strong_ordering compare_digits(std::string_view a, std::string_view b) {
+    const auto next = [](std::string_view& digits) {
+        if (digits.starts_with('.')) digits.remove_prefix(1);
+        const char digit = digits.empty() ? '0' : digits.front();
+        digits.remove_prefix(digits.empty() ? 0 : 1);
+        return digit;
+    };
+    while (!a.empty() || !b.empty()) {
+        const char left = next(a);
+        const char right = next(b);
+        if (left != right) return left <=> right;
+    }
+    return std::strong_ordering::equal;
+}
+
+/// Whether a non-zero number that no double can hold is too large (and not too small). Such numbers
+/// are hundreds of powers of ten from 1.
+bool is_too_large(std::string_view token) {
+    return scaled(token).power > 0;
 }
 
 /// Format the shortest digits as repr() does; point = the number of digits before the point.
@@ -188,6 +216,22 @@ double read_double(std::string_view token) {
         value = std::copysign(magnitude, token.front() == '-' ? -1.0 : 1.0);
     }
     return value;
+}
+
+std::strong_ordering compare_numbers(std::string_view a, std::string_view b) {
+    const Scaled left = scaled(a);
+    const Scaled right = scaled(b);
+    const auto sign_of = [](std::string_view token, const Scaled& number) {
+        if (number.digits.empty()) return 0;
+        return token.starts_with('-') ? -1 : 1;
+    };
+    const int sign = sign_of(a, left);
+    if (sign != sign_of(b, right)) return sign <=> sign_of(b, right);
+    if (sign == 0) return std::strong_ordering::equal;
+    const std::strong_ordering order = left.power != right.power
+                                           ? left.power <=> right.power
+                                           : compare_digits(left.digits, right.digits);
+    return sign > 0 ? order : 0 <=> order;
 }
 
 void append_integer(std::string_view token, std::string& out) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,14 @@ struct NumberToken {
 /// Shape:   a text that scan_number() accepted, of any length; linear in its length.
 /// Threads: any; no locale.
 [[nodiscard]] double read_double(std::string_view token);
+
+/// Compare two numbers by their exact values, not by the nearest doubles: `1`, `1.0` and `10e-1`
+/// are equal.
+///
+/// Shape:   texts that scan_number() accepted, of any length; linear in their lengths. Exponents of
+///          more than 18 digits are all the same.
+/// Threads: any; no locale.
+[[nodiscard]] std::strong_ordering compare_numbers(std::string_view a, std::string_view b);
 
 /// Append an integer as CPython prints it: digit by digit, `-0` as `0`.
 void append_integer(std::string_view token, std::string& out);

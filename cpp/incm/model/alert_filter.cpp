@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "incm/base/ascii.h"
+#include "incm/model/glob.h"
 
 namespace incm::model {
 
@@ -70,51 +71,49 @@ constexpr std::array kKeys = {
               }},
 };
 
-/// Most lists are empty, so that is checked without a call.
 template <std::size_t kIndex>
-bool wants(const Filter& filter, const Alert& alert, const Text& endpoint) {
+bool is_set(const Filter& filter) {
     constexpr auto kList = kKeys[kIndex].list;
-    return (filter.*std::get<kList.index()>(kList)).empty() ||
-           kKeys[kIndex].matches(filter, alert, endpoint);
+    return !(filter.*std::get<kList.index()>(kList)).empty();
 }
 
-template <std::size_t... kIndex>
-const char* first_mismatch(const Filter& filter, const Alert& alert, const Text& endpoint,
-                           std::index_sequence<kIndex...>) {
+/// Return the name of the first list for which whether it matches is this; null when there is none.
+/// Most lists are empty, so that is checked without a call.
+template <bool kMatches, std::size_t... kIndex>
+const char* first_list(const Filter& filter, const Alert& alert, const Text& endpoint,
+                       std::index_sequence<kIndex...>) {
     const char* name = nullptr;
     static_cast<void>(
-        ((wants<kIndex>(filter, alert, endpoint) || (name = kKeys[kIndex].name, false)) && ...));
+        ((is_set<kIndex>(filter) && kKeys[kIndex].matches(filter, alert, endpoint) == kMatches &&
+          (name = kKeys[kIndex].name, true)) ||
+         ...));
     return name;
 }
 
+using AllKeys = std::make_index_sequence<kKeys.size()>;
+
 }  // namespace
 
-bool glob_match(std::string_view pattern, std::string_view text) {
-    std::size_t p = 0;
-    std::size_t t = 0;
-    std::size_t star = std::string_view::npos;
-    std::size_t resume = 0;
-    while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
-            star = p++;
-            resume = t;
-        } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-            ++p;
-            ++t;
-        } else if (star != std::string_view::npos) {
-            p = star + 1;
-            t = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.size() && pattern[p] == '*') ++p;
-    return p == pattern.size();
+bool AlertFilter::matches(const Alert& alert, std::string_view endpoint) const {
+    const Text path(endpoint);
+    if (first_list<false>(*this, alert, path, AllKeys())) return false;
+    if (unwanted && first_list<true>(*unwanted, alert, path, AllKeys())) return false;
+    return (where.empty() || where.all_hold(alert.raw)) &&
+           !(unwanted && unwanted->where.any_holds(alert.raw));
 }
 
-const char* AlertFilter::mismatch(const Alert& alert, std::string_view endpoint) const {
+std::string AlertFilter::mismatch(const Alert& alert, std::string_view endpoint) const {
     const Text path(endpoint);
-    return first_mismatch(*this, alert, path, std::make_index_sequence<kKeys.size()>());
+    if (const char* list = first_list<false>(*this, alert, path, AllKeys())) return list;
+    if (const std::string fails = where.first_that_fails(alert.raw); !fails.empty()) {
+        return "where " + fails;
+    }
+    if (!unwanted) return {};
+    if (const char* list = first_list<true>(*unwanted, alert, path, AllKeys())) {
+        return std::string("not ") + list;
+    }
+    const std::string holds = unwanted->where.first_that_holds(alert.raw);
+    return holds.empty() ? holds : "not where " + holds;
 }
 
 std::span<const FilterKey> filter_keys() {

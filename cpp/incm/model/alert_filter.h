@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -8,17 +9,20 @@
 #include <vector>
 
 #include "incm/model/alert.h"
+#include "incm/model/where.h"
 
 namespace incm::model {
 
-/// Selects the alerts that a plugin wants. An empty list accepts all; an alert must pass every
-/// list.
+/// Selects the alerts that a plugin wants. What is empty accepts all; an alert must pass every list
+/// and every condition of `where`, and none of `unwanted` may match it.
 ///
 /// Shape:   patterns use `*` and `?`, and are case-sensitive except for status. types matches
 ///          `type`; endpoints the path of the endpoint; orgs the organisation's id or name; groups
 ///          the device group's id or name; devices the device id, serial number or entity name;
 ///          status `status`; priority `priority`. An alert without the field of a list passes that
-///          list only when the list is empty.
+///          list only when the list is empty. `where` reads Alert::raw. `unwanted` has the same
+///          members except `unwanted`; an alert that one of its lists or conditions matches is
+///          refused.
 /// Threads: immutable value.
 /// Source:  docs/configuration.md, Filters.
 struct AlertFilter {
@@ -29,13 +33,13 @@ struct AlertFilter {
     std::vector<std::string> devices;
     std::vector<std::string> status;
     std::vector<std::int64_t> priority;
+    Where where;
+    std::shared_ptr<const AlertFilter> unwanted;  ///< `not`; null when nothing is
 
-    [[nodiscard]] bool matches(const Alert& alert, std::string_view endpoint) const {
-        return mismatch(alert, endpoint) == nullptr;
-    }
-    /// Return the name of the first list, in the order above, that the alert does not pass; null
-    /// when it passes all.
-    [[nodiscard]] const char* mismatch(const Alert& alert, std::string_view endpoint) const;
+    [[nodiscard]] bool matches(const Alert& alert, std::string_view endpoint) const;
+    /// Return what the alert does not pass, in the order above: `types`, `where data.interface`,
+    /// `not types` or `not where data.interface`; "" when it passes all.
+    [[nodiscard]] std::string mismatch(const Alert& alert, std::string_view endpoint) const;
 };
 
 /// One list of a filter: its key in the configuration, the member, and a function that matches a
@@ -50,11 +54,7 @@ struct FilterKey {
 };
 
 /// Every list of a filter, in the order above. Matching, the binding, the settings and `check`
-/// iterate over it.
+/// iterate over it. `where` and `unwanted` are no lists.
 [[nodiscard]] std::span<const FilterKey> filter_keys();
-
-/// Match a text against one pattern of `*` (any number of bytes) and `?` (one byte). Takes linear
-/// time for each star.
-[[nodiscard]] bool glob_match(std::string_view pattern, std::string_view text);
 
 }  // namespace incm::model

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from incm_webhook import alert_types
+from incm_webhook.config.filters import TOP_KEYS, FilterKeys
 from incm_webhook.config.messages import nearest
 from incm_webhook.config.quantities import format_duration
 from incm_webhook.config.server import is_loopback
@@ -86,22 +87,32 @@ def _of_endpoint(endpoint: EndpointSettings) -> Iterator[str]:
 
 
 def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
-    for sentence in unknown_types(plugin.types):
-        yield f"plugin {plugin.name}: {sentence}"
-    for path in plugin.endpoints:
-        if path not in paths and not _WILD & set(path):
-            yield f'plugin {plugin.name}: endpoints: there is no endpoint "{path}"'
-    for status in plugin.status:
-        if not any(fnmatchcase(one, status.lower()) for one in _STATUS):
-            guess = nearest(status, _STATUS)
-            yield f'plugin {plugin.name}: status: "{status}" is not a known status{guess}'
+    name = f"plugin {plugin.name}:"
+    yield from (f"{name} {sentence}" for sentence in _of_keys(plugin, paths))
+    yield from (f"{name} not: {sentence}" for sentence in _of_keys(plugin.unwanted, paths))
     for key, values in plugin.filters.items():
         for pattern in values:
             if isinstance(pattern, str) and pattern != pattern.strip():
                 yield (
-                    f'plugin {plugin.name}: {key}: "{pattern}" begins or ends with a space, which '
+                    f'{name} {key}: "{pattern}" begins or ends with a space, which '
                     "is part of the pattern: leave it out unless it is intended"
                 )
+
+
+def _of_keys(keys: FilterKeys, paths: set[str]) -> Iterator[str]:
+    yield from unknown_types(keys.types)
+    for path in keys.endpoints:
+        if path not in paths and not _WILD & set(path):
+            yield f'endpoints: there is no endpoint "{path}"'
+    for status in keys.status:
+        if not any(fnmatchcase(one, status.lower()) for one in _STATUS):
+            guess = nearest(status, _STATUS)
+            yield f'status: "{status}" is not a known status{guess}'
+    for path in keys.where:
+        top = path.split(".")[0]
+        guess = nearest(top, TOP_KEYS)
+        if top not in TOP_KEYS and "did you mean" in guess:
+            yield f'where {path}: "{top}" is not a documented key of an alert{guess}'
 
 
 def unknown_types(patterns: Iterable[str]) -> Iterator[str]:

@@ -16,15 +16,14 @@ from pydantic import (
     model_validator,
 )
 
-from incm_webhook._core import filter_keys
 from incm_webhook.config.egress import EgressSettings
+from incm_webhook.config.filters import Filters
 from incm_webhook.config.paths import endpoint_of
 from incm_webhook.config.rate import Rate, parse_rate
 from incm_webhook.config.secrets import FoundSecrets, Secret
 from incm_webhook.config.server import ServerSettings
 from incm_webhook.config.types import (
     Duration,
-    Numbers,
     PositiveDuration,
     Size,
     Table,
@@ -221,7 +220,7 @@ def _plugin_name(value: object) -> str:
     return value
 
 
-class PluginSettings(Table):
+class PluginSettings(Filters):
     """`[[plugin]]`: the plugin, the alerts that it gets, and how it is run.
 
     Units: seconds, bytes.
@@ -229,13 +228,6 @@ class PluginSettings(Table):
 
     use: Annotated[StrictStr, Field(min_length=1)]
     name: Annotated[str, BeforeValidator(_plugin_name)] = ""
-    types: Texts = ()
-    endpoints: Texts = ()
-    orgs: Texts = ()
-    groups: Texts = ()
-    devices: Texts = ()
-    status: Texts = ()
-    priority: Numbers = ()
     config: dict[str, Any] = Field(default_factory=dict)
     timeout: PositiveDuration = 30.0
     retry: RetrySettings = RetrySettings()
@@ -250,11 +242,6 @@ class PluginSettings(Table):
     def hold(self, place: str) -> None:
         """Set the place of this table in the file; only for `load_settings`."""
         self._place = place
-
-    @property
-    def filters(self) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
-        """The lists that select the plugin's alerts, by key."""
-        return {key: getattr(self, key) for key in filter_keys}
 
     @property
     def place(self) -> str:

@@ -185,7 +185,7 @@ def pack_settings(settings: PluginSettings) -> str:
             "handed to a process"
         )
 
-    return json.dumps(settings.model_dump(exclude_unset=True), default=tagged)
+    return json.dumps(settings.model_dump(exclude_unset=True, by_alias=True), default=tagged)
 
 
 def unpack_settings(text: str) -> PluginSettings:

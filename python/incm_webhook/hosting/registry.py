@@ -308,7 +308,7 @@ def _pick(module: ModuleType) -> object:
 def _with_defaults(spec: PluginSettings, mark: PluginMark | None) -> PluginSettings:
     if mark is None:
         return spec
-    merged = {**mark.defaults, **spec.model_dump(exclude_unset=True)}
+    merged = {**mark.defaults, **spec.model_dump(exclude_unset=True, by_alias=True)}
     if isinstance(mark.defaults.get("retry"), dict):
         merged["retry"] = {**mark.defaults["retry"], **spec.retry.model_dump(exclude_unset=True)}
     try:

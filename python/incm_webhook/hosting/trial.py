@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable
 from pathlib import Path
 
+from incm_webhook.config.filters import Pattern
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
@@ -75,9 +76,15 @@ def _summary(plugin: LoadedPlugin) -> str:
 
 
 def wanted_by(settings: PluginSettings) -> str:
-    """Format the filters of a plugin: "types reboot, sim_switch; status active"."""
+    """Format the filters of a plugin: "types reboot, sim_switch; where priority <= 2"."""
+
+    def shown(pattern: Pattern) -> str:
+        return str(pattern).lower() if isinstance(pattern, bool) else str(pattern)
+
     return "; ".join(
-        f"{key} {', '.join(map(str, values))}" for key, values in settings.filters.items() if values
+        f"{key} {', '.join(map(shown, values))}"
+        for key, values in settings.filters.items()
+        if values
     )
 
 

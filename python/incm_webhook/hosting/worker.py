@@ -93,7 +93,9 @@ class Worker:
         origin = self._plugin.origin
         return {
             "batch": self._plugin.batch,
-            "settings": self._plugin.settings.model_dump(exclude_unset=True, exclude={"config"}),
+            "settings": self._plugin.settings.model_dump(
+                exclude_unset=True, exclude={"config"}, by_alias=True
+            ),
             "origin": [origin.text, origin.version, origin.summary],
             "warnings": list(self._plugin.warnings),
         }

@@ -157,7 +157,8 @@ def read_description(answer: dict[str, Any], spec: PluginSettings) -> Descriptio
     Raises:
         BrokenFrameError: the answer is not a description.
     """
-    configured = spec.model_dump(exclude_unset=True, exclude={"retry"})  # retry comes merged
+    # retry comes merged
+    configured = spec.model_dump(exclude_unset=True, exclude={"retry"}, by_alias=True)
     match answer.get("loaded"):
         case {
             "settings": dict() as table,

@@ -47,7 +47,7 @@ def clients_of(settings: ServerSettings) -> ClientRules:
 
 def filter_of(settings: PluginSettings) -> Filter:
     """Convert the filter of a plugin."""
-    return Filter(**settings.filters)
+    return Filter(**settings.core_filter)
 
 
 def route_of(settings: PluginSettings) -> Route:

@@ -173,8 +173,10 @@ def _sentence(entry: Mapping[str, Any], one: Mapping[str, Any]) -> str:
         return f"dropped by hand after {attempts}"
     if state == "open":
         return _open_sentence(entry, one, attempts)
+    unwanted = (one["filter"] or "").startswith("not ")
     return {
-        "filter": f"not wanted: its filter {one['filter']} does not match",
+        "filter": f"not wanted: its filter {one['filter']} "
+        + ("excludes it" if unwanted else "does not match"),
         "added-later": "did not exist yet when the alert came",
         "not-configured": "not wanted, and not configured any more",
         "filter-changed": "not wanted when it came; its filter would take it today",
