@@ -1,6 +1,10 @@
 #include "bind_signature.h"
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bindings.h"
@@ -13,10 +17,11 @@ namespace incm::bindings {
 
 namespace {
 
-/// A verdict with the text that it is about.
+/// A verdict for Python, with the verified text: the body itself when that was signed, so that it
+/// is not copied.
 struct VerdictView {
     auth::Verdict verdict;
-    std::string text;
+    py::object text;
 };
 
 const char* reason_of(const VerdictView& view) {
@@ -31,13 +36,6 @@ const char* reason_of(const VerdictView& view) {
             break;
     }
     return nullptr;
-}
-
-VerdictView verify(const std::string& body, const std::optional<std::string>& signature,
-                   const std::vector<base::Secret>& secrets) {
-    VerdictView view{auth::Verifier(secrets).verify(body, signature), {}};
-    if (view.verdict.ok()) view.text = view.verdict.text(body);
-    return view;
 }
 
 py::object when_ok(const VerdictView& view, py::object value) {
@@ -58,8 +56,7 @@ Threads: immutable.)")
                                    const bool raw = self.verdict.form == auth::SignedForm::kRaw;
                                    return when_ok(self, py::str(raw ? "raw" : "canonical"));
                                })
-        .def_property_readonly(
-            "text", [](const VerdictView& self) { return when_ok(self, py::bytes(self.text)); })
+        .def_property_readonly("text", [](const VerdictView& self) { return self.text; })
         .def_property_readonly("secret_index",
                                [](const VerdictView& self) {
                                    return when_ok(self, py::int_(self.verdict.secret_index));
@@ -74,23 +71,37 @@ Threads: immutable.)")
         });
 }
 
-// The three functions below take any object, because pybind11's own TypeError for a wrong argument
-// shows all arguments, the secrets among them.
+// The functions below take any object, because pybind11's own TypeError for a wrong argument shows
+// all arguments, the secrets among them.
 
-std::string body_from(const py::handle& object) {
-    if (!py::isinstance<py::bytes>(object)) throw py::type_error("a body must be bytes");
-    return object.cast<std::string>();
+/// Return the bytes of a body, which live as long as the object.
+std::string_view body_of(const py::handle& object) {
+    if (PyBytes_Check(object.ptr()) == 0) throw py::type_error("a body must be bytes");
+    return {PyBytes_AS_STRING(object.ptr()), static_cast<std::size_t>(Py_SIZE(object.ptr()))};
 }
 
-std::optional<std::string> signature_from(const py::handle& object) {
+/// Return the characters of a signature, which live as long as the object.
+std::optional<std::string_view> signature_of(const py::handle& object) {
     if (object.is_none()) return std::nullopt;
-    if (py::isinstance<py::bytes>(object)) return object.cast<std::string>();
+    if (PyBytes_Check(object.ptr()) != 0) return body_of(object);
     if (PyUnicode_Check(object.ptr()) == 0) throw py::type_error("a signature must be str or None");
     Py_ssize_t size = 0;
     const char* text = PyUnicode_AsUTF8AndSize(object.ptr(), &size);
-    if (text != nullptr) return std::string(text, static_cast<std::size_t>(size));
+    if (text != nullptr) return std::string_view(text, static_cast<std::size_t>(size));
     PyErr_Clear();  // a lone surrogate, which no signature has: malformed like any other text
     return "?";
+}
+
+VerdictView verify(const auth::Verifier& verifier, const py::object& body,
+                   const py::object& signature) {
+    VerdictView view{verifier.verify(body_of(body), signature_of(signature)), py::none()};
+    if (!view.verdict.ok()) return view;
+    if (view.verdict.form == auth::SignedForm::kCanonical) {
+        view.text = py::bytes(std::exchange(view.verdict.canonical, {}));
+    } else {
+        view.text = PyBytes_CheckExact(body.ptr()) != 0 ? body : py::bytes(body);
+    }
+    return view;
 }
 
 std::vector<base::Secret> several_secrets_from(const py::handle& object) {
@@ -98,6 +109,30 @@ std::vector<base::Secret> several_secrets_from(const py::handle& object) {
         throw py::type_error("secrets must be a list of str or bytes");
     }
     return secrets_from(py::reinterpret_borrow<py::sequence>(object));
+}
+
+void bind_verifier(py::module_& module) {
+    py::class_<auth::Verifier>(
+        module, "Verifier",
+        R"(Checks X-Signature against a fixed set of secrets, as verify() does, for many requests.
+
+Shape:   1..n secrets, in the order in which they are tried (str is encoded as UTF-8). It keeps their keyed hash
+         states, and which form was signed last: nothing of a secret is prepared again.
+Errors:  ConfigError when there is no secret, ValueError when a secret is empty.
+Threads: immutable; verify() may be called from any number of threads at once.
+Source:  docs/protocol.md, The signature.)")
+        .def(py::init([](const py::object& secrets) {
+                 return std::make_unique<auth::Verifier>(several_secrets_from(secrets));
+             }),
+             py::arg("secrets"))
+        .def("verify", &verify, py::arg("body"), py::arg("signature"),
+             R"(Check X-Signature: with every secret, over the raw body and over its canonical text.
+
+Shape:   the body as received, the value of the header (None: the request has none) -> the Verdict of verify().
+Errors:  TypeError when the body is not bytes, or the signature not str, bytes or None.
+Threads: any; tags are compared in constant time.
+Source:  docs/protocol.md, The signature.)")
+        .def("__repr__", [](const auth::Verifier&) { return "<Verifier>"; });
 }
 
 }  // namespace
@@ -126,6 +161,7 @@ std::vector<base::Secret> secrets_from(const py::sequence& objects) {
 
 void bind_signature(py::module_& module) {
     bind_verdict(module);
+    bind_verifier(module);
     module.def(
         "canonical_json",
         [](const py::bytes& body) {
@@ -144,7 +180,7 @@ Source:  docs/canonical-json.md, Canonical text.)");
     module.def(
         "sign",
         [](const py::object& body, const py::object& secret) {
-            return auth::sign(body_from(body), secret_from(secret));
+            return auth::sign(body_of(body), secret_from(secret));
         },
         py::arg("body"), py::arg("secret"),
         R"(Sign bytes as InCloud Manager does: Base64 of HMAC-SHA256.
@@ -156,8 +192,7 @@ Source:  docs/protocol.md, The signature.)");
     module.def(
         "verify",
         [](const py::object& body, const py::object& signature, const py::object& secrets) {
-            return verify(body_from(body), signature_from(signature),
-                          several_secrets_from(secrets));
+            return verify(auth::Verifier(several_secrets_from(secrets)), body, signature);
         },
         py::arg("body"), py::arg("signature"), py::arg("secrets"),
         R"(Check X-Signature: with every secret, first over the raw body, then over its canonical text.

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incm_webhook import sign, verify
+from incm_webhook import ConfigError, Verdict, Verifier, sign, verify
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 VECTORS = json.loads((GOLDEN / "signatures.json").read_text(encoding="ascii"))
@@ -48,6 +49,61 @@ def test_golden(vector: dict[str, Any]) -> None:
         assert verdict.text is None
         assert verdict.secret_index is None
         assert verdict.reason
+
+
+def facts(verdict: Verdict) -> tuple[object, ...]:
+    return (verdict.ok, verdict.form, verdict.text, verdict.secret_index, verdict.reason)
+
+
+def test_a_verifier_gives_the_verdict_of_verify() -> None:
+    secrets = sorted({vector["secret"] for vector in VECTORS})
+    verifiers = {secret: Verifier([secret]) for secret in secrets}
+    all_of_them = Verifier(secrets)
+    for vector in [*VECTORS, *reversed(VECTORS)]:  # the form that fitted last changes the order
+        body, signature = base64.b64decode(vector["body"]), vector["signature"]
+        expected = facts(verify(body, signature, [vector["secret"]]))
+        assert facts(verifiers[vector["secret"]].verify(body, signature)) == expected
+        expected = facts(verify(body, signature, secrets))
+        assert facts(all_of_them.verify(body, signature)) == expected
+
+
+def test_threads_share_a_verifier() -> None:
+    verifier = Verifier(["old", "new"])
+    bodies = [json.dumps({"n": n}).encode() for n in range(200)]
+
+    def forms(worker: int) -> list[str | None]:
+        secret = ["old", "new"][worker % 2]
+        sent = [body if worker < 4 else body.replace(b" ", b"") for body in bodies]
+        return [
+            verifier.verify(text, sign(body, secret)).form
+            for body, text in zip(bodies, sent, strict=True)
+        ]
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(forms, range(8)))
+    assert results == [["raw"] * 200] * 4 + [["canonical"] * 200] * 4
+
+
+def test_a_verifier_checks_its_secrets_once() -> None:
+    for wrong, error in (([], ConfigError), ([""], ValueError), ("s", TypeError), ([1], TypeError)):
+        with pytest.raises(error) as caught:
+            Verifier(wrong)  # type: ignore[arg-type]
+        assert "'s'" not in str(caught.value)
+    verifier = Verifier(["secret-of-mine"])
+    assert repr(verifier) == "<Verifier>"
+    with pytest.raises(TypeError, match="a body must be bytes"):
+        verifier.verify("{}", None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a signature must be str or None"):
+        verifier.verify(b"{}", 5)  # type: ignore[arg-type]
+    assert verifier.verify(b"{}", "\ud800").reason == "malformed"
+    assert verifier.verify(b"{}", sign(b"{}", "secret-of-mine").encode()).ok
+
+
+def test_the_verified_text_outlives_the_verifier() -> None:
+    body = b'{"a":1}'
+    verdict = Verifier(["s"]).verify(body, sign(b'{"a": 1}', "s"))
+    assert verdict.text == b'{"a": 1}'
+    assert Verifier(["s"]).verify(body, sign(body, "s")).text == body
 
 
 @pytest.mark.parametrize("vector", RFC4231, ids=lambda vector: vector["name"])
