@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from incm_webhook import ConfigError, Verdict, Verifier, sign, verify
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent.parent / "golden"
 VECTORS = json.loads((GOLDEN / "signatures.json").read_text(encoding="ascii"))
 RFC4231 = json.loads((GOLDEN / "rfc4231.json").read_text(encoding="ascii"))

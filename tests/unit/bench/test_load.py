@@ -14,6 +14,8 @@ from incm_webhook.bench.report import Histogram, Report
 from incm_webhook.errors import SendError, UnreachableError
 from incm_webhook.sender.samples import WIRES
 
+pytestmark = pytest.mark.slow
+
 SECRET = b"topsecret"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 ACCEPTED = b'{"status": "accepted", "id": 1}'

@@ -17,6 +17,8 @@ from incm_webhook.simulator.sending import Manner, Simulation
 from incm_webhook.simulator.traffic import Planned, Traffic
 from incm_webhook.simulator.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_S = 60.0  # only a test that fails waits so long
 SECRET = b"topsecret"
 FAST = Traffic(seed=1, rate=1e6, limit=40, wire="mixed")

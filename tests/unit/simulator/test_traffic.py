@@ -11,6 +11,8 @@ from incm_webhook import Alert, alert_types
 from incm_webhook.sender.samples import WIRES, spell
 from incm_webhook.simulator.traffic import SEEDED_START, Planned, Traffic
 
+pytestmark = pytest.mark.slow
+
 OPPOSITES = {one.name: one.opposite for one in alert_types() if one.opposite}
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from incm_webhook.testing import Receiver, ReceiverStarter, make_alert
 
+pytestmark = pytest.mark.slow
+
 REPORT = (
     "def on_alert(alert, ctx):\n open({name!r}, 'a').write(f'{{alert.type}} {{ctx.attempt}} ')\n"
 )
