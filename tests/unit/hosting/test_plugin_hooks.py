@@ -2,12 +2,25 @@
 
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting import registry
+
+# What a bundled plugin cannot be loaded without.
+REQUIRED_CONFIG: dict[str, dict[str, Any]] = {
+    "alertmanager": {"urls": ["https://alerts.example"]},
+    "discord": {"url": "https://chat.example/api/webhooks/1/token"},
+    "exec": {"command": ["/bin/true"]},
+    "http": {"url": "https://hooks.example/alerts"},
+    "im": {"service": "wecom", "url": "https://chat.example/robot"},
+    "pagerduty": {"routing_key": "0123456789abcdef0123456789abcdef"},
+    "syslog": {"host": "127.0.0.1"},
+    "teams": {"url": "https://chat.example/workflows/1"},
+}
 
 
 def warnings_of(folder: Path, code: str, use: str = "") -> tuple[str, ...]:
@@ -103,8 +116,9 @@ def test_an_installed_plugin_that_a_bundled_name_hides_is_told(
 
 
 @pytest.mark.parametrize("name", sorted(registry.BUNDLED))
-def test_of_a_bundled_plugin_there_is_nothing_to_tell(name: str, tmp_path: Path) -> None:
-    assert registry.load(PluginSettings(use=name), tmp_path).warnings == ()
+def test_a_bundled_plugin_causes_no_warning(name: str, tmp_path: Path) -> None:
+    settings = PluginSettings(use=name, config=REQUIRED_CONFIG.get(name, {}))
+    assert registry.load(settings, tmp_path).warnings == ()
 
 
 def test_a_class_without_a_constructor_has_the_config_of_its_module(tmp_path: Path) -> None:
