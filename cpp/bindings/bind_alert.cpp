@@ -171,14 +171,16 @@ py::object paths_of_fields() {
 
 std::shared_ptr<Alert> from_json(const py::object& text) {
     std::string bytes;
-    if (py::isinstance<py::bytes>(text)) {
-        bytes = text.cast<std::string>();
+    if (PyBytes_Check(text.ptr()) != 0) {
+        bytes.assign(PyBytes_AS_STRING(text.ptr()), static_cast<std::size_t>(Py_SIZE(text.ptr())));
     } else if (py::isinstance<py::str>(text)) {
         bytes = text.attr("encode")("utf-8", "surrogatepass").cast<std::string>();
     } else {
         throw py::type_error("Alert.from_json takes bytes or str");
     }
-    return std::make_shared<Alert>(value_or_throw(model::parse_alert(std::move(bytes))));
+    base::Result<Alert> alert = model::parse_alert(std::move(bytes));
+    if (!alert.ok()) throw base::Failure(alert.error());
+    return std::make_shared<Alert>(std::move(alert.value()));  // moved once: it is large
 }
 
 std::string repr(const Alert& alert) {

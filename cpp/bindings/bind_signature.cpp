@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "verdict.h"
 #include <pybind11/stl.h>
 
 #include "incm/auth/signature.h"
@@ -16,60 +17,6 @@
 namespace incm::bindings {
 
 namespace {
-
-/// A verdict for Python, with the verified text: the body itself when that was signed, so that it
-/// is not copied.
-struct VerdictView {
-    auth::Verdict verdict;
-    py::object text;
-};
-
-const char* reason_of(const VerdictView& view) {
-    switch (view.verdict.refusal) {
-        case auth::Refusal::kMissing:
-            return "missing";
-        case auth::Refusal::kMalformed:
-            return "malformed";
-        case auth::Refusal::kMismatch:
-            return "mismatch";
-        case auth::Refusal::kNone:
-            break;
-    }
-    return nullptr;
-}
-
-py::object when_ok(const VerdictView& view, py::object value) {
-    return view.verdict.ok() ? std::move(value) : py::none();
-}
-
-void bind_verdict(py::module_& module) {
-    py::class_<VerdictView>(module, "Verdict",
-                            R"(The outcome of a verification; true when the signature fits.
-
-Shape:   `ok`; `form`: "raw" or "canonical"; `text`: the verified bytes, the only ones to be used from here on;
-         `secret_index`: which secret fits; `reason`: "missing", "malformed" or "mismatch". Attributes that do
-         not apply are None.
-Threads: immutable.)")
-        .def_property_readonly("ok", [](const VerdictView& self) { return self.verdict.ok(); })
-        .def_property_readonly("form",
-                               [](const VerdictView& self) {
-                                   const bool raw = self.verdict.form == auth::SignedForm::kRaw;
-                                   return when_ok(self, py::str(raw ? "raw" : "canonical"));
-                               })
-        .def_property_readonly("text", [](const VerdictView& self) { return self.text; })
-        .def_property_readonly("secret_index",
-                               [](const VerdictView& self) {
-                                   return when_ok(self, py::int_(self.verdict.secret_index));
-                               })
-        .def_property_readonly("reason", [](const VerdictView& self) { return reason_of(self); })
-        .def("__bool__", [](const VerdictView& self) { return self.verdict.ok(); })
-        .def("__repr__", [](const VerdictView& self) {
-            if (!self.verdict.ok()) return "<Verdict not ok: " + std::string(reason_of(self)) + ">";
-            const bool raw = self.verdict.form == auth::SignedForm::kRaw;
-            return std::string("<Verdict ok: ") + (raw ? "raw" : "canonical") + ", secret " +
-                   std::to_string(self.verdict.secret_index) + ">";
-        });
-}
 
 // The functions below take any object, because pybind11's own TypeError for a wrong argument shows
 // all arguments, the secrets among them.
@@ -92,16 +39,9 @@ std::optional<std::string_view> signature_of(const py::handle& object) {
     return "?";
 }
 
-VerdictView verify(const auth::Verifier& verifier, const py::object& body,
-                   const py::object& signature) {
-    VerdictView view{verifier.verify(body_of(body), signature_of(signature)), py::none()};
-    if (!view.verdict.ok()) return view;
-    if (view.verdict.form == auth::SignedForm::kCanonical) {
-        view.text = py::bytes(std::exchange(view.verdict.canonical, {}));
-    } else {
-        view.text = PyBytes_CheckExact(body.ptr()) != 0 ? body : py::bytes(body);
-    }
-    return view;
+py::object verify(const VerdictType& type, const auth::Verifier& verifier, const py::object& body,
+                  const py::object& signature) {
+    return type.make(verifier.verify(body_of(body), signature_of(signature)), body);
 }
 
 std::vector<base::Secret> several_secrets_from(const py::handle& object) {
@@ -111,7 +51,7 @@ std::vector<base::Secret> several_secrets_from(const py::handle& object) {
     return secrets_from(py::reinterpret_borrow<py::sequence>(object));
 }
 
-void bind_verifier(py::module_& module) {
+void bind_verifier(py::module_& module, const VerdictType& type) {
     py::class_<auth::Verifier>(
         module, "Verifier",
         R"(Checks X-Signature against a fixed set of secrets, as verify() does, for many requests.
@@ -125,8 +65,12 @@ Source:  docs/protocol.md, The signature.)")
                  return std::make_unique<auth::Verifier>(several_secrets_from(secrets));
              }),
              py::arg("secrets"))
-        .def("verify", &verify, py::arg("body"), py::arg("signature"),
-             R"(Check X-Signature: with every secret, over the raw body and over its canonical text.
+        .def(
+            "verify",
+            [type](const auth::Verifier& self, const py::object& body,
+                   const py::object& signature) { return verify(type, self, body, signature); },
+            py::arg("body"), py::arg("signature"),
+            R"(Check X-Signature: with every secret, over the raw body and over its canonical text.
 
 Shape:   the body as received, the value of the header (None: the request has none) -> the Verdict of verify().
 Errors:  TypeError when the body is not bytes, or the signature not str, bytes or None.
@@ -160,8 +104,8 @@ std::vector<base::Secret> secrets_from(const py::sequence& objects) {
 }
 
 void bind_signature(py::module_& module) {
-    bind_verdict(module);
-    bind_verifier(module);
+    const VerdictType type(module);
+    bind_verifier(module, type);
     module.def(
         "canonical_json",
         [](const py::bytes& body) {
@@ -191,8 +135,8 @@ Errors:  ValueError when the secret is empty.
 Source:  docs/protocol.md, The signature.)");
     module.def(
         "verify",
-        [](const py::object& body, const py::object& signature, const py::object& secrets) {
-            return verify(auth::Verifier(several_secrets_from(secrets)), body, signature);
+        [type](const py::object& body, const py::object& signature, const py::object& secrets) {
+            return verify(type, auth::Verifier(several_secrets_from(secrets)), body, signature);
         },
         py::arg("body"), py::arg("signature"), py::arg("secrets"),
         R"(Check X-Signature: with every secret, first over the raw body, then over its canonical text.

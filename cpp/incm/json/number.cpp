@@ -63,6 +63,10 @@ std::strong_ordering compare_digits(std::string_view a, std::string_view b) {
     return std::strong_ordering::equal;
 }
 
+std::strong_ordering compare_magnitudes(const Scaled& a, const Scaled& b) {
+    return a.power != b.power ? a.power <=> b.power : compare_digits(a.digits, b.digits);
+}
+
 /// Whether a non-zero number that no double can hold is too large (and not too small). Such numbers
 /// are hundreds of powers of ten from 1.
 bool is_too_large(std::string_view token) {
@@ -227,11 +231,7 @@ std::strong_ordering compare_numbers(std::string_view a, std::string_view b) {
     };
     const int sign = sign_of(a, left);
     if (sign != sign_of(b, right)) return sign <=> sign_of(b, right);
-    if (sign == 0) return std::strong_ordering::equal;
-    const std::strong_ordering order = left.power != right.power
-                                           ? left.power <=> right.power
-                                           : compare_digits(left.digits, right.digits);
-    return sign > 0 ? order : 0 <=> order;
+    return sign > 0 ? compare_magnitudes(left, right) : compare_magnitudes(right, left);
 }
 
 void append_integer(std::string_view token, std::string& out) {

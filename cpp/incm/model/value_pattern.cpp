@@ -1,5 +1,6 @@
 #include "incm/model/value_pattern.h"
 
+#include <compare>
 #include <utility>
 
 #include "incm/base/ascii.h"
@@ -15,7 +16,7 @@ base::Error bad(std::string text) {
 }
 
 std::string quoted(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
+    return std::string("\"").append(text).append("\"");
 }
 
 bool is_number(std::string_view text) {
@@ -59,7 +60,7 @@ base::Result<ValuePattern> ValuePattern::parse_range(std::string_view text, std:
                    " wants a number on both sides of the dots, as in \"1..3\"; for "
                    "one side write \">= 1\" or \"<= 3\"");
     }
-    if (json::compare_numbers(low, high) > 0) {
+    if (std::is_gt(json::compare_numbers(low, high))) {
         return bad(quoted(text) + " wants the smaller number first");
     }
     return ValuePattern(Range{{Operator::kGreaterOrEqual, std::string(low)},
@@ -75,17 +76,17 @@ bool ValuePattern::Comparison::matches(std::string_view value) const {
     const std::strong_ordering order = json::compare_numbers(value, number);
     switch (how) {
         case Operator::kEqual:
-            return order == 0;
+            return std::is_eq(order);
         case Operator::kNotEqual:
-            return order != 0;
+            return std::is_neq(order);
         case Operator::kLess:
-            return order < 0;
+            return std::is_lt(order);
         case Operator::kLessOrEqual:
-            return order <= 0;
+            return std::is_lteq(order);
         case Operator::kGreater:
-            return order > 0;
+            return std::is_gt(order);
         case Operator::kGreaterOrEqual:
-            return order >= 0;
+            return std::is_gteq(order);
     }
     return false;
 }

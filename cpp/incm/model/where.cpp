@@ -13,11 +13,14 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-base::Error bad_path(std::string_view path, std::string_view what) {
-    return {base::ErrorCode::kBadConfig,
-            "\"" + std::string(path) + "\" " + std::string(what) +
-                "; wanted is a path such as data.interface, with a key that contains a dot in "
-                "quotes: data.\"a.b\""};
+base::Error bad_path(std::string_view path, const std::string& what) {
+    return {base::ErrorCode::kBadConfig, std::string("\"").append(path).append("\" " + what)};
+}
+
+base::Error unreadable_path(std::string_view path, const std::string& what) {
+    return bad_path(path, what +
+                              "; wanted is a path such as data.interface, with a key that contains "
+                              "a dot in quotes: data.\"a.b\"");
 }
 
 /// Read a key in quotes; `at` is after the opening quote, and then after the closing one. Returns
@@ -36,16 +39,16 @@ base::Result<std::vector<std::string>> keys_of(std::string_view path) {
         std::string& key = keys.emplace_back();
         if (at < path.size() && path[at] == '"') {
             if (!read_quoted_key(path, ++at, key)) {
-                return bad_path(path, "has a quote that is not closed");
+                return unreadable_path(path, "has a quote that is not closed");
             }
         } else {
             const std::size_t end = std::min(path.find_first_of(".\"", at), path.size());
             key = path.substr(at, end - at);
             at = end;
-            if (key.empty()) return bad_path(path, "has an empty key");
+            if (key.empty()) return unreadable_path(path, "has an empty key");
         }
         if (at == path.size()) return keys;
-        if (path[at] != '.') return bad_path(path, "has a quote inside of a key");
+        if (path[at] != '.') return unreadable_path(path, "has a quote inside of a key");
     }
 }
 
@@ -183,10 +186,7 @@ class Where::Walk {
 base::Status Where::add(std::string_view path, std::vector<ValuePattern> patterns) {
     base::Result<std::vector<std::string>> keys = keys_of(path);
     if (!keys.ok()) return keys.error();
-    if (patterns.empty()) {
-        return base::Error{base::ErrorCode::kBadConfig,
-                           "\"" + std::string(path) + "\" wants at least one pattern"};
-    }
+    if (patterns.empty()) return bad_path(path, "wants at least one pattern");
     if (conditions_.size() == kMaxPaths) {
         return base::Error{base::ErrorCode::kBadConfig,
                            "wants at most " + std::to_string(kMaxPaths) + " paths"};
