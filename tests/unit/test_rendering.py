@@ -202,7 +202,6 @@ def test_jinja_is_loaded_with_the_first_template_only() -> None:
     code = (
         "import sys, incm_webhook; from incm_webhook import message, Template\n"
         "from incm_webhook.testing import make_alert, run_plugin\n"
-        "import os; os.chdir('/tmp')\n"
         "from incm_webhook.config.settings import PluginSettings\n"
         "from incm_webhook.hosting import registry\n"
         "from pathlib import Path\n"
