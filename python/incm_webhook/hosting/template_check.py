@@ -24,7 +24,8 @@ def template_findings(config: Any, settings: PluginSettings) -> tuple[list[str],
 
     Args:
         config: the validated model of the plugin, or its plain dict.
-        settings: the plugin's settings; of its filters `types` and `status` count.
+        settings: the plugin's settings; of its filters `types` and `status` count, and a `not` of
+            these alone.
 
     Returns:
         Errors, a sentence for each template that fails with every sample; and warnings, a sentence
@@ -77,10 +78,9 @@ def _joined(key: str, name: str) -> str:
 
 def _samples(settings: PluginSettings) -> list[Alert]:
     """Make an active and a closed alert of each known type, as far as the plugin wants them."""
-    wanted: dict[str, Any] = {key: settings.filters[key] for key in ("types", "status")}
-    filter_ = Filter(**wanted)
+    filter_ = Filter(**_by_type(settings))
     names = [one.name for one in alert_types()]
-    names += [one for one in map(str, wanted["types"]) if one not in names and not _is_pattern(one)]
+    names += [one for one in map(str, settings.types) if one not in names and not _is_pattern(one)]
     alerts = []
     for name in names:
         body = sample(name)
@@ -88,6 +88,15 @@ def _samples(settings: PluginSettings) -> list[Alert]:
         alerts += [Alert.from_json(spell(one)) for one in (body, closed)]
     some_other = Alert.from_json(spell(sample("another_type")))
     return [one for one in alerts if filter_.matches(one, "/")] or [some_other]
+
+
+def _by_type(settings: PluginSettings) -> dict[str, Any]:
+    """Return the filters that a made-up alert can be compared with, for the core's Filter."""
+    unwanted = {
+        key: patterns for key, patterns in settings.unwanted.core_filter.items() if patterns
+    }
+    wanted: dict[str, Any] = {"types": settings.types, "status": settings.status}
+    return wanted if unwanted.keys() - wanted.keys() else {**wanted, "not": unwanted}
 
 
 def _is_pattern(text: str) -> bool:

@@ -72,6 +72,9 @@ def test_only_the_alerts_that_the_plugin_wants_count() -> None:
     title = "{{ alert.retention }} {{ alert.closed_at }}"
     wanted = {"types": ["dis*", "license_expiring"], "status": ["closed"]}
     assert findings(wanted, title=title) == ([], [])
+    assert findings({"not": {"status": ["active"]}}, title="{{ alert.closed_at }}") == ([], [])
+    unclear = {"not": {"status": ["active"], "orgs": ["ACME"]}}  # only ACME's active ones
+    assert len(findings(unclear, title="{{ alert.closed_at }}")[1]) == 1
     errors, warnings = findings({"types": ["fan_*"]}, title=title)
     assert warnings == []
     assert errors[0].endswith("the plugin would reject every alert")
