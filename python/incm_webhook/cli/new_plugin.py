@@ -157,5 +157,5 @@ def _next(names: _Names, into: Path, *, package: bool) -> list[str]:
     return [
         f"python -m pytest {shlex.quote(str(into / f'test_{names.module}.py'))}",
         f"incm-webhook plugin run {spec} --type disconnected",
-        f"incm-webhook serve --secret-file ./secret --plugin {spec}",
+        f"incm-webhook serve --secret-file ./secret --plugin {spec} --dev",
     ]

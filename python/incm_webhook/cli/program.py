@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,16 +108,25 @@ def commands(context: click.Context) -> None:
     envvar="INCM_WEBHOOK_SUPERVISE",
     help="Keep the port open over crashes, reloads and upgrades.  [env: INCM_WEBHOOK_SUPERVISE]",
 )
-def serve(*, supervise: bool, **overrides: Any) -> int:
+@click.option(
+    "--dev",
+    is_flag=True,
+    envvar="INCM_WEBHOOK_DEV",
+    help="Reload plugin files that change, and log every outcome.  [env: INCM_WEBHOOK_DEV]",
+)
+def serve(*, supervise: bool, dev: bool, **overrides: Any) -> int:
     """Receive alerts until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     A flag overrides its environment variable, which overrides the configuration file.
     INCM_WEBHOOK_PLUGIN may name several plugins, separated by blanks. With --supervise a small
-    parent process holds the sockets, and SIGHUP starts a new server that takes over.
+    parent process holds the sockets, and SIGHUP starts a new server that takes over. --dev does
+    the same when the file of a plugin changes: with a mistake in it, the old server goes on.
+
+    Example: incm-webhook serve --secret-file ./secret --plugin ./noc.py --dev
     """
     import logging
 
-    if supervise and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
+    if (supervise or dev) and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
         _become_supervisor()
 
     from incm_webhook.process.orphans import stand_in_front
@@ -129,6 +138,8 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
         signals = Signals()
 
     from incm_webhook.config.loading import Settings, load_settings
+    from incm_webhook.config.server import is_loopback
+    from incm_webhook.log_levels import LogLevels
     from incm_webhook.process.stray_errors import catch_stray_errors
 
     cwd = Path.cwd()
@@ -137,15 +148,24 @@ def serve(*, supervise: bool, **overrides: Any) -> int:
         return load_settings(overrides, os.environ, cwd)
 
     settings = load()
-    set_up_logging(levels=None if is_debug() else settings.server.log_level)
+    levels = settings.server.log_level
+    if is_debug() or (dev and levels == LogLevels()):
+        levels = replace(levels, own=logging.DEBUG)
+    set_up_logging(levels=levels)
     catch_stray_errors()
     logger = logging.getLogger("incm_webhook.config")
     for warning in settings.warnings:
         logger.warning("%s", warning)
+    if dev and not is_loopback(settings.server.listen):
+        logger.warning(
+            "--dev runs whatever is written to a plugin's file, and %s is no address of loopback: "
+            "use it on your own machine",
+            settings.server.listen,
+        )
 
     from incm_webhook.service import run
 
-    return run.run(settings, load, signals)
+    return run.run(settings, load, signals, dev=dev)
 
 
 def _become_supervisor() -> None:

@@ -60,6 +60,14 @@ class Settlements:
         Returns:
             Whether the success closed the breaker.
         """
+        if _log.isEnabledFor(logging.DEBUG):
+            for one in deliveries:
+                _log.debug(
+                    "alert %d to plugin %s: delivered in %.1f ms",
+                    one.alert_id,
+                    self._plugin.name,
+                    duration * 1000,
+                )
         self._kept.append((deliveries, duration))
         return self._note_success()
 

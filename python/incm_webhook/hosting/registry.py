@@ -32,7 +32,16 @@ from incm_webhook.plugin import PluginMark, mark_of
 from incm_webhook.text.failures import own_code_of, remember
 from incm_webhook.text.printable import printable
 
-__all__ = ["BUNDLED", "Description", "LoadedPlugin", "installed", "load", "load_object", "look_at"]
+__all__ = [
+    "BUNDLED",
+    "Description",
+    "LoadedPlugin",
+    "file_of",
+    "installed",
+    "load",
+    "load_object",
+    "look_at",
+]
 
 GROUP = "incm_webhook.plugins"
 # The bundled plugins are listed here, so that using one needs no scan of installed packages.
@@ -203,6 +212,12 @@ def _with_summary(origin: Origin, handler: object, module: object) -> Origin:
     text = next((text.strip() for text in documented if isinstance(text, str) and text.strip()), "")
     summary = printable(text.splitlines()[0]) if text else ""
     return Origin(origin.text, origin.version, summary)
+
+
+def file_of(use: str, base: Path) -> Path | None:
+    """Return the file that a value of `use` names; None when it names no file."""
+    file = _FILE.fullmatch(use)
+    return base / file["path"] if file else None
 
 
 def _find(use: str, base: Path) -> tuple[object, Origin]:

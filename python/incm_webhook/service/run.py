@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from incm_webhook.process.shutdown import end_by, flushed
 from incm_webhook.process.signals import Signals
 from incm_webhook.service import listeners
 from incm_webhook.service.certificate import look_at_certificate
+from incm_webhook.service.changed_files import ChangedFiles
 from incm_webhook.service.heartbeat import Heartbeat
 from incm_webhook.service.native import clients_of, endpoints_of, route_of
 from incm_webhook.service.takeover import Supervision
@@ -114,13 +116,20 @@ def beat(receiver: Receiver, notifier: Notifier) -> None:
         notifier.beat()
 
 
-def run(settings: Settings, load: Callable[[], Settings], signals: Signals | None = None) -> int:
+def run(
+    settings: Settings,
+    load: Callable[[], Settings],
+    signals: Signals | None = None,
+    *,
+    dev: bool = False,
+) -> int:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         settings: the settings to serve with.
         load: reads the settings again, for SIGHUP.
         signals: the signal handling of this process, if it is set up already.
+        dev: ask the supervisor for a new server when a plugin's file changes.
 
     Returns:
         The exit status: 0 after a graceful stop, 1 when a plugin did not stop or the disk failed.
@@ -135,13 +144,13 @@ def run(settings: Settings, load: Callable[[], Settings], signals: Signals | Non
     Source: docs/contract.md, Commands.
     """
     try:
-        return _run(settings, load, signals or Signals())
+        return _run(settings, load, signals or Signals(), dev=dev)
     except Exception:
         end_by(time.monotonic() + settings.server.grace)
         raise
 
 
-def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> int:
+def _run(settings: Settings, load: Callable[[], Settings], signals: Signals, *, dev: bool) -> int:
     check_ready_file(settings.server.ready_file, settings.place_of("server", "ready_file"))
     watch = PythonWatch()
     guard = StopGuard(settings.server.grace, watch)
@@ -152,6 +161,7 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
     passed = listeners.take_over(os.environ)
     keep_from_children(*([notifier.channel] if notifier.channel else []))
     egress.apply(settings.egress.rules)
+    changes = ChangedFiles(_plugin_files(settings) if dev else ())  # before they are read
     plugins = _load_plugins(settings, signals)
     guard.loaded()
     on = listeners.open_listeners(passed, settings.server, notifier)
@@ -188,6 +198,7 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
     def look() -> None:
         beat(receiver, notifier)
         shared.look()
+        _reload_changed(changes, supervision)
 
     signals.wait(guard, reload, lambda: receiver.failed, look)
     guard.stopping()
@@ -196,10 +207,16 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals) -> 
         _log.critical("the disk failed to write the inbox: ending; the next start checks it")
     notifier.stopping(settings.server.grace + _CLOSING_S + _ANSWERS_S)
     end_by(time.monotonic() + settings.server.grace)
-    waited_for = any(one.ack == "processed" for one in settings.endpoint)
-    status_of_stop = _stop(receiver, dispatcher, settings.server.grace, handlers_last=waited_for)
+    status_of_stop = _stop(receiver, dispatcher, settings)
     heartbeat.end()
     return status_of_stop or (EXIT_FAILED if failed else 0)
+
+
+def _reload_changed(changes: ChangedFiles, supervision: Supervision) -> None:
+    """Ask the supervisor for another server when a plugin's file has changed."""
+    for file in changes.look():
+        _log.info("%s has changed: a new server loads it", file)
+        os.kill(supervision.pid, signal.SIGHUP)
 
 
 def _log_listeners(settings: Settings, receiver: Receiver) -> None:
@@ -233,6 +250,11 @@ def _load_plugins(settings: Settings, signals: Signals) -> list[LoadedPlugin]:
                 folder,
             )
     return plugins
+
+
+def _plugin_files(settings: Settings) -> list[Path]:
+    files = [registry.file_of(one.use, settings.base) for one in settings.plugin]
+    return [file for file in files if file is not None]
 
 
 def _is_in(folder: Path) -> bool:
@@ -290,17 +312,16 @@ def _log_certificate(running: Settings) -> None:
         _log.warning(warning)
 
 
-def _stop(
-    receiver: Receiver, dispatcher: Dispatcher, grace_s: float, *, handlers_last: bool
-) -> int:
+def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings) -> int:
     """Stop the handlers and the listeners; the next process waits for both.
 
-    Alerts are accepted until the handlers have stopped. With handlers_last, answers wait for
-    handlers, so the handlers stop after the answers.
+    Alerts are accepted until the handlers have stopped. When answers wait for handlers, the
+    handlers stop after the answers.
     """
+    grace_s = settings.server.grace
     deadline = time.monotonic() + grace_s - min(_CLOSING_S, grace_s / 10)
     _log.info("stopping")
-    if handlers_last:
+    if any(one.ack == "processed" for one in settings.endpoint):
         receiver.stop_listening(grace_s / 2)
         finished = dispatcher.stop(deadline)
     else:

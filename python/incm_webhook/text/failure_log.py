@@ -28,7 +28,7 @@ class FailureLog:
     Shape: the first failure of a kind is logged at once. Further failures within QUIET_S are
     counted, and logged as one line at the end of that time; this repeats as long as failures
     continue. Failures with the same exception at the same place are of one kind, whatever the text
-    of the exception. With `--log-level debug` the traceback follows.
+    of the exception. With `--log-level debug` each failure is logged at once, with its traceback.
     Threads: any.
     """
 
@@ -47,6 +47,9 @@ class FailureLog:
             sentence: the outcome of the attempt, on one line.
             account: the description of the exception.
         """
+        if self._log.isEnabledFor(logging.DEBUG):
+            self._log.log(level, "%s", sentence, extra={"traceback": account.traceback})
+            return
         self.log_due()
         with self._lock:
             now = self._clock()

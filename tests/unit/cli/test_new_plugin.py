@@ -104,7 +104,7 @@ def test_the_plugin_works_at_once_and_the_commands_are_said(run: Run) -> None:
         "next:\n"
         "  python -m pytest 'plugins here/test_noc.py'\n"
         "  incm-webhook plugin run 'plugins here/noc.py' --type disconnected\n"
-        "  incm-webhook serve --secret-file ./secret --plugin 'plugins here/noc.py'\n"
+        "  incm-webhook serve --secret-file ./secret --plugin 'plugins here/noc.py' --dev\n"
     )
     assert run_plugin("plugins here/noc.py", make_alert()) == ["delivered"]
 

@@ -46,7 +46,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Stand in for the service: keep what `serve` hands it; an exception put first is raised."""
     calls: list[Any] = []
 
-    def run_service(settings: Any, load: Any, signals: Any) -> int:
+    def run_service(settings: Any, load: Any, signals: Any, *, dev: bool) -> int:
         if calls and isinstance(calls[0], BaseException):
             raise calls[0]
         calls.append((settings, load))
