@@ -61,7 +61,9 @@ class Receiver:
             config: further tables of the configuration file, such as
                 {"server": {"max_body": "1KiB"}}. Without an `egress` table in it, requests of
                 plugins may go to loopback, where a test has its targets.
-            arguments: further arguments for `serve`.
+            arguments: further arguments for `serve`. A file that --config names, or the file
+                incm-webhook.toml in the folder, is used as it is: plugins are then values of
+                `use`, and there are no further tables.
             wrapper: a command that replaces itself with the server, such as `nice`.
         """
         self.folder = folder
@@ -75,7 +77,7 @@ class Receiver:
         command += ["--listen", "127.0.0.1:0"]
         command += ["--admin", "127.0.0.1:0", "--secret-file", "./secret", "--inbox", "./inbox.db"]
         command += ["--ready-file", str(self._ready), *arguments]
-        command += self._configured(plugins, config or {})
+        command += self._configured(plugins, config, arguments)
         environ = {
             key: one for key, one in os.environ.items() if not key.startswith("INCM_WEBHOOK_")
         }
@@ -177,11 +179,16 @@ class Receiver:
         """Return what the process has written to standard output and error."""
         return self._output.read_text(errors="replace")
 
-    def _configured(self, plugins: Plugins, config: Mapping[str, Any]) -> list[str]:
+    def _configured(
+        self, plugins: Plugins, config: Mapping[str, Any] | None, arguments: Sequence[str]
+    ) -> list[str]:
         """Write the configuration file, and return the flag that names it."""
-        tables = [one if isinstance(one, Mapping) else {"use": str(one)} for one in plugins]
         path = self.folder / "plugins.toml"
-        config = {"egress": {"allow": LOOPBACK}, **config}
+        tables = [one if isinstance(one, Mapping) else {"use": str(one)} for one in plugins]
+        has_file = "--config" in arguments or (self.folder / "incm-webhook.toml").exists()
+        if has_file and config is None and not any(isinstance(one, Mapping) for one in plugins):
+            return [part for one in plugins for part in ("--plugin", str(one))]
+        config = {"egress": {"allow": LOOPBACK}, **(config or {})}
         path.write_text(f"{toml_text(config)}{toml_tables('plugin', tables)}", encoding="utf-8")
         return ["--config", str(path)]
 

@@ -111,3 +111,12 @@ def test_the_fixture_starts_further_receivers(
     assert not (other.folder / "done").exists()
     assert incm_receiver.stop() == 0
     assert one.process.poll() == other.process.poll() == 0
+
+
+def test_a_configuration_file_of_the_test_is_used_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "incm-webhook.toml").write_text('[[endpoint]]\npath = "/own"\n')
+    with Receiver(tmp_path) as receiver:
+        assert receiver.url.endswith("/own")
+    (tmp_path / "incm-webhook.toml").rename(tmp_path / "my.toml")
+    with Receiver(tmp_path, arguments=["--config", "my.toml"]) as receiver:
+        assert receiver.url.endswith("/own")
