@@ -23,6 +23,7 @@ from incm_webhook.cli.plugin_run import plugin_group
 from incm_webhook.cli.plugins import plugins
 from incm_webhook.cli.quarantine import quarantine
 from incm_webhook.cli.simulate import simulate
+from incm_webhook.cli.types import types
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
 from incm_webhook.log import describe, is_debug, set_up_logging, write_line
 from incm_webhook.process import early
@@ -215,6 +216,7 @@ commands.add_command(send)
 commands.add_command(new_plugin)
 commands.add_command(plugin_group)
 commands.add_command(plugins)
+commands.add_command(types)
 commands.add_command(sign)
 commands.add_command(verify)
 commands.add_command(doctor)
