@@ -1,14 +1,14 @@
-#include <atomic>
 #include <cmath>
 #include <memory>
 #include <new>
 #include <string>
 #include <vector>
 
-#include "bind_alert.h"
 #include "bind_clients.h"
 #include "bind_watch.h"
 #include "bindings.h"
+#include "running.h"
+#include "state_changes.h"
 #include <pybind11/stl.h>
 
 #include "incm/base/clock.h"
@@ -20,42 +20,12 @@ namespace {
 
 using WithoutGil = py::call_guard<py::gil_scoped_release>;
 
-/// A receiver with the log that it uses.
-struct Running {
-    explicit Running(receiver::Config config) : receiver(std::move(config), log) {}
-    base::StderrSink log;
-    receiver::Receiver receiver;
-};
-
-/// A delivery with its alert, already read. The destructor gives the delivery back if it was
-/// neither settled nor given back: memory can run out on the way to the plugin, or on the way back.
-class DeliveryView {
- public:
-    DeliveryView(inbox::Delivery taken, const std::weak_ptr<Running>& from) noexcept
-        : delivery(std::move(taken)), from_(from) {}
-    DeliveryView(DeliveryView&& other) noexcept
-        : delivery(std::move(other.delivery)),
-          alert(std::move(other.alert)),
-          from_(std::move(other.from_)),
-          ended_(other.ended_.load()) {}
-    DeliveryView(const DeliveryView&) = delete;
-    DeliveryView& operator=(const DeliveryView&) = delete;
-    ~DeliveryView() {
-        if (ended_) return;
-        if (const std::shared_ptr<Running> from = from_.lock()) {
-            from->receiver.inbox().give_back(delivery.plugin, {&delivery.alert_id, 1});
-        }
-    }
-    /// Note that the delivery was settled or given back.
-    void end() noexcept { ended_ = true; }
-
-    inbox::Delivery delivery;
-    std::shared_ptr<model::Alert> alert;
-
- private:
-    std::weak_ptr<Running> from_;
-    std::atomic<bool> ended_{false};
-};
+/// The outcomes of a call that failed, by their names in Python.
+inbox::Outcome outcome_named(const std::string& name) {
+    if (name == "retry") return inbox::Outcome::kRetry;
+    if (name == "dead") return inbox::Outcome::kDead;
+    throw py::value_error("no outcome " + name);
+}
 
 class ReceiverView {
  public:
@@ -88,8 +58,8 @@ class ReceiverView {
         return list;
     }
 
-    void delivered(const std::vector<DeliveryView*>& views,
-                   const std::vector<double>& durations_s) {
+    void delivered(const std::vector<DeliveryView*>& views, const std::vector<double>& durations_s,
+                   StateChanges state) {
         if (views.size() != durations_s.size()) {
             throw py::value_error("delivered() needs one duration for each delivery");
         }
@@ -102,23 +72,35 @@ class ReceiverView {
                            .duration_ms = milliseconds(durations_s[i]),
                            .error = {}});
         }
-        native().inbox().settle(std::move(all));
+        native().inbox().settle(std::move(all), std::move(state));
         for (DeliveryView* view : views) view->end();
     }
 
-    void settle(DeliveryView& view, inbox::Outcome outcome, double delay_s, std::string error,
-                double duration_s, std::string traceback) {
-        inbox::Settlement settlement{.alert_id = view.delivery.alert_id,
-                                     .plugin = view.delivery.plugin,
-                                     .outcome = outcome,
-                                     .retry_in_ms = milliseconds(delay_s),
-                                     .duration_ms = milliseconds(duration_s),
-                                     .error = std::move(error),
-                                     .traceback = std::move(traceback)};
-        std::vector<inbox::Settlement> one;
-        one.push_back(std::move(settlement));
-        native().inbox().settle(std::move(one));
-        view.end();
+    void settle_failed(const std::vector<DeliveryView*>& views,
+                       const std::vector<std::pair<std::string, double>>& outcomes,
+                       const std::string& error, double duration_s, const std::string& traceback,
+                       StateChanges state) {
+        if (views.size() != outcomes.size()) {
+            throw py::value_error("settle_failed() needs one outcome for each delivery");
+        }
+        std::vector<inbox::Settlement> all;
+        all.reserve(views.size());
+        for (std::size_t i = 0; i < views.size(); ++i) {
+            const auto& [outcome, delay_s] = outcomes[i];
+            all.push_back({.alert_id = views[i]->delivery.alert_id,
+                           .plugin = views[i]->delivery.plugin,
+                           .outcome = outcome_named(outcome),
+                           .retry_in_ms = milliseconds(delay_s),
+                           .duration_ms = milliseconds(duration_s),
+                           .error = error,
+                           .traceback = traceback});
+        }
+        native().inbox().settle(std::move(all), std::move(state));
+        for (DeliveryView* view : views) view->end();
+    }
+
+    std::unique_ptr<StateView> state(std::string plugin) {
+        return std::make_unique<StateView>(running_, std::move(plugin));
     }
 
     void give_back(const std::vector<DeliveryView*>& views) {
@@ -149,7 +131,7 @@ class ReceiverView {
             if (alert.ok()) {
                 view.alert = std::make_shared<model::Alert>(std::move(alert).value());
             } else {  // the file is damaged: no other attempt could read it
-                settle(view, inbox::Outcome::kDead, 0, "its text: " + alert.error().text, 0, {});
+                settle_failed({&view}, {{"dead", 0}}, "its text: " + alert.error().text, 0, {}, {});
             }
         }
         return views;
@@ -209,41 +191,9 @@ py::dict stats(ReceiverView& self) {
     return all;
 }
 
-void bind_delivery(py::module_& module) {
-    py::class_<DeliveryView>(module, "Delivery", R"(One alert on its way to one plugin.
-
-Shape:   `alert`; `alert_id`: its number in the inbox; `plugin`; `delivery_key`: the same on every attempt;
-         `attempt`: 1 for the first; `tries`: as `attempt`, but counted from 1 again after a person retried the delivery;
-         `received_at`: an aware datetime; `age`: seconds since the delivery was created, independent of the wall clock;
-         `endpoint`: the path that received the alert.
-Threads: immutable.)")
-        .def_readonly("alert", &DeliveryView::alert)
-        .def_property_readonly("alert_id",
-                               [](const DeliveryView& self) { return self.delivery.alert_id; })
-        .def_property_readonly("plugin",
-                               [](const DeliveryView& self) { return self.delivery.plugin; })
-        .def_property_readonly("delivery_key",
-                               [](const DeliveryView& self) { return self.delivery.key; })
-        .def_property_readonly("attempt",
-                               [](const DeliveryView& self) { return self.delivery.attempt; })
-        .def_property_readonly("tries",
-                               [](const DeliveryView& self) { return self.delivery.tries; })
-        .def_property_readonly("received_at",
-                               [](const DeliveryView& self) {
-                                   return to_datetime(self.delivery.received_at_ms * 1000);
-                               })
-        .def_property_readonly("age",
-                               [](const DeliveryView& self) {
-                                   return static_cast<double>(self.delivery.age_ms) / 1e3;
-                               })
-        .def_property_readonly("endpoint",
-                               [](const DeliveryView& self) { return self.delivery.endpoint; });
-}
-
 }  // namespace
 
 void bind_receiver(py::module_& module) {
-    bind_delivery(module);
     py::class_<ReceiverView>(module, "Receiver",
                              R"(The listening server, its inbox, and the deliveries that wait.
 
@@ -286,33 +236,21 @@ Source:  docs/architecture.md, Pull, not push.)")
              "given back.\n\n"
              "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
              "written, MemoryError. Nothing is fetched then.")
-        .def(
-            "delivered",
-            [](ReceiverView& self, const std::vector<DeliveryView*>& deliveries,
-               const std::vector<double>& durations) { self.delivered(deliveries, durations); },
-            WithoutGil(), py::arg("deliveries"), py::arg("durations"),
-            "Settle deliveries that the plugin handled. durations: seconds for each.\n\n"
-            "Errors:  ValueError when there is not one duration for each delivery.")
-        .def(
-            "retry",
-            [](ReceiverView& self, DeliveryView& delivery, double delay, std::string error,
-               double duration, std::string traceback) {
-                self.settle(delivery, inbox::Outcome::kRetry, delay, std::move(error), duration,
-                            std::move(traceback));
-            },
-            WithoutGil(), py::arg("delivery"), py::arg("delay"), py::arg("error"),
-            py::arg("duration"), py::arg("traceback"),
-            "Record a failed attempt and its error; the delivery is due again after delay seconds.")
-        .def(
-            "dead",
-            [](ReceiverView& self, DeliveryView& delivery, std::string error, double duration,
-               std::string traceback) {
-                self.settle(delivery, inbox::Outcome::kDead, 0, std::move(error), duration,
-                            std::move(traceback));
-            },
-            WithoutGil(), py::arg("delivery"), py::arg("error"), py::arg("duration"),
-            py::arg("traceback"),
-            "Settle a delivery as a dead letter, which only a person can retry.")
+        .def("delivered", &ReceiverView::delivered, WithoutGil(), py::arg("deliveries"),
+             py::arg("durations"), py::arg("state") = py::tuple(),
+             "Settle deliveries that the plugin handled. durations: seconds for each. state: pairs "
+             "of key and JSON text, None to delete the key, which are stored with the outcome.\n\n"
+             "Errors:  ValueError when there is not one duration for each delivery.")
+        .def("settle_failed", &ReceiverView::settle_failed, WithoutGil(), py::arg("deliveries"),
+             py::arg("outcomes"), py::arg("error"), py::arg("duration"), py::arg("traceback"),
+             py::arg("state") = py::tuple(),
+             "Settle the deliveries of a call that failed. outcomes: for each the pair (\"retry\", "
+             "seconds until it is due again) or (\"dead\", 0) for a dead letter, which only a "
+             "person can retry. state: as delivered() takes it.\n\n"
+             "Errors:  ValueError when there is not one outcome for each delivery, or an unknown "
+             "one; nothing is settled then.")
+        .def("state", &ReceiverView::state, py::arg("plugin"),
+             "Return the state of a plugin, to read and to change it.")
         .def("give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
              "Give back deliveries that were not attempted: they are due again at once.")
         .def(

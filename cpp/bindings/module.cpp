@@ -16,6 +16,8 @@ PYBIND11_MODULE(_core, module) {
     incm::bindings::bind_clients(module);
     incm::bindings::bind_watch(module);
     incm::bindings::bind_routing(module);
+    incm::bindings::bind_delivery(module);
+    incm::bindings::bind_state(module);
     incm::bindings::bind_receiver(module);
     incm::bindings::bind_offline(module);
 }

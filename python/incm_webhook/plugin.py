@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from incm_webhook._core import Alert, Delivery
     from incm_webhook.http.client import HttpClient
+    from incm_webhook.state import State, StateKeeper
 
 __all__ = ["Context", "PluginMark", "Reject", "Retry", "mark_of", "plugin"]
 
@@ -75,6 +76,9 @@ class Unavailable(Exception):  # noqa: N818 - an outcome, not an error
         self.reason = reason
 
 
+DECLARED = (Retry, Reject, Unavailable)  # the outcomes that a handler raises
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """The facts that a handler gets besides the alert.
@@ -120,6 +124,17 @@ class Context:
         return HttpClient(self._until)
 
     @property
+    def state(self) -> "State":
+        """What the plugin keeps between its calls; the same object for the whole call."""
+        values = vars(self)
+        state: State | None = values.get("_state")
+        if state is None:
+            from incm_webhook.state import open_state  # most plugins keep nothing
+
+            state = values.setdefault("_state", open_state(values.get("_keeper")))
+        return state
+
+    @property
     def delivery_keys(self) -> tuple[str, ...]:
         """The delivery keys of all alerts of this call, in the order of the alerts."""
         return tuple(one.delivery_key for one in self.each) or (self.delivery_key,)
@@ -159,7 +174,12 @@ DELIVERY_TIMES = tuple(one.name for one in fields(Context) if one.type is dateti
 
 
 def context_of(
-    delivery: "Delivery | Context", config: Any, log: Logger, plugin: str, until: float
+    delivery: "Delivery | Context",
+    config: Any,
+    log: Logger,
+    plugin: str,
+    until: float,
+    keeper: "StateKeeper",
 ) -> Context:
     """Make the context of one delivery for a plugin, whose call ends at `until`."""
     # Context(...) takes three times as long, because a frozen dataclass sets each field with a
@@ -176,7 +196,14 @@ def context_of(
     values["received_at"] = delivery.received_at
     values["each"] = ()
     values["_until"] = until
+    values["_keeper"] = keeper
     return context
+
+
+def changes_of(context: Context) -> "Sequence[tuple[str, str | None]]":
+    """End the state of a call, and return what the call changed in it."""
+    state = vars(context).get("_state")
+    return () if state is None else state.end()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def test_a_delivery_that_nobody_holds_any_more_is_given_back(tmp_path: Path) -> 
     assert take(receiver) == [(1, 1), (2, 1), (3, 1)]
     held = receiver.fetch("all", 1, 0.0)
     assert take(receiver) == [(2, 1), (3, 1)]
-    receiver.retry(held[0], 0.0, "why", 0.0, "")
+    receiver.settle_failed(held, [("retry", 0.0)], "why", 0.0, "")
     del held
     send(receiver, 4, 4, 10)  # a commit after it
     assert sorted(take(receiver)) == [(1, 2), (2, 1), (3, 1), (4, 1)]

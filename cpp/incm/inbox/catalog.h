@@ -7,6 +7,7 @@
 
 #include "incm/base/result.h"
 #include "incm/inbox/catalog_records.h"
+#include "incm/inbox/kept_state.h"
 #include "incm/inbox/quarantined_request.h"
 #include "incm/inbox/records.h"
 #include "incm/inbox/statistics.h"
@@ -40,6 +41,11 @@ class Catalog {
     /// Whether this delivery has still to be made.
     [[nodiscard]] virtual base::Result<bool> is_open(const std::string& plugin,
                                                      std::int64_t alert_id) = 0;
+
+    /// The sizes of the states of all plugins that have one, by name.
+    [[nodiscard]] virtual base::Result<std::vector<StateTotals>> states() = 0;
+    /// One page of a plugin's state, as it is on disk.
+    [[nodiscard]] virtual base::Result<StatePage> state(const StateQuery& query) = 0;
 
     /// One page of the quarantine.
     [[nodiscard]] virtual base::Result<RejectedPage> quarantine(const RejectedQuery& query) = 0;

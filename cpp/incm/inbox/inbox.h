@@ -6,10 +6,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "incm/base/result.h"
 #include "incm/inbox/append_callback.h"
+#include "incm/inbox/kept_state.h"
 #include "incm/inbox/operator_action.h"
 #include "incm/inbox/records.h"
 
@@ -85,7 +87,14 @@ class Inbox {
     /// never be stored is logged, and its delivery is made again after the next start.
     /// Errors:  bad_alloc: nothing is settled. After close() settlements are dropped, which has the
     ///          same effect as a crash.
-    virtual void settle(std::vector<Settlement> settlements) = 0;
+    ///
+    /// state: changes of the state of the plugin of the first settlement. They are committed with
+    /// the settlements, or lost with them; kept_state() shows them at once. Changes of one key
+    /// count in the order of these calls. Settlements of deliveries that are not leased change
+    /// nothing.
+    virtual void settle(std::vector<Settlement> settlements, std::vector<StateChange> state) = 0;
+    /// Do the same without a change of state.
+    void settle(std::vector<Settlement> settlements) { settle(std::move(settlements), {}); }
 
     /// Return leased deliveries that were not attempted: they are due at once, and no attempt is
     /// counted.
@@ -120,6 +129,9 @@ class Inbox {
     ///          opened with. Nothing is changed then.
     [[nodiscard]] virtual base::Result<std::int64_t> change(
         OperatorAction action, std::vector<DeliveryName> deliveries) = 0;
+
+    /// What the plugins keep between their calls.
+    [[nodiscard]] virtual KeptState& kept_state() noexcept = 0;
 
     /// The requests that were refused and are kept.
     [[nodiscard]] virtual Quarantine& quarantine() noexcept = 0;

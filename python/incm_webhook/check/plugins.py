@@ -18,8 +18,8 @@ from incm_webhook.config.settings import PluginSettings, Settings
 from incm_webhook.errors import EXIT_PLUGIN, PluginError
 from incm_webhook.hosting.channel import BrokenFrameError, Channel, GoneError, pack_settings
 from incm_webhook.hosting.registry import BUNDLED
-from incm_webhook.hosting.worker_process import ending_of
 from incm_webhook.http.egress import Egress
+from incm_webhook.process.ending import ending_of
 
 LIMITS_S = {"load": 60.0, "check": 60.0, "setup": 60.0, "close": 60.0}
 _MESSAGE_LIMIT = 1024 * 1024  # bytes

@@ -16,6 +16,7 @@ from incm_webhook.delivery.settlements import Settlements
 from incm_webhook.delivery.under_way import AttemptsUnderWay
 from incm_webhook.delivery.worker_pool import WorkerPool
 from incm_webhook.hosting.event_loop import EventLoop
+from incm_webhook.state import StateKeeper
 
 if TYPE_CHECKING:
     import random
@@ -41,6 +42,7 @@ class PluginRunner:
         self, receiver: Deliveries, plugin: LoadedPlugin, rng: random.Random, watch: PythonWatch
     ) -> None:
         settings = plugin.settings
+        plugin.states = StateKeeper(receiver.state(plugin.name))
         self._plugin = plugin
         self._loop = EventLoop(plugin.name, watch)
         self._steps = PluginSteps(plugin, self._loop, watch, rng)

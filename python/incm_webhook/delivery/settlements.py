@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from incm_webhook.delivery.source import Deliveries
     from incm_webhook.hosting.attempt import Failure
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+    from incm_webhook.state import Changes
 
 _LONGEST_WAIT_S = 1e9  # thirty years: the longest time that the inbox accepts
 
@@ -50,12 +51,16 @@ class Settlements:
         self._kept: deque[tuple[Sequence[Delivery], float]] = deque()  # a deque needs no lock
         self.last_failure = ""  # the line that describes it
 
-    def delivered(self, deliveries: Sequence[Delivery], duration: float) -> bool:
-        """Collect a success for flush().
+    def delivered(
+        self, deliveries: Sequence[Delivery], duration: float, changes: Changes = ()
+    ) -> bool:
+        """Collect a success for flush(); settle it at once when it changes the state.
 
         Args:
             deliveries: those of one call.
             duration: of the call, in seconds.
+            changes: what the call changed in the state of the plugin. The next call reads it from
+                the inbox, so it cannot wait here.
 
         Returns:
             Whether the success closed the breaker.
@@ -68,7 +73,10 @@ class Settlements:
                     self._plugin.name,
                     duration * 1000,
                 )
-        self._kept.append((deliveries, duration))
+        if changes:
+            self._receiver.delivered(deliveries, [duration] * len(deliveries), changes)
+        else:
+            self._kept.append((deliveries, duration))
         return self._note_success()
 
     def flush(self) -> None:
@@ -92,10 +100,21 @@ class Settlements:
             self._kept.extend(kept)
             raise
 
-    def failed(self, deliveries: Sequence[Delivery], failure: Failure, duration: float) -> None:
+    def failed(
+        self,
+        deliveries: Sequence[Delivery],
+        failure: Failure,
+        duration: float,
+        changes: Changes = (),
+    ) -> None:
         """Settle an attempt that raised: again later, or as dead letters."""
-        for delivery in deliveries:
-            self._settle_failure(delivery, failure, duration)
+        account = failure.account
+        outcomes = [self._outcome_of(delivery, failure) for delivery in deliveries]
+        self._receiver.settle_failed(
+            deliveries, outcomes, account.line, duration, account.traceback, changes
+        )
+        for delivery, (outcome, wait) in zip(deliveries, outcomes, strict=True):
+            self._note_failure(delivery, failure, outcome, wait)
         if isinstance(failure.error, Reject):
             self._note_success()  # a plugin that rejects an alert works
             return
@@ -118,21 +137,26 @@ class Settlements:
         self._standing.worked()
         return self._breaker.succeeded()
 
-    def _settle_failure(self, delivery: Delivery, failure: Failure, duration: float) -> None:
+    def _outcome_of(self, delivery: Delivery, failure: Failure) -> tuple[str, float]:
+        """Return the name of the outcome, and the seconds until the next attempt."""
+        if isinstance(failure.error, Reject) or gives_up(self._retry, delivery.age):
+            return "dead", 0.0
+        return "retry", self._wait_after(failure, delivery)
+
+    def _note_failure(
+        self, delivery: Delivery, failure: Failure, outcome: str, wait: float
+    ) -> None:
         where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"
         times = f"attempt {delivery.attempt}"
         text = failure.account.line
-        if isinstance(failure.error, Reject):
-            level, sentence = logging.ERROR, f"{where}: dead letter, rejected: {text}"
-            self._receiver.dead(delivery, text, duration, failure.account.traceback)
-        elif gives_up(self._retry, delivery.age):
-            level, sentence = logging.ERROR, f"{where}: dead letter after {times}: {text}"
-            self._receiver.dead(delivery, text, duration, failure.account.traceback)
-        else:
-            wait = self._wait_after(failure, delivery)
+        level = logging.ERROR
+        if outcome == "retry":
             level = logging.WARNING
             sentence = f"{where}: {times} failed, again in {wait:.1f} s: {text}"
-            self._receiver.retry(delivery, wait, text, duration, failure.account.traceback)
+        elif isinstance(failure.error, Reject):
+            sentence = f"{where}: dead letter, rejected: {text}"
+        else:
+            sentence = f"{where}: dead letter after {times}: {text}"
         self._failures.note(level, sentence, failure.account)
 
     def _wait_after(self, failure: Failure, delivery: Delivery) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from incm_webhook._core import Delivery
+    from incm_webhook.state import Changes, StateStore
 
 
 class Deliveries(Protocol):
@@ -24,16 +25,33 @@ class Deliveries(Protocol):
         At most `max_retries` retries of the plugin are leased at a time, over all calls.
         """
 
-    def delivered(self, deliveries: Sequence[Delivery], durations: Sequence[float]) -> None:
-        """Record successes, each with its duration in seconds."""
-
-    def retry(
-        self, delivery: Delivery, delay: float, error: str, duration: float, traceback: str
+    def delivered(
+        self, deliveries: Sequence[Delivery], durations: Sequence[float], state: Changes = ()
     ) -> None:
-        """Record a failure, and try again after `delay` seconds; traceback "" means none."""
+        """Record successes, each with its duration in seconds, and the changes of the state."""
 
-    def dead(self, delivery: Delivery, error: str, duration: float, traceback: str) -> None:
-        """Record a dead letter; traceback "" means none."""
+    def settle_failed(
+        self,
+        deliveries: Sequence[Delivery],
+        outcomes: Sequence[tuple[str, float]],
+        error: str,
+        duration: float,
+        traceback: str,
+        state: Changes = (),
+    ) -> None:
+        """Record the failure of one call; traceback "" means none.
+
+        Args:
+            deliveries: those of the call.
+            outcomes: for each, ("retry", seconds until it is tried again) or ("dead", 0).
+            error: a sentence.
+            duration: of the call, in seconds.
+            traceback: of the exception.
+            state: what the call changed in the state of the plugin.
+        """
+
+    def state(self, plugin: str) -> StateStore:
+        """Return the state of a plugin."""
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Return deliveries that were not attempted."""

@@ -13,6 +13,7 @@ from incm_webhook.errors import ClosedError
 from incm_webhook.hosting.attempt import Failure, failure_of, time_out
 from incm_webhook.hosting.worker_protocol import WorkerLost
 from incm_webhook.log import describe
+from incm_webhook.plugin import DECLARED, changes_of
 
 if TYPE_CHECKING:
     from incm_webhook._core import Delivery, PluginThread, PythonWatch
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from incm_webhook.hosting.attempt import Attempt, Burst
     from incm_webhook.hosting.event_loop import EventLoop
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+    from incm_webhook.plugin import Context
+    from incm_webhook.state import Changes
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
@@ -116,10 +119,13 @@ class WorkerPool:
         """Make one call of the handler and settle it; False when the watchdog has settled it."""
         attempt = self._attempts.begin(deliveries, rest)
         failure: Failure | None = None
+        context: Context | None = None
         try:
-            self._handle(deliveries, place)
+            context = self._plugin.context(deliveries)
+            self._handle(deliveries, context, place)
         except BaseException as error:  # no exception of a plugin may end its worker
             failure = failure_of(error, self._plugin.code)
+        changes = () if context is None else changes_of(context)
         if not self._attempts.claim(attempt):
             return False
         duration = attempt.duration
@@ -128,8 +134,8 @@ class WorkerPool:
         if duration > LASTS_S:
             self._fetcher.give_back(rest)  # the next calls of this worker may be as slow
         if failure is not None:
-            self._fail(attempt, failure)
-        elif self._settlements.delivered(deliveries, duration):
+            self._fail(attempt, failure, changes)
+        elif self._settlements.delivered(deliveries, duration, changes):
             self._fetcher.wake()
         return True
 
@@ -153,21 +159,25 @@ class WorkerPool:
             self._fetcher.stopping.wait(PAUSE_S)
             return True
 
-    def _handle(self, deliveries: list[Delivery], place: PluginThread | None) -> None:
+    def _handle(
+        self, deliveries: list[Delivery], context: Context, place: PluginThread | None
+    ) -> None:
         plugin = self._plugin
         if place is not None:
             place.enter(deliveries[0].alert_id)
         work = [one.alert for one in deliveries] if plugin.batch else deliveries[0].alert
-        result = plugin.handle(work, plugin.context(deliveries))
+        result = plugin.handle(work, context)
         if result is not None and inspect.isawaitable(result):
             if place is not None:
                 place.leave()  # the coroutine runs on the event loop, which has its own place
             self._loop.run(result, plugin.settings.timeout)
 
-    def _fail(self, attempt: Attempt, failure: Failure) -> None:
+    def _fail(self, attempt: Attempt, failure: Failure, changes: Changes = ()) -> None:
         if isinstance(failure.error, WorkerLost):
             self._breaker.withdrawn()
             self._settlements.give_back(attempt.deliveries)
         else:
-            self._settlements.failed(attempt.deliveries, failure, attempt.duration)
+            if not isinstance(failure.error, DECLARED):
+                changes = ()
+            self._settlements.failed(attempt.deliveries, failure, attempt.duration, changes)
         self._fetcher.wake()

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from datetime import time as time_of_day
 from typing import Any
@@ -110,19 +110,37 @@ class Channel:
         return message, bytes(data[middle:])
 
     def exchange(
-        self, message: dict[str, Any], payload: Iterable[bytes], limit: int, until: float
+        self,
+        message: dict[str, Any],
+        payload: Iterable[bytes],
+        limit: int,
+        until: float,
+        reply: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None,
     ) -> dict[str, Any]:
         """Send a message and wait for its answer, which has no payload.
 
+        Args:
+            message: as send() takes it.
+            payload: as send() takes it.
+            limit: as receive() takes it.
+            until: as send() takes it.
+            reply: returns the reply to a question that the other end asks before it answers; None
+                for a message that is the answer.
+
         Raises:
             GoneError, BrokenFrameError, TimeoutError: as send() and receive().
+            Exception: whatever reply raises.
         """
         with self._in_use:
             self.send(message, payload, until)
-            answer, raw = self.receive(limit, until)
-        if raw:
-            raise BrokenFrameError("an answer with a payload")
-        return answer
+            while True:
+                answer, raw = self.receive(limit, until)
+                if raw:
+                    raise BrokenFrameError("an answer with a payload")
+                replied = reply(answer)
+                if replied is None:
+                    return answer
+                self.send(replied, (), until)
 
     def close(self) -> None:
         """Close this end; a thread that waits in exchange() gets a GoneError."""

@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting.loaded_plugin import Hook, LoadedPlugin
+from incm_webhook.hosting.state_channel import reply_to
 from incm_webhook.hosting.worker_process import WorkerProcess
 from incm_webhook.hosting.worker_protocol import (
     Description,
@@ -151,7 +153,10 @@ class IsolatedPlugin(LoadedPlugin):
         worker = self._enter()
         try:
             worker.call(
-                [alert.raw for alert in alerts], context.each or [context], self.settings.timeout
+                [alert.raw for alert in alerts],
+                context.each or [context],
+                self.settings.timeout,
+                lambda changes: context.state.adopt(changes),
             )
         except WorkerTimeout:
             self._starts_in_a_row = 0  # the call lasted longer than a pause, and others wait
@@ -229,6 +234,7 @@ class IsolatedPlugin(LoadedPlugin):
             raise
 
     def _set_up(self, worker: WorkerProcess) -> None:
+        worker.reply = partial(reply_to, self.states.store)
         try:
             worker.setup(self.settings.concurrency, max(_START_S, self.settings.timeout))
         except WorkerError:

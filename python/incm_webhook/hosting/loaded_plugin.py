@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.log import plugin_logger
-from incm_webhook.plugin import Context, context_of
+from incm_webhook.plugin import Context, changes_of, context_of
 from incm_webhook.process.forked import end_in_child
+from incm_webhook.state import MemoryStore, StateKeeper, open_state
 from incm_webhook.text.failures import OwnCode
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class LoadedPlugin:
         origin: where it comes from.
         code: its own files, in which the place of a failure is looked for.
         warnings: what works but is probably a mistake, a sentence each.
+        states: keeps the state of the plugin; replace it before setup.
     """
 
     limits_itself = False  # whether handle() enforces the time-out itself
@@ -98,6 +100,7 @@ class LoadedPlugin:
         self.origin = origin
         self.code = code
         self.warnings = warnings
+        self.states = StateKeeper(MemoryStore({}))  # until a server gives it those of the inbox
         self.batch = "handle_batch" in hooks
         self._hooks = hooks
         self._handle = hooks["handle_batch" if self.batch else "handle"]
@@ -131,34 +134,57 @@ class LoadedPlugin:
         """Let the plugin check whether it can work; it raises when it cannot."""
         return self._call("check")
 
-    def context(self, deliveries: "Sequence[Delivery] | Sequence[Context]" = ()) -> Context:
+    def context(
+        self,
+        deliveries: "Sequence[Delivery] | Sequence[Context]" = (),
+        states: StateKeeper | None = None,
+    ) -> Context:
         """Make the context of one call.
 
         Args:
             deliveries: the deliveries of this call, or contexts with the same fields: one, or the
                 batch in its order; none for setup, close and check.
+            states: opens the state of the call; None means `self.states`.
 
         Returns:
             The context; `each` is filled for a batch plugin.
         """
+        keeper = self.states if states is None else states
         if not deliveries:
-            return Context(config=self.config, log=self._log, plugin=self.name)
+            context = Context(config=self.config, log=self._log, plugin=self.name)
+            vars(context)["_keeper"] = keeper
+            return context
         until = time.monotonic() + self.settings.timeout
         if not self.batch:
-            return context_of(deliveries[0], self.config, self._log, self.name, until)
+            return context_of(deliveries[0], self.config, self._log, self.name, until, keeper)
         each = tuple(
-            context_of(one, self.config, self._log, self.name, until) for one in deliveries
+            context_of(one, self.config, self._log, self.name, until, keeper) for one in deliveries
         )
-        whole = context_of(each[0], self.config, self._log, self.name, until)
+        whole = context_of(each[0], self.config, self._log, self.name, until, keeper)
         vars(whole).update(attempt=max(one.attempt for one in each), each=each)
+        state = open_state(keeper)
+        for one in (whole, *each):
+            vars(one)["_state"] = state
         return whole
 
     def _call(self, name: str) -> Outcome:
         hook = self._hooks.get(name)
         if hook is None:
             return None
-        result: Outcome = hook.call(self.context())
+        context = self.context()
+        result: Outcome = hook.call(context)
+        if result is not None and inspect.isawaitable(result):
+            return self._then_keep(result, context)
+        self._keep(context)
         return result
+
+    async def _then_keep(self, result: Awaitable[None], context: Context) -> None:
+        await result
+        self._keep(context)
+
+    def _keep(self, context: Context) -> None:
+        if changes := changes_of(context):
+            self.states.store.write(changes)
 
     def __repr__(self) -> str:
         return f"<LoadedPlugin {self.name!r} from {self.origin.text}>"

@@ -11,7 +11,7 @@ from incm_webhook import Alert
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.http import plain_loop
 from incm_webhook.http.answer import all_awaited
-from incm_webhook.plugin import Context
+from incm_webhook.plugin import DECLARED, Context, changes_of
 
 __all__ = ["LocalRun", "made_up_deliveries"]
 
@@ -21,6 +21,7 @@ class LocalRun:
 
     Shape: plain functions of the plugin run without a running event loop, as in the service, and
     all its coroutines on one loop.
+    The state of the plugin is kept as `plugin.states` does it.
     Errors: entering, leaving and `call` raise whatever the plugin raises. When the set-up fails,
     the plugin is not closed.
     Threads: the calling one, in which no event loop may run.
@@ -38,7 +39,17 @@ class LocalRun:
             deliveries: the delivery of each alert.
         """
         work = list(alerts) if self._plugin.batch else alerts[0]
-        self._finish(self._plugin.handle(work, self._plugin.context(deliveries)))
+        context = self._plugin.context(deliveries)
+        try:
+            self._finish(self._plugin.handle(work, context))
+        except DECLARED:
+            self._keep(context)
+            raise
+        self._keep(context)
+
+    def _keep(self, context: Context) -> None:
+        if changes := changes_of(context):
+            self._plugin.states.store.write(changes)
 
     def _finish(self, result: object) -> None:
         if inspect.isawaitable(result):

@@ -25,11 +25,14 @@ from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
 from incm_webhook.hosting.event_loop import EventLoop
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.registry import load
+from incm_webhook.hosting.state_channel import RemoteStore
 from incm_webhook.hosting.worker_protocol import read_facts, write_account
 from incm_webhook.http import egress, plain_loop
 from incm_webhook.log import describe, set_up_logging
 from incm_webhook.log_levels import parse_log_levels
+from incm_webhook.plugin import Context, changes_of
 from incm_webhook.process.stray_errors import catch_stray_errors
+from incm_webhook.state import Room, StateKeeper
 from incm_webhook.text.failures import Account, account_of
 
 _PR_SET_PDEATHSIG = 1
@@ -53,6 +56,7 @@ class Worker:
         self._sockets: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
         self._plugin: LoadedPlugin
         self._loop: EventLoop
+        self._room = Room()
 
     def run(self) -> None:
         """Follow the receiver's orders until it asks to close; GoneError when it is gone."""
@@ -88,6 +92,7 @@ class Worker:
         settings.hold(order["place"])
         self._loop = EventLoop(settings.name)
         self._plugin = load(settings, Path(order["base"]))
+        self._plugin.states = StateKeeper(RemoteStore(self._control), self._room)
 
     def _description(self) -> dict[str, Any]:
         origin = self._plugin.origin
@@ -114,16 +119,30 @@ class Worker:
             channel = Channel(self._sockets.get())
             while True:
                 order, raw = channel.receive()
-                channel.send({"call": order["call"], **self._outcome(order["alerts"], raw)})
+                outcome = self._outcome(order["alerts"], raw, RemoteStore(channel))
+                channel.send({"call": order["call"], **outcome})
         except GoneError:
             return  # the receiver has closed the channel, and decides when this process ends
         except BaseException as error:  # a channel that is out of step cannot be used any more
             _log.critical("plugin %s: %s", self._plugin.name, describe(error))
             os._exit(1)
 
-    def _outcome(self, orders: list[dict[str, Any]], raw: bytes) -> dict[str, Any]:
+    def _outcome(
+        self, orders: list[dict[str, Any]], raw: bytes, store: RemoteStore
+    ) -> dict[str, Any]:
+        facts = [read_facts(one["facts"]) for one in orders]
+        context = self._plugin.context(facts, StateKeeper(store, self._room))
+        outcome = self._outcome_of_call(orders, raw, context)
+        changes = changes_of(context)  # also ends questions of threads that the handler left
+        if changes and outcome["outcome"] not in ("failed", "exhausted"):
+            outcome["changes"] = changes
+        return outcome
+
+    def _outcome_of_call(
+        self, orders: list[dict[str, Any]], raw: bytes, context: Context
+    ) -> dict[str, Any]:
         try:
-            self._handle(orders, raw)
+            self._handle(orders, raw, context)
         except MemoryError:
             return {"outcome": "exhausted"}
         except BaseException as error:  # the receiver reports whatever a plugin raises
@@ -134,15 +153,14 @@ class Worker:
             return {"outcome": "reject" if isinstance(error, Reject) else "failed", **account}
         return {"outcome": "delivered"}
 
-    def _handle(self, orders: list[dict[str, Any]], raw: bytes) -> None:
-        alerts, contexts, begin = [], [], 0
+    def _handle(self, orders: list[dict[str, Any]], raw: bytes, context: Context) -> None:
+        alerts, begin = [], 0
         for one in orders:
             end = begin + one["size"]
             alerts.append(Alert.from_json(raw[begin:end]))
             begin = end
-            contexts.append(read_facts(one["facts"]))
         work = alerts if self._plugin.batch else alerts[0]
-        self._finish(self._plugin.handle(work, self._plugin.context(contexts)))
+        self._finish(self._plugin.handle(work, context))
 
     def _finish(self, result: Awaitable[None] | None) -> None:
         if result is not None and inspect.isawaitable(result):

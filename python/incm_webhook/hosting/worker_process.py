@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from incm_webhook.config.quantities import format_size
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting.channel import BrokenFrameError, Channel, GoneError, pack_settings
+from incm_webhook.hosting.state_channel import CHANGES_LIMIT, reply_to
 from incm_webhook.hosting.worker_protocol import (
     Description,
+    Keep,
     WorkerDied,
     WorkerError,
     WorkerFailure,
@@ -37,9 +40,11 @@ from incm_webhook.hosting.worker_protocol import (
 from incm_webhook.http.egress import current
 from incm_webhook.log_levels import current_log_levels
 from incm_webhook.plugin import Context
+from incm_webhook.process.ending import ending_of
 from incm_webhook.process.resident import resident_bytes
+from incm_webhook.state import MemoryStore
 
-_ANSWER_LIMIT = 192 * 1024  # bytes: two lines and a traceback, with each character escaped
+_ANSWER_LIMIT = 192 * 1024 + CHANGES_LIMIT  # bytes: two lines and a traceback, all escaped
 _DESCRIPTION_LIMIT = 1024 * 1024  # bytes: a plugin's settings
 _WATCH_MS = 200
 _EXIT_S = 5.0  # how long a process may still exist after its sockets closed, or after SIGKILL
@@ -86,6 +91,7 @@ class WorkerProcess:
         self._channels = [self._control]
         # None means that the process has ended.
         self._idle: queue.SimpleQueue[Channel | None] = queue.SimpleQueue()
+        self.reply = partial(reply_to, MemoryStore({}))  # to questions about the state
         self._numbers = itertools.count(1)
         self._state = threading.Lock()  # guards _pid, _killed, _ending and _channels
         self._pid: int | None = None  # None as soon as the system may reuse the number
@@ -186,13 +192,16 @@ class WorkerProcess:
                 channel.close()
             self._idle.put(channel)
 
-    def call(self, alerts: Sequence[bytes], contexts: Sequence[Context], limit: float) -> None:
+    def call(
+        self, alerts: Sequence[bytes], contexts: Sequence[Context], limit: float, keep: Keep
+    ) -> None:
         """Make the handler process alerts, and wait for the outcome; a return means delivered.
 
         Args:
             alerts: the raw text of each alert.
             contexts: the context of each alert, with the fields of its delivery.
             limit: the longest time for the call, in seconds.
+            keep: called with what the handler changed in the state of the plugin, if it did.
 
         Raises:
             Retry, Reject, WorkerFailure: the handler raised them.
@@ -206,7 +215,8 @@ class WorkerProcess:
         order = call_order(number, alerts, contexts)
         try:
             until = time.monotonic() + limit
-            read_outcome(channel.exchange(order, alerts, _ANSWER_LIMIT, until), number)
+            answer = channel.exchange(order, alerts, _ANSWER_LIMIT, until, self.reply)
+            read_outcome(answer, number, keep)
         except TimeoutError:
             self.kill(WorkerLost, f"was killed: a call took longer than {limit:g} s")
             raise WorkerTimeout(f"TimeoutError: no result within {limit:g} s") from None
@@ -305,7 +315,7 @@ class WorkerProcess:
 
     def _ask(self, order: dict[str, Any], most: int, limit: float) -> dict[str, Any]:
         try:
-            answer = self._control.exchange(order, (), most, time.monotonic() + limit)
+            answer = self._control.exchange(order, (), most, time.monotonic() + limit, self.reply)
         except TimeoutError:
             self.kill(WorkerLost, f"was killed: it did not answer within {limit:.3g} s")
             raise WorkerTimeout(f"its process did not answer within {limit:.3g} s") from None
@@ -336,12 +346,3 @@ class WorkerProcess:
             self._ended.wait(_EXIT_S)
         kind = (self._killed or WorkerDied) if sent else WorkerLost
         return kind(self.ending)
-
-
-def ending_of(status: int) -> str:
-    """Describe the status that `wait` returned: "was killed by signal 9 (SIGKILL)"."""
-    if status >= 0:
-        return f"ended with exit status {status}"
-    with contextlib.suppress(ValueError):
-        return f"was killed by signal {-status} ({signal.Signals(-status).name})"
-    return f"was killed by signal {-status}"

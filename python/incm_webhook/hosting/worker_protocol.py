@@ -1,7 +1,7 @@
 """The messages to and from a worker process: writes the orders, and reads the answers strictly."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,14 @@ from pydantic import ValidationError
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting.channel import BrokenFrameError
 from incm_webhook.hosting.loaded_plugin import Origin
+from incm_webhook.hosting.state_channel import read_changes
 from incm_webhook.plugin import DELIVERY_FACTS, DELIVERY_TIMES, Context, Reject, Retry
+from incm_webhook.state import Changes
 from incm_webhook.text.failures import LINE_BYTES, Account
 from incm_webhook.text.printable import printable, shortened
 from incm_webhook.text.tracebacks import without_middle
+
+Keep = Callable[[Changes], None]  # takes what a handler changed in the state of its plugin
 
 
 class WorkerError(Exception):
@@ -100,12 +104,13 @@ def read_facts(facts: dict[str, Any]) -> Context:
     return Context(**{**facts, **times})
 
 
-def read_outcome(answer: dict[str, Any], number: int) -> None:
+def read_outcome(answer: dict[str, Any], number: int, keep: Keep = lambda _: None) -> None:
     """Read the answer to a call; a return means delivered.
 
     Args:
         answer: the received message.
         number: the number of the call.
+        keep: called with what the handler changed in the state of the plugin, if it did.
 
     Raises:
         Retry, Reject, WorkerFailure: the handler raised them.
@@ -113,6 +118,8 @@ def read_outcome(answer: dict[str, Any], number: int) -> None:
         BrokenFrameError: the message is not an answer to this call.
     """
     if answer.get("call") == number:
+        if "changes" in answer:
+            keep(read_changes(answer["changes"]))
         match answer:
             case {"outcome": "delivered"}:
                 return

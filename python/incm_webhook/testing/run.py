@@ -21,6 +21,7 @@ def run_plugin(
     attempt: int = 1,
     key: str = "test",
     endpoint: str = "/webhook",
+    state: dict[str, Any] | None = None,
 ) -> list[Outcome]:
     """Run a plugin as the service does, without a server.
 
@@ -34,6 +35,8 @@ def run_plugin(
             alert. Two runs with the same key have the same delivery keys: the second run shows
             what the plugin does with a repetition.
         endpoint: the value of `ctx.endpoint`, the path on which the alerts arrived.
+        state: what `ctx.state` holds before the first call, by key; changes go into this dict, as
+            a server would store them. None begins with an empty state.
 
     Returns:
         For each alert "delivered", or the exception that the handler raised (`Retry`, `Reject`,
@@ -41,7 +44,9 @@ def run_plugin(
 
     Raises:
         PluginError: the plugin cannot be loaded, or its config is wrong.
-        ValueError: attempt, key or endpoint has a value that a server never passes.
+        ValueError: attempt, key or endpoint has a value that a server never passes, or state has
+            one that a plugin cannot keep.
+        TypeError: state has a value that a plugin cannot keep.
         Exception: whatever setup or close raises.
 
     Threads: runs the plugin in the calling thread; not from within a running event loop.
@@ -50,6 +55,7 @@ def run_plugin(
     the requests of `ctx.http`, which may go to loopback, where a test has its targets.
     """
     from incm_webhook.hosting.local_run import LocalRun, made_up_deliveries
+    from incm_webhook.state import MemoryStore, StateKeeper
 
     if attempt < 1:
         raise ValueError(f"attempt counts from 1, not {attempt}")
@@ -58,6 +64,7 @@ def run_plugin(
     if not endpoint.startswith("/"):
         raise ValueError(f'endpoint is the path of a URL, such as "/webhook", not {endpoint!r}')
     loaded = _load(plugin, dict(config or {}))
+    loaded.states = StateKeeper(MemoryStore({} if state is None else state))
     deliveries = made_up_deliveries(len(alerts), attempt=attempt, key=key, endpoint=endpoint)
     size = max(1, len(alerts)) if loaded.batch else 1
     outcomes: list[Outcome] = []

@@ -51,6 +51,7 @@ MemoryInbox::MemoryInbox(std::shared_ptr<MemoryStore> store, const Options& opti
       log_(log),
       clock_(options.clock, store_->clock_ms),
       catalog_(std::make_unique<MemoryCatalog>(*this)),
+      kept_state_(std::make_unique<MemoryKeptState>(*this)),
       quarantine_(std::make_unique<MemoryQuarantine>(*this)),
       backup_(std::make_unique<MemoryBackup>()) {
     const Lock lock(store_->mutex);
@@ -324,7 +325,7 @@ void MemoryInbox::end_lease(const std::string& plugin, std::int64_t alert_id) {
     store_->plugin(plugin)->deliveries.at(alert_id).leased_at_ms.reset();
 }
 
-void MemoryInbox::settle(std::vector<Settlement> settlements) {
+void MemoryInbox::settle(std::vector<Settlement> settlements, std::vector<StateChange> state) {
     const Lock lock(store_->mutex);
     if (closed_) {
         return;
@@ -337,6 +338,7 @@ void MemoryInbox::settle(std::vector<Settlement> settlements) {
         }
         end_lease(one.plugin, one.alert_id);
         MemoryStore::Plugin& plugin = *store_->plugin(one.plugin);
+        MemoryStore::change(plugin, std::exchange(state, {}));
         ++delivery->attempts;
         const bool delivered = one.outcome == Outcome::kDelivered;
         if (!one.traceback.empty() && !delivered) {
@@ -457,6 +459,10 @@ base::Result<std::int64_t> MemoryInbox::change(OperatorAction action,
         deliveries, [&](const DeliveryName& one) { return apply(action, one); });
     touch();
     return static_cast<std::int64_t>(changed);
+}
+
+KeptState& MemoryInbox::kept_state() noexcept {
+    return *kept_state_;
 }
 
 Quarantine& MemoryInbox::quarantine() noexcept {

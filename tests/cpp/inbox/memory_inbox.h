@@ -39,7 +39,8 @@ class MemoryInbox final : public Inbox {
                                                             std::size_t max_items,
                                                             std::int64_t timeout_ms,
                                                             std::size_t max_retries) override;
-    void settle(std::vector<Settlement> settlements) override;
+    using Inbox::settle;
+    void settle(std::vector<Settlement> settlements, std::vector<StateChange> state) override;
     void give_back(const std::string& plugin,
                    std::span<const std::int64_t> alert_ids) noexcept override;
     void wake_fetchers() override;
@@ -48,6 +49,7 @@ class MemoryInbox final : public Inbox {
     [[nodiscard]] std::optional<base::Error> why_not_stored() const override { return {}; }
     [[nodiscard]] base::Result<std::int64_t> change(OperatorAction action,
                                                     std::vector<DeliveryName> deliveries) override;
+    [[nodiscard]] KeptState& kept_state() noexcept override;
     [[nodiscard]] Quarantine& quarantine() noexcept override;
     [[nodiscard]] Catalog& catalog() noexcept override;
     [[nodiscard]] Backup& backup() noexcept override;
@@ -57,6 +59,7 @@ class MemoryInbox final : public Inbox {
 
  private:
     class MemoryCatalog;
+    class MemoryKeptState;
     class MemoryQuarantine;
     class MemoryBackup;
     /// A configured plugin, and what is known of its leases.
@@ -95,6 +98,7 @@ class MemoryInbox final : public Inbox {
     bool fetchers_hurry_ = false;
     bool closed_ = false;
     std::unique_ptr<MemoryCatalog> catalog_;
+    std::unique_ptr<MemoryKeptState> kept_state_;
     std::unique_ptr<MemoryQuarantine> quarantine_;
     std::unique_ptr<MemoryBackup> backup_;
 };

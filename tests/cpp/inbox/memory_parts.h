@@ -16,6 +16,8 @@ class MemoryInbox::MemoryCatalog final : public Catalog {
     [[nodiscard]] base::Result<std::vector<std::string>> plugins() override;
     [[nodiscard]] base::Result<bool> is_open(const std::string& plugin,
                                              std::int64_t alert_id) override;
+    [[nodiscard]] base::Result<std::vector<StateTotals>> states() override;
+    [[nodiscard]] base::Result<StatePage> state(const StateQuery& query) override;
     [[nodiscard]] base::Result<RejectedPage> quarantine(const RejectedQuery& query) override;
     [[nodiscard]] base::Result<std::optional<StoredRejected>> rejected(std::int64_t id) override;
 
@@ -26,6 +28,22 @@ class MemoryInbox::MemoryCatalog final : public Catalog {
     [[nodiscard]] PluginHistory history_of(const MemoryStore::Plugin& plugin,
                                            std::int64_t id) const;
 
+    MemoryInbox& inbox_;
+    MemoryStore& store_;
+};
+
+/// Reads and changes the state of plugins in the store.
+class MemoryInbox::MemoryKeptState final : public KeptState {
+ public:
+    explicit MemoryKeptState(MemoryInbox& inbox) : inbox_(inbox), store_(*inbox.store_) {}
+    [[nodiscard]] base::Result<std::optional<std::string>> get(const std::string& plugin,
+                                                               const std::string& key) override;
+    [[nodiscard]] base::Result<StatePage> page(const StateQuery& query) override;
+    [[nodiscard]] base::Result<std::int64_t> count(const std::string& plugin) override;
+    [[nodiscard]] base::Result<std::int64_t> write(const std::string& plugin,
+                                                   std::vector<StateChange> changes) override;
+
+ private:
     MemoryInbox& inbox_;
     MemoryStore& store_;
 };

@@ -11,6 +11,7 @@
 #include "incm/base/bytes.h"
 #include "incm/inbox/catalog_records.h"
 #include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/kept_state.h"
 #include "incm/inbox/records.h"
 
 namespace incm::inbox::test {
@@ -38,6 +39,7 @@ struct MemoryStore {
         std::map<std::int64_t, OpenDelivery> deliveries;               ///< by alert
         std::map<std::int64_t, std::vector<LedgerEntry>> ledger;       ///< by alert
         std::map<std::int64_t, std::optional<std::int64_t>> ended_ms;  ///< of the last attempt
+        std::map<std::string, std::string> state;
     };
     struct Seen {
         std::int64_t alert_id;
@@ -51,6 +53,17 @@ struct MemoryStore {
             }
         }
         return nullptr;
+    }
+    /// Change the state of a plugin. Returns how many of the keys were there before.
+    static std::int64_t change(Plugin& of, const std::vector<StateChange>& changes) {
+        std::int64_t there = 0;
+        for (const StateChange& one : changes) {
+            there += static_cast<std::int64_t>(of.state.erase(one.key));
+            if (one.value) {
+                of.state.emplace(one.key, *one.value);
+            }
+        }
+        return there;
     }
     /// Add a line to the ledger of a delivery, with the number behind the last one.
     void note(Plugin& of, std::int64_t alert_id, LedgerEntry entry, std::int64_t ended_at_ms) {

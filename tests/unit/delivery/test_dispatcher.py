@@ -23,6 +23,7 @@ from incm_webhook.delivery.runner import PluginRunner
 from incm_webhook.hosting import registry
 from incm_webhook.hosting.attempt import Attempt
 from incm_webhook.hosting.worker_protocol import WorkerLost
+from incm_webhook.state import Changes, MemoryStore
 from incm_webhook.testing import make_alert
 
 DEADLINE_S = 30.0  # only a test that fails waits so long
@@ -57,6 +58,7 @@ class FakeReceiver:
         self._retries: set[int] = set()  # taken, by alert
         self.settled: list[tuple[str, int, Any]] = []
         self.returned: list[int] = []
+        self.stores: dict[str, MemoryStore] = {}
 
     def offer(self, *deliveries: FakeDelivery) -> None:
         with self._changed:
@@ -94,17 +96,28 @@ class FakeReceiver:
             self.settled.append((outcome, delivery.alert_id, detail))
             self._changed.notify_all()
 
-    def delivered(self, deliveries: Sequence[FakeDelivery], durations: Sequence[float]) -> None:
+    def delivered(
+        self, deliveries: Sequence[FakeDelivery], durations: Sequence[float], state: Changes = ()
+    ) -> None:
+        self.state(deliveries[0].plugin).write(state)
         for delivery, _ in zip(deliveries, durations, strict=True):
             self._settle("delivered", delivery, None)
 
-    def retry(
-        self, delivery: FakeDelivery, delay: float, error: str, duration: float, traceback: str
+    def settle_failed(
+        self,
+        deliveries: Sequence[FakeDelivery],
+        outcomes: Sequence[tuple[str, float]],
+        error: str,
+        duration: float,
+        traceback: str,
+        state: Changes = (),
     ) -> None:
-        self._settle("retry", delivery, (delay, error))
+        self.state(deliveries[0].plugin).write(state)
+        for delivery, (outcome, delay) in zip(deliveries, outcomes, strict=True):
+            self._settle(outcome, delivery, (delay, error) if outcome == "retry" else error)
 
-    def dead(self, delivery: FakeDelivery, error: str, duration: float, traceback: str) -> None:
-        self._settle("dead", delivery, error)
+    def state(self, plugin: str) -> MemoryStore:
+        return self.stores.setdefault(plugin, MemoryStore({}))
 
     def give_back(self, deliveries: Sequence[FakeDelivery]) -> None:
         with self._changed:

@@ -322,6 +322,7 @@ def test_the_context_of_one_and_of_many(workdir: Path, write: Write) -> None:
     assert list(vars(one)) == [
         *(field.name for field in dataclasses.fields(one)),
         "_until",
+        "_keeper",
     ]
     many = load("./sink.py", workdir).context(deliveries)
     assert many.delivery_keys == ("k1", "k3", "k2")

@@ -18,6 +18,8 @@ namespace incm::inbox::sqlite {
 [[nodiscard]] std::vector<std::string> plugin_names(Database& database);
 [[nodiscard]] bool has_open_delivery(Database& database, const std::string& plugin,
                                      std::int64_t alert_id);
+[[nodiscard]] StatePage list_state(Database& database, const StateQuery& query);
+[[nodiscard]] std::vector<StateTotals> count_state(Database& database);
 [[nodiscard]] RejectedPage list_rejected(Database& database, const RejectedQuery& query);
 [[nodiscard]] std::optional<StoredRejected> find_rejected(Database& database, std::int64_t id);
 

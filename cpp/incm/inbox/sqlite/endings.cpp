@@ -27,6 +27,9 @@ void Settle::execute(Tables& tables) {
     for (const auto& [queue, settled] : items_) {
         tables.settle(settled);
     }
+    if (state_) {
+        tables.write_state(*state_);
+    }
 }
 
 void Settle::committed() noexcept {
@@ -39,6 +42,9 @@ void Settle::committed() noexcept {
             queue->over(settled.settlement.alert_id);
             watches_.changed(settled.settlement.alert_id);
         }
+    }
+    if (state_) {
+        state_->committed();
     }
 }
 
@@ -59,6 +65,9 @@ Operation::List Settle::parts() const {
     for (std::size_t i = 0; items_.size() > 1 && i < items_.size(); ++i) {
         auto part = std::make_unique<Settle>(watches_, log_);
         part->add(items_[i]);
+        if (i == 0) {
+            part->change_state(state_);
+        }
         parts.push_back(std::move(part));
     }
     return parts;

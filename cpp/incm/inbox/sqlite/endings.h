@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "incm/inbox/completion_waiters.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/sqlite/operation.h"
+#include "incm/inbox/sqlite/pending_state.h"
 #include "incm/inbox/sqlite/tables.h"
 
 namespace incm::inbox::sqlite {
@@ -25,6 +27,8 @@ class Settle final : public Operation {
     /// Reserve memory, so that add() needs none for this many items. Errors: bad_alloc.
     void reserve(std::size_t items) { items_.reserve(items); }
     void add(Item item) { items_.push_back(std::move(item)); }
+    /// Store these changes with the settlements; null: none.
+    void change_state(std::shared_ptr<PendingWrite> state) noexcept { state_ = std::move(state); }
     [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
 
     void execute(Tables& tables) override;
@@ -36,6 +40,7 @@ class Settle final : public Operation {
     CompletionWaiters& watches_;
     base::LogSink& log_;
     std::vector<Item> items_;
+    std::shared_ptr<PendingWrite> state_;
 };
 
 /// Ends the leases of deliveries that were not attempted.

@@ -170,11 +170,22 @@ CREATE TABLE traceback(
     PRIMARY KEY(alert_id, plugin_id)
 ) STRICT;
 )";
+
+// The rows are not in the order of their keys, so that counting keys reads no values.
+constexpr const char* kVersion8 = R"(
+CREATE TABLE plugin_state(
+    id INTEGER PRIMARY KEY,
+    plugin_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    UNIQUE(plugin_id, key)
+) STRICT;
+)";
 // clang-format on
 
 /// Step i brings version i to version i + 1. Steps are never edited once released.
 constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4,
-                               kVersion5, kVersion6, kVersion7};
+                               kVersion5, kVersion6, kVersion7, kVersion8};
 
 }  // namespace
 

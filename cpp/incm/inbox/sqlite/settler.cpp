@@ -10,12 +10,15 @@
 
 namespace incm::inbox::sqlite {
 
-void Settler::settle(std::vector<Settlement> settlements) {
+void Settler::settle(std::vector<Settlement> settlements, std::vector<StateChange> state) {
     // Allocate all memory before the first claim: a claimed delivery that is not settled would be
     // lost until the next start.
     auto operation = std::make_unique<Settle>(watches_, log_);
     Settle& settle = *operation;
     settle.reserve(settlements.size());
+    if (!state.empty() && !settlements.empty()) {
+        settle.change_state(pending_state_.add(settlements.front().plugin, std::move(state)));
+    }
     Operation::List posted;
     posted.push_back(std::move(operation));
     const std::int64_t now_ms = clock_.now_ms();

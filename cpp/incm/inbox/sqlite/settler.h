@@ -10,6 +10,7 @@
 #include "incm/inbox/completion_waiters.h"
 #include "incm/inbox/delivery_queue.h"
 #include "incm/inbox/inbox_clock.h"
+#include "incm/inbox/sqlite/pending_state.h"
 #include "incm/inbox/sqlite/writer.h"
 
 namespace incm::inbox::sqlite {
@@ -21,11 +22,17 @@ class Settler {
  public:
     /// The references must outlive this object; no queue is added or removed from now on.
     Settler(std::unordered_map<std::string, DeliveryQueue>& queues, const InboxClock& clock,
-            CompletionWaiters& watches, base::LogSink& log, Writer& writer)
-        : queues_(queues), clock_(clock), watches_(watches), log_(log), writer_(writer) {}
+            CompletionWaiters& watches, base::LogSink& log, Writer& writer,
+            PendingState& pending_state)
+        : queues_(queues),
+          clock_(clock),
+          watches_(watches),
+          log_(log),
+          writer_(writer),
+          pending_state_(pending_state) {}
 
     /// Implements Inbox::settle().
-    void settle(std::vector<Settlement> settlements);
+    void settle(std::vector<Settlement> settlements, std::vector<StateChange> state);
     /// Implements Inbox::give_back().
     void give_back(const std::string& plugin, std::span<const std::int64_t> alert_ids) noexcept;
 
@@ -38,6 +45,7 @@ class Settler {
     CompletionWaiters& watches_;
     base::LogSink& log_;
     Writer& writer_;
+    PendingState& pending_state_;
 };
 
 }  // namespace incm::inbox::sqlite

@@ -118,6 +118,14 @@ base::Result<bool> SqliteCatalog::is_open(const std::string& plugin, std::int64_
     return ask([&] { return has_open_delivery(*database_, plugin, alert_id); });
 }
 
+base::Result<std::vector<StateTotals>> SqliteCatalog::states() {
+    return ask([&] { return count_state(*database_); });
+}
+
+base::Result<StatePage> SqliteCatalog::state(const StateQuery& query) {
+    return ask([&] { return list_state(*database_, query); });
+}
+
 base::Result<RejectedPage> SqliteCatalog::quarantine(const RejectedQuery& query) {
     return ask([&] { return list_rejected(*database_, query); });
 }

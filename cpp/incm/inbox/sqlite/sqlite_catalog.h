@@ -38,6 +38,8 @@ class SqliteCatalog final : public Catalog {
     [[nodiscard]] base::Result<std::vector<std::string>> plugins() override;
     [[nodiscard]] base::Result<bool> is_open(const std::string& plugin,
                                              std::int64_t alert_id) override;
+    [[nodiscard]] base::Result<std::vector<StateTotals>> states() override;
+    [[nodiscard]] base::Result<StatePage> state(const StateQuery& query) override;
     [[nodiscard]] base::Result<RejectedPage> quarantine(const RejectedQuery& query) override;
     [[nodiscard]] base::Result<std::optional<StoredRejected>> rejected(std::int64_t id) override;
 

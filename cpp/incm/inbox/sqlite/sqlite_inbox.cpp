@@ -31,6 +31,7 @@
 #include "incm/inbox/sqlite/settler.h"
 #include "incm/inbox/sqlite/sqlite_backup.h"
 #include "incm/inbox/sqlite/sqlite_catalog.h"
+#include "incm/inbox/sqlite/sqlite_kept_state.h"
 #include "incm/inbox/sqlite/sqlite_quarantine.h"
 #include "incm/inbox/sqlite/store_state.h"
 #include "incm/inbox/sqlite/writer.h"
@@ -60,7 +61,9 @@ struct SqliteInbox::Parts {
                                           [this] { ask_for_check(path); });
         quarantine = std::make_unique<SqliteQuarantine>(*writer, reserve, watch, log);
         fetcher = std::make_unique<Fetcher>(path, DeliveryKeys(*database), clock, *writer, state);
-        settler = std::make_unique<Settler>(queues, clock, completions, log, *writer);
+        settler =
+            std::make_unique<Settler>(queues, clock, completions, log, *writer, pending_state);
+        kept_state = std::make_unique<SqliteKeptState>(path, *writer, pending_state);
         backup = std::make_unique<SqliteBackup>(path, reserve, log);
         housekeeper = std::make_unique<Housekeeper>(*writer, reserve, watch, state, log_length, log,
                                                     options.retention_ms);
@@ -105,11 +108,13 @@ struct SqliteInbox::Parts {
     TakenBytes taken_bytes;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<SqliteQuarantine>
-        quarantine;  ///< before the writer, whose operations update its counts
+        quarantine;              ///< before the writer, whose operations update its counts
+    PendingState pending_state;  ///< before the writer, whose operations refer to it
     std::unique_ptr<CommitNote> note;
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Fetcher> fetcher;
     std::unique_ptr<Settler> settler;
+    std::unique_ptr<SqliteKeptState> kept_state;
     std::unique_ptr<SqliteBackup> backup;
     std::unique_ptr<Housekeeper> housekeeper;
     std::mutex closing;
@@ -128,6 +133,7 @@ void SqliteInbox::Parts::close() {
     housekeeper->stop();
     writer->stop();
     fetcher->close();
+    kept_state->close();
     backup->close();
     catalog.close();
     try {
@@ -245,8 +251,8 @@ base::Result<std::vector<Delivery>> SqliteInbox::fetch(const std::string& plugin
     return parts_->fetcher->fetch(*queue, {max_items, max_retries}, timeout_ms);
 }
 
-void SqliteInbox::settle(std::vector<Settlement> settlements) {
-    parts_->settler->settle(std::move(settlements));
+void SqliteInbox::settle(std::vector<Settlement> settlements, std::vector<StateChange> state) {
+    parts_->settler->settle(std::move(settlements), std::move(state));
 }
 
 void SqliteInbox::give_back(const std::string& plugin,
@@ -298,6 +304,10 @@ base::Result<std::int64_t> SqliteInbox::change(OperatorAction action,
         return done.error();
     }
     return operation.changed();
+}
+
+KeptState& SqliteInbox::kept_state() noexcept {
+    return *parts_->kept_state;
 }
 
 Quarantine& SqliteInbox::quarantine() noexcept {

@@ -47,7 +47,8 @@ class SqliteInbox final : public Inbox {
                                                             std::size_t max_items,
                                                             std::int64_t timeout_ms,
                                                             std::size_t max_retries) override;
-    void settle(std::vector<Settlement> settlements) override;
+    using Inbox::settle;
+    void settle(std::vector<Settlement> settlements, std::vector<StateChange> state) override;
     void give_back(const std::string& plugin,
                    std::span<const std::int64_t> alert_ids) noexcept override;
     void wake_fetchers() override;
@@ -56,6 +57,7 @@ class SqliteInbox final : public Inbox {
     [[nodiscard]] std::optional<base::Error> why_not_stored() const override;
     [[nodiscard]] base::Result<std::int64_t> change(OperatorAction action,
                                                     std::vector<DeliveryName> deliveries) override;
+    [[nodiscard]] KeptState& kept_state() noexcept override;
     [[nodiscard]] Quarantine& quarantine() noexcept override;
     [[nodiscard]] Catalog& catalog() noexcept override;
     [[nodiscard]] Backup& backup() noexcept override;

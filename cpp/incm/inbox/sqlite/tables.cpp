@@ -71,7 +71,8 @@ Tables::Tables(Database& database)
       delete_tracebacks_(database, "DELETE FROM traceback WHERE alert_id = ?1"),
       delete_alert_(database, "DELETE FROM alert WHERE id = ?1"),
       seen_(database),
-      rejected_(database) {
+      rejected_(database),
+      state_(database) {
     totals_.last_alert_id =
         database.integer_of("SELECT value FROM meta WHERE key = 'last_alert_id'");
     totals_.counts.alerts = database.integer_of("SELECT value FROM meta WHERE key = 'alerts'");
@@ -86,6 +87,7 @@ void Tables::begin(std::int64_t now_ms) {
     changed_ = false;
     next_ = totals_;
     lease_changes_.clear();
+    state_.begin();
     begin_.run();
 }
 
@@ -210,6 +212,11 @@ void Tables::settle(const Settled& settled) {
 void Tables::give_back(std::int64_t lease_id, std::int64_t alert_id) {
     changed_ = true;
     lease_changes_[lease_id].removed.push_back(alert_id);
+}
+
+std::int64_t Tables::write_state(const PendingWrite& write) {
+    changed_ = true;
+    return state_.write(write);
 }
 
 Tables::Pruned Tables::prune(std::int64_t cursor, std::int64_t retention_ms) {

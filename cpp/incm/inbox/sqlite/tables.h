@@ -16,6 +16,7 @@
 #include "incm/inbox/sqlite/database.h"
 #include "incm/inbox/sqlite/dedupe_index.h"
 #include "incm/inbox/sqlite/quarantine_table.h"
+#include "incm/inbox/sqlite/state_table.h"
 
 namespace incm::inbox::sqlite {
 
@@ -64,6 +65,8 @@ class Tables {
                std::span<const std::int64_t> alert_ids);
     void settle(const Settled& settled);
     void give_back(std::int64_t lease_id, std::int64_t alert_id);
+    /// Returns how many of the keys were there before.
+    std::int64_t write_state(const PendingWrite& write);
 
     struct Pruned {
         std::int64_t pruned;  ///< alerts
@@ -145,6 +148,7 @@ class Tables {
     Statement find_old_, delete_attempts_, delete_tracebacks_, delete_alert_;
     DedupeIndex seen_;
     QuarantineTable rejected_;
+    StateTable state_;
 };
 
 }  // namespace incm::inbox::sqlite

@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersion = "7";
+const std::string kVersion = "8";
 
 class InboxFileTest : public SqliteInboxTest {
  protected:
@@ -322,6 +322,20 @@ TEST_F(InboxFileTest, Version6IsMigratedAndKeepsTracebacksFromNowOn) {
     close();
     EXPECT_EQ(rows(path(), "SELECT alert_id, plugin_id, attempt, text FROM traceback"),
               std::vector<std::string>{"1|1|2|Traceback"});
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
+TEST_F(InboxFileTest, Version7IsMigratedAndKeepsStateFromNowOn) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v7.sql"));
+    open();
+    EXPECT_EQ(counts().open, 3);
+    EXPECT_EQ(counts().dead, 1);
+    ASSERT_EQ(fetch().size(), 2U);
+    inbox_->settle({{1, "a", Outcome::kDelivered}}, {{"k", "1"}});
+    ASSERT_TRUE(inbox_->kept_state().write("c", {{"k", "2"}}).ok());
+    close();
+    EXPECT_EQ(rows(path(), "SELECT plugin_id, key, value FROM plugin_state"),
+              (std::vector<std::string>{"1|k|1", "3|k|2"}));
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 

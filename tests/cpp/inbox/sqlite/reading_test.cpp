@@ -76,7 +76,8 @@ TEST_F(InboxReadingTest, AnInboxThatIsOpenIsNotRead) {
 }
 
 TEST_F(InboxReadingTest, AVersionBeforeIsReadAndStays) {
-    for (const char* golden : {INCM_GOLDEN "/inbox_v5.sql", INCM_GOLDEN "/inbox_v6.sql"}) {
+    for (const char* golden :
+         {INCM_GOLDEN "/inbox_v5.sql", INCM_GOLDEN "/inbox_v6.sql", INCM_GOLDEN "/inbox_v7.sql"}) {
         std::filesystem::remove(path());
         run_sql(path(), read_bytes(golden));
         const auto before = traces();
@@ -85,6 +86,8 @@ TEST_F(InboxReadingTest, AVersionBeforeIsReadAndStays) {
             ASSERT_TRUE(reading) << golden;
             EXPECT_EQ(reading->catalog().counts().value().alerts, 2);
             EXPECT_TRUE(reading->catalog().alert(1).value().has_value()) << golden;
+            EXPECT_TRUE(reading->catalog().states().value().empty()) << golden;
+            EXPECT_TRUE(reading->catalog().state({.plugin = "a"}).value().entries.empty());
         }
         EXPECT_EQ(traces(), before);
     }

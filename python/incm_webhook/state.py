@@ -1,0 +1,316 @@
+"""`ctx.state`: what a plugin keeps between its calls."""
+
+import json
+import math
+import threading
+from collections.abc import Iterator, MutableMapping, Sequence
+from typing import Any, Protocol
+
+__all__ = [
+    "CALL_BYTES",
+    "KEYS",
+    "KEY_BYTES",
+    "VALUE_BYTES",
+    "Changes",
+    "MemoryStore",
+    "Room",
+    "State",
+    "StateKeeper",
+    "StateStore",
+    "check_key",
+    "encode",
+    "open_state",
+    "size_of",
+]
+
+KEY_BYTES = 256
+VALUE_BYTES = 64 * 1024
+KEYS = 10_000
+CALL_BYTES = 1024 * 1024  # keys and values that one call may change, with _CHANGE_BYTES for each
+_CHANGE_BYTES = 32
+_DEPTH = 100
+
+Changes = Sequence[tuple[str, str | None]]  # key and JSON text; None deletes the key
+
+
+class StateStore(Protocol):
+    """The stored state of one plugin, as JSON texts by key; `_core.PluginState` implements it.
+
+    Errors: InboxError when the inbox cannot be used.
+    Threads: any.
+    """
+
+    def get(self, key: str) -> str | None:
+        """Return the text of a key, None when there is none."""
+
+    def page(self, prefix: str, after: str) -> tuple[list[tuple[str, str]], str | None]:
+        """Return some keys that begin with `prefix` and come after `after`, in their order.
+
+        The second value is the key after which there are more, or None.
+        """
+
+    def count(self) -> int:
+        """Return how many keys there are."""
+
+    def write(self, changes: Changes) -> None:
+        """Make changes without a delivery, and return when they are on disk."""
+
+
+class State:
+    """The durable key-value store of a plugin, as one call of the plugin sees it.
+
+    Shape: keys are texts of 1 to 256 bytes of UTF-8 without the character NUL. Values are None,
+    bool, int, finite float, str, and lists and dicts (with str keys) of them: at most 65,536 bytes
+    of JSON. A plugin has at most 10,000 keys; one call changes at most 1 MiB of keys and values,
+    where each change counts 32 bytes more.
+    Changes are seen at once by this call. They are stored together with its outcome (a return,
+    Retry, Reject or Unavailable), so that a crash loses both or neither, and dropped when the
+    handler raises anything else or takes too long. Calls that begin later see them then. Of two
+    calls that change one key, the one that ends last counts. A batch has one state for the whole
+    call. Changes in setup and close are stored when it returns.
+    Errors: TypeError and ValueError for a wrong key or value, and when a limit would be exceeded:
+    nothing is changed then. InboxError when the inbox cannot be read. RuntimeError when the call
+    that the state belongs to is over.
+    Threads: any that the call uses.
+    Source: plugins/README.md, State.
+    """
+
+    __slots__ = ("_bytes", "_changes", "_keeper", "_lock", "_over")
+
+    def __init__(self, keeper: "StateKeeper") -> None:
+        self._keeper = keeper
+        self._lock = threading.RLock()
+        self._changes: dict[str, str | None] = {}
+        self._bytes = 0
+        self._over = False
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a new copy of the value of a key, or `default` when there is none."""
+        check_key(key)
+        with self._lock:
+            self._check_open()
+            text = self._changes[key] if key in self._changes else self._keeper.store.get(key)
+        return default if text is None else json.loads(text)
+
+    def set(self, key: str, value: Any) -> None:
+        """Set the value of a key."""
+        check_key(key)
+        text = encode(key, value)
+        with self._lock:
+            self._check_open()
+            if self._changes.get(key) is None and not self._keeper.has_room(key, self._own()):
+                raise ValueError(
+                    f"the state of a plugin has at most {KEYS:,} keys: delete some before {key!r} "
+                    "is added"
+                )
+            self._change(key, text)
+
+    def delete(self, key: str) -> None:
+        """Delete a key; does nothing when there is none."""
+        check_key(key)
+        with self._lock:
+            self._check_open()
+            self._change(key, None)
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Iterate over the keys that begin with `prefix`, in the order of their characters.
+
+        Yields:
+            Pairs of key and value. The stored values are read in pages, so that memory holds at
+            most about 1 MiB of them; changes that this call makes meanwhile may be missed.
+        """
+        if prefix != "":
+            check_key(prefix)
+        with self._lock:
+            self._check_open()
+            own = sorted(one for one in self._changes.items() if one[0].startswith(prefix))
+        return self._items(prefix, own)
+
+    def end(self) -> Changes:
+        """End the call, and return what it changed; later uses raise RuntimeError."""
+        with self._lock:
+            self._over = True
+            return list(self._changes.items())
+
+    def adopt(self, changes: Changes) -> None:
+        """Take over the checked changes of a call that ran in another process."""
+        with self._lock:
+            self._changes.update(changes)
+
+    def _items(self, prefix: str, own: list[tuple[str, str | None]]) -> Iterator[tuple[str, Any]]:
+        after: str | None = ""
+        while after is not None:
+            with self._lock:
+                self._check_open()
+                stored, after = self._keeper.store.page(prefix, after)
+            page: dict[str, str | None] = dict(stored)
+            while own and (after is None or own[0][0] <= after):
+                key, text = own.pop(0)
+                page[key] = text
+            for key in sorted(page):
+                if (text := page[key]) is not None:
+                    yield key, json.loads(text)
+
+    def _change(self, key: str, text: str | None) -> None:
+        size = self._bytes + size_of(key, text)
+        if key in self._changes:
+            size -= size_of(key, self._changes[key])
+        if size > CALL_BYTES:
+            raise ValueError(
+                f"one call may change at most {CALL_BYTES:,} bytes of keys and values in ctx.state"
+            )
+        self._changes[key] = text
+        self._bytes = size
+
+    def _own(self) -> int:
+        return sum(text is not None for text in self._changes.values())
+
+    def _check_open(self) -> None:
+        if self._over:
+            raise RuntimeError(
+                "this ctx.state belongs to a call that is over: use the ctx of the current call"
+            )
+
+
+class Room:
+    """How many keys a plugin may add before its keys are counted again.
+
+    Attributes:
+        lock: guards `left`.
+        left: the number of keys.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.left = 0
+
+
+class StateKeeper:
+    """The store of one plugin's state, and the number of keys that fit into it.
+
+    Threads: any.
+    """
+
+    def __init__(self, store: StateStore, room: Room | None = None) -> None:
+        self.store = store
+        self._room = room or Room()
+
+    def has_room(self, key: str, own: int) -> bool:
+        """Whether a call may set a key, of which it has changed `own` others."""
+        with self._room.lock:
+            if self._room.left <= 0:
+                self._room.left = KEYS - self.store.count() - own
+            if self._room.left > 0:
+                self._room.left -= 1  # also for a key that is there: counting again costs little
+                return True
+        return self.store.get(key) is not None
+
+
+def open_state(keeper: StateKeeper | None) -> State:
+    """Make the state of one call; without a keeper, of a context that a test made by hand."""
+    return State(keeper or StateKeeper(MemoryStore({})))
+
+
+class MemoryStore:
+    """A store that keeps values in a dict, for tests and for `check`.
+
+    Threads: any, one call at a time.
+    """
+
+    def __init__(self, values: MutableMapping[str, Any]) -> None:
+        """Use a dict, which later changes go into.
+
+        Raises:
+            TypeError, ValueError: a key or value in it is not one that a state can hold.
+        """
+        for key, value in values.items():
+            check_key(key)
+            encode(key, value)
+        self._values = values
+
+    def get(self, key: str) -> str | None:
+        """Return the text of a key, None when there is none."""
+        return encode(key, self._values[key]) if key in self._values else None
+
+    def page(self, prefix: str, after: str) -> tuple[list[tuple[str, str]], str | None]:
+        """Return all keys that begin with `prefix` and come after `after`."""
+        keys = sorted(key for key in self._values if key.startswith(prefix) and key > after)
+        return [(key, encode(key, self._values[key])) for key in keys], None
+
+    def count(self) -> int:
+        """Return how many keys there are."""
+        return len(self._values)
+
+    def write(self, changes: Changes) -> None:
+        """Make changes."""
+        for key, text in changes:
+            if text is None:
+                self._values.pop(key, None)
+            else:
+                self._values[key] = json.loads(text)
+
+
+def encode(key: str, value: Any) -> str:
+    """Write a value as JSON, without characters that UTF-8 lacks.
+
+    Raises:
+        TypeError, ValueError: a state cannot hold it; the text names the key.
+    """
+    _check_value(key, value, _DEPTH)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # half a surrogate pair
+        text = json.dumps(value, separators=(",", ":"))
+        size = len(text)
+    if size > VALUE_BYTES:
+        raise ValueError(
+            f"the value of {key!r} in ctx.state has {size:,} bytes as JSON: at most "
+            f"{VALUE_BYTES:,} are possible"
+        )
+    return text
+
+
+def _check_value(key: str, value: Any, depth: int) -> None:
+    if value is None or isinstance(value, (str, int)):
+        return
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"the value of {key!r} in ctx.state holds {value}, which JSON lacks")
+        return
+    if not isinstance(value, (list, dict)):
+        raise TypeError(
+            f"the value of {key!r} in ctx.state holds a {type(value).__name__}: only None, bool, "
+            "int, float, str, list and dict are possible"
+        )
+    if depth == 0:
+        raise ValueError(f"the value of {key!r} in ctx.state is nested more than {_DEPTH} deep")
+    if isinstance(value, dict):
+        for name in value:
+            if not isinstance(name, str):
+                raise TypeError(
+                    f"the value of {key!r} in ctx.state holds a dict with a key that is a "
+                    f"{type(name).__name__}: only str is possible"
+                )
+        value = value.values()
+    for one in value:
+        _check_value(key, one, depth - 1)
+
+
+def check_key(key: object) -> None:
+    """Raise a TypeError or a ValueError for a key that a state cannot hold."""
+    if not isinstance(key, str):
+        raise TypeError(f"a key of ctx.state is a str, not a {type(key).__name__}")
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"a key of ctx.state cannot hold half a surrogate pair: {key!r}") from None
+    if not 1 <= size <= KEY_BYTES:
+        raise ValueError(f"a key of ctx.state has 1 to {KEY_BYTES} bytes, not {size}")
+    if "\0" in key:
+        raise ValueError(f"a key of ctx.state cannot hold the character NUL: {key!r}")
+
+
+def size_of(key: str, text: str | None) -> int:
+    """Return how much of CALL_BYTES a change takes."""
+    return len(key.encode()) + (0 if text is None else len(text.encode())) + _CHANGE_BYTES

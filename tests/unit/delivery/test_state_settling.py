@@ -1,0 +1,113 @@
+"""What a call changes in the state is settled with its outcome, or not at all."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from incm_webhook import Alert, Context, Reject, Retry
+from incm_webhook._core import PythonWatch
+from incm_webhook.config.settings import PluginSettings
+from incm_webhook.delivery.dispatcher import Dispatcher
+from incm_webhook.hosting import registry
+
+from .test_dispatcher import DEADLINE_S, FakeDelivery, FakeReceiver, runner_of
+
+Handler = Callable[[Alert, Context], None]
+
+
+def settled(handler: Any, *alert_ids: int, **settings: Any) -> FakeReceiver:
+    """Settle one call after the other, without threads."""
+    runner, receiver = runner_of(handler, **settings)
+    for alert_id in alert_ids:
+        delivery: Any = FakeDelivery(alert_id, runner.name)
+        runner._pool.run_call([delivery], deque())
+    return receiver
+
+
+def test_a_call_sees_what_the_call_before_it_changed() -> None:
+    seen: list[Any] = []
+
+    def count(alert: Alert, ctx: Context) -> None:
+        seen.append(ctx.state.get("count", 0))
+        ctx.state.set("count", seen[-1] + 1)
+
+    receiver = settled(count, 1, 2, 3)
+    assert seen == [0, 1, 2]
+    assert receiver.stores["count"].get("count") == "3"
+    assert [one[:2] for one in receiver.settled] == [
+        ("delivered", 1),
+        ("delivered", 2),
+        ("delivered", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "kept"),
+    [
+        (Retry(after=5), "retry", True),
+        (Reject("no"), "dead", True),
+        (KeyError("x"), "retry", False),
+        (SystemExit(), "retry", False),
+    ],
+)
+def test_only_a_declared_outcome_keeps_it(
+    error: BaseException, outcome: str, *, kept: bool
+) -> None:
+    def ends(alert: Alert, ctx: Context) -> None:
+        ctx.state.set("k", 1)
+        raise error
+
+    receiver = settled(ends, 1)
+    assert [one[0] for one in receiver.settled] == [outcome]
+    assert receiver.stores["ends"].get("k") == ("1" if kept else None)
+
+
+def test_a_batch_is_settled_in_one_step() -> None:
+    steps: list[tuple[int, int]] = []
+
+    class Watching(FakeReceiver):
+        def settle_failed(self, deliveries: Any, *arguments: Any) -> None:
+            steps.append((len(deliveries), len(arguments[-1])))
+            super().settle_failed(deliveries, *arguments)
+
+    class Batch:
+        def handle_batch(self, alerts: list[Alert], ctx: Context) -> None:
+            ctx.state.set("k", len(alerts))
+            raise Retry
+
+    receiver = Watching()
+    plugin = registry.load_object(Batch, PluginSettings(use="x", name="Batch"))
+    dispatcher = Dispatcher(receiver, [plugin], PythonWatch())  # type: ignore[arg-type]
+    receiver.offer(*(FakeDelivery(number, "Batch") for number in range(1, 6)))
+    dispatcher.start()
+    receiver.wait_settled(5)
+    dispatcher.stop(0.0)
+    assert sum(size for size, _ in steps) == 5
+    assert all(changes == 1 for _, changes in steps)
+    assert len(steps) < 5
+
+
+def test_what_a_call_that_takes_too_long_changes_is_dropped() -> None:
+    goes_on = threading.Event()
+    ended = threading.Event()
+
+    def slow(alert: Alert, ctx: Context) -> None:
+        ctx.state.set("k", 1)
+        goes_on.wait(DEADLINE_S)
+        ctx.state.set("l", 1)
+        ended.set()
+
+    receiver = FakeReceiver()
+    plugin = registry.load_object(slow, PluginSettings(use="x", name="slow", timeout=0.05))
+    dispatcher = Dispatcher(receiver, [plugin], PythonWatch())  # type: ignore[arg-type]
+    receiver.offer(FakeDelivery(1, "slow"))
+    dispatcher.start()
+    ((outcome, _, (_, error)),) = receiver.wait_settled(1)
+    assert (outcome, "TimeoutError" in error) == ("retry", True)
+    goes_on.set()
+    assert ended.wait(DEADLINE_S)
+    dispatcher.stop(0.0)
+    assert receiver.stores["slow"].count() == 0
