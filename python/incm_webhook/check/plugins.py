@@ -21,11 +21,17 @@ from incm_webhook.hosting.registry import BUNDLED
 from incm_webhook.http.egress import Egress
 from incm_webhook.process.ending import ending_of
 
-LIMITS_S = {"load": 60.0, "check": 60.0, "setup": 60.0, "close": 60.0}
+LIMITS_S = {"load": 60.0, "check": 60.0, "setup": 60.0, "connect": 30.0, "close": 60.0}
 _MESSAGE_LIMIT = 1024 * 1024  # bytes
 _EXIT_S = 5.0  # from the end of the socket to the end of the process
 _AT_ONCE = 8
-_STEPS = {"load": "loading", "check": "its check", "setup": "its set-up", "close": "its close"}
+_STEPS = {
+    "load": "loading",
+    "check": "its check",
+    "setup": "its set-up",
+    "connect": "its connection to the target",
+    "close": "its close",
+}
 _HARM = "; serve would retry it again and again, and give it no alert until it succeeds"
 
 
@@ -34,28 +40,37 @@ class _Outcome:
     description: str | None = None  # None when the plugin could not be loaded
     failure: str | None = None
     warnings: tuple[str, ...] = ()
+    connected: bool = False
 
 
-def check_plugins(settings: Settings, report: Report, *, is_served: bool) -> None:
+def check_plugins(
+    settings: Settings, report: Report, *, is_served: bool, connect: bool = False
+) -> None:
     """Load each plugin, and run its check, its set-up and its close, as `serve` would.
 
     Args:
         settings: the configuration, which names the plugins.
         report: gets the findings.
         is_served: whether a server runs, which may hold what a plugin needs.
+        connect: whether each plugin also tries its target.
     """
     if not settings.plugin:
         return
     with ThreadPoolExecutor(min(_AT_ONCE, len(settings.plugin))) as pool:
         rules = settings.egress.rules
         outcomes = pool.map(
-            lambda spec: _Trial(spec, settings.base, rules).outcome(), settings.plugin
+            lambda spec: _Trial(spec, settings.base, rules, connect=connect).outcome(),
+            settings.plugin,
         )
         for spec, outcome in zip(settings.plugin, outcomes, strict=True):
             if outcome.description is not None:
                 report.info(f"plugin {spec.name}: {outcome.description}")
             for warning in outcome.warnings:
                 report.warn(f"plugin {spec.name}: {warning}")
+            if outcome.connected:
+                report.info(f"plugin {spec.name}: its target answers")
+            elif connect and outcome.failure is None:
+                report.info(f"plugin {spec.name}: it has no connect, so no target was tried")
             if outcome.failure is not None:
                 hint = (
                     " (or the server that runs has it)" if is_served and outcome.description else ""
@@ -85,10 +100,11 @@ class _Trial:
     Threads: only the one that made it, because the kernel ends the process with that thread.
     """
 
-    def __init__(self, spec: PluginSettings, base: Path, rules: Egress) -> None:
+    def __init__(self, spec: PluginSettings, base: Path, rules: Egress, *, connect: bool) -> None:
         self._spec = spec
         self._base = base
         self._rules = rules
+        self._connect = connect
 
     def outcome(self) -> _Outcome:
         """Load, check, set up and close the plugin; then kill its process and all it started."""
@@ -118,7 +134,10 @@ class _Trial:
     ) -> _Outcome:
         description = None
         warnings: tuple[str, ...] = ()
+        connected = False
         for step, name in _STEPS.items():
+            if step == "connect" and not self._connect:
+                continue
             answer = self._ask(control, process, {**order, "step": step}, step)
             if "failed" in answer:
                 text = answer["failed"]
@@ -126,11 +145,12 @@ class _Trial:
                     text = f"{name} failed: {text}"
                 text = self._named(text + (_HARM if step == "setup" else ""))
                 return _Outcome(description, text, warnings)
+            connected = connected or bool(answer.get("connected"))
             if description is None:
                 description = str(answer.get("plugin"))
                 warnings = tuple(map(str, answer.get("warnings", ())))
                 order = {}
-        return _Outcome(description, None, warnings)
+        return _Outcome(description, None, warnings, connected)
 
     def _named(self, text: str) -> str:
         return text if text.startswith("plugin ") else f'plugin "{self._spec.name}": {text}'

@@ -18,13 +18,20 @@ from incm_webhook.service.certificate import look_at_certificate
 _KEPT_DESCRIPTORS = (64, 1024)  # for the inbox and the plugins: a quarter, within these bounds
 
 
-def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> int:
+def run_check(
+    overrides: Mapping[str, Any],
+    environ: Mapping[str, str],
+    cwd: Path,
+    *,
+    connect: bool = False,
+) -> int:
     """Try what `serve` would do, and print what it would serve. Nothing is left on the disk.
 
     Args:
         overrides: passed to `load_settings`, like environ and cwd.
         environ: the environment.
         cwd: the working directory.
+        connect: whether each plugin also tries its target.
 
     Returns:
         0 it could serve; 2 the configuration, a secret or the certificate is wrong; 3 it could not
@@ -55,7 +62,7 @@ def run_check(overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
     running = check_storage(settings, report)
     check_listeners(settings, running, report)
     _check_ready_file(settings, report)
-    check_plugins(settings, report, is_served=running is not None)
+    check_plugins(settings, report, is_served=running is not None, connect=connect)
     _check_descriptors(settings, report)
     for warning in settings.warnings:
         report.warn(warning)

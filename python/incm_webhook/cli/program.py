@@ -183,19 +183,23 @@ def _become_supervisor() -> None:
 
 @commands.command(short_help="Check whether serve could start.")
 @_what_is_served
-def check(**overrides: Any) -> int:
+@click.option("--connect", is_flag=True, help="Let each plugin try its target, too.")
+def check(*, connect: bool, **overrides: Any) -> int:
     """Try what `serve` would do, without serving, and print everything that is wrong.
 
     It takes the same flags and variables for what is served as `serve`. Run it as the user of the
-    server: each plugin is set up and closed, in a process of its own.
+    server: each plugin is set up and closed, in a process of its own. With --connect, a plugin
+    that has `connect` also tries its target, for 30 s at most.
 
     Exit status: 0 it could serve; 2 the configuration, a secret or the certificate is wrong; 3 it
     could not listen, or could not use the inbox; 4 a plugin cannot be loaded or set up. The lowest
     of several.
+
+    Example: incm-webhook check --connect
     """
     from incm_webhook.cli.check import run_check
 
-    return run_check(overrides, os.environ, Path.cwd())
+    return run_check(overrides, os.environ, Path.cwd(), connect=connect)
 
 
 @commands.command(short_help="Print the versions.")

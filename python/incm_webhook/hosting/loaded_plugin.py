@@ -134,6 +134,15 @@ class LoadedPlugin:
         """Let the plugin check whether it can work; it raises when it cannot."""
         return self._call("check")
 
+    def connect(self) -> Outcome:
+        """Let the plugin try its target; it raises when the target cannot be used."""
+        return self._call("connect")
+
+    @property
+    def connects(self) -> bool:
+        """Whether the plugin can try its target."""
+        return "connect" in self._hooks
+
     def context(
         self,
         deliveries: "Sequence[Delivery] | Sequence[Context]" = (),

@@ -19,7 +19,14 @@ __all__ = [
     "uncalled_in_module",
 ]
 
-_ARGUMENTS = {"handle": "alert", "handle_batch": "alerts", "setup": "", "check": "", "close": ""}
+_ARGUMENTS = {
+    "handle": "alert",
+    "handle_batch": "alerts",
+    "setup": "",
+    "check": "",
+    "connect": "",
+    "close": "",
+}
 # Names that other programs use for the hooks, without underscores.
 _MEANT = {
     "teardown": "close",
@@ -30,6 +37,7 @@ _MEANT = {
     "onbatch": "handle_batch",
 }
 _OF_THEIR_OWN = {"handler", "handles", "handled", "checks", "checked", "closes", "closed"}
+_OF_THEIR_OWN |= {"connected", "connection", "reconnect", "disconnect"}
 _NEAR = 0.8
 
 
@@ -80,7 +88,7 @@ def misspelt_in_class(handler: type) -> list[str]:
         if meant and not hasattr(handler, meant) and callable(getattr(handler, name, None)):
             warnings.append(
                 f"{label(handler)}.{name} is never called; did you mean {meant}? A class has "
-                "setup, handle or handle_batch, check, close"
+                "setup, handle or handle_batch, check, connect, close"
             )
     return warnings
 
@@ -89,10 +97,11 @@ def uncalled_in_module(module: ModuleType) -> list[str]:
     """Warn about functions beside a plugin function that look like hooks but are never called."""
     warnings = []
     for name, value in vars(module).items():
-        meant = name if name in ("setup", "check", "close") else _meant(name)
-        if meant in ("setup", "check", "close") and _is_hook(value, module):
+        meant = name if name in ("setup", "check", "connect", "close") else _meant(name)
+        if meant in ("setup", "check", "connect", "close") and _is_hook(value, module):
             warnings.append(
-                f"the function {name} is never called: only a class has setup, check, close"
+                f"the function {name} is never called: only a class has setup, check, connect, "
+                "close"
             )
     return warnings
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Awaitable
 from pathlib import Path
+from typing import Any
 
 from incm_webhook.config.filters import Pattern
 from incm_webhook.config.settings import PluginSettings
@@ -29,7 +30,8 @@ class Trial:
     """Takes one plugin through its life without an alert.
 
     Shape: the first message has the settings, and its answer describes the plugin. Then "check",
-    "setup" and "close" are each answered by an empty object, or by "failed" with a text.
+    "setup", "connect" and "close" are each answered by an object, which has "failed" with a text
+    when the step failed, and "connected" when the plugin has tried its target.
     """
 
     def __init__(self, control: Channel) -> None:
@@ -52,15 +54,21 @@ class Trial:
         errors, doubts = template_findings(plugin.config, plugin.settings)
         warnings = [*plugin.warnings, *hidden, *doubts]
         self._control.send({"plugin": _summary(plugin), "warnings": warnings})
-        steps = {"check": plugin.check, "setup": plugin.setup, "close": plugin.close}
+        steps = {
+            "check": plugin.check,
+            "setup": plugin.setup,
+            "connect": plugin.connect,
+            "close": plugin.close,
+        }
         while True:
             order, _ = self._control.receive()
             if order["step"] == "check" and errors:
                 self._control.send({"failed": "; ".join(errors)[:_TEXT_LIMIT]})
                 continue
-            answer = {}
+            answer: dict[str, Any] = {}
             try:
                 self._finish(steps[order["step"]]())
+                answer = {"connected": plugin.connects} if order["step"] == "connect" else {}
             except BaseException as error:  # `check` reports whatever a plugin raises
                 answer = {"failed": describe(error, plugin.code)[:_TEXT_LIMIT]}
             self._control.send(answer)

@@ -52,16 +52,17 @@ def test_a_misspelt_hook_of_a_class_is_told(tmp_path: Path, hook: str, meant: st
 def test_what_is_no_hook_is_not_told(tmp_path: Path) -> None:
     code = "class P:\n def handle(self, alert): pass\n def close(self): pass\n" + "".join(
         f" def {name}(self): pass\n"
-        for name in ("shutdown", "_set_up", "handler", "send", "connect", "closed", "url_of")
+        for name in ("shutdown", "_set_up", "handler", "send", "reconnect", "closed", "url_of")
     )
     assert warnings_of(tmp_path, code) == ()
 
 
-@pytest.mark.parametrize("name", ["setup", "set_up", "close", "teardown", "check"])
+@pytest.mark.parametrize("name", ["setup", "set_up", "close", "teardown", "check", "connect"])
 def test_a_hook_beside_a_function_is_told(tmp_path: Path, name: str) -> None:
     code = f"def on_alert(alert): pass\ndef {name}(ctx): pass\n"
     (warning,) = warnings_of(tmp_path, code)
-    assert warning == f"the function {name} is never called: only a class has setup, check, close"
+    hooks = "setup, check, connect, close"
+    assert warning == f"the function {name} is never called: only a class has {hooks}"
 
 
 def test_a_helper_of_that_name_is_not_told(tmp_path: Path) -> None:
