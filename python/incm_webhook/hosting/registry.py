@@ -49,6 +49,7 @@ BUNDLED = {
     name: f"incm_webhook.plugins.{name}"
     for name in (
         "alertmanager",
+        "apprise",
         "discord",
         "exec",
         "http",

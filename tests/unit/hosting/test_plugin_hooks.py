@@ -13,6 +13,7 @@ from incm_webhook.hosting import registry
 # What a bundled plugin cannot be loaded without.
 REQUIRED_CONFIG: dict[str, dict[str, Any]] = {
     "alertmanager": {"urls": ["https://alerts.example"]},
+    "apprise": {"urls": ["json://alerts.example"]},
     "discord": {"url": "https://chat.example/api/webhooks/1/token"},
     "exec": {"command": ["/bin/true"]},
     "http": {"url": "https://hooks.example/alerts"},
