@@ -19,6 +19,7 @@ REQUIRED_CONFIG: dict[str, dict[str, Any]] = {
     "http": {"url": "https://hooks.example/alerts"},
     "im": {"service": "wecom", "url": "https://chat.example/robot"},
     "pagerduty": {"routing_key": "0123456789abcdef0123456789abcdef"},
+    "sql": {"url": "sqlite:///alerts.db"},
     "syslog": {"host": "127.0.0.1"},
     "teams": {"url": "https://chat.example/workflows/1"},
 }
