@@ -213,6 +213,25 @@ def test_every_command_is_listed() -> None:
     assert listed == known
 
 
+def every_command(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from every_command(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
+def test_the_help_of_every_command_has_an_example_that_works() -> None:
+    found = dict(every_command(commands))
+    assert len(found) > 25
+    for name, command in found.items():
+        example = re.search(r"\n\n *Example: (incm-webhook .+)", command.help or "")
+        assert example, name
+        words = shlex.split(example[1])
+        assert " ".join(words[1 : 1 + len(name.split())]) == name
+        command.make_context(name, words[1 + len(name.split()) :])
+
+
 def test_the_metrics_and_problems_of_the_page_are_those_of_the_core() -> None:
     sources_of = "".join(path.read_text() for path in (ROOT / "cpp" / "incm").rglob("*.cpp"))
     listed = {re.match(r"\w+", codes(row[0])[0])[0] for row in rows("http-api.md", "Metrics")}  # type: ignore[index]

@@ -26,6 +26,8 @@ def backup(*, file: str, as_json: bool, **place: str | None) -> int:
 
     When a server runs, it writes FILE itself: as its user, on its machine. FILE appears when it is
     complete and on disk, or not at all; nothing is overwritten. `inbox restore` restores it.
+
+    Example: incm-webhook inbox backup /backup/inbox.db
     """
     target = os.path.abspath(file)  # noqa: PTH100 - resolve() would follow a link at its end
     with open_client(place) as client:
@@ -85,6 +87,8 @@ def restore(*, file: str, url: str | None, config: str | None, as_json: bool) ->
 
     FILE is checked page by page and stays as it is. The old inbox is kept in the same folder,
     under another name.
+
+    Example: incm-webhook inbox restore /backup/inbox.db
     """
     from incm_webhook._core import restore_inbox
     from incm_webhook.config.loading import load_settings

@@ -64,6 +64,8 @@ def bench(
     with a tool such as wrk.
 
     Exit status: 0 when each answer was 200.
+
+    Example: incm-webhook bench http://127.0.0.1:8080/webhook --secret-file ./secret
     """
     from incm_webhook.bench.load import Load, LoadTest
     from incm_webhook.bench.run import run

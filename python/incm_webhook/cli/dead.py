@@ -44,7 +44,10 @@ def dead() -> None:
 @click.option("--limit", type=click.IntRange(1), default=50, help="How many at most; 50.")
 @place_options
 def list_dead(*, plugin: str | None, limit: int, as_json: bool, **place: str | None) -> int:
-    """List dead letters, by plugin and alert."""
+    """List dead letters, by plugin and alert.
+
+    Example: incm-webhook dead list --plugin pager
+    """
     with open_client(place, read_only=True) as client:
         parameters = [("plugin", plugin)] if plugin else []
         found = list(pages_of(client, "dead", parameters, limit, "after"))
@@ -87,6 +90,8 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
     """Show all attempts at an alert that was not delivered, with their full errors.
 
     The traceback of the last attempt that had one follows.
+
+    Example: incm-webhook dead show 1042
     """
     with open_client(place, filters=True, read_only=True) as client:
         entry = client.get(f"alerts/{id}")
@@ -123,6 +128,8 @@ def retry(
 
     The plugin gets each one under the same key as before, and the time until give_up starts again.
     More than 1,000 must be confirmed, on the terminal or with --yes.
+
+    Example: incm-webhook dead retry --plugin pager
     """
     chosen = _chosen(ids, plugin, everything=everything)
     with open_client(place) as client:
@@ -152,6 +159,8 @@ def drop(
 
     The alerts stay, and the ledger records that a delivery was dropped. Open deliveries of a plugin
     that is not configured any more are dropped, too; those of a configured plugin never are.
+
+    Example: incm-webhook dead drop 1042 --plugin pager
     """
     chosen = _chosen(ids, plugin, everything=everything)
     with open_client(place) as client:
@@ -241,6 +250,8 @@ def replay(
     Each plugin gets the alerts that its filter wants, under the same key as before, unless the
     delivery is still open. A plugin that was added later gets earlier alerts, too. More than 1,000
     deliveries must be confirmed, on the terminal or with --yes.
+
+    Example: incm-webhook replay --since 2026-11-24 --plugin audit --dry-run
     """
     if bool(ids) == bool(since):
         raise _usage("say which alerts: their numbers, or --since TIME")

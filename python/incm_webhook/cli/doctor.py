@@ -58,6 +58,8 @@ def doctor(
     Base64 or hexadecimal form in place of the secret itself. A wrong letter is not found.
 
     Exit status: 0 the signature is right or the reason was found, 1 the reason was not found.
+
+    Example: incm-webhook doctor --signature TEXT --secret-file ./secret --file alert.json
     """
     from incm_webhook.sender.diagnosis import diagnose
 

@@ -160,7 +160,10 @@ def list_alerts(
     devices: tuple[str, ...],
     **place: str | None,
 ) -> int:
-    """List alerts, the newest first."""
+    """List alerts, the newest first.
+
+    Example: incm-webhook inbox list --since 2h --type 'license_*'
+    """
     parameters = filter_parameters(types, devices, since, until)
     parameters += [("plugin", plugin)] if plugin else []
     parameters += [("state", state)] if state else []
@@ -203,6 +206,8 @@ def show(*, id: int, as_json: bool, **place: str | None) -> int:  # noqa: A002 -
     """Show the whole life of one alert.
 
     Its content, how it was verified, and what each plugin did with it, attempt by attempt.
+
+    Example: incm-webhook inbox show 1042
     """
     with open_client(place, filters=True, read_only=True) as client:
         entry = client.get(f"alerts/{id}")
@@ -223,6 +228,8 @@ def stats(*, as_json: bool, **place: str | None) -> int:
     """Count alerts and deliveries, and measure the file.
 
     OPEN deliveries are not done yet; those of them that failed and wait for a retry are WAITING.
+
+    Example: incm-webhook inbox stats --json
     """
     with open_client(place, read_only=True) as client:
         answer = client.get("stats")
@@ -250,7 +257,10 @@ def tail(
     devices: tuple[str, ...],
     **place: str | None,
 ) -> int:
-    """Follow the alerts that come in, until Ctrl-C."""
+    """Follow the alerts that come in, until Ctrl-C.
+
+    Example: incm-webhook inbox tail
+    """
     from incm_webhook.cli.view.times import zone_now
 
     parameters = [*filter_parameters(types, devices), ("body", "1")]

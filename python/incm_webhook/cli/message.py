@@ -176,7 +176,10 @@ def _respelled(body: bytes, file: str, wire: str | None) -> bytes:
 @click.option("--file", metavar="FILE|-", default="-", help=FILE_HELP)
 @click.option("--canonical", is_flag=True, help="Sign the canonical text of the body instead.")
 def sign(*, secret_file: str | None, file: str, canonical: bool) -> int:
-    """Print the X-Signature of a body."""
+    """Print the X-Signature of a body.
+
+    Example: incm-webhook sign --secret-file ./secret --file alert.json
+    """
     if not secret_file:
         raise click.UsageError("--secret-file is missing: it names the file that holds the token")
     secret = read_secret(secret_file)
@@ -208,6 +211,8 @@ def verify(*, signature: str, secret_files: tuple[str, ...], file: str, as_json:
     """Check whether a signature fits a body, and print which form of it and which secret.
 
     Exit status: 0 it fits, 1 it does not.
+
+    Example: incm-webhook verify --signature TEXT --secret-file ./secret --file alert.json
     """
     secrets = [read_secret(one) for one in secret_files]
     body = read_body(file)

@@ -33,7 +33,7 @@ class _Result:
     Attributes:
         count: how many alerts it had.
         seconds: how long it took.
-        word: "delivered", "retry", "reject" or "failed".
+        word: "delivered", "retry", "reject", "unavailable" or "failed".
         then: what follows, or why it failed; "" when it is delivered.
         account: the description of the exception; None when it is delivered.
     """
@@ -237,7 +237,7 @@ def _in_calls(alerts: "Iterator[Alert]", size: int) -> "Iterator[list[Alert]]":
 
 
 def _failed(error: BaseException, plugin: "LoadedPlugin", count: int, seconds: float) -> _Result:
-    from incm_webhook import Reject, Retry
+    from incm_webhook import Reject, Retry, Unavailable
 
     account = _account_of(error, plugin)
     if isinstance(error, Retry):
@@ -246,6 +246,9 @@ def _failed(error: BaseException, plugin: "LoadedPlugin", count: int, seconds: f
         word, then = "retry", f"{why}a server would try it again {pause}"
     elif isinstance(error, Reject):
         word, then = "reject", f"{account.line}; a server would keep it as a dead letter"
+    elif isinstance(error, Unavailable):
+        why = account.line.removeprefix("Unavailable: ")
+        word, then = "unavailable", f"{why}; a server would keep the alert until a probe succeeds"
     else:
         word, then = "failed", account.line
     return _Result(count, seconds, word, then, account)

@@ -204,7 +204,10 @@ def check(*, connect: bool, **overrides: Any) -> int:
 
 @commands.command(short_help="Print the versions.")
 def version() -> int:
-    """Print the versions of the program, of Python and of the native core."""
+    """Print the versions of the program, of Python and of the native core.
+
+    Example: incm-webhook version
+    """
     import platform
     from importlib import metadata
 

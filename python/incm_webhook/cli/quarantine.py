@@ -61,7 +61,10 @@ def list_quarantine(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """List the quarantined requests, the newest first."""
+    """List the quarantined requests, the newest first.
+
+    Example: incm-webhook quarantine list --since 2h
+    """
     parameters = [*filter_parameters((), (), since), ("order", "desc")]
     parameters += [("endpoint", endpoint)] if endpoint else []
     parameters += [("kind", kind)] if kind else []
@@ -117,6 +120,8 @@ def show(
     """Show what was sent, from where, and why its signature does not fit.
 
     The explanation needs the secrets, from the configuration or --secret-file. None is printed.
+
+    Example: incm-webhook quarantine show 3 --secret-file ./secret
     """
     with open_client(place, read_only=True) as client:
         entry = client.get(f"quarantine/{id}")
@@ -225,6 +230,8 @@ def retry(
     Each is verified with the current secrets of its endpoint. A request that fits is stored,
     delivered, and removed from the quarantine. Exit status: 0 when each was accepted, 1 when some
     were refused again.
+
+    Example: incm-webhook quarantine retry --all
     """
     chosen = _chosen(ids, endpoint, kind, everything=everything)
     tally: dict[str, int] = {"accepted": 0, "duplicate": 0, "refused": 0, "gone": 0}
@@ -272,7 +279,10 @@ def drop(
     as_json: bool,
     **place: str | None,
 ) -> int:
-    """Drop requests for good: these, those of an endpoint or kind, or --all."""
+    """Drop requests for good: these, those of an endpoint or kind, or --all.
+
+    Example: incm-webhook quarantine drop --all
+    """
     chosen = _chosen(ids, endpoint, kind, everything=everything)
     with open_client(place) as client:
         if not ids and not yes:

@@ -157,6 +157,8 @@ def simulate(
     Exit status: 1 when no alert was acknowledged, when some are gone for good (refused, given up),
     or when --verify-inbox finds an acknowledged alert missing or an alert stored twice. Otherwise
     0; other answers are only counted.
+
+    Example: incm-webhook simulate http://127.0.0.1:8080/webhook --secret-file ./secret
     """
     from incm_webhook.simulator.inbox_check import InboxReader, check_inbox
     from incm_webhook.simulator.sending import Manner, Simulation

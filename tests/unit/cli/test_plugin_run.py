@@ -13,7 +13,7 @@ from incm_webhook.testing import make_alert
 Run = Callable[..., tuple[int, str, str]]
 Write = Callable[[str, str], Path]
 OUTCOMES = """\
-from incm_webhook import Reject, Retry
+from incm_webhook import Reject, Retry, Unavailable
 def on_alert(alert, ctx):
     if alert.type == "reboot":
         raise ValueError("boom https://example.com/token")
@@ -23,6 +23,8 @@ def on_alert(alert, ctx):
         raise Retry
     if alert.type == "license_expired":
         raise Reject("too late")
+    if alert.type == "client_connected":
+        raise Unavailable("the key is revoked")
     if alert.type == "firmware_upgrade":
         raise SystemExit(3)
 """
@@ -49,7 +51,9 @@ def run(workdir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
         ("sim_switch", 1, "retry in * ms: a server would try it again in 3 s"),
         ("connected", 1, "retry in * ms: a server would try it again by its retry settings"),
         ("license_expired", 1, "reject in * ms: too late; a server would keep it as a dead letter"),
-        ("firmware_upgrade", 1, "failed in * ms: SystemExit: 3 (noc.py:12)"),
+        ("client_connected", 1, "unavailable in * ms: the key is revoked"),
+        ("client_connected", 1, "; a server would keep the alert until a probe succeeds"),
+        ("firmware_upgrade", 1, "failed in * ms: SystemExit: 3 (noc.py:14)"),
     ],
 )
 def test_each_outcome_is_said(run: Run, write: Write, kind: str, status: int, says: str) -> None:
