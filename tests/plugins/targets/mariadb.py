@@ -29,6 +29,8 @@ class Mariadb:
         self.folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
         self._data = self.folder / "data"
         self._data.mkdir()
+        # Servers that share a folder for temporary tables remove those of each other.
+        self._own = {**os.environ, "TMPDIR": str(self.folder)}
         self._user: list[str] = []
         if os.geteuid() == 0:
             self._user = ["--user=mysql"]
@@ -40,6 +42,7 @@ class Mariadb:
             [*install, "--auth-root-authentication-method=normal", *self._user],
             capture_output=True,
             text=True,
+            env=self._own,
         )
         assert made.returncode == 0, made.stdout + made.stderr
         self._start(wait=False)
@@ -76,6 +79,7 @@ class Mariadb:
                 ],
                 stdout=log,
                 stderr=log,
+                env=self._own,
             )
         if wait:
             wait_until(lambda: self._answers("boss", PASSWORD))
