@@ -56,6 +56,7 @@ BUNDLED = {
         "im",
         "jsonl",
         "log",
+        "mqtt",
         "pagerduty",
         "sql",
         "syslog",

@@ -18,6 +18,7 @@ REQUIRED_CONFIG: dict[str, dict[str, Any]] = {
     "exec": {"command": ["/bin/true"]},
     "http": {"url": "https://hooks.example/alerts"},
     "im": {"service": "wecom", "url": "https://chat.example/robot"},
+    "mqtt": {"host": "127.0.0.1"},
     "pagerduty": {"routing_key": "0123456789abcdef0123456789abcdef"},
     "sql": {"url": "sqlite:///alerts.db"},
     "syslog": {"host": "127.0.0.1"},
