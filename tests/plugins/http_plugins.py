@@ -61,6 +61,31 @@ HTTP_PLUGINS = [
             "body": '{"text": {{ text(alert) | tojson }}}',
         },
     ),
+    HttpPlugin(
+        "slack-webhook",
+        "slack",
+        lambda url: {"url": f"{url}/services/T0/B0/secret"},
+        "ok",
+        any_body=False,
+    ),
+    HttpPlugin(
+        "slack-bot",
+        "slack",
+        lambda url: {"token": "xoxb-0123456789", "channel": "C012345", "api": f"{url}/api"},
+        '{"ok":true,"channel":"C012345","ts":"1503435956.000247"}',
+        any_body=False,
+    ),
+    HttpPlugin(
+        "telegram",
+        "telegram",
+        lambda url: {
+            "token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+            "chat": -100,
+            "api": url,
+        },
+        '{"ok":true,"result":{"message_id":7}}',
+        any_body=False,
+    ),
     *map(_im, ("wecom", "dingtalk", "feishu", "lark")),
     HttpPlugin(
         "pagerduty",

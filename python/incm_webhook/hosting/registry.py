@@ -51,6 +51,7 @@ BUNDLED = {
         "alertmanager",
         "apprise",
         "discord",
+        "email",
         "exec",
         "http",
         "im",
@@ -58,9 +59,11 @@ BUNDLED = {
         "log",
         "mqtt",
         "pagerduty",
+        "slack",
         "sql",
         "syslog",
         "teams",
+        "telegram",
     )
 }
 _FILE = re.compile(r"(?P<path>.*/[^:]*|[^:]*\.py)(?::(?P<name>[A-Za-z_][\w.-]*))?")
