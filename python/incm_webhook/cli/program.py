@@ -269,7 +269,7 @@ def _run(arguments: list[str], *, waits: bool) -> int:
     try:
         status = commands.main(arguments, PROGRAM, standalone_mode=False)
     except click.UsageError as error:
-        failure = _Failure(_usage(error), error.exit_code)
+        failure = _Failure(_usage(error, arguments), error.exit_code)
     except click.ClickException as error:
         failure = _Failure(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -299,11 +299,23 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
-def _usage(error: click.UsageError) -> str:
+def _usage(error: click.UsageError, arguments: list[str]) -> str:
     text = error.format_message()
     text = text[:1].lower() + text[1:].rstrip(".")
-    command = error.ctx.command_path if error.ctx else PROGRAM
+    command = error.ctx.command_path if error.ctx else _command_path(arguments)
     return f"{text}; see `{command} --help`"
+
+
+def _command_path(arguments: list[str]) -> str:
+    """Return the command that the arguments name: an option without its value has no context."""
+    command: click.Command = commands
+    path = PROGRAM
+    for word in arguments:
+        if not isinstance(command, click.Group) or word not in command.commands:
+            break
+        command = command.commands[word]
+        path += f" {word}"
+    return path
 
 
 def _tell(failure: _Failure, *, waits: bool) -> None:

@@ -194,6 +194,18 @@ def test_a_wrong_word_names_the_help_of_its_command(run: Any) -> None:
     assert err.endswith("; see `incm-webhook inbox list --help`\n")
 
 
+@pytest.mark.parametrize("command", [["serve", "--listen"], ["inbox", "list", "--limit"]])
+def test_an_option_without_its_value_names_the_help_of_its_command(
+    run: Any, command: list[str]
+) -> None:
+    status, _, err = run(*command)
+    assert status == 2
+    path = " ".join(command[:-1])
+    assert err.endswith(
+        f"option '{command[-1]}' requires an argument; see `incm-webhook {path} --help`\n"
+    )
+
+
 def test_help_names_the_variables(run: Any) -> None:
     _, out, _ = run("serve", "--help")
     for name in ("CONFIG", "LISTEN", "PATH", "SECRET_FILE", "INBOX", "PLUGIN", "ADMIN"):
