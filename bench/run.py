@@ -23,6 +23,7 @@ import memory
 import micro
 import native_ratio
 import plot
+import posting
 import pruning
 import regression
 import scenarios
@@ -44,6 +45,7 @@ PARTS = (
     "service",
     "flood",
     "engine",
+    "posting",
     "peers",
     "scenarios",
     "large",
@@ -137,6 +139,12 @@ def _measure(
         rounds, count = (3, 8_000) if quick else (7, options.alerts)
         several = engine.CONNECTIONS[-1:] if quick else engine.CONNECTIONS
         found, wrong = engine.measure(folder, BINARIES / "poco_plain", rounds, count, several)
+        rows += found
+        problems += wrong
+    if "posting" in parts:
+        _say("the plugin http, against bare aiohttp")
+        rounds, count = (3, 4_000) if quick else (7, options.alerts)
+        found, wrong = posting.measure(folder, BINARIES / "poco_plain", rounds, count)
         rows += found
         problems += wrong
     found, wrong = _measure_peers(parts, folder, options)

@@ -42,6 +42,7 @@ _OURS = {
     "host": "it follows from the URL",
     "transfer-encoding": "the body has a length",
 }
+_WRITER = json.JSONEncoder(separators=(",", ":"))
 _KEY_BYTES = range(24, 65)
 
 # A header may be secret, and is never shown; but most are words such as "high", which must not be
@@ -203,7 +204,7 @@ def whole(alert: Alert, ctx: Context) -> bytes:
         "endpoint": ctx.endpoint,
         "delivery_key": ctx.delivery_key,
     }
-    head = json.dumps(facts, separators=(",", ":"))[:-1].encode()
+    head = _WRITER.encode(facts)[:-1].encode()
     return b"".join((head, b',"alert":', alert.raw.removeprefix(b"\xef\xbb\xbf"), b"}"))
 
 

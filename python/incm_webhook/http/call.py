@@ -4,6 +4,7 @@ import json as json_module
 import re
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -62,7 +63,8 @@ class Call:
         self.method = method.upper()
         if not _METHOD.fullmatch(self.method):
             raise ValueError(f"an HTTP method is a word such as POST, not {method[:40]!r}")
-        self.url = _url(_text(url, "the URL"), params)
+        text = _text(url, "the URL")
+        self.url = _url(text).extend_query(params) if params else _url(text)
         self.headers = _headers(headers or {})
         if self.url.raw_user is not None and "authorization" in map(str.lower, self.headers):
             raise ValueError("the URL has a user, and there is a header Authorization: give one")
@@ -115,7 +117,8 @@ def _text(value: Text, what: str) -> str:
     return found
 
 
-def _url(text: str, params: Params | None) -> URL:
+@lru_cache(256)
+def _url(text: str) -> URL:
     wrong = ValueError('wants a URL such as "https://example.com/path"')
     if not text.isprintable() or " " in text:
         raise wrong
@@ -125,19 +128,24 @@ def _url(text: str, params: Params | None) -> URL:
             raise wrong
     except ValueError:
         raise wrong from None
-    return url.extend_query(params) if params else url
+    return url
 
 
 def _headers(given: Mapping[str, Text]) -> dict[str, str]:
     headers = {}
     for name, value in given.items():
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} is no name of a header")
         text = _text(value, f"the header {name}")
-        if not _VALUE.fullmatch(text):
-            raise ValueError(f"the value of the header {name} has characters that no header can")
+        _check_header(name, text)
         headers[name] = text
     return headers
+
+
+@lru_cache(256)
+def _check_header(name: str, text: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name[:40]!r} is no name of a header")
+    if not _VALUE.fullmatch(text):
+        raise ValueError(f"the value of the header {name} has characters that no header can")
 
 
 def _seconds(timeout: float | None, until: float | None) -> float:

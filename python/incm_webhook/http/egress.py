@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -72,24 +73,6 @@ class Egress:
         """
         return next(filter(None, map(self._refusal, _meant_by(address))), "")
 
-    def check_host(self, host: str) -> None:
-        """Check the host of a URL when it is an address; a name is checked when it is resolved.
-
-        Raises:
-            EgressError: the address is refused, or has a spelling that programs read differently.
-        """
-        address = address_of(host)
-        if address is None:
-            if _NUMERIC.fullmatch(host):
-                raise EgressError(
-                    f"{host} is no usual spelling of an address: write four decimal numbers, such "
-                    "as 192.0.2.7"
-                )
-            return
-        refusal = self.refusal(address)
-        if refusal:
-            raise EgressError(refusal)
-
     def _refusal(self, address: Address) -> str:
         for network in self.deny:
             if address in network:
@@ -103,6 +86,19 @@ class Egress:
                     f'[egress] allow = ["{text}"]'
                 )
         return ""
+
+
+@lru_cache
+def spelling_fault(host: str) -> str:
+    """Describe why a host is an address in a spelling that programs read differently; else "".
+
+    Addresses in the usual spelling, and names, are checked when a connection is made.
+    """
+    if not _NUMERIC.fullmatch(host) or address_of(host) is not None:
+        return ""
+    return (
+        f"{host} is no usual spelling of an address: write four decimal numbers, such as 192.0.2.7"
+    )
 
 
 def address_of(host: str) -> Address | None:

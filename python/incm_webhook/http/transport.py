@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from incm_webhook import __version__
 from incm_webhook.http.answer import BODY_LIMIT, Answer
 from incm_webhook.http.call import Call
-from incm_webhook.http.egress import EgressError, address_of, current
+from incm_webhook.http.egress import EgressError, address_of, current, spelling_fault
 from incm_webhook.http.failure import outcome_of_failure
 from incm_webhook.http.outcome import outcome_of
 
@@ -119,7 +119,9 @@ async def send(call: Call, *, raise_outcome: bool) -> Answer:
 
 
 async def _exchange(call: Call) -> Answer:
-    current().check_host(call.url.host or "")
+    fault = spelling_fault(call.url.host or "")
+    if fault:
+        raise EgressError(fault)
     kept = _sessions.get(asyncio.get_running_loop())
     session = kept[1] if kept else await _open()
     body: bytes | io.BytesIO | None = call.body

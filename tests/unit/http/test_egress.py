@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from incm_webhook.http.egress import LOOPBACK, Egress, EgressError
+from incm_webhook.http.egress import LOOPBACK, Egress, spelling_fault
 
 DEFAULT = Egress()
 
@@ -58,13 +58,12 @@ def test_allow_is_no_list_of_all_that_is_permitted() -> None:
     ["2130706433", "0177.0.0.1", "0x7f.0.0.1", "0x7F000001", "127.1", "127.0.0.1.", "1.2.3.4.5"],
 )
 def test_other_spellings_of_addresses_are_refused(host: str) -> None:
-    with pytest.raises(EgressError, match="no usual spelling of an address"):
-        Egress.of(LOOPBACK).check_host(host)
+    assert "no usual spelling of an address" in spelling_fault(host)
 
 
 @pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "0x7f.example", "a1"])
 def test_names_are_checked_when_they_are_resolved(host: str) -> None:
-    DEFAULT.check_host(host)
+    assert spelling_fault(host) == ""
 
 
 def test_texts_make_the_same_rules() -> None:
