@@ -9,6 +9,7 @@ knows what brokers take and say, `connection.py` keeps the connection.
 """
 
 import hashlib
+import secrets
 import socket
 import time
 from typing import Self
@@ -94,8 +95,8 @@ class Mqtt:
         tls_of(self._config)
 
     def connect(self, ctx: Context) -> None:
-        """Connect to the broker, under an identifier of its own; publish nothing."""
-        link = self._new_link(ctx, "-check", "")
+        """Connect to the broker; publish nothing."""
+        link = self._new_link(ctx, "")
         try:
             link.ready(time.monotonic() + self._config.time_limit)
         finally:
@@ -103,7 +104,7 @@ class Mqtt:
 
     def setup(self, ctx: Context) -> None:
         """Start to connect; a broker that is down does not hold up the start."""
-        self._link = self._new_link(ctx, "", self._config.status_topic)
+        self._link = self._new_link(ctx, self._config.status_topic)
 
     def handle(self, alert: Alert, ctx: Context) -> None:
         """Publish what the alert changes of its device's state, then the alert."""
@@ -121,10 +122,12 @@ class Mqtt:
         if self._link:
             self._link.close()
 
-    def _new_link(self, ctx: Context, suffix: str, status_topic: str) -> Link:
-        name = self._config.client_id or f"incm-webhook-{socket.gethostname()}-{ctx.plugin}"
+    def _new_link(self, ctx: Context, status_topic: str) -> Link:
         config = self._config
-        return Link(config, cleaned(name + suffix), status_topic, ctx.log, retains=config.retains)
+        # Unique, so that a trial run does not end the connection of a server.
+        unique = f"incm-webhook-{socket.gethostname()}-{ctx.plugin}-{secrets.token_hex(4)}"
+        name = config.client_id or cleaned(unique)
+        return Link(config, name, status_topic, ctx.log, retains=config.retains)
 
     def _message(self, alert: Alert, ctx: Context) -> Message:
         config = self._config

@@ -45,7 +45,7 @@ class BrokerConfig(BaseModel):
         key: a file with its private key, unless the file of the certificate holds it.
         username: the user's name.
         password: the user's password.
-        client_id: the client identifier; by default incm-webhook-HOST-PLUGIN. A broker ends the
+        client_id: the client identifier; by default a new one with each start. A broker ends the
             connection of a client when another one comes with the same identifier.
         keepalive: the silence after which the connection counts as lost.
         time_limit: the longest time that one alert may take, connecting included.

@@ -33,6 +33,7 @@ Log = Logger | LoggerAdapter[Logger]
 
 _FIRST_PAUSE_S = 1.0  # between two attempts to connect while no alert waits
 _LONGEST_PAUSE_S = 30.0
+_TAKEN_OVER_PAUSE_S = 5.0
 _END_S = 2.0  # for a broker to take the last packet
 
 
@@ -111,7 +112,7 @@ class Link:
             if stood and not self._closing:
                 self._log.warning("%s", self._current.failure)
             pause = _FIRST_PAUSE_S if stood else min(2 * pause, _LONGEST_PAUSE_S)
-            self._wanted.wait(_LONGEST_PAUSE_S if self._current.taken_over else pause)
+            self._wanted.wait(_TAKEN_OVER_PAUSE_S if self._current.taken_over else pause)
             if not self._closing:
                 with self._changed:
                     self._current = self._new()
@@ -150,7 +151,7 @@ class Connection:
         self._client: Client | None = None
         self._reason: Exception | None = None
         self._largest: int | None = None
-        self._status_message = -1
+        self._status_messages: set[int] = set()
         self._publishing = 0
         self._left = False
         self._acknowledged: dict[int, int] = {}
@@ -235,6 +236,7 @@ class Connection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         # With this set, paho writes in the thread that serves the connection, never in another.
         client.on_socket_register_write = lambda *_: None
         if config.username is not None or config.password is not None:
@@ -266,12 +268,21 @@ class Connection:
             return
         self._largest = getattr(properties, "MaximumPacketSize", None)
         if self._status_topic:
-            sent = client.publish(self._status_topic, "online", qos=self._config.qos, retain=True)
-            self._status_message = sent.mid
+            self._say_online(client)
+            client.subscribe(self._status_topic, qos=self._config.qos)
         with self._changed:
             self.stands = self.stood = True
             self._changed.notify_all()
         self._log.info("connected to %s", self._config.url)
+
+    def _say_online(self, client: "Client") -> None:
+        sent = client.publish(self._status_topic, "online", qos=self._config.qos, retain=True)
+        self._status_messages.add(sent.mid)
+
+    def _on_message(self, client: "Client", _: Any, message: Any) -> None:
+        """Correct "offline": the last will of a connection before this one may come late."""
+        if message.payload == b"offline":
+            self._say_online(client)
 
     def _on_disconnect(self, _: Any, __: Any, flags: Any, reason: Any, ___: Any) -> None:
         if flags.is_disconnect_packet_from_server and not self._reason:
@@ -280,7 +291,8 @@ class Connection:
             self._reason = refusal(self._config.url, reason.value, who)
 
     def _on_publish(self, _: Any, __: Any, mid: int, reason: Any, ___: Any) -> None:
-        if mid == self._status_message:
+        if mid in self._status_messages:
+            self._status_messages.discard(mid)
             if reason.value >= FAILURE:
                 error = refusal(self._config.url, reason.value, f" for {self._status_topic}")
                 self._log.warning("%s", error)
@@ -292,8 +304,12 @@ class Connection:
     def _unacknowledged(self, *, alone: bool) -> Exception:
         """Say why a message got no acknowledgement; end the connection if it still stands."""
         if self.failure is None:
+            error = TimeoutError(f"{self._config.url} has not acknowledged a message in time")
+            with self._changed:
+                self.stands = False
+                self._reason = error
             self.drop()
-            return TimeoutError(f"{self._config.url} has not acknowledged a message in time")
+            return error
         if isinstance(self.failure, Reject) and not alone:
             return ConnectionError(str(self.failure))  # whose message it speaks of is unknown
         return _again(self.failure)

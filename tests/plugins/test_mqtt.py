@@ -110,6 +110,20 @@ def test_the_status_says_whether_the_receiver_is_connected(
         receiver.stop()
 
 
+def test_a_late_last_will_is_corrected(broker: Mosquitto, tmp_path: Path) -> None:
+    """A trial run beside a server, and the old connection after a crash, say "offline"."""
+    table = {"use": "mqtt", "config": settings(broker)}
+    with (
+        Receiver(folder(tmp_path / "a"), plugins=[table]),
+        Subscriber(broker.port, "incm-webhook/status") as subscriber,
+    ):
+        subscriber.wait_for(lambda all_: bool(all_) and all_[-1].payload == b"online")
+        assert run_plugin("mqtt", make_alert(), config=settings(broker)) == ["delivered"]
+        subscriber.wait_for(
+            lambda all_: [one.payload for one in all_[-2:]] == [b"offline", b"online"]
+        )
+
+
 FORGED = f"a_b~{hashlib.sha256(b'a/b').hexdigest()[:8]}"
 TEXTS = {
     "wildcards": "+/#",

@@ -1,7 +1,11 @@
 """What the plugin `sql` makes of configurations, and of files that SQLite cannot use."""
 
+import socket
 import sys
+import threading
 import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +92,41 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(PluginError, match=r'pip install "incm-webhook\[sql\]"'):
         run_plugin("sql", config={"url": "sqlite:///f"})
+
+
+@contextmanager
+def something_else(answer: bytes | None) -> Iterator[int]:
+    """A server that is no database: it says this to everybody and closes, or says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as silent:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                if answer is None:
+                    silent.enter_context(client)
+                    continue
+                with client, suppress(OSError):
+                    client.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 200])
+def test_a_server_that_is_no_database_is_tried_again(scheme: str, answer: bytes | None) -> None:
+    with something_else(answer) as port:
+        config = {"url": f"{scheme}://u:tops3cret@127.0.0.1:{port}/x", "time_limit": "1s"}
+        (outcome,) = run_plugin("sql", make_alert(), config=config)
+    assert type(outcome) is ConnectionError, outcome
+    assert f"127.0.0.1:{port}/x: " in str(outcome)
+    assert "tops3cret" not in str(outcome)
 
 
 def unavailable(path: Path) -> str:
