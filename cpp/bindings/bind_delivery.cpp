@@ -9,8 +9,10 @@ void bind_delivery(py::module_& module) {
     py::class_<DeliveryView>(module, "Delivery", R"(One alert on its way to one plugin.
 
 Shape:   `alert`; `alert_id`: its number in the inbox; `plugin`; `delivery_key`: the same on every attempt;
-         `attempt`: 1 for the first; `tries`: as `attempt`, but counted from 1 again after a person retried the delivery;
-         `received_at`: an aware datetime; `age`: seconds since the delivery was created, independent of the wall clock;
+         `attempt`: 1 for the first; `tries`: as `attempt`, but counted from 1 again after a person retried the delivery,
+         and without the attempts that found the target unavailable;
+         `received_at`: an aware datetime; `age`: seconds since the delivery was created, independent of the wall clock,
+         without the time for which the plugin's target was unavailable;
          `endpoint`: the path that received the alert.
 Threads: immutable.)")
         .def_readonly("alert", &DeliveryView::alert)

@@ -2,6 +2,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bind_clients.h"
@@ -23,6 +24,8 @@ using WithoutGil = py::call_guard<py::gil_scoped_release>;
 /// The outcomes of a call that failed, by their names in Python.
 inbox::Outcome outcome_named(const std::string& name) {
     if (name == "retry") return inbox::Outcome::kRetry;
+    if (name == "unavailable") return inbox::Outcome::kUnavailable;
+    if (name == "rejected") return inbox::Outcome::kRejected;
     if (name == "dead") return inbox::Outcome::kDead;
     throw py::value_error("no outcome " + name);
 }
@@ -38,6 +41,7 @@ class ReceiverView {
     }
     void stop_listening(double grace_s) { native().stop_listening(milliseconds(grace_s)); }
     void stop() { native().stop(); }
+    void set_endpoints(const std::vector<ingest::Endpoint>& all) { native().set_endpoints(all); }
     void wake_fetchers() { native().inbox().wake_fetchers(); }
     receiver::Receiver& native() { return running_->receiver; }
     std::optional<std::string> admin_address() { return text_of(native().admin_address()); }
@@ -232,8 +236,7 @@ Source:  docs/architecture.md, Pull, not push.)")
              "Fetch up to max_items due deliveries of a plugin; waits up to timeout seconds for "
              "one. At most max_retries deliveries that failed before are under way at a time, "
              "over all calls.\n\n"
-             "A delivery that is destroyed before delivered(), retry(), dead() or give_back() is "
-             "given back.\n\n"
+             "A delivery that is destroyed before it is settled or given back is given back.\n\n"
              "Errors:  ClosedError after stop(), InboxError when the inbox cannot be read or "
              "written, MemoryError. Nothing is fetched then.")
         .def("delivered", &ReceiverView::delivered, WithoutGil(), py::arg("deliveries"),
@@ -245,22 +248,19 @@ Source:  docs/architecture.md, Pull, not push.)")
              py::arg("outcomes"), py::arg("error"), py::arg("duration"), py::arg("traceback"),
              py::arg("state") = py::tuple(),
              "Settle the deliveries of a call that failed. outcomes: for each the pair (\"retry\", "
-             "seconds until it is due again) or (\"dead\", 0) for a dead letter, which only a "
-             "person can retry. state: as delivered() takes it.\n\n"
+             "seconds until it is due again); (\"unavailable\", seconds), which begins an outage "
+             "of the plugin; or (\"dead\", 0) or (\"rejected\", 0) for a dead letter, which only "
+             "a person can retry. An outage ends with a success or with \"rejected\". state: as "
+             "delivered() takes it.\n\n"
              "Errors:  ValueError when there is not one outcome for each delivery, or an unknown "
              "one; nothing is settled then.")
         .def("state", &ReceiverView::state, py::arg("plugin"),
              "Return the state of a plugin, to read and to change it.")
         .def("give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
              "Give back deliveries that were not attempted: they are due again at once.")
-        .def(
-            "set_endpoints",
-            [](ReceiverView& self, const std::vector<ingest::Endpoint>& endpoints) {
-                self.native().set_endpoints(endpoints);
-            },
-            WithoutGil(), py::arg("endpoints"),
-            "Replace the endpoints for requests from now on.\n\n"
-            "Errors:  ConfigError; the old endpoints stay then.")
+        .def("set_endpoints", &ReceiverView::set_endpoints, WithoutGil(), py::arg("endpoints"),
+             "Replace the endpoints for requests from now on.\n\n"
+             "Errors:  ConfigError; the old endpoints stay then.")
         .def(
             "reload_tls", [](ReceiverView& self) { value_or_throw(self.native().reload_tls()); },
             WithoutGil(),

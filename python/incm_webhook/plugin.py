@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from incm_webhook.http.client import HttpClient
     from incm_webhook.state import State, StateKeeper
 
-__all__ = ["Context", "PluginMark", "Reject", "Retry", "mark_of", "plugin"]
+__all__ = ["Context", "PluginMark", "Reject", "Retry", "Unavailable", "mark_of", "plugin"]
 
 _MARK = "__incm_webhook_plugin__"
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
@@ -63,10 +63,13 @@ class Reject(Exception):  # noqa: N818 - an outcome, not an error
 
 
 class Unavailable(Exception):  # noqa: N818 - an outcome, not an error
-    """Raised by a handler: the target is broken, and no alert can be delivered to it now.
+    """Raised by a handler: the target is broken for every alert, such as by a revoked key.
+
+    The alert is kept, and the plugin's other alerts wait: from time to time one of them is tried,
+    until one succeeds. The time until then does not count towards `give_up`.
 
     Args:
-        reason: why, for the person who will mend the target.
+        reason: what is wrong with the target, for the person who can mend it.
     """
 
     reason: str = "no reason"  # the default for a subclass that does not call __init__
@@ -267,7 +270,7 @@ def plugin(
         concurrency: how many deliveries run at once.
         rate: the highest rate of alerts, such as "10/s".
         breaker: how many different alerts must fail in a row to open the circuit breaker, which
-            then lets only probes pass; 0: it never opens.
+            then lets only probes pass; 0: only Unavailable opens it.
         order: "device" delivers the alerts of one device in order; "none" does not.
 
     Returns:

@@ -38,6 +38,13 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "its alerts have been failing since",
         "ConnectionError: the pager is down",
     ),
+    "unavailable": (
+        "from incm_webhook import Unavailable\n"
+        "def on_alert(alert): raise Unavailable('401: the key was revoked')\n",
+        "breaker = 0\nretry = { first = '1h', max = '2h', give_up = '1ms' }",
+        "its target has been unavailable since",
+        "401: the key was revoked",
+    ),
     "hanging": (
         "import time\ndef on_alert(alert): time.sleep(3600)\n",
         "timeout = '200ms'\nconcurrency = 1\nretry = { first = '10ms' }\nbreaker = 0",

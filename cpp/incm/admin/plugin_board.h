@@ -20,12 +20,13 @@ struct PluginStatus {
 /// The states of a plugin; only the first one is normal.
 ///
 /// starting: its set-up runs. setup-failed: the set-up failed, and is tried again after a pause.
-/// failing: its breaker is open. hanging: all of its handlers have exceeded their time-out.
-/// rate-limited: it waits because of its rate. replacing: its process ended, and the next one is
-/// not ready yet. stalled: Python does not run.
-inline constexpr const char* kPluginStates[] = {"ready",     "starting", "setup-failed",
-                                                "failing",   "hanging",  "rate-limited",
-                                                "replacing", "stalled"};
+/// failing: its breaker is open. unavailable: likewise, because its handler found the target
+/// unavailable. hanging: all of its handlers have exceeded their time-out. rate-limited: it waits
+/// because of its rate. replacing: its process ended, and the next one is not ready yet.
+/// stalled: Python does not run.
+inline constexpr const char* kPluginStates[] = {"ready",        "starting",    "setup-failed",
+                                                "failing",      "unavailable", "hanging",
+                                                "rate-limited", "replacing",   "stalled"};
 
 /// A stall: Python does not run, because a plugin keeps the global interpreter lock.
 struct Stall {

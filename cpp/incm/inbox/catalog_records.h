@@ -59,8 +59,9 @@ struct LedgerEntry {
     std::int64_t number;         ///< number of the attempt, from 1
     std::int64_t started_at_ms;  ///< wall clock
     std::optional<std::int64_t> duration_ms;
-    std::string outcome;  ///< "delivered", "retry", "dead", "interrupted" or "dropped"
-    std::string error;    ///< may be empty
+    /// "delivered", "retry", "unavailable", "dead", "interrupted" or "dropped".
+    std::string outcome;
+    std::string error;  ///< may be empty
     /// Only in the line of the plugin's last attempt that left a traceback; empty in the other
     /// lines.
     std::string traceback = {};

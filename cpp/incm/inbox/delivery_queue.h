@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "incm/inbox/device_lanes.h"
+#include "incm/inbox/outages.h"
 #include "incm/inbox/records.h"
 #include "incm/inbox/taken_bytes.h"
 
@@ -44,6 +45,7 @@ class DeliveryQueue final : public RoomWaiter {
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] std::int64_t id() const noexcept { return id_; }
     [[nodiscard]] bool by_device() const noexcept { return by_device_; }
+    [[nodiscard]] Outages& outages() noexcept { return outages_; }
 
     // -- A selection.
 
@@ -141,6 +143,7 @@ class DeliveryQueue final : public RoomWaiter {
     const std::int64_t id_;
     const bool by_device_;
     TakenBytes& all_;
+    Outages outages_;
 
     std::mutex selecting_;
     // Guarded by selecting_:

@@ -82,6 +82,10 @@ class Inbox {
 
     /// Record the outcome of leased deliveries, with the next commit.
     ///
+    /// An outage of the plugin begins with kUnavailable, and ends with the next kDelivered or
+    /// kRejected; it lasts over a close. No delivery of the plugin grows older during an outage,
+    /// and an attempt that ends as kUnavailable is no try.
+    ///
     /// Does not wait for that commit: after a crash before it, the delivery is made again. A
     /// settlement of a delivery that is not leased is logged and ignored. A settlement that can
     /// never be stored is logged, and its delivery is made again after the next start.

@@ -59,15 +59,34 @@ struct Delivery {
     std::string plugin;
     std::string key;  ///< the same on every attempt, unique among all deliveries of all inboxes
     std::int64_t attempt;  ///< 1 for the first
-    std::int64_t tries;    ///< as attempt, but counted again from 1 when an operator retries it
+    /// As attempt, but counted again from 1 when an operator retries it, and without the attempts
+    /// that found the target unavailable.
+    std::int64_t tries;
     std::int64_t received_at_ms;  ///< wall clock
-    std::int64_t age_ms;          ///< since the delivery was made, by the inbox clock
+    /// Since the delivery was made, by the inbox clock, without the outages of its plugin.
+    std::int64_t age_ms;
     std::string endpoint;
     std::string device;  ///< as in NewAlert
     std::string text;    ///< the verified text
 };
 
-enum class Outcome { kDelivered, kRetry, kDead };
+enum class Outcome {
+    kDelivered,
+    kRetry,        ///< failed, and is made again
+    kUnavailable,  ///< not handled, because the plugin's target is unavailable; is made again
+    kRejected,     ///< a dead letter, although the plugin and its target work
+    kDead          ///< a dead letter
+};
+
+/// Whether the delivery is made again after this outcome.
+[[nodiscard]] constexpr bool is_again(Outcome outcome) noexcept {
+    return outcome == Outcome::kRetry || outcome == Outcome::kUnavailable;
+}
+
+/// Whether it proves that the plugin's target is available.
+[[nodiscard]] constexpr bool ends_outage(Outcome outcome) noexcept {
+    return outcome == Outcome::kDelivered || outcome == Outcome::kRejected;
+}
 
 /// Most bytes of a traceback that are kept.
 inline constexpr std::size_t kMaxTraceback = 16 * 1024;
@@ -77,11 +96,11 @@ struct Settlement {
     std::int64_t alert_id;
     std::string plugin;
     Outcome outcome;
-    std::int64_t retry_in_ms = 0;  ///< for kRetry: how long to wait, >= 0
+    std::int64_t retry_in_ms = 0;  ///< for kRetry and kUnavailable: how long to wait, >= 0
     std::int64_t duration_ms = 0;  ///< how long the attempt took
-    std::string error;             ///< for kRetry and kDead: a sentence, cut to 2000 bytes
-    /// For kRetry and kDead: the traceback of the exception, cut to kMaxTraceback bytes. Empty:
-    /// there is none, and the traceback of an earlier attempt stays.
+    std::string error;             ///< unless delivered: a sentence, cut to 2000 bytes
+    /// Unless delivered: the traceback of the exception, cut to kMaxTraceback bytes. Empty: there
+    /// is none, and the traceback of an earlier attempt stays.
     std::string traceback = {};
 };
 

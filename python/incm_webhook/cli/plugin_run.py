@@ -247,8 +247,8 @@ def _failed(error: BaseException, plugin: "LoadedPlugin", count: int, seconds: f
     elif isinstance(error, Reject):
         word, then = "reject", f"{account.line}; a server would keep it as a dead letter"
     elif isinstance(error, Unavailable):
-        why = account.line.removeprefix("Unavailable: ")
-        word, then = "unavailable", f"{why}; a server would keep the alert until a probe succeeds"
+        word = "unavailable"
+        then = f"{account.line}; a server would keep the alert until a probe succeeds"
     else:
         word, then = "failed", account.line
     return _Result(count, seconds, word, then, account)

@@ -14,8 +14,9 @@ class Breaker:
     """Decides whether one plugin's next delivery may be attempted now.
 
     A closed breaker lets every attempt pass. It opens when attempts at `threshold` different alerts
-    have failed without a success in between. An open breaker lets nothing pass for a pause, then
-    one probe: when the probe fails, the next pause is longer; when it succeeds, the breaker closes.
+    have failed without a success in between, or when one attempt found the target unavailable. An
+    open breaker lets nothing pass for a pause, then one probe: when the probe fails, the next pause
+    is longer; when it succeeds, the breaker closes.
     A single alert that fails again and again does not open the breaker: it waits for its own retry.
     Threads: any.
     Source: own choice.
@@ -31,7 +32,7 @@ class Breaker:
         """Make a closed breaker.
 
         Args:
-            threshold: how many different alerts must fail in a row; 0 never opens.
+            threshold: how many different alerts must fail in a row; 0: failures never open it.
             policy: its first and factor determine the pauses, up to 60 s.
             rng: the source of the jitter.
             clock: returns monotonic seconds.
@@ -86,17 +87,29 @@ class Breaker:
         Returns:
             The pause in seconds when the failure opened the breaker, else 0.
         """
-        if self._threshold == 0:
-            return 0.0
         with self._lock:
             if self._openings == 0:
+                if self._threshold == 0:
+                    return 0.0
                 self._failed.add(alert_id)
                 if len(self._failed) < self._threshold:
                     return 0.0
-            elif not self._probing:
-                return 0.0  # it began before the breaker opened
-            self._openings, self._probing = self._openings + 1, False
-            self._failed.clear()
-            pause = min(delay(self._policy, self._openings, self._rng), LONGEST_PAUSE_S)
-            self._probe_at = self._clock() + pause
-            return pause
+            return self._open()
+
+    def unavailable(self) -> float:
+        """Note an attempt that found the target unavailable.
+
+        Returns:
+            The pause in seconds when this opened the breaker, else 0.
+        """
+        with self._lock:
+            return self._open()
+
+    def _open(self) -> float:
+        if self._openings > 0 and not self._probing:
+            return 0.0  # the attempt began before the breaker opened
+        self._openings, self._probing = self._openings + 1, False
+        self._failed.clear()
+        pause = min(delay(self._policy, self._openings, self._rng), LONGEST_PAUSE_S)
+        self._probe_at = self._clock() + pause
+        return pause

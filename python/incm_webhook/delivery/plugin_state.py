@@ -62,6 +62,8 @@ class PluginState:
             return "hanging", f"{_handlers(hanging)}; it gets no alerts until one returns"
         if active <= 0:
             return "hanging", f"it has no thread: {self._threads.missing}"
+        if self._breaker.is_open and self._settlements.why_unavailable:
+            return "unavailable", self._settlements.why_unavailable
         if self._breaker.is_open:
             return "failing", self._settlements.last_failure
         if self._rate.wait() > 0:

@@ -8,10 +8,11 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from incm_webhook.delivery.breaker import LONGEST_PAUSE_S
 from incm_webhook.delivery.retry import delay, gives_up
 from incm_webhook.delivery.standing import Standing
 from incm_webhook.errors import ClosedError
-from incm_webhook.plugin import Reject
+from incm_webhook.plugin import Reject, Unavailable
 from incm_webhook.text.failure_log import FailureLog
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Settlements:
         self._standing = Standing(plugin.name, time.monotonic)
         self._kept: deque[tuple[Sequence[Delivery], float]] = deque()  # a deque needs no lock
         self.last_failure = ""  # the line that describes it
+        self.why_unavailable = ""  # what is wrong with the target; "" when nothing is known
 
     def delivered(
         self, deliveries: Sequence[Delivery], duration: float, changes: Changes = ()
@@ -108,11 +110,19 @@ class Settlements:
         changes: Changes = (),
     ) -> None:
         """Settle an attempt that raised: again later, or as dead letters."""
+        pause = 0.0
+        if unavailable := isinstance(failure.error, Unavailable):
+            # Before they are settled, so that the breaker is open when they are due again.
+            self.why_unavailable = failure.account.line
+            pause = self._breaker.unavailable()
         account = failure.account
         outcomes = [self._outcome_of(delivery, failure) for delivery in deliveries]
         self._receiver.settle_failed(
             deliveries, outcomes, account.line, duration, account.traceback, changes
         )
+        if unavailable:
+            self._standing.unavailable(account.line, pause)
+            return
         for delivery, (outcome, wait) in zip(deliveries, outcomes, strict=True):
             self._note_failure(delivery, failure, outcome, wait)
         if isinstance(failure.error, Reject):
@@ -134,12 +144,20 @@ class Settlements:
             self._receiver.give_back(deliveries)
 
     def _note_success(self) -> bool:
+        self.why_unavailable = ""
         self._standing.worked()
         return self._breaker.succeeded()
 
     def _outcome_of(self, delivery: Delivery, failure: Failure) -> tuple[str, float]:
         """Return the name of the outcome, and the seconds until the next attempt."""
-        if isinstance(failure.error, Reject) or gives_up(self._retry, delivery.age):
+        if isinstance(failure.error, Unavailable):
+            # The wait grows with the attempts for an alert that finds the target unavailable while
+            # others do not.
+            wait = delay(self._retry, delivery.attempt, self._rng)
+            return "unavailable", min(wait, LONGEST_PAUSE_S)
+        if isinstance(failure.error, Reject):
+            return "rejected", 0.0
+        if gives_up(self._retry, delivery.age):
             return "dead", 0.0
         return "retry", self._wait_after(failure, delivery)
 
@@ -153,7 +171,7 @@ class Settlements:
         if outcome == "retry":
             level = logging.WARNING
             sentence = f"{where}: {times} failed, again in {wait:.1f} s: {text}"
-        elif isinstance(failure.error, Reject):
+        elif outcome == "rejected":
             sentence = f"{where}: dead letter, rejected: {text}"
         else:
             sentence = f"{where}: dead letter after {times}: {text}"

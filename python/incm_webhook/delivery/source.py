@@ -43,7 +43,9 @@ class Deliveries(Protocol):
 
         Args:
             deliveries: those of the call.
-            outcomes: for each, ("retry", seconds until it is tried again) or ("dead", 0).
+            outcomes: for each ("retry", seconds until it is tried again); ("unavailable", seconds):
+                no delivery of the plugin grows older until a success or rejection; ("rejected", 0)
+                for a dead letter of a plugin that works; or ("dead", 0).
             error: a sentence.
             duration: of the call, in seconds.
             traceback: of the exception.

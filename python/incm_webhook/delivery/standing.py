@@ -26,6 +26,7 @@ class Standing:
         self._clock = clock  # monotonic seconds
         self._lock = threading.Lock()  # guards all below
         self._failing = False  # as the log last reported
+        self._unavailable = False  # likewise
         self._good = 0  # successes in a row since that report
         self._good_since = 0.0
 
@@ -40,6 +41,25 @@ class Standing:
             self._plugin,
             failures,
             pause,
+        )
+
+    def unavailable(self, reason: str, pause: float) -> None:
+        """Note that the target is unavailable, and log it if the last report was that it works.
+
+        Args:
+            reason: what is wrong with it.
+            pause: the seconds until one alert is tried; 0 when that was decided before.
+        """
+        with self._lock:
+            self._good = 0
+            if self._unavailable:
+                return
+            self._failing = self._unavailable = True
+        _log.error(
+            "plugin %s: its target is unavailable: %s; its alerts are kept, and one is tried %s",
+            self._plugin,
+            reason,
+            f"in {pause:.1f} s" if pause else "from time to time",
         )
 
     def failed(self) -> None:
@@ -64,5 +84,5 @@ class Standing:
             lasting = self._good > 0 and self._clock() - self._good_since >= _GOOD_FOR_S
             if not self._failing or not (lasting or self._good >= _GOOD_IN_A_ROW):
                 return
-            self._failing = False
+            self._failing = self._unavailable = False
         _log.info("plugin %s: works again", self._plugin)

@@ -45,10 +45,10 @@ class IsolatedPlugin(LoadedPlugin):
     `config` is None: only the process has it. A process that has ended is replaced when the next
     call needs one. When several replacements in a row crash before they handle an alert, the pause
     before each grows.
-    Errors: handle raises Retry and Reject as the handler did; otherwise it raises a WorkerError,
-    whose text describes the failure. WorkerFailure, WorkerTimeout and WorkerDied are failed
-    attempts. After WorkerLost the alerts were not attempted, or the attempt was cut off for a
-    reason unrelated to them.
+    Errors: handle raises Retry, Reject and Unavailable as the handler did; otherwise it raises a
+    WorkerError, whose text describes the failure. WorkerFailure, WorkerTimeout and WorkerDied are
+    failed attempts. After WorkerLost the alerts were not attempted, or the attempt was cut off for
+    a reason unrelated to them.
     Threads: one may call setup(); any may call handle(), ready() and close(). close() ends all
     waits.
     Source: docs/isolation.md, What keeps plugins apart.

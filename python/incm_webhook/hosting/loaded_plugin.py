@@ -64,8 +64,8 @@ class LoadedPlugin:
     and check return None, or an awaitable when the plugin's own function is async. Await all
     awaitables of a plugin on the same loop. Call setup, then handle any number of times, then
     close. check is called without setup.
-    Errors: the four methods raise whatever the plugin raises. From handle, `Retry` and `Reject`
-    have a meaning, and any other exception is a failed attempt.
+    Errors: the four methods raise whatever the plugin raises. From handle, `Retry`, `Reject`
+    and `Unavailable` have a meaning, and any other exception is a failed attempt.
     Threads: up to `settings.concurrency` threads may call handle at once.
     Source: docs/contract.md, Python.
 

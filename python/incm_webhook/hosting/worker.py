@@ -18,7 +18,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from incm_webhook import Alert, Reject, Retry
+from incm_webhook import Alert, Reject, Retry, Unavailable
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting.attempt import failure_of
 from incm_webhook.hosting.channel import Channel, GoneError, unpack_settings
@@ -150,7 +150,7 @@ class Worker:
             account = write_account(failure.account)
             if isinstance(error, Retry):
                 return {"outcome": "retry", "after": failure.after, **account}
-            return {"outcome": "reject" if isinstance(error, Reject) else "failed", **account}
+            return {"outcome": _name_of(error), **account}
         return {"outcome": "delivered"}
 
     def _handle(self, orders: list[dict[str, Any]], raw: bytes, context: Context) -> None:
@@ -165,6 +165,12 @@ class Worker:
     def _finish(self, result: Awaitable[None] | None) -> None:
         if result is not None and inspect.isawaitable(result):
             self._loop.run(result, threading.TIMEOUT_MAX)  # the receiver enforces the time-out
+
+
+def _name_of(error: BaseException) -> str:
+    if isinstance(error, Reject):
+        return "reject"
+    return "unavailable" if isinstance(error, Unavailable) else "failed"
 
 
 def limit_memory(size: int) -> None:

@@ -12,7 +12,14 @@ from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting.channel import BrokenFrameError
 from incm_webhook.hosting.loaded_plugin import Origin
 from incm_webhook.hosting.state_channel import read_changes
-from incm_webhook.plugin import DELIVERY_FACTS, DELIVERY_TIMES, Context, Reject, Retry
+from incm_webhook.plugin import (
+    DELIVERY_FACTS,
+    DELIVERY_TIMES,
+    Context,
+    Reject,
+    Retry,
+    Unavailable,
+)
 from incm_webhook.state import Changes
 from incm_webhook.text.failures import LINE_BYTES, Account
 from incm_webhook.text.printable import printable, shortened
@@ -47,6 +54,14 @@ class WorkerRetry(Retry):
 
 class WorkerReject(Reject):
     """The handler raised Reject; the worker process wrote its account."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account.line)
+        self.account = account
+
+
+class WorkerUnavailable(Unavailable):
+    """The handler raised Unavailable; the worker process wrote its account."""
 
     def __init__(self, account: Account) -> None:
         super().__init__(account.line)
@@ -113,7 +128,7 @@ def read_outcome(answer: dict[str, Any], number: int, keep: Keep = lambda _: Non
         keep: called with what the handler changed in the state of the plugin, if it did.
 
     Raises:
-        Retry, Reject, WorkerFailure: the handler raised them.
+        Retry, Reject, Unavailable, WorkerFailure: the handler raised them.
         MemoryError: the process ran out of memory.
         BrokenFrameError: the message is not an answer to this call.
     """
@@ -129,6 +144,8 @@ def read_outcome(answer: dict[str, Any], number: int, keep: Keep = lambda _: Non
                     raise WorkerRetry(after, account)
             case {"outcome": "reject"}:
                 raise WorkerReject(read_account(answer))
+            case {"outcome": "unavailable"}:
+                raise WorkerUnavailable(read_account(answer))
             case {"outcome": "failed"}:
                 account = read_account(answer)
                 raise WorkerFailure(account.line, account)

@@ -40,7 +40,7 @@ def run_plugin(
 
     Returns:
         For each alert "delivered", or the exception that the handler raised (`Retry`, `Reject`,
-        or any other Exception).
+        `Unavailable`, or any other Exception).
 
     Raises:
         PluginError: the plugin cannot be loaded, or its config is wrong.

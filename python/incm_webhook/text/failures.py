@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from incm_webhook.plugin import Reject
+from incm_webhook.plugin import Reject, Unavailable
 from incm_webhook.text.printable import printable, said_by, shortened
 from incm_webhook.text.redaction import beginning, redacted
 from incm_webhook.text.tracebacks import traceback_of
@@ -43,7 +43,8 @@ class Account:
     Shape: without secrets, and without control characters except the line ends of the traceback.
 
     Attributes:
-        line: "Type: text (pager.py:4)", or only the reason of a Reject; at most 2,000 bytes.
+        line: "Type: text (pager.py:4)", or only the reason of a Reject or an
+            Unavailable; at most 2,000 bytes.
         kind: "Type (pager.py:4)": the same for failures with the same cause, whatever their text.
         traceback: the traceback as Python prints it, at most 16 KiB; the middle of a longer one is
             left out. "" when there is none.
@@ -116,8 +117,8 @@ def account_of(error: BaseException, code: OwnCode = _NOTHING_OWN) -> Account:
         return account  # the plugin's own process has described it
     try:
         place = _place(error, code)
-        if isinstance(error, Reject):
-            line = fit(said_by(error.reason))
+        if isinstance(error, Reject | Unavailable):
+            line = fit(said_by(error.reason)) or "no reason"
         else:
             line = _line_of(error, code, place)
         kind = shortened(printable(f"{_name(error)}{place}"), _PLACE_BYTES)

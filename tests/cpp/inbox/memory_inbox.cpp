@@ -32,6 +32,21 @@ std::string cut(const std::string& text, std::size_t bytes) {
     return text.substr(0, end);
 }
 
+std::string name_of(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::kDelivered:
+            return "delivered";
+        case Outcome::kRetry:
+            return "retry";
+        case Outcome::kUnavailable:
+            return "unavailable";
+        case Outcome::kRejected:
+        case Outcome::kDead:
+            break;
+    }
+    return "dead";
+}
+
 }  // namespace
 
 std::int64_t MemoryInbox::Queue::bytes() const {
@@ -83,7 +98,7 @@ void MemoryInbox::recover(std::int64_t stopped_at_ms) {
             }
             ++delivery.attempts;
             const std::int64_t tries = delivery.attempts - delivery.base;
-            const auto age_s = static_cast<double>(stopped_at_ms - delivery.created_at_ms) / 1e3;
+            const auto age_s = static_cast<double>(plugin.age_ms(delivery, stopped_at_ms)) / 1e3;
             delivery.dead = tries > 1 && policy.gives_up(age_s);
             const double pause_s = tries > 1 ? policy.pause_s(tries, 0.5) : 0;
             delivery.due_at_ms = clock_.now_ms() + std::llround(pause_s * 1e3);
@@ -266,7 +281,7 @@ MemoryInbox::Picked MemoryInbox::pick(Queue& queue, std::size_t max_items,
                                      .attempt = delivery.attempts + 1,
                                      .tries = delivery.attempts - delivery.base + 1,
                                      .received_at_ms = alert.alert.received_at_ms,
-                                     .age_ms = now_ms - delivery.created_at_ms,
+                                     .age_ms = plugin.age_ms(delivery, now_ms),
                                      .endpoint = alert.alert.endpoint,
                                      .device = alert.alert.device,
                                      .text = alert.alert.text});
@@ -349,13 +364,13 @@ void MemoryInbox::settle(std::vector<Settlement> settlements, std::vector<StateC
         LedgerEntry entry{.number = delivery->attempts,
                           .started_at_ms = clock_.wall_ms() - one.duration_ms,
                           .duration_ms = one.duration_ms,
-                          .outcome = delivered                        ? "delivered"
-                                     : one.outcome == Outcome::kRetry ? "retry"
-                                                                      : "dead",
+                          .outcome = name_of(one.outcome),
                           .error = delivered ? "" : cut(one.error, kMaxError),
                           .traceback = delivered ? "" : cut(one.traceback, kMaxTraceback)};
         delivery->error = entry.error;
-        delivery->dead = one.outcome == Outcome::kDead;
+        delivery->dead = !delivered && !is_again(one.outcome);
+        delivery->base += one.outcome == Outcome::kUnavailable ? 1 : 0;
+        plugin.outages->settled(one.outcome, clock_.now_ms());
         delivery->due_at_ms = clock_.now_ms() + std::max<std::int64_t>(one.retry_in_ms, 0);
         store_->note(plugin, one.alert_id, std::move(entry), clock_.wall_ms());
         if (delivered) {

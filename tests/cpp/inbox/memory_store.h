@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "incm/inbox/catalog_records.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/kept_state.h"
+#include "incm/inbox/outages.h"
 #include "incm/inbox/records.h"
 
 namespace incm::inbox::test {
@@ -40,6 +42,11 @@ struct MemoryStore {
         std::map<std::int64_t, std::vector<LedgerEntry>> ledger;       ///< by alert
         std::map<std::int64_t, std::optional<std::int64_t>> ended_ms;  ///< of the last attempt
         std::map<std::string, std::string> state;
+        std::shared_ptr<Outages> outages = std::make_shared<Outages>();
+
+        [[nodiscard]] std::int64_t age_ms(const OpenDelivery& delivery, std::int64_t at_ms) const {
+            return at_ms - delivery.created_at_ms - outages->within(delivery.created_at_ms, at_ms);
+        }
     };
     struct Seen {
         std::int64_t alert_id;

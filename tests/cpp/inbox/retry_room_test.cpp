@@ -70,11 +70,11 @@ TEST_P(InboxRetryRoomTest, EachEndOfARetryMakesRoom) {
 
 TEST_P(InboxRetryRoomTest, WhoWaitsForRoomIsWokenByTheEndOfARetry) {
     ASSERT_EQ(take_with(1), (Ids{1, 5, 6, 7, 8}));
+    std::int64_t ending = 0;
     for (const Outcome outcome : {Outcome::kDelivered, Outcome::kRetry, Outcome::kDead}) {
         Ids next;
         std::thread waiting([&] { next = take_with(1, 1, 30'000); });
-        const std::int64_t ending = 1 + static_cast<std::int64_t>(outcome);
-        settle(ending, outcome, 60'000);
+        settle(++ending, outcome, 60'000);
         flush();
         waiting.join();
         EXPECT_EQ(next, Ids{ending + 1});

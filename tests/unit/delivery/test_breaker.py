@@ -97,6 +97,24 @@ def test_zero_never_opens() -> None:
     assert not breaker.is_open
 
 
+@pytest.mark.parametrize("threshold", [0, 3])
+def test_an_unavailable_target_opens_it_at_once_and_lengthens_the_pause(threshold: int) -> None:
+    breaker, clock = make(threshold=threshold, first=8, max=3600)
+    pauses = []
+    for _ in range(8):
+        pauses.append(breaker.unavailable())
+        assert breaker.unavailable() == 0.0, "one that began before it opened"
+        assert breaker.wait() == pytest.approx(pauses[-1])
+        clock.now += pauses[-1]
+        breaker.begin()
+    assert 4 <= pauses[0] <= 8 <= pauses[1] <= 16
+    assert pauses[-1] == LONGEST_PAUSE_S
+    assert breaker.failed(1) == LONGEST_PAUSE_S, "a probe that fails does not close it"
+    breaker.begin()
+    assert breaker.succeeded()
+    assert not breaker.is_open
+
+
 def test_it_opens_before_it_forgets() -> None:
     # Who looks in between, without the lock, must not see a breaker that knows of no failure.
     breaker, _ = make(threshold=2)

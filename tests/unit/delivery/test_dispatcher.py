@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from incm_webhook import Alert, Context, Reject, Retry
+from incm_webhook import Alert, Context, Reject, Retry, Unavailable
 from incm_webhook._core import ClosedError, PythonWatch
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.delivery.dispatcher import Dispatcher
@@ -114,7 +114,8 @@ class FakeReceiver:
     ) -> None:
         self.state(deliveries[0].plugin).write(state)
         for delivery, (outcome, delay) in zip(deliveries, outcomes, strict=True):
-            self._settle(outcome, delivery, (delay, error) if outcome == "retry" else error)
+            again = outcome in ("retry", "unavailable")
+            self._settle(outcome, delivery, (delay, error) if again else error)
 
     def state(self, plugin: str) -> MemoryStore:
         return self.stores.setdefault(plugin, MemoryStore({}))
@@ -231,6 +232,11 @@ class BareReject(Reject):
         pass
 
 
+class BareUnavailable(Unavailable):
+    def __init__(self) -> None:
+        pass
+
+
 class WordyRetry(BareRetry):
     after = "soon"  # type: ignore[assignment]
 
@@ -241,8 +247,8 @@ class WordyRetry(BareRetry):
         (SpeechlessError(), "retry"),
         (BareRetry(), "retry"),
         (WordyRetry(), "retry"),
-        (BareReject(), "dead"),
-        (Reject(SpeechlessError()), "dead"),  # type: ignore[arg-type]
+        (BareReject(), "rejected"),
+        (Reject(SpeechlessError()), "rejected"),  # type: ignore[arg-type]
     ],
 )
 def test_an_exception_that_cannot_be_told_costs_no_worker(
@@ -256,7 +262,7 @@ def test_an_exception_that_cannot_be_told_costs_no_worker(
     receiver.offer(FakeDelivery(1, "odd"), FakeDelivery(2, "odd"))
     (first, _, detail), second = receiver.wait_settled(2)
     assert (first, second[:2]) == (outcome, ("delivered", 2))
-    assert outcome == "dead" or 4 <= detail[0] <= 8
+    assert outcome == "rejected" or 4 <= detail[0] <= 8
 
 
 def test_no_wait_is_longer_than_the_inbox_takes(start: Start) -> None:
@@ -276,7 +282,7 @@ def test_reject_is_dead_at_once_and_age_gives_up(start: Start) -> None:
 
     receiver = start(picky, retry={"give_up": 60})
     receiver.offer(FakeDelivery(1, "picky"))
-    assert receiver.wait_settled(1)[0] == ("dead", 1, "not mine")
+    assert receiver.wait_settled(1)[0] == ("rejected", 1, "not mine")
     receiver.offer(FakeDelivery(2, "picky", age=59.0))
     assert receiver.wait_settled(2)[1][0] == "retry"
     receiver.offer(FakeDelivery(3, "picky", age=60.0))
@@ -969,3 +975,78 @@ def test_one_worker_does_new_alerts_first_after_a_retry_that_lasted(start: Start
     go.set()
     receiver.wait_settled(10)
     assert order == [1, 10, 11, 12, 13, 14, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("breaker", [0, 5])
+def test_an_unavailable_target_opens_the_breaker_at_once(
+    caplog: pytest.LogCaptureFixture, breaker: int
+) -> None:
+    def pager(alert: Alert) -> None:
+        raise Unavailable("401: the key was revoked")
+
+    runner, receiver = runner_of(
+        pager, breaker=breaker, retry={"first": "1h", "max": "1h", "give_up": "1s"}
+    )
+    burst = deque([[FakeDelivery(number, "pager", age=99)] for number in (1, 2, 3)])
+    runner._pool.run_burst(burst)  # type: ignore[arg-type]
+    ((outcome, alert_id, (wait, reason)),) = receiver.settled
+    assert (outcome, alert_id, reason) == ("unavailable", 1, "401: the key was revoked")
+    assert 0 < wait <= 60
+    assert receiver.returned == [2, 3]
+    runner._pool.run_call([FakeDelivery(4, "pager")], deque())  # type: ignore[list-item]
+    (line,) = (one.getMessage() for one in caplog.records)
+    assert line.startswith(
+        "plugin pager: its target is unavailable: 401: the key was revoked; its alerts are kept"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (BareUnavailable(), "no reason"),
+        (Unavailable(SpeechlessError()), "no reason"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_unavailable_that_cannot_be_told_is_one(error: Unavailable, reason: str) -> None:
+    def odd(alert: Alert) -> None:
+        raise error
+
+    runner, receiver = runner_of(odd)
+    runner._pool.run_call([FakeDelivery(1, "odd")], deque())  # type: ignore[list-item]
+    ((outcome, _, (_, said)),) = receiver.settled
+    assert (outcome, said) == ("unavailable", reason)
+
+
+def test_a_batch_whose_target_is_unavailable_is_kept_whole(start: Start) -> None:
+    class Store:
+        def handle_batch(self, alerts: list[Alert]) -> None:
+            raise Unavailable("no such table")
+
+    receiver = start(Store, retry={"first": "1h"})
+    receiver.offer(*(FakeDelivery(number, "Store") for number in (1, 2, 3)))
+    assert [one[:2] for one in receiver.wait_settled(3)] == [
+        ("unavailable", 1),
+        ("unavailable", 2),
+        ("unavailable", 3),
+    ]
+
+
+def test_the_first_success_after_an_outage_lets_all_others_pass() -> None:
+    broken = [True]
+
+    def pager(alert: Alert) -> None:
+        if broken:
+            raise Unavailable("404: the channel is gone")
+
+    runner, receiver = runner_of(pager, breaker=0)
+    one = FakeDelivery(1, "pager")
+    runner._pool.run_call([one], deque())  # type: ignore[list-item]
+    opened = runner._breaker.is_open
+    assert opened
+    assert runner._settlements.why_unavailable == "404: the channel is gone"
+    broken.clear()
+    runner._pool.run_call([one], deque())  # type: ignore[list-item]
+    runner._settlements.flush()
+    assert [kind for kind, *_ in receiver.settled] == ["unavailable", "delivered"]
+    assert not runner._breaker.is_open
+    assert runner._settlements.why_unavailable == ""

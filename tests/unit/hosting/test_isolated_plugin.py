@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from incm_webhook import Alert, Context, PluginError, Reject, Retry
+from incm_webhook import Alert, Context, PluginError, Reject, Retry, Unavailable
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting import isolated_plugin
 from incm_webhook.hosting.isolated_plugin import (
@@ -118,7 +118,7 @@ def patience(plugin: IsolatedPlugin, timeout: float) -> None:
 WILD = """
     import contextlib, ctypes, os, signal, sys, threading
     from pathlib import Path
-    from incm_webhook import Reject, Retry
+    from incm_webhook import Reject, Retry, Unavailable
 
     class Sulky(Exception):
         def __str__(self):
@@ -129,6 +129,7 @@ WILD = """
             case "pid": Path(PIPE).write_text(f"{os.getpid()}\\n")
             case "retry": raise Retry(after=42)
             case "reject": raise Reject("no\\x1b such device")
+            case "unavailable": raise Unavailable("401:\\x1b wrong key")
             case "error": raise ValueError("no Slack\\ntoday")
             case "long": raise ValueError("x\\N{SNOWMAN}" * 1_000_000)
             case "sulky": raise Sulky
@@ -215,6 +216,9 @@ def test_what_a_handler_raises_comes_back(wild: IsolatedPlugin, pipe: Pipe) -> N
     with pytest.raises(Reject) as reject:
         handle(wild, "reject")
     assert reject.value.reason == r"no\x1b such device"
+    with pytest.raises(Unavailable) as unavailable:
+        handle(wild, "unavailable")
+    assert unavailable.value.reason == r"401:\x1b wrong key"
     for kind, text in {
         "error": r"ValueError: no Slack\ntoday (",
         "long": "ValueError: x\N{SNOWMAN}x",

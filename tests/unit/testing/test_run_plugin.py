@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from incm_webhook import Alert, Context, PluginError, Reject, Retry, plugin
+from incm_webhook import Alert, Context, PluginError, Reject, Retry, Unavailable, plugin
 from incm_webhook.testing import make_alert, run_plugin
 
 
@@ -49,11 +49,15 @@ def test_run_plugin_tells_each_outcome() -> None:
             raise Reject("no")
         if alert.type == "connected":
             raise KeyError("x")
+        if alert.type == "disconnected":
+            raise Unavailable("401")
         assert ctx.attempt == 1
         assert ctx.delivery_key
 
-    types = ("disconnected", "reboot", "sim_switch", "connected")
-    delivered, retry, reject, failed = run_plugin(on_alert, *(make_alert(one) for one in types))
+    types = ("other", "reboot", "sim_switch", "connected", "disconnected")
+    outcomes = run_plugin(on_alert, *(make_alert(one) for one in types))
+    delivered, retry, reject, failed, unavailable = outcomes
+    assert isinstance(unavailable, Unavailable)
     assert delivered == "delivered"
     assert isinstance(retry, Retry)
     assert retry.after == 3

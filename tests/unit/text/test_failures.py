@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from incm_webhook import Reject, Retry
+from incm_webhook import Reject, Retry, Unavailable
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting import registry
 from incm_webhook.hosting.attempt import Attempt, time_out
@@ -183,7 +183,9 @@ def test_failures_of_one_kind_differ_in_their_text_only() -> None:
 
 
 def test_of_a_rejection_the_reason_alone_is_told() -> None:
-    assert account_of(raised(lambda: fail(Reject("no such user"))), HERE).line == "no such user"
+    for outcome in (Reject, Unavailable):
+        error = raised(functools.partial(fail, outcome("no such user")))
+        assert account_of(error, HERE).line == "no such user"
 
 
 def test_a_wish_that_was_never_raised_has_no_traceback() -> None:

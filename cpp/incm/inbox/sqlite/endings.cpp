@@ -24,6 +24,7 @@ void log_set_apart(base::LogSink& log, const char* what, std::int64_t alert_id,
 }  // namespace
 
 void Settle::execute(Tables& tables) {
+    now_ms_ = tables.now_ms();
     for (const auto& [queue, settled] : items_) {
         tables.settle(settled);
     }
@@ -34,8 +35,9 @@ void Settle::execute(Tables& tables) {
 
 void Settle::committed() noexcept {
     for (const auto& [queue, settled] : items_) {
-        const bool again = settled.settlement.outcome == Outcome::kRetry;
-        if (again) {
+        const Outcome outcome = settled.settlement.outcome;
+        queue->outages().settled(outcome, now_ms_);
+        if (is_again(outcome)) {
             queue->again(settled.settlement.alert_id, settled.due_at_ms);
             queue->arrived(true);
         } else {

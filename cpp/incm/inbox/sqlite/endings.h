@@ -41,6 +41,7 @@ class Settle final : public Operation {
     base::LogSink& log_;
     std::vector<Item> items_;
     std::shared_ptr<PendingWrite> state_;
+    std::int64_t now_ms_ = 0;  ///< of its transaction, by the inbox clock
 };
 
 /// Ends the leases of deliveries that were not attempted.

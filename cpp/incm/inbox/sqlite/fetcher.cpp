@@ -122,12 +122,14 @@ void Fetcher::select(DeliveryQueue& queue, const Wanted& wanted, Selected& selec
     }
     queue.begin_selection();
     const Transaction snapshot = (*reader).snapshot();
-    Selection selection(queue, *reader, clock_.now_ms(), wanted);
+    const std::int64_t now_ms = clock_.now_ms();
+    Selection selection(queue, *reader, now_ms, wanted);
     Selection::Picks picks = selection.run();
     selected.lease_id = ++last_lease_id_;
     selected.next_due_ms = selection.next_due_ms();
     selected.unfinished = selection.unfinished();
     for (auto& [from, delivery] : picks) {
+        delivery.age_ms -= queue.outages().within(now_ms - delivery.age_ms, now_ms);
         delivery.plugin = queue.name();
         delivery.key = keys_.key(delivery, queue.name());
     }

@@ -11,6 +11,7 @@
 
 #include "incm/base/result.h"
 #include "incm/inbox/sqlite/lease_ids.h"
+#include "incm/inbox/sqlite/outage_table.h"
 
 namespace incm::inbox::sqlite {
 
@@ -61,7 +62,7 @@ class Interrupted {
                   " outcome, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)") {}
 
     void count(const Lease& lease, std::int64_t alert_id, const RetryPolicy& policy,
-               Recovered& recovered) {
+               const Outages& outages, Recovered& recovered) {
         std::int64_t attempts = 0;
         std::int64_t tries = 0;
         std::int64_t age_ms = 0;
@@ -73,7 +74,7 @@ class Interrupted {
             }
             attempts = rows.integer(0) + 1;
             tries = attempts - rows.integer(1);
-            age_ms = ended_ms_ - rows.integer(2);
+            age_ms = ended_ms_ - rows.integer(2) - outages.within(rows.integer(2), ended_ms_);
         }
         const bool dead = tries > 1 && policy.gives_up(static_cast<double>(age_ms) / 1e3);
         const double pause_s = tries > 1 ? policy.pause_s(tries, luck_(random_)) : 0;
@@ -122,9 +123,11 @@ void recover_leases(Database& database, const RetryPolicies& policies, std::int6
     Interrupted interrupted(database, now_ms, wall_ms);
     for (const Lease& lease : leases) {
         const auto policy = policies.find(lease.plugin_id);
+        const Outages outages(read_outages(database, lease.plugin_id));
         for (const std::int64_t alert_id : lease.alert_ids) {
             interrupted.count(lease, alert_id,
-                              policy == policies.end() ? of_others : policy->second, recovered);
+                              policy == policies.end() ? of_others : policy->second, outages,
+                              recovered);
         }
     }
     database.execute("DELETE FROM lease");

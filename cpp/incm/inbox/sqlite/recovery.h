@@ -20,7 +20,7 @@ using RetryPolicies = std::unordered_map<std::int64_t, RetryPolicy>;
 /// After its first try a delivery is due at once, after later tries it waits for the pause of its
 /// plugin's policy. Tries before an operator's retry do not count. A delivery with an earlier try
 /// whose age has reached `give_up` of the policy becomes a dead letter. The time since the last
-/// commit does not add to its age, because it could not be tried then. A plugin without a policy
+/// commit and the outages of its plugin do not add to its age. A plugin without a policy
 /// here gets the default policy, and no dead letters. The number of interrupted deliveries is
 /// logged.
 /// Units:   now_ms inbox clock, wall_ms wall clock.

@@ -181,11 +181,21 @@ CREATE TABLE plugin_state(
     UNIQUE(plugin_id, key)
 ) STRICT;
 )";
+
+// ended_at_ms: NULL while it lasts.
+constexpr const char* kVersion9 = R"(
+CREATE TABLE outage(
+    plugin_id INTEGER NOT NULL,
+    began_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    PRIMARY KEY(plugin_id, began_at_ms)
+) STRICT, WITHOUT ROWID;
+)";
 // clang-format on
 
 /// Step i brings version i to version i + 1. Steps are never edited once released.
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4,
-                               kVersion5, kVersion6, kVersion7, kVersion8};
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
+                               kVersion6, kVersion7, kVersion8, kVersion9};
 
 }  // namespace
 

@@ -26,6 +26,7 @@
 #include "incm/inbox/sqlite/open_error.h"
 #include "incm/inbox/sqlite/operations.h"
 #include "incm/inbox/sqlite/operator_change.h"
+#include "incm/inbox/sqlite/outage_table.h"
 #include "incm/inbox/sqlite/recovery.h"
 #include "incm/inbox/sqlite/session.h"
 #include "incm/inbox/sqlite/settler.h"
@@ -78,7 +79,9 @@ struct SqliteInbox::Parts {
         Transaction transaction(*database, true);
         for (const PluginOptions& plugin : plugins) {
             const std::int64_t id = enrol_plugin(*database, plugin.name);
-            queues.try_emplace(plugin.name, plugin, id, taken_bytes);
+            DeliveryQueue& queue =
+                queues.try_emplace(plugin.name, plugin, id, taken_bytes).first->second;
+            queue.outages().remember(read_outages(*database, id));
             policies.emplace(id, plugin.retry);
         }
         transaction.commit();

@@ -49,8 +49,8 @@ Tables::Tables(Database& database)
       delete_deliveries_(
           database, "DELETE FROM delivery WHERE plugin_id = ?1 AND alert_id BETWEEN ?2 AND ?3"),
       retry_delivery_(database,
-                      "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, error = ?5"
-                      " WHERE plugin_id = ?1 AND alert_id = ?2"),
+                      "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, error = ?5,"
+                      " base = base + ?6 WHERE plugin_id = ?1 AND alert_id = ?2"),
       kill_delivery_(database,
                      "UPDATE delivery SET attempts = ?3, dead = 1, error = ?4"
                      " WHERE plugin_id = ?1 AND alert_id = ?2"),
@@ -71,6 +71,7 @@ Tables::Tables(Database& database)
       delete_tracebacks_(database, "DELETE FROM traceback WHERE alert_id = ?1"),
       delete_alert_(database, "DELETE FROM alert WHERE id = ?1"),
       seen_(database),
+      outages_(database),
       rejected_(database),
       state_(database) {
     totals_.last_alert_id =
@@ -114,6 +115,7 @@ void Tables::commit() {
         }
     }
     seen_.committed(totals_.last_alert_id);
+    outages_.committed();
     publish();
 }
 
@@ -123,6 +125,7 @@ void Tables::rollback() noexcept {
     attempt_rows_.forget();
     delivered_.clear();
     seen_.rolled_back();
+    outages_.rolled_back();
     for (const auto& [id, change] : lease_changes_) {
         if (change.added) {
             leases_.erase(id);
@@ -183,22 +186,23 @@ void Tables::settle(const Settled& settled) {
     changed_ = true;
     const Settlement& it = settled.settlement;
     std::optional<std::string_view> error = cut(it.error, kMaxErrorBytes);
-    std::string_view outcome;
+    std::string_view outcome = "dead";
     if (it.outcome == Outcome::kDelivered) {
         outcome = "delivered";
         error.reset();
         delivered_.emplace_back(settled.plugin_id, it.alert_id);
         --next_.counts.open;
-    } else if (it.outcome == Outcome::kRetry) {
-        outcome = "retry";
+    } else if (is_again(it.outcome)) {
+        const bool unavailable = it.outcome == Outcome::kUnavailable;
+        outcome = unavailable ? "unavailable" : "retry";
         retry_delivery_.run(settled.plugin_id, it.alert_id, settled.attempt, settled.due_at_ms,
-                            *error);
+                            *error, std::int64_t{unavailable});
     } else {
-        outcome = "dead";
         kill_delivery_.run(settled.plugin_id, it.alert_id, settled.attempt, *error);
         --next_.counts.open;
         ++next_.counts.dead;
     }
+    outages_.settled(settled.plugin_id, it.outcome, now_ms_);
     attempt_rows_.add(it.alert_id, settled.plugin_id, settled.attempt,
                       settled.ended_at_ms - it.duration_ms, settled.ended_at_ms, it.duration_ms,
                       outcome, error);

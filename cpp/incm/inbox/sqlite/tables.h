@@ -15,6 +15,7 @@
 #include "incm/inbox/sqlite/bulk_insert.h"
 #include "incm/inbox/sqlite/database.h"
 #include "incm/inbox/sqlite/dedupe_index.h"
+#include "incm/inbox/sqlite/outage_table.h"
 #include "incm/inbox/sqlite/quarantine_table.h"
 #include "incm/inbox/sqlite/state_table.h"
 
@@ -49,6 +50,8 @@ class Tables {
     /// begin().
     void commit();
     void rollback() noexcept;
+    /// The time of the last begin().
+    [[nodiscard]] std::int64_t now_ms() const noexcept { return now_ms_; }
     /// Whether the transaction since the last begin() has something to write.
     [[nodiscard]] bool writes() const noexcept { return changed_; }
     /// Have the transaction write, even if nothing else is changed.
@@ -147,6 +150,7 @@ class Tables {
     Statement keep_traceback_;
     Statement find_old_, delete_attempts_, delete_tracebacks_, delete_alert_;
     DedupeIndex seen_;
+    OutageTable outages_;
     QuarantineTable rejected_;
     StateTable state_;
 };

@@ -10,6 +10,8 @@ _SENTENCES = {
     "starting": "its set-up has been running since {since}",
     "setup-failed": "its set-up has been failing since {since}, and is retried",
     "failing": "its alerts have been failing since {since}, so one is tried now and then",
+    "unavailable": "its target has been unavailable since {since}, so one alert is tried now and "
+    "then",
     "hanging": "has been hanging since {since}",
     "rate-limited": "waits for its rate",
     "replacing": "its process ended at {since}, and another one will be started",

@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersion = "8";
+const std::string kVersion = "9";
 
 class InboxFileTest : public SqliteInboxTest {
  protected:
@@ -336,6 +336,20 @@ TEST_F(InboxFileTest, Version7IsMigratedAndKeepsStateFromNowOn) {
     close();
     EXPECT_EQ(rows(path(), "SELECT plugin_id, key, value FROM plugin_state"),
               (std::vector<std::string>{"1|k|1", "3|k|2"}));
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
+TEST_F(InboxFileTest, Version8IsMigratedAndKeepsOutagesFromNowOn) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v8.sql"));
+    open();
+    EXPECT_EQ(counts().open, 3);
+    ASSERT_EQ(fetch().size(), 2U);
+    settle(1, Outcome::kUnavailable);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT plugin_id, ended_at_ms IS NULL FROM outage"),
+              std::vector<std::string>{"1|1"});
+    EXPECT_EQ(rows(path(), "SELECT plugin_id, key, value FROM plugin_state"),
+              std::vector<std::string>{"1|k|1"});
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 

@@ -244,5 +244,34 @@ TEST_F(BulkInsertTest, OfARowThatIsRefusedNoneStaysAfterARollback) {
     EXPECT_EQ(content(), "");
 }
 
+TEST_F(InboxTablesTest, OutagesAreStoredAsTheyAreRemembered) {
+    Outages remembered;
+    std::int64_t attempt = 0;
+    const auto count = static_cast<std::int64_t>(Outages::kMost) + 2;
+    for (std::int64_t i = 0; i <= count; ++i) {
+        for (const Outcome outcome : {Outcome::kUnavailable, Outcome::kUnavailable, Outcome::kRetry,
+                                      i == count ? Outcome::kDead : Outcome::kDelivered}) {
+            tables_->settle(settled(1, outcome, ++attempt));
+            remembered.settled(outcome, now_ms_);
+            now_ms_ += outcome == Outcome::kRetry && i % 3 == 0 ? 0 : 1;
+            commit();
+        }
+    }
+    const Outages stored(read_outages(*database_, kPlugin));
+    for (std::int64_t from_ms = now_ms_ - 4 * count; from_ms < now_ms_; ++from_ms) {
+        ASSERT_EQ(stored.within(from_ms, now_ms_), remembered.within(from_ms, now_ms_)) << from_ms;
+    }
+}
+
+TEST_F(InboxTablesTest, AnOutageThatIsRolledBackHasNotBegun) {
+    tables_->settle(settled(1, Outcome::kUnavailable));
+    tables_->rollback();
+    tables_->begin(now_ms_);
+    EXPECT_TRUE(read_outages(*database_, kPlugin).empty());
+    tables_->settle(settled(1, Outcome::kUnavailable));
+    commit();
+    EXPECT_EQ(read_outages(*database_, kPlugin).size(), 1U) << "it was taken for one that lasts";
+}
+
 }  // namespace
 }  // namespace incm::inbox::sqlite::test
