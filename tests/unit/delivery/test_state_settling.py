@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from incm_webhook import Alert, Context, Reject, Retry
+from incm_webhook import Alert, Context, Reject, Retry, Unavailable
 from incm_webhook._core import PythonWatch
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.delivery.dispatcher import Dispatcher
@@ -48,7 +48,8 @@ def test_a_call_sees_what_the_call_before_it_changed() -> None:
     ("error", "outcome", "kept"),
     [
         (Retry(after=5), "retry", True),
-        (Reject("no"), "dead", True),
+        (Reject("no"), "rejected", True),
+        (Unavailable("401"), "unavailable", True),
         (KeyError("x"), "retry", False),
         (SystemExit(), "retry", False),
     ],

@@ -15,14 +15,17 @@ REQUIRED_CONFIG: dict[str, dict[str, Any]] = {
     "alertmanager": {"urls": ["https://alerts.example"]},
     "apprise": {"urls": ["json://alerts.example"]},
     "discord": {"url": "https://chat.example/api/webhooks/1/token"},
+    "email": {"host": "mail.example", "from": "a@example.com", "to": "b@example.com"},
     "exec": {"command": ["/bin/true"]},
     "http": {"url": "https://hooks.example/alerts"},
     "im": {"service": "wecom", "url": "https://chat.example/robot"},
     "mqtt": {"host": "127.0.0.1"},
     "pagerduty": {"routing_key": "0123456789abcdef0123456789abcdef"},
+    "slack": {"url": "https://hooks.example/services/1"},
     "sql": {"url": "sqlite:///alerts.db"},
     "syslog": {"host": "127.0.0.1"},
     "teams": {"url": "https://chat.example/workflows/1"},
+    "telegram": {"token": "1:token", "chat": 1},
 }
 
 
