@@ -11,6 +11,7 @@
 
 #include "incm/json/canonical.h"
 #include "incm/model/alert_fields.h"
+#include "incm/model/alert_json.h"
 #include "incm/model/alert_type.h"
 
 namespace incm::bindings {
@@ -178,9 +179,9 @@ std::shared_ptr<Alert> from_json(const py::object& text) {
     } else {
         throw py::type_error("Alert.from_json takes bytes or str");
     }
-    base::Result<Alert> alert = model::parse_alert(std::move(bytes));
-    if (!alert.ok()) throw base::Failure(alert.error());
-    return std::make_shared<Alert>(std::move(alert.value()));  // moved once: it is large
+    auto alert = std::make_shared<Alert>();
+    value_or_throw(model::read_alert(std::move(bytes), *alert));
+    return alert;
 }
 
 std::string repr(const Alert& alert) {

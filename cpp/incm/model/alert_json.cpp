@@ -1,3 +1,5 @@
+#include "incm/model/alert_json.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -307,18 +309,19 @@ dom::parser make_parser() {
 
 }  // namespace
 
-base::Result<Alert> parse_alert(std::string text) {
-    base::Result<Alert> result = Alert{};  // filled in place: an Alert is large to move
-    Alert& alert = result.value();
+base::Status read_alert(std::string text, Alert& alert) {
     alert.raw = std::move(text);
-    base::Status read = base::success();
     if (alert.raw.size() > kKeptParserBytes) {
         dom::parser parser = make_parser();
-        read = read_text(parser, alert);
-    } else {
-        thread_local dom::parser parser = make_parser();
-        read = read_text(parser, alert);
+        return read_text(parser, alert);
     }
+    thread_local dom::parser parser = make_parser();
+    return read_text(parser, alert);
+}
+
+base::Result<Alert> parse_alert(std::string text) {
+    base::Result<Alert> result = Alert{};
+    const base::Status read = read_alert(std::move(text), result.value());
     if (!read.ok()) result = read.error();
     return result;
 }
