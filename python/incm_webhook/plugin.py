@@ -21,6 +21,7 @@ _MARK = "__incm_webhook_plugin__"
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Texts = str | Sequence[str]
+Hook = Callable[[], Any] | Callable[["Context"], Any]
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -217,11 +218,14 @@ class PluginMark:
         name: the name that `use = "file.py:name"` accepts.
         defaults: values for keys of `[[plugin]]` that the configuration does not set.
         config: the pydantic model of `config`, or None.
+        hooks: the functions to call besides the handler, by their names: setup, check, connect,
+            on_dead, close.
     """
 
     name: str
     defaults: Mapping[str, Any]
     config: "type[BaseModel] | None"
+    hooks: Mapping[str, Callable[..., Any]]
 
 
 def plugin(
@@ -243,12 +247,19 @@ def plugin(
     rate: str | None = None,
     breaker: int | None = None,
     order: str | None = None,
+    setup: Hook | None = None,
+    check: Hook | None = None,
+    connect: Hook | None = None,
+    on_dead: Callable[["Alert", Context, str], Any] | None = None,
+    close: Hook | None = None,
 ) -> Callable[[_Handler], _Handler]:
     """Mark a function or a class as a plugin and give its defaults.
 
-    The keywords are keys of `[[plugin]]`; the configuration file overrides each of them. They
-    are checked when the plugin is loaded, not here. The function or class is returned unchanged,
-    so a test may call it directly.
+    The keywords up to `order` are keys of `[[plugin]]`; the configuration file overrides each of
+    them. They are checked when the plugin is loaded, not here. The others name functions that are
+    called besides a marked function; a class has methods instead. Each is plain or `async def`, and
+    takes nothing or the context; what it returns is not kept. The function or class is returned
+    unchanged, so a test may call it directly.
 
     Args:
         name: the name that `use = "file.py:name"` accepts. Deliveries do not use it: they carry the
@@ -272,6 +283,13 @@ def plugin(
         breaker: how many different alerts must fail in a row to open the circuit breaker, which
             then lets only probes pass; 0: only Unavailable opens it.
         order: "device" delivers the alerts of one device in order; "none" does not.
+        setup: called before the first alert; called again with growing pauses while it raises.
+        check: called by `incm-webhook check`, without a set-up; raises when the plugin cannot work.
+        connect: called by `incm-webhook check --connect`, after the set-up; tries the real target,
+            and raises when that fails.
+        on_dead: called with alert, context and reason, at most once, when a delivery of the plugin
+            has become a dead letter. When it raises, that is logged, and nothing else changes.
+        close: called after the last alert.
 
     Returns:
         The decorator.
@@ -297,15 +315,18 @@ def plugin(
     }
     if not isinstance(name, str) or not name:
         raise TypeError('@plugin needs a name as its first argument: @plugin("pager")')
-    mark = PluginMark(
-        name, {key: value for key, value in given.items() if value is not None}, config
-    )
+    hooks = _given(setup=setup, check=check, connect=connect, on_dead=on_dead, close=close)
+    mark = PluginMark(name, _given(**given), config, hooks)
 
     def decorate(handler: _Handler) -> _Handler:
         setattr(handler, _MARK, mark)
         return handler
 
     return decorate
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def mark_of(handler: object) -> PluginMark | None:

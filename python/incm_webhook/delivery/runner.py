@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from incm_webhook.delivery.breaker import Breaker
+from incm_webhook.delivery.dead_letter_calls import DeadLetterCalls
 from incm_webhook.delivery.fetcher import Fetcher
 from incm_webhook.delivery.plugin_state import PluginState
 from incm_webhook.delivery.plugin_steps import PluginSteps
@@ -47,7 +48,10 @@ class PluginRunner:
         self._loop = EventLoop(plugin.name, watch)
         self._steps = PluginSteps(plugin, self._loop, watch, rng)
         self._breaker = Breaker(settings.breaker, settings.retry, rng, time.monotonic)
-        self._settlements = Settlements(receiver, plugin, self._breaker, rng)
+        self._dead_letters = DeadLetterCalls(plugin, self._loop, watch)
+        self._settlements = Settlements(
+            receiver, plugin, self._breaker, rng, self._dead_letters.add
+        )
         rate = RateLimit(settings.rate, time.monotonic)
         share = RetryShare(lambda: self._pool.threads.places)
         attempts = AttemptsUnderWay()
@@ -90,6 +94,7 @@ class PluginRunner:
         if self._steps.done:
             self._pool.threads.fill()
         self._settlements.flush()
+        self._dead_letters.look()
         self._pool.give_back_behind_slow()
         if not self._plugin.limits_itself:
             self._pool.give_up_late()
@@ -115,6 +120,7 @@ class PluginRunner:
             return False
         self._fetcher.give_back_ready()
         self._settlements.close()
+        self._dead_letters.stop(deadline)
         if not self._plugin.limits_itself:
             self._steps.close(deadline)
         self._loop.stop()

@@ -17,7 +17,7 @@ from incm_webhook.text.failure_log import FailureLog
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from incm_webhook._core import Delivery
     from incm_webhook.delivery.breaker import Breaker
@@ -40,9 +40,24 @@ class Settlements:
     """
 
     def __init__(
-        self, receiver: Deliveries, plugin: LoadedPlugin, breaker: Breaker, rng: random.Random
+        self,
+        receiver: Deliveries,
+        plugin: LoadedPlugin,
+        breaker: Breaker,
+        rng: random.Random,
+        on_dead: Callable[[Delivery, str], None],
     ) -> None:
+        """Prepare to settle.
+
+        Args:
+            receiver: records the outcomes.
+            plugin: whose attempts they are.
+            breaker: learns of successes and failures.
+            rng: the source of the jitter.
+            on_dead: called for each delivery that has become a dead letter, with the reason.
+        """
         self._receiver = receiver
+        self._on_dead = on_dead
         self._plugin = plugin
         self._retry = plugin.settings.retry
         self._breaker = breaker
@@ -125,6 +140,8 @@ class Settlements:
             return
         for delivery, (outcome, wait) in zip(deliveries, outcomes, strict=True):
             self._note_failure(delivery, failure, outcome, wait)
+            if outcome in ("rejected", "dead"):
+                self._on_dead(delivery, account.line)
         if isinstance(failure.error, Reject):
             self._note_success()  # a plugin that rejects an alert works
             return

@@ -3,10 +3,12 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from incm_webhook import Alert
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting.loaded_plugin import Hook, LoadedPlugin
@@ -19,6 +21,7 @@ from incm_webhook.hosting.worker_protocol import (
     WorkerFailure,
     WorkerLost,
     WorkerTimeout,
+    call_order,
 )
 from incm_webhook.plugin import Context
 
@@ -87,6 +90,8 @@ class IsolatedPlugin(LoadedPlugin):
         _, description = self._load()
         handle = "handle_batch" if description.batch else "handle"
         hooks = {handle: Hook(self._deliver, wants_context=True)}
+        if description.on_dead:
+            hooks["on_dead"] = Hook(self._tell_dead, wants_context=True)
         super().__init__(
             description.settings,
             None,
@@ -149,12 +154,21 @@ class IsolatedPlugin(LoadedPlugin):
             worker.close(until)
 
     def _deliver(self, work: Any, context: Context) -> None:
-        alerts = work if self.batch else [work]
+        self._call_worker(work if self.batch else [work], context)
+
+    def _tell_dead(self, alert: Any, context: Context, reason: str) -> None:
+        self._call_worker([alert], context, reason)
+
+    def _call_worker(
+        self, alerts: Sequence[Alert], context: Context, dead: str | None = None
+    ) -> None:
+        raw = [alert.raw for alert in alerts]
+        order = call_order(raw, context.each or [context], dead)
         worker = self._enter()
         try:
             worker.call(
-                [alert.raw for alert in alerts],
-                context.each or [context],
+                order,
+                raw,
                 self.settings.timeout,
                 lambda changes: context.state.adopt(changes),
             )
@@ -236,7 +250,8 @@ class IsolatedPlugin(LoadedPlugin):
     def _set_up(self, worker: WorkerProcess) -> None:
         worker.reply = partial(reply_to, self.states.store)
         try:
-            worker.setup(self.settings.concurrency, max(_START_S, self.settings.timeout))
+            channels = self.settings.concurrency + self.wants_dead
+            worker.setup(channels, max(_START_S, self.settings.timeout))
         except WorkerError:
             worker.kill(WorkerLost, "could not set the plugin up")
             raise

@@ -16,7 +16,7 @@ from incm_webhook.state import MemoryStore, StateKeeper, open_state
 from incm_webhook.text.failures import OwnCode
 
 if TYPE_CHECKING:
-    from incm_webhook._core import Delivery
+    from incm_webhook._core import Alert, Delivery
 
 Outcome = Awaitable[None] | None
 
@@ -60,13 +60,13 @@ class Origin:
 class LoadedPlugin:
     """A plugin that is ready to be set up and to handle alerts.
 
-    Shape: `handle` takes one alert, or a list of alerts when `batch` is true. setup, handle, close
-    and check return None, or an awaitable when the plugin's own function is async. Await all
-    awaitables of a plugin on the same loop. Call setup, then handle any number of times, then
-    close. check is called without setup.
-    Errors: the four methods raise whatever the plugin raises. From handle, `Retry`, `Reject`
+    Shape: `handle` takes one alert, or a list of alerts when `batch` is true. setup, handle,
+    on_dead, close, check and connect return None, or an awaitable when the plugin's own function is
+    async. Await all awaitables of a plugin on the same loop. Call setup, then handle, on_dead and
+    connect any number of times, then close. check is called without setup.
+    Errors: these methods raise whatever the plugin raises. From handle, `Retry`, `Reject`
     and `Unavailable` have a meaning, and any other exception is a failed attempt.
-    Threads: up to `settings.concurrency` threads may call handle at once.
+    Threads: up to `settings.concurrency` threads may call handle at once, and one on_dead.
     Source: docs/contract.md, Python.
 
     Attributes:
@@ -117,6 +117,15 @@ class LoadedPlugin:
         result: Outcome = self._handle.call(alert, context)
         return result
 
+    @property
+    def wants_dead(self) -> bool:
+        """Whether the plugin has an on_dead to call."""
+        return "on_dead" in self._hooks
+
+    def on_dead(self, alert: "Alert", context: Context, reason: str) -> Outcome:
+        """Tell the plugin that the delivery of an alert has become a dead letter."""
+        return self._kept(self._hooks["on_dead"].call(alert, context, reason), context)
+
     def ready(self) -> bool:
         """Wait until the plugin can be called; False when it can never be called again."""
         return True
@@ -152,7 +161,8 @@ class LoadedPlugin:
 
         Args:
             deliveries: the deliveries of this call, or contexts with the same fields: one, or the
-                batch in its order; none for setup, close and check.
+                batch in its order; none for setup, close, check and
+                connect.
             states: opens the state of the call; None means `self.states`.
 
         Returns:
@@ -181,7 +191,10 @@ class LoadedPlugin:
         if hook is None:
             return None
         context = self.context()
-        result: Outcome = hook.call(context)
+        return self._kept(hook.call(context), context)
+
+    def _kept(self, result: Outcome, context: Context) -> Outcome:
+        """Have the state that a call changes stored at its end."""
         if result is not None and inspect.isawaitable(result):
             return self._then_keep(result, context)
         self._keep(context)
@@ -204,30 +217,33 @@ def hook_of(function: Callable[..., Any], arguments: str, label: str) -> Hook:
 
     Args:
         function: a function, a bound method, or any other callable.
-        arguments: the argument besides the context: "alert", "alerts", or "" for none.
+        arguments: the argument besides the context: "alert", "alerts", or "" for none; or all
+            arguments, "alert, ctx, reason".
         label: the name of the function in messages.
 
     Returns:
         The hook.
 
     Raises:
-        PluginError: the function cannot be called with that argument, with or without a context;
-            or it is a generator, whose body would never run.
+        PluginError: the function cannot be called with that argument, with or without a context,
+            or with all arguments; or it is a generator, whose body would never run.
     """
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise PluginError(f"{label} contains a yield and would never run: return instead")
-    count = 1 if arguments else 0
+    whole = "ctx" in arguments
+    count = arguments.count(",") + 1 if arguments else 0
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return Hook(function, wants_context=True)
-    for extra in (1, 0):
+    for extra in (0,) if whole else (1, 0):
         try:
             signature.bind(*[None] * (count + extra))
         except TypeError:
             continue
-        return Hook(function, wants_context=bool(extra))
+        return Hook(function, wants_context=whole or bool(extra))
     either = f"({arguments}) or ({arguments}, ctx)" if arguments else "() or (ctx)"
+    either = f"({arguments})" if whole else either
     raise PluginError(f"{label} must take {either}, not {signature}")
 
 

@@ -51,6 +51,12 @@ class LocalRun:
         if changes := changes_of(context):
             self._plugin.states.store.write(changes)
 
+    def dead(self, alert: Alert, delivery: Context, reason: str) -> None:
+        """Call on_dead, if the plugin has one."""
+        if self._plugin.wants_dead:
+            context = self._plugin.context([delivery])
+            self._finish(self._plugin.on_dead(alert, context, reason))
+
     def _finish(self, result: object) -> None:
         if inspect.isawaitable(result):
             self._loop.run(all_awaited(result))

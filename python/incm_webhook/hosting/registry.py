@@ -17,11 +17,12 @@ from incm_webhook.config.messages import nearest, sentences
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting.importing import import_file, import_module
-from incm_webhook.hosting.loaded_plugin import LoadedPlugin, Origin, hook_of
+from incm_webhook.hosting.loaded_plugin import LoadedPlugin, Origin
 from incm_webhook.hosting.plugin_config import config_of, label, model_of
 from incm_webhook.hosting.plugin_hooks import (
     class_hooks,
     construct,
+    function_hooks,
     handlers_in,
     hook_names,
     misspelt_in_class,
@@ -172,8 +173,8 @@ def load_object(
         hooks = class_hooks(handler, construct(handler, config))
         warnings += misspelt_in_class(handler)
     elif callable(handler):
-        hooks = {"handle": hook_of(handler, "alert", label(handler))}
-        warnings += uncalled_in_module(found) if isinstance(found, ModuleType) else []
+        hooks = function_hooks(handler, mark, module)
+        warnings += uncalled_in_module(found, hooks) if isinstance(found, ModuleType) else []
     else:
         raise PluginError(f"{label(handler)} is neither a function nor a class")
     if origin is None:
@@ -202,12 +203,13 @@ def look_at(use: str, base: Path = Path()) -> Description:
         module = found if isinstance(found, ModuleType) else inspect.getmodule(found)
         mark = mark_of(handler)
         model, _ = model_of(handler, module, mark)
+        hooks = tuple(hook_names(handler, module))
     except PluginError as error:
         raise PluginError(f'plugin "{use}": {error}') from None
     return Description(
         _with_summary(origin, handler, module),
         model,
-        tuple(hook_names(handler)),
+        hooks,
         dict(mark.defaults) if mark else {},
     )
 

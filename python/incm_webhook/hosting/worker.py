@@ -98,6 +98,7 @@ class Worker:
         origin = self._plugin.origin
         return {
             "batch": self._plugin.batch,
+            "on_dead": self._plugin.wants_dead,
             "settings": self._plugin.settings.model_dump(
                 exclude_unset=True, exclude={"config"}, by_alias=True
             ),
@@ -119,7 +120,7 @@ class Worker:
             channel = Channel(self._sockets.get())
             while True:
                 order, raw = channel.receive()
-                outcome = self._outcome(order["alerts"], raw, RemoteStore(channel))
+                outcome = self._outcome(order, raw, RemoteStore(channel))
                 channel.send({"call": order["call"], **outcome})
         except GoneError:
             return  # the receiver has closed the channel, and decides when this process ends
@@ -127,22 +128,20 @@ class Worker:
             _log.critical("plugin %s: %s", self._plugin.name, describe(error))
             os._exit(1)
 
-    def _outcome(
-        self, orders: list[dict[str, Any]], raw: bytes, store: RemoteStore
-    ) -> dict[str, Any]:
-        facts = [read_facts(one["facts"]) for one in orders]
+    def _outcome(self, order: dict[str, Any], raw: bytes, store: RemoteStore) -> dict[str, Any]:
+        facts = [read_facts(one["facts"]) for one in order["alerts"]]
         context = self._plugin.context(facts, StateKeeper(store, self._room))
-        outcome = self._outcome_of_call(orders, raw, context)
+        outcome = self._outcome_of_call(order, raw, context)
         changes = changes_of(context)  # also ends questions of threads that the handler left
         if changes and outcome["outcome"] not in ("failed", "exhausted"):
             outcome["changes"] = changes
         return outcome
 
     def _outcome_of_call(
-        self, orders: list[dict[str, Any]], raw: bytes, context: Context
+        self, order: dict[str, Any], raw: bytes, context: Context
     ) -> dict[str, Any]:
         try:
-            self._handle(orders, raw, context)
+            self._handle(order, raw, context)
         except MemoryError:
             return {"outcome": "exhausted"}
         except BaseException as error:  # the receiver reports whatever a plugin raises
@@ -153,12 +152,15 @@ class Worker:
             return {"outcome": _name_of(error), **account}
         return {"outcome": "delivered"}
 
-    def _handle(self, orders: list[dict[str, Any]], raw: bytes, context: Context) -> None:
+    def _handle(self, order: dict[str, Any], raw: bytes, context: Context) -> None:
         alerts, begin = [], 0
-        for one in orders:
+        for one in order["alerts"]:
             end = begin + one["size"]
             alerts.append(Alert.from_json(raw[begin:end]))
             begin = end
+        if order["dead"] is not None:
+            self._finish(self._plugin.on_dead(alerts[0], context, order["dead"]))
+            return
         work = alerts if self._plugin.batch else alerts[0]
         self._finish(self._plugin.handle(work, context))
 

@@ -32,14 +32,12 @@ from incm_webhook.hosting.worker_protocol import (
     WorkerFailure,
     WorkerLost,
     WorkerTimeout,
-    call_order,
     read_account,
     read_description,
     read_outcome,
 )
 from incm_webhook.http.egress import current
 from incm_webhook.log_levels import current_log_levels
-from incm_webhook.plugin import Context
 from incm_webhook.process.ending import ending_of
 from incm_webhook.process.resident import resident_bytes
 from incm_webhook.state import MemoryStore
@@ -193,18 +191,18 @@ class WorkerProcess:
             self._idle.put(channel)
 
     def call(
-        self, alerts: Sequence[bytes], contexts: Sequence[Context], limit: float, keep: Keep
+        self, order: dict[str, Any], alerts: Sequence[bytes], limit: float, keep: Keep
     ) -> None:
-        """Make the handler process alerts, and wait for the outcome; a return means delivered.
+        """Make the plugin process alerts, and wait for the outcome; a return means delivered.
 
         Args:
+            order: what `call_order` made.
             alerts: the raw text of each alert.
-            contexts: the context of each alert, with the fields of its delivery.
             limit: the longest time for the call, in seconds.
             keep: called with what the handler changed in the state of the plugin, if it did.
 
         Raises:
-            Retry, Reject, WorkerFailure: the handler raised them.
+            Retry, Reject, Unavailable, WorkerFailure: the handler raised them.
             WorkerTimeout, WorkerDied, WorkerLost: the process ended; see these classes.
         """
         channel = self._idle.get()
@@ -212,10 +210,11 @@ class WorkerProcess:
             self._idle.put(None)  # for the next thread that waits
             raise WorkerLost(self.ending)
         number = next(self._numbers)
-        order = call_order(number, alerts, contexts)
         try:
             until = time.monotonic() + limit
-            answer = channel.exchange(order, alerts, _ANSWER_LIMIT, until, self.reply)
+            answer = channel.exchange(
+                {"call": number, **order}, alerts, _ANSWER_LIMIT, until, self.reply
+            )
             read_outcome(answer, number, keep)
         except TimeoutError:
             self.kill(WorkerLost, f"was killed: a call took longer than {limit:g} s")

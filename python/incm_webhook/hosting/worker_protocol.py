@@ -87,20 +87,30 @@ class Description:
     Attributes:
         settings: the configuration; keys that it does not set come from the decorator.
         batch: whether the plugin handles lists of alerts.
+        on_dead: whether it has an on_dead to call.
         origin: where the plugin comes from.
         warnings: what works but is probably a mistake, a sentence each.
     """
 
     settings: PluginSettings
     batch: bool
+    on_dead: bool
     origin: Origin
     warnings: tuple[str, ...]
 
 
-def call_order(number: int, alerts: Sequence[bytes], contexts: Sequence[Context]) -> dict[str, Any]:
-    """Make the order to handle alerts; their raw texts follow it as payload, one after another."""
+def call_order(
+    alerts: Sequence[bytes], contexts: Sequence[Context], dead: str | None = None
+) -> dict[str, Any]:
+    """Make the order to handle alerts; their raw texts follow it as payload, one after another.
+
+    Args:
+        alerts: the raw texts.
+        contexts: the context of each alert.
+        dead: why the delivery of the one alert is a dead letter, for on_dead; None to handle them.
+    """
     return {
-        "call": number,
+        "dead": dead,
         "alerts": [
             {"size": len(raw), "facts": _facts_of(one)}
             for raw, one in zip(alerts, contexts, strict=True)
@@ -187,6 +197,7 @@ def read_description(answer: dict[str, Any], spec: PluginSettings) -> Descriptio
         case {
             "settings": dict() as table,
             "batch": bool() as batch,
+            "on_dead": bool() as on_dead,
             "origin": [str() as text, None | str() as version, str() as summary],
             "warnings": list() as warnings,
         }:
@@ -194,5 +205,5 @@ def read_description(answer: dict[str, Any], spec: PluginSettings) -> Descriptio
                 settings = PluginSettings.model_validate({**table, **configured})
                 origin = Origin(printable(text), version and printable(version), printable(summary))
                 texts = tuple(printable(one) for one in warnings if isinstance(one, str))
-                return Description(settings, batch, origin, texts)
+                return Description(settings, batch, on_dead, origin, texts)
     raise BrokenFrameError("no description of a plugin")

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from incm_webhook import Alert
+from incm_webhook import Alert, Reject
 from incm_webhook.http import egress
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def run_plugin(
         ValueError: attempt, key or endpoint has a value that a server never passes, or state has
             one that a plugin cannot keep.
         TypeError: state has a value that a plugin cannot keep.
-        Exception: whatever setup or close raises.
+        Exception: whatever setup, close or on_dead raises. on_dead is called for each alert that
+            the handler rejects.
 
     Threads: runs the plugin in the calling thread; not from within a running event loop.
 
@@ -56,6 +57,7 @@ def run_plugin(
     """
     from incm_webhook.hosting.local_run import LocalRun, made_up_deliveries
     from incm_webhook.state import MemoryStore, StateKeeper
+    from incm_webhook.text.failures import describe
 
     if attempt < 1:
         raise ValueError(f"attempt counts from 1, not {attempt}")
@@ -75,6 +77,10 @@ def run_plugin(
                 run.call(alerts[at : at + size], deliveries[at : at + size])
             except Exception as error:  # the outcome: what it was is for the test to judge
                 outcome = error
+            if isinstance(outcome, Reject):
+                reason = describe(outcome, loaded.code)
+                for one in range(at, min(at + size, len(alerts))):
+                    run.dead(alerts[one], deliveries[one], reason)
             outcomes += [outcome] * len(alerts[at : at + size])
     return outcomes
 

@@ -232,6 +232,35 @@ def test_what_a_handler_raises_comes_back(wild: IsolatedPlugin, pipe: Pipe) -> N
     assert pid_of(wild, pipe) == before
 
 
+def test_a_dead_letter_is_told_while_all_handlers_run(isolate: Isolate, tmp_path: Path) -> None:
+    plugin = isolate(
+        """
+        import threading
+        from pathlib import Path
+
+        told = threading.Event()
+
+        def on_alert(alert):
+            told.wait()
+
+        def on_dead(alert, ctx, reason):
+            Path("OUT").write_text(f"{alert.type} {ctx.alert_id} {reason}")
+            told.set()
+            if alert.type == "sulky":
+                raise ValueError("no")
+        """.replace("OUT", str(tmp_path / "out")),
+        concurrency=1,
+    )
+    assert plugin.wants_dead
+    busy = threading.Thread(target=handle, args=(plugin,))
+    busy.start()
+    plugin.on_dead(make_alert("reboot"), plugin.context([facts_of(7)]), "gone")
+    busy.join()
+    assert (tmp_path / "out").read_text() == "reboot 7 gone"
+    with pytest.raises(WorkerFailure, match="ValueError: no"):
+        plugin.on_dead(make_alert("sulky"), plugin.context([facts_of(8)]), "gone")
+
+
 @pytest.mark.parametrize("kind", ["hang", "spin", "hold the lock"])
 def test_a_hanging_call_is_killed_and_the_next_one_works(
     wild: IsolatedPlugin, pipe: Pipe, kind: str

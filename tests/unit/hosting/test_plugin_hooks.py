@@ -9,6 +9,8 @@ import pytest
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting import registry
+from incm_webhook.hosting.local_run import LocalRun, made_up_deliveries
+from incm_webhook.testing import make_alert
 
 # What a bundled plugin cannot be loaded without.
 REQUIRED_CONFIG: dict[str, dict[str, Any]] = {
@@ -63,17 +65,103 @@ def test_what_is_no_hook_is_not_told(tmp_path: Path) -> None:
     assert warnings_of(tmp_path, code) == ()
 
 
-@pytest.mark.parametrize("name", ["setup", "set_up", "close", "teardown", "check", "connect"])
-def test_a_hook_beside_a_function_is_told(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("set_up", "setup"), ("teardown", "close"), ("chek", "check"), ("conect", "connect")],
+)
+def test_a_misspelt_hook_of_a_module_is_told(tmp_path: Path, name: str, meant: str) -> None:
     code = f"def on_alert(alert): pass\ndef {name}(ctx): pass\n"
     (warning,) = warnings_of(tmp_path, code)
-    hooks = "setup, check, connect, close"
-    assert warning == f"the function {name} is never called: only a class has {hooks}"
+    assert warning == f"the function {name} is never called; did you mean {meant}?"
+    assert warnings_of(tmp_path, f"{code}def {meant}(): pass\n") == ()
 
 
-def test_a_helper_of_that_name_is_not_told(tmp_path: Path) -> None:
-    code = "from os import close\ndef on_alert(alert): pass\ndef check(alert, limit): pass\n"
-    assert warnings_of(tmp_path, code) == ()
+def test_a_hook_of_a_module_with_other_arguments_is_told(tmp_path: Path) -> None:
+    code = (
+        "from os import close\ndef on_alert(alert): pass\ndef check(alert, limit): pass\n"
+        "def on_dead(alert): pass\n"
+    )
+    assert warnings_of(tmp_path, code) == (
+        "the function check is never called: a hook of that name takes nothing or (ctx)",
+        "the function on_dead is never called: a hook of that name takes alert, ctx, reason",
+    )
+
+
+def test_a_hook_beside_a_marked_function_is_told(tmp_path: Path) -> None:
+    code = (
+        "from incm_webhook import plugin\ndef setup(): pass\ndef close(ctx): pass\n"
+        "@plugin('p', close=close)\ndef page(alert): pass\n"
+    )
+    (warning,) = warnings_of(tmp_path, code)
+    assert warning == "the function setup is never called: write @plugin(..., setup=setup)"
+
+
+RECORDING = """
+from incm_webhook import plugin
+calls = []
+def setup(): calls.append("setup")
+def check(): calls.append("check")
+async def connect(ctx): calls.append(f"connect {ctx.plugin}")
+def on_dead(alert, ctx, reason): calls.append((alert.type, ctx.alert_id, reason))
+async def close(ctx): calls.append("close")
+"""
+FORMS = {
+    "module": "def on_alert(alert): pass\n",
+    "marked on_alert": "@plugin('p', timeout=3)\ndef on_alert(alert): pass\n",
+    "decorator": "@plugin('p', setup=setup, check=check, connect=connect, on_dead=on_dead,"
+    " close=close)\ndef page(alert): pass\n",
+    "class": "class P:\n"
+    " def handle(self, alert): pass\n"
+    " def setup(self): setup()\n"
+    " def check(self): check()\n"
+    " def connect(self, ctx): return connect(ctx)\n"
+    " def on_dead(self, alert, ctx, reason): on_dead(alert, ctx, reason)\n"
+    " def close(self, ctx): return close(ctx)\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_has_the_hooks(tmp_path: Path, form: str) -> None:
+    (tmp_path / "p.py").write_text(RECORDING + FORMS[form])
+    plugin = registry.load(PluginSettings(use="./p.py", name="noc"), tmp_path)
+    if form != "class":  # its functions are called by the methods
+        assert plugin.warnings == ()
+    assert set(registry.look_at("./p.py", tmp_path).hooks) == {
+        *("handle", "setup", "check", "connect", "on_dead", "close")
+    }
+    with LocalRun(plugin) as run:
+        plugin.check()
+        run._finish(plugin.connect())
+        run.dead(make_alert("reboot"), made_up_deliveries(7)[6], "why")
+    calls = plugin._hooks["handle"].function.__globals__["calls"]
+    assert calls == ["setup", "check", "connect noc", ("reboot", 7, "why"), "close"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("@plugin('p', setup=3)\ndef f(alert): pass\n", "f, setup must be a function, not int"),
+        (
+            "@plugin('p', close=lambda a, b: 0)\ndef f(alert): pass\n",
+            r"f, close must take \(\) or \(ctx\), not \(a, b\)",
+        ),
+        (
+            "@plugin('p', on_dead=lambda alert: 0)\ndef f(alert): pass\n",
+            r"f, on_dead must take \(alert, ctx, reason\), not \(alert\)",
+        ),
+        (
+            "@plugin('p', setup=print)\nclass P:\n def handle(self, alert): pass\n",
+            r"P is a class: write a method setup, not @plugin\(setup=\.\.\.\)",
+        ),
+        (
+            "class P:\n def handle(self, alert): pass\n def on_dead(self, alert): pass\n",
+            r"P.on_dead must take \(alert, ctx, reason\), not \(alert\)",
+        ),
+    ],
+)
+def test_a_hook_that_cannot_be_called_is_refused(tmp_path: Path, code: str, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        warnings_of(tmp_path, f"from incm_webhook import plugin\n{code}")
 
 
 @pytest.mark.parametrize(

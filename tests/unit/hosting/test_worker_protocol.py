@@ -16,5 +16,5 @@ def test_what_a_context_says_of_its_delivery_reaches_another_process() -> None:
     )
     silent = Context()
     assert all(getattr(sent, name) != getattr(silent, name) for name in DELIVERY_FACTS)
-    order = json.loads(json.dumps(call_order(1, [b"{}"], [sent])))
+    order = json.loads(json.dumps(call_order([b"{}"], [sent])))
     assert read_facts(order["alerts"][0]["facts"]) == sent

@@ -164,3 +164,20 @@ def test_a_batch_plugin_without_alerts_is_only_set_up_and_closed() -> None:
 
     assert run_plugin(Sink) == []
     assert calls == ["setup", "close"]
+
+
+def test_run_plugin_calls_on_dead_for_what_is_rejected() -> None:
+    told: list[tuple[str | None, int, str]] = []
+
+    def on_dead(alert: Alert, ctx: Context, reason: str) -> None:
+        told.append((alert.type, ctx.alert_id, reason))
+
+    @plugin("picky", on_dead=on_dead)
+    def picky(alert: Alert) -> None:
+        if alert.type == "reboot":
+            raise Reject("not mine")
+        if alert.type == "connected":
+            raise KeyError("x")
+
+    run_plugin(picky, *(make_alert(one) for one in ("connected", "disconnected", "reboot")))
+    assert told == [("reboot", 3, "not mine")]

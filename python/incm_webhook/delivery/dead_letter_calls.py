@@ -1,0 +1,151 @@
+"""Calls a plugin's on_dead for its new dead letters, without holding up its deliveries."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from incm_webhook.text.failure_log import FailureLog
+from incm_webhook.text.failures import Account, account_of
+
+if TYPE_CHECKING:
+    from incm_webhook._core import Delivery, PluginThread, PythonWatch
+    from incm_webhook.hosting.event_loop import EventLoop
+    from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+
+_MOST_WAITING = 100  # dead letters; each keeps its alert in memory
+_MOST_HANGING = 2  # calls whose thread is replaced
+
+_log = logging.getLogger("incm_webhook.dispatcher")
+
+
+class DeadLetterCalls:
+    """Calls on_dead in a thread of its own, one dead letter after the other, each at most once.
+
+    A call that fails or takes too long is logged, and nothing else changes. When too many dead
+    letters wait, or too many calls hang, the call for a further one is left out, which is logged.
+    Threads: any may call add(); one at a time look() and stop().
+    """
+
+    def __init__(self, plugin: LoadedPlugin, loop: EventLoop, watch: PythonWatch) -> None:
+        self._plugin = plugin
+        self._loop = loop
+        self._watch = watch
+        self._failures = FailureLog(f"plugin {plugin.name}: on_dead", _log, time.monotonic)
+        self._changed = threading.Condition()  # guards all below
+        self._waiting: deque[tuple[Delivery, str]] = deque()
+        self._thread: threading.Thread | None = None  # the one that works; the others hang
+        self._started: float | None = None  # of the call that runs, in monotonic seconds
+        self._alert_id = 0  # of that call
+        self._hanging = 0
+        self._stopping = False
+
+    def add(self, delivery: Delivery, reason: str) -> None:
+        """Have on_dead called for a dead letter, if the plugin has one."""
+        if not self._plugin.wants_dead:
+            return
+        with self._changed:
+            if self._stopping:
+                return
+            full = len(self._waiting) >= _MOST_WAITING
+            if not full and self._start():
+                self._waiting.append((delivery, reason))
+                self._changed.notify_all()
+                return
+        why = f"{_MOST_WAITING} others wait" if full else "no thread is left for it"
+        self._note(delivery.alert_id, f"is not called: {why}", Account(why, why))
+
+    def look(self) -> None:
+        """Give up a call that exceeds the plugin's time-out, and let the others go on."""
+        self._failures.log_due()
+        limit = self._plugin.settings.timeout
+        with self._changed:
+            late = self._started is not None and time.monotonic() - self._started > limit
+            if not late or self._plugin.limits_itself:
+                return
+            self._hanging += 1
+            alert_id = self._alert_id
+            self._thread = self._started = None
+            if self._waiting:
+                self._start()
+        text = f"TimeoutError: no result within {limit:g} s"
+        self._note(alert_id, f"failed: {text}", Account(text, text))
+
+    def stop(self, deadline: float) -> None:
+        """Make the calls that wait until `deadline` (monotonic seconds), and no further ones."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._changed:
+            left = len(self._waiting)
+            self._waiting.clear()
+        if left:
+            _log.warning("plugin %s: on_dead is not called for %d more", self._plugin.name, left)
+        self._failures.log_due(everything=True)
+
+    def _start(self) -> bool:
+        """Start the thread if there is none; False when there can be none."""
+        if self._thread is not None:
+            return True
+        if self._hanging >= _MOST_HANGING:
+            return False
+        thread = threading.Thread(
+            target=self._work, name=f"{self._plugin.name}-on-dead", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        return True
+
+    def _work(self) -> None:
+        place = None
+        if not self._plugin.limits_itself:  # else its code runs in another process
+            place = self._watch.join(self._plugin.name, "on_dead")
+        me = threading.current_thread()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                if not self._waiting:
+                    return
+                delivery, reason = self._waiting.popleft()
+                self._alert_id, self._started = delivery.alert_id, time.monotonic()
+            if place is not None:
+                place.enter(delivery.alert_id)
+            self._call(delivery, reason, place)
+            if place is not None:
+                place.leave()
+            with self._changed:
+                if self._thread is not me:  # look() has given this call up
+                    self._hanging -= 1
+                    if self._waiting:
+                        self._start()
+                    return
+                self._started = None
+
+    def _call(self, delivery: Delivery, reason: str, place: PluginThread | None) -> None:
+        plugin = self._plugin
+        try:
+            result = plugin.on_dead(delivery.alert, plugin.context([delivery]), reason)
+            if result is not None and inspect.isawaitable(result):
+                if place is not None:
+                    place.leave()  # the coroutine runs on the event loop, which has its own place
+                with self._changed:
+                    if self._thread is threading.current_thread():
+                        self._started = None  # the loop enforces the time-out
+                self._loop.run(result, plugin.settings.timeout)
+        except BaseException as error:  # no exception of a plugin may end this thread
+            account = account_of(error, plugin.code)
+            self._note(delivery.alert_id, f"failed: {account.line}", account)
+
+    def _note(self, alert_id: int, what: str, account: Account) -> None:
+        sentence = f"plugin {self._plugin.name}: on_dead for alert {alert_id} {what}"
+        self._failures.note(logging.ERROR, sentence, account)

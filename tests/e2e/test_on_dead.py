@@ -1,0 +1,50 @@
+"""A plugin learns of its dead letters, and of nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from e2e.conftest import Command, Reports, admin
+from incm_webhook.testing import Receiver, make_alert
+
+PAGER = """
+def on_alert(alert, ctx):
+    if alert.type == "reboot":
+        raise Reject("not mine")
+    if alert.type == "connected":
+        raise ValueError("boom")
+
+
+def on_dead(alert, ctx, reason):
+    tell(type=alert.type, alert=ctx.alert_id, reason=reason)
+    raise RuntimeError("on_dead fails, too")
+"""
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_it_is_told_of_a_rejection_and_of_a_give_up(
+    serve: Callable[..., Receiver],
+    reports: Reports,
+    tmp_path: Path,
+    command: Command,
+    isolation: str,
+) -> None:
+    reports.plugin(tmp_path / "pager.py", PAGER)
+    (tmp_path / "incm-webhook.toml").write_text(
+        f'[[plugin]]\nuse = "./pager.py"\nisolation = "{isolation}"\n'
+        'retry = { first = "10ms", max = "10ms", give_up = "100ms" }\n'
+    )
+    receiver = serve(arguments=("--config", "incm-webhook.toml"))
+    for kind in ("disconnected", "reboot", "connected"):
+        assert receiver.send(make_alert(kind))[0] == 200
+    told = sorted((reports.next() for _ in range(2)), key=lambda one: int(one["alert"]))
+    assert told[0] == {"type": "reboot", "alert": 2, "reason": "not mine"}
+    assert told[1]["alert"] == 3
+    assert told[1]["reason"].startswith("ValueError: boom (")
+    place = admin(receiver)
+    assert command("dead", "drop", "2", "--yes", *place)[0] == 0
+    assert command("dead", "list", *place)[0] == 0
+    assert receiver.stop() == 0
+    assert reports.none_waits()
+    assert "on_dead for alert" in receiver.output()

@@ -1,0 +1,143 @@
+"""on_dead is called once for each dead letter, beside the deliveries."""
+
+import asyncio
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from incm_webhook import Alert, Context, Reject, plugin
+from incm_webhook._core import PythonWatch
+from incm_webhook.config.settings import PluginSettings
+from incm_webhook.delivery.runner import PluginRunner
+from incm_webhook.hosting import registry
+from unit.delivery.test_dispatcher import DEADLINE_S, FakeDelivery, FakeReceiver
+
+
+class Told:
+    """What on_dead was called with."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._calls: list[tuple[int, str]] = []
+
+    def add(self, ctx: Context, reason: str) -> None:
+        with self._changed:
+            self._calls.append((ctx.alert_id, reason))
+            self._changed.notify_all()
+
+    def wait(self, count: int) -> list[tuple[int, str]]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._calls) >= count, DEADLINE_S)
+            return list(self._calls)
+
+
+def runner_of(
+    handler: Callable[..., Any], on_dead: Callable[..., Any], **more: Any
+) -> PluginRunner:
+    marked = plugin("pager", on_dead=on_dead)(handler)
+    loaded = registry.load_object(marked, PluginSettings(use="x", name="pager", **more))
+    return PluginRunner(FakeReceiver(), loaded, random.Random(1), PythonWatch())  # type: ignore[arg-type]
+
+
+def deliver(runner: PluginRunner, *deliveries: FakeDelivery) -> None:
+    for one in deliveries:
+        runner._pool.run_call([one], deque())  # type: ignore[list-item]
+
+
+def refuse(alert: Alert, ctx: Context) -> None:
+    if ctx.alert_id == 1:
+        raise Reject("not mine")
+    raise ValueError("boom")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_it_is_told_of_rejected_and_given_up_alone(*, asynchronous: bool) -> None:
+    told = Told()
+
+    def plain(alert: Alert, ctx: Context, reason: str) -> None:
+        told.add(ctx, reason)
+
+    async def awaited(alert: Alert, ctx: Context, reason: str) -> None:
+        told.add(ctx, reason)
+
+    runner = runner_of(refuse, awaited if asynchronous else plain, retry={"give_up": "10s"})
+    deliver(
+        runner,
+        FakeDelivery(1, "pager"),
+        FakeDelivery(2, "pager", age=1),
+        FakeDelivery(3, "pager", age=99),
+    )
+    (first, second) = told.wait(2)
+    assert first == (1, "not mine")
+    assert second[0] == 3
+    assert second[1].startswith("ValueError: boom (")
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+    assert len(told.wait(2)) == 2
+
+
+def test_its_failure_is_logged_and_the_next_one_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    told = Told()
+
+    def on_dead(alert: Alert, ctx: Context, reason: str) -> None:
+        told.add(ctx, reason)
+        raise SystemExit("no mail")
+
+    runner = runner_of(refuse, on_dead, retry={"give_up": "10s"})
+    deliver(runner, FakeDelivery(1, "pager"), FakeDelivery(3, "pager", age=99))
+    assert [one for one, _ in told.wait(2)] == [1, 3]
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+    lines = [one.getMessage() for one in caplog.records if "on_dead" in one.getMessage()]
+    assert lines[0].startswith("plugin pager: on_dead for alert 1 failed: SystemExit: no mail (")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_one_that_hangs_is_given_up_and_holds_up_nobody(
+    caplog: pytest.LogCaptureFixture, *, asynchronous: bool
+) -> None:
+    told, over = Told(), threading.Event()
+
+    def plain(alert: Alert, ctx: Context, reason: str) -> None:
+        told.add(ctx, reason)
+        if ctx.alert_id == 1:
+            over.wait()
+
+    async def awaited(alert: Alert, ctx: Context, reason: str) -> None:
+        told.add(ctx, reason)
+        if ctx.alert_id == 1:
+            await asyncio.Event().wait()
+
+    runner = runner_of(refuse, awaited if asynchronous else plain, timeout="50ms")
+    deliver(runner, FakeDelivery(1, "pager"), FakeDelivery(3, "pager", age=1e6))
+    told.wait(1)
+    deadline = time.monotonic() + DEADLINE_S
+    while len(told.wait(1)) < 2:
+        runner.expire()  # as the watchdog does
+        assert time.monotonic() < deadline
+    lines = [one.getMessage() for one in caplog.records if "on_dead" in one.getMessage()]
+    assert lines[0].startswith("plugin pager: on_dead for alert 1 failed: TimeoutError: ")
+    over.set()
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+
+
+def test_beyond_its_room_it_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    told, over = Told(), threading.Event()
+
+    def on_dead(alert: Alert, ctx: Context, reason: str) -> None:
+        told.add(ctx, reason)
+        over.wait()
+
+    runner = runner_of(refuse, on_dead, retry={"give_up": "10s"})
+    deliver(runner, FakeDelivery(1, "pager"))
+    told.wait(1)
+    deliver(runner, *(FakeDelivery(number, "pager", age=99) for number in range(2, 104)))
+    over.set()
+    assert [one for one, _ in told.wait(101)] == list(range(1, 102))
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+    lines = [one.getMessage() for one in caplog.records if "on_dead" in one.getMessage()]
+    assert lines[0] == "plugin pager: on_dead for alert 102 is not called: 100 others wait"
+    assert len(told.wait(101)) == 101
