@@ -196,7 +196,7 @@ def test_an_outcome_is_raised(answer: dict[str, Any], outcome: Exception) -> Non
     [
         None,
         {},
-        {"settings": {}, "batch": 1, "origin": ["x", None, ""], "warnings": []},
+        {"settings": {}, "batch": 1, "on_dead": True, "origin": ["x", None, ""], "warnings": []},
         {
             "settings": {"timeout": -1},
             "batch": True,
@@ -204,9 +204,21 @@ def test_an_outcome_is_raised(answer: dict[str, Any], outcome: Exception) -> Non
             "origin": ["x", None, ""],
             "warnings": [],
         },
-        {"settings": {"nonsense": 1}, "batch": True, "origin": ["x", None, ""], "warnings": []},
-        {"settings": {}, "batch": True, "origin": ["x", None], "warnings": []},
-        {"settings": {}, "batch": True, "origin": ["x", None, ""], "warnings": "w"},
+        {
+            "settings": {"nonsense": 1},
+            "batch": True,
+            "on_dead": True,
+            "origin": ["x", None, ""],
+            "warnings": [],
+        },
+        {"settings": {}, "batch": True, "on_dead": True, "origin": ["x", None], "warnings": []},
+        {
+            "settings": {},
+            "batch": True,
+            "on_dead": True,
+            "origin": ["x", None, ""],
+            "warnings": "w",
+        },
     ],
 )
 def test_nonsense_is_no_description(loaded: object) -> None:
@@ -222,6 +234,7 @@ def test_a_process_cannot_say_who_its_plugin_is() -> None:
             "loaded": {
                 "settings": said,
                 "batch": True,
+                "on_dead": True,
                 "origin": ["a\x1b", "1", "b\n"],
                 "warnings": ["c\x1b", 7],
             }
