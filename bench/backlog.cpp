@@ -94,11 +94,11 @@ void fill(const std::string& path, const Shape& shape, std::int64_t count) {
             " WHERE key IN ('alerts', 'last_alert_id', 'open'); COMMIT;");
 }
 
-void settle(Inbox& inbox, const std::string& plugin, const std::vector<Delivery>& taken,
+void settle(Inbox& inbox, const std::string& plugin, const std::vector<Delivery>& fetched,
             std::size_t first) {
     std::vector<Settlement> all;
-    for (std::size_t i = first; i < taken.size(); ++i) {
-        all.push_back({.alert_id = taken[i].alert_id,
+    for (std::size_t i = first; i < fetched.size(); ++i) {
+        all.push_back({.alert_id = fetched[i].alert_id,
                        .plugin = plugin,
                        .outcome = Outcome::kDelivered,
                        .error = {}});
@@ -116,12 +116,12 @@ void work(Inbox& inbox, bool gives_back, double rate, const std::atomic<bool>& s
             std::this_thread::sleep_for(kPace);
             continue;
         }
-        const auto taken = inbox.fetch(kBusy, kBatch, 10);
-        if (!taken.ok()) return;
-        const std::size_t back = gives_back && taken.value().size() > 1 ? 1 : 0;
-        settle(inbox, kBusy, taken.value(), back);
-        done += static_cast<std::int64_t>(taken.value().size() - back);
-        if (back > 0) inbox.give_back(kBusy, {&taken.value().front().alert_id, back});
+        const auto fetched = inbox.fetch(kBusy, kBatch, 10);
+        if (!fetched.ok()) return;
+        const std::size_t back = gives_back && fetched.value().size() > 1 ? 1 : 0;
+        settle(inbox, kBusy, fetched.value(), back);
+        done += static_cast<std::int64_t>(fetched.value().size() - back);
+        if (back > 0) inbox.give_back(kBusy, {&fetched.value().front().alert_id, back});
     }
 }
 
@@ -141,10 +141,11 @@ std::vector<double> wait_times(Inbox& inbox, std::chrono::seconds length, std::u
         alert.plugins = {kOther};
         if (!inbox.append(std::move(alert)).ok()) throw std::runtime_error("nothing is stored");
         const auto begin = Clock::now();
-        const auto taken = inbox.fetch(kOther, 1, 60'000);
+        const auto fetched = inbox.fetch(kOther, 1, 60'000);
         waits.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
-        if (!taken.ok() || taken.value().empty()) throw std::runtime_error("nothing is taken");
-        settle(inbox, kOther, taken.value(), 0);
+        if (!fetched.ok() || fetched.value().empty())
+            throw std::runtime_error("nothing is fetched");
+        settle(inbox, kOther, fetched.value(), 0);
         std::this_thread::sleep_for(kPace);
     }
     std::sort(waits.begin(), waits.end());

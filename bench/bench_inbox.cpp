@@ -124,13 +124,13 @@ void take_and_settle(benchmark::State& state) {
     }
     for (std::thread& thread : threads) thread.join();
     for (auto _ : state) {
-        const auto taken = (*inbox).fetch(kPlugin, kBatch, 0);
-        if (!stored || !taken.ok() || taken.value().size() != kBatch) {
-            state.SkipWithError("a batch could not be taken");
+        const auto fetched = (*inbox).fetch(kPlugin, kBatch, 0);
+        if (!stored || !fetched.ok() || fetched.value().size() != kBatch) {
+            state.SkipWithError("a batch could not be fetched");
             break;
         }
         std::vector<incm::inbox::Settlement> settlements;
-        for (const incm::inbox::Delivery& delivery : taken.value()) {
+        for (const incm::inbox::Delivery& delivery : fetched.value()) {
             settlements.push_back({.alert_id = delivery.alert_id,
                                    .plugin = kPlugin,
                                    .outcome = incm::inbox::Outcome::kDelivered,

@@ -119,17 +119,17 @@ class ReceiverView {
         return address ? std::optional(address->text()) : std::nullopt;
     }
 
-    std::vector<DeliveryView> read(std::vector<inbox::Delivery> taken) {
+    std::vector<DeliveryView> read(std::vector<inbox::Delivery> fetched) {
         std::vector<DeliveryView> views;
         try {
-            views.reserve(taken.size());
+            views.reserve(fetched.size());
         } catch (const std::bad_alloc&) {
-            for (const inbox::Delivery& delivery : taken) {
+            for (const inbox::Delivery& delivery : fetched) {
                 native().inbox().give_back(delivery.plugin, {&delivery.alert_id, 1});
             }
             throw;
         }
-        for (inbox::Delivery& delivery : taken) views.emplace_back(std::move(delivery), running_);
+        for (inbox::Delivery& delivery : fetched) views.emplace_back(std::move(delivery), running_);
         for (DeliveryView& view : views) {
             base::Result<model::Alert> alert = model::parse_alert(std::move(view.delivery.text));
             if (alert.ok()) {

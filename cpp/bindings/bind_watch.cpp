@@ -109,9 +109,9 @@ Threads: any.)")
             "Register the calling thread as one that runs a step of this plugin, such as "
             "\"setup\".")
         .def(
-            "tell",
+            "set_plugin_state",
             [](WatchView& self, const std::string& plugin, std::string state, std::string reason) {
-                self.watch.board().tell(plugin, std::move(state), std::move(reason));
+                self.watch.board().set_state(plugin, std::move(state), std::move(reason));
             },
             py::arg("plugin"), py::arg("state"), py::arg("reason") = "",
             "Record the state of a plugin, one of plugin_states, and the reason for a person to "

@@ -25,8 +25,8 @@ struct Running {
 /// neither settled nor given back: memory can run out on the way to the plugin, or on the way back.
 class DeliveryView {
  public:
-    DeliveryView(inbox::Delivery taken, const std::weak_ptr<Running>& from) noexcept
-        : delivery(std::move(taken)), from_(from) {}
+    DeliveryView(inbox::Delivery fetched, const std::weak_ptr<Running>& from) noexcept
+        : delivery(std::move(fetched)), from_(from) {}
     DeliveryView(DeliveryView&& other) noexcept
         : delivery(std::move(other.delivery)),
           alert(std::move(other.alert)),

@@ -11,7 +11,7 @@ from incm_webhook import log_levels
 from incm_webhook._core import write_to_stderr
 from incm_webhook.log_levels import LOGGER_NAME, LogLevels, kept_records
 from incm_webhook.text.failures import OwnCode, account_of, code_of_all, describe
-from incm_webhook.text.printable import printable, printable_json, said_by, shortened
+from incm_webhook.text.printable import printable, printable_json, shortened, text_of
 from incm_webhook.text.redaction import beginning, redacted, without_secrets
 from incm_webhook.text.tracebacks import without_middle
 
@@ -24,8 +24,8 @@ __all__ = [
     "plugin_logger",
     "printable",
     "printable_json",
-    "said_by",
     "set_up_logging",
+    "text_of",
     "write_line",
 ]
 
@@ -86,7 +86,7 @@ def _message_of(record: logging.LogRecord) -> str:
     try:
         text = record.getMessage()
     except Exception as error:  # a plugin's arguments do not fit: its message is still logged
-        return f"{said_by(record.msg)} (its arguments do not fit: {describe(error)})"
+        return f"{text_of(record.msg)} (its arguments do not fit: {describe(error)})"
     # A record of warnings.warn() has the source line below the message.
     return text.partition("\n")[0] if record.name == "py.warnings" else text
 

@@ -64,8 +64,8 @@ class AdminApiTest : public incm::inbox::sqlite::test::SqliteInboxTest {
     }
     /// All deliveries of plugin "all" become dead letters.
     void kill_all() {
-        for (const auto& taken : fetch(100, 0, "all")) {
-            settle(taken.alert_id, Outcome::kDead, 0, "all", "no");
+        for (const auto& fetched : fetch(100, 0, "all")) {
+            settle(fetched.alert_id, Outcome::kDead, 0, "all", "no");
         }
         flush();
     }

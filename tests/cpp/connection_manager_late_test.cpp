@@ -39,7 +39,7 @@ class ConnectionManagerLateTest : public testing::Test {
         }
         manager_->expect_worker(true);
         worker_ = std::thread([this] { work(); });
-        second_taken_.get_future().get();
+        second_popped_.get_future().get();
         EXPECT_EQ(first_->receive().status, 200);
     }
     void let_go() { go_.set_value(); }
@@ -63,20 +63,20 @@ class ConnectionManagerLateTest : public testing::Test {
         const incm::http::Answer answer = [](auto&, auto& response) {
             response.send(200, "text/plain", "hello");
         };
-        std::unique_ptr<Connection> connection = manager_->take();
+        std::unique_ptr<Connection> connection = manager_->pop_ready();
         for (int count = 1; connection; ++count) {
             if (count == 2) {
-                second_taken_.set_value();
+                second_popped_.set_value();
                 go_.get_future().get();
             }
             const bool has_more = serve(connection, answer, *manager_);
-            connection = manager_->take_next(std::move(connection), has_more);
+            connection = manager_->exchange(std::move(connection), has_more);
         }
     }
 
     Poco::Net::ServerSocket listener_{Poco::Net::SocketAddress("127.0.0.1", 0)};
     std::unique_ptr<RawClient> second_;
-    std::promise<void> second_taken_;
+    std::promise<void> second_popped_;
     std::promise<void> go_;
     std::thread worker_;
 };

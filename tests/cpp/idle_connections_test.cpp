@@ -76,8 +76,8 @@ TEST_F(IdleConnectionsTest, WhoAsksInVainDoesNotBecomeYoungerByIt) {
     Connection* const expected = stranger.connection.get();
     ASSERT_TRUE(idle_.put(known.connection));
     ASSERT_TRUE(idle_.put(stranger.connection));
-    EXPECT_EQ(idle_.evict_idlest(came_ms).get(), expected);
-    EXPECT_EQ(idle_.evict_idlest(came_ms), nullptr);
+    EXPECT_EQ(idle_.evict_longest_idle(came_ms).get(), expected);
+    EXPECT_EQ(idle_.evict_longest_idle(came_ms), nullptr);
 }
 
 TEST_F(IdleConnectionsTest, NorByBeginningAnotherRequest) {
@@ -93,8 +93,8 @@ TEST_F(IdleConnectionsTest, NorByBeginningAnotherRequest) {
     Connection* const expected = stranger.connection.get();
     ASSERT_TRUE(idle_.put(newcomer.connection));
     ASSERT_TRUE(idle_.put(stranger.connection));
-    EXPECT_EQ(idle_.take_slowest(came_ms).get(), expected);
-    EXPECT_EQ(idle_.take_slowest(came_ms), nullptr);
+    EXPECT_EQ(idle_.remove_slowest(came_ms).get(), expected);
+    EXPECT_EQ(idle_.remove_slowest(came_ms), nullptr);
 }
 
 }  // namespace

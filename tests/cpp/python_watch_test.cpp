@@ -84,7 +84,8 @@ class Inside {
     std::thread thread_;
 };
 
-constexpr WatchPace kQuick{.look_ms = 5, .long_ms = 50, .stalled_ms = 100, .told_ms = 60'000};
+constexpr WatchPace kQuick{
+    .look_ms = 5, .long_ms = 50, .stalled_ms = 100, .log_interval_ms = 60'000};
 
 ThreadUse use(const char* plugin, int thread, std::int64_t cpu_ms, std::int64_t slices) {
     return {.plugin = plugin,
@@ -125,8 +126,8 @@ TEST(Holders, WereInTheSameCallAllTheWhile) {
 TEST(PythonWatchTest, NamesThePluginThatKeepsPythonFromRunning) {
     WaitingSink log;
     PythonWatch watch(log, kQuick);
-    watch.board().tell("regex", "ready", "");
-    watch.board().tell("quiet", "ready", "");
+    watch.board().set_state("regex", "ready", "");
+    watch.board().set_state("quiet", "ready", "");
     watch.beat();
     {
         const Inside busy(watch, "regex", 12, true);
@@ -146,8 +147,8 @@ TEST(PythonWatchTest, NamesThePluginThatKeepsPythonFromRunning) {
 
 TEST(PythonWatchTest, TellsOfALongHoldThatIsOver) {
     WaitingSink log;
-    PythonWatch watch(log,
-                      {.look_ms = 5, .long_ms = 50, .stalled_ms = 3'600'000, .told_ms = 60'000});
+    PythonWatch watch(
+        log, {.look_ms = 5, .long_ms = 50, .stalled_ms = 3'600'000, .log_interval_ms = 60'000});
     const Inside busy(watch, "slow", 3, true);
     // The watch may be late itself: until it has looked often enough within one silence.
     ASSERT_TRUE(eventually([&] {

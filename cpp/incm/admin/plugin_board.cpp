@@ -6,7 +6,7 @@
 
 namespace incm::admin {
 
-void PluginBoard::tell(const std::string& plugin, std::string state, std::string reason) {
+void PluginBoard::set_state(const std::string& plugin, std::string state, std::string reason) {
     const std::lock_guard lock(mutex_);
     PluginStatus& reported = reported_[plugin];
     if (reported.state != state) reported.since_ms = base::now().wall_ms;

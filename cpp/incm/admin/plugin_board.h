@@ -41,7 +41,7 @@ struct Stall {
 class PluginBoard {
  public:
     /// Record the state of a plugin. `since_ms` changes only when the state does.
-    void tell(const std::string& plugin, std::string state, std::string reason);
+    void set_state(const std::string& plugin, std::string state, std::string reason);
 
     void stalled(Stall stall);
     void runs_again();

@@ -128,7 +128,7 @@ Object delivery(const inbox::PluginHistory& plugin, const Configured& configured
     object.set("attempts", plugin.attempts);
     const bool open = plugin.state == State::kOpen;
     object.set("due_in_ms", open ? Var(plugin.due_in_ms) : Var());
-    object.set("taken_at", nullable_time(plugin.taken_at_ms));
+    object.set("taken_at", nullable_time(plugin.fetched_at_ms));
     object.set("error", nullable_text(plugin.error));
     const auto reason = plugin.state == State::kNever ? explain(plugin) : std::nullopt;
     object.set("reason", reason ? Var(std::string(reason->code)) : Var());

@@ -124,7 +124,7 @@ bool Acceptor::make_room_for(const net::IpAddress& holder, const Lock& lock) {
     const std::int64_t long_ago = base::steady_ms() - kNewcomerMs;
     const std::size_t most = std::max<std::size_t>(1, limits_.per_address / kPartOfAnAddress);
     bool has_room = false;
-    for (auto& idle : all_.idle(lock).evict_idlest_of(holder, long_ago, most)) {
+    for (auto& idle : all_.idle(lock).evict_longest_idle_of(holder, long_ago, most)) {
         has_room = evict_if_silent(std::move(idle), lock) || has_room;
     }
     return has_room;
@@ -134,11 +134,11 @@ bool Acceptor::evict_one(const Lock& lock) {
     const std::int64_t now = base::steady_ms();
     const std::int64_t long_ago = now - kNewcomerMs;
     IdleConnections& idle = all_.idle(lock);
-    while (std::unique_ptr<Connection> idlest = idle.evict_idlest(long_ago)) {
-        if (evict_if_silent(std::move(idlest), lock)) return true;
+    while (std::unique_ptr<Connection> longest_idle = idle.evict_longest_idle(long_ago)) {
+        if (evict_if_silent(std::move(longest_idle), lock)) return true;
     }
     // Good clients send their requests quickly, so the ones that wait longest belong to a flood.
-    if (std::unique_ptr<Connection> slowest = idle.take_slowest(long_ago)) {
+    if (std::unique_ptr<Connection> slowest = idle.remove_slowest(long_ago)) {
         slowest->refuse(ErrorCode::kBusy, "too many connections, and this one was the slowest");
         static_cast<void>(slowest->close(now));
         all_.forget(std::move(slowest), lock);
@@ -149,7 +149,7 @@ bool Acceptor::evict_one(const Lock& lock) {
     // it.
     if (waiting_since_ms_ == 0) waiting_since_ms_ = now;
     if (waiting_since_ms_ > long_ago) return false;
-    std::unique_ptr<Connection> oldest = idle.take_oldest();
+    std::unique_ptr<Connection> oldest = idle.remove_oldest();
     return oldest && evict_if_silent(std::move(oldest), lock);
 }
 

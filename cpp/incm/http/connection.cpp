@@ -140,7 +140,7 @@ Status Connection::accept_head() {
         return body_too_large(rules_.max_body_bytes);
     }
     head_end_ = parser_.end();
-    taken_ = head_end_;
+    consumed_ = head_end_;
     if (head.framing == Framing::kChunked) chunks_.emplace(rules_.max_body_bytes);
     received_ = in_.size() - head_end_;
     move_to(State::kBody);
@@ -156,35 +156,35 @@ std::optional<Connection::Step> Connection::look_at_body() {
     if (!whole.ok()) return refused(whole.error());
     if (whole.value()) {
         move_to(State::kRequest);
-        if (record_ == Record::kNone) record_ = Record::kInVain;
+        if (record_ == Record::kNone) record_ = Record::kNoneSucceeded;
         return Step::kRequest;
     }
     in_.resize(head_end_);  // the rest belonged to the body
-    taken_ = head_end_;
+    consumed_ = head_end_;
     return std::nullopt;
 }
 
 /// Move the bytes that have arrived into the body. Returns whether it is complete.
 Result<bool> Connection::decode_body() {
     const RequestHead& head = parser_.head();
-    const std::string_view bytes = std::string_view(in_).substr(taken_);
+    const std::string_view bytes = std::string_view(in_).substr(consumed_);
     if (head.framing == Framing::kNone) return true;
     if (head.framing == Framing::kChunked) {
         const Result<std::size_t> count = chunks_->feed(bytes, body_);
         if (!count.ok()) return count.error();
-        taken_ += count.value();
+        consumed_ += count.value();
         return chunks_->done();
     }
     const std::string_view part = bytes.substr(0, head.content_length - body_.size());
     body_.append(part);
-    taken_ += part.size();
+    consumed_ += part.size();
     return body_.size() == head.content_length;
 }
 
 void Connection::next_request() {
-    in_.erase(0, taken_);
+    in_.erase(0, consumed_);
     release_if_large(in_);
-    taken_ = head_end_ = received_ = 0;
+    consumed_ = head_end_ = received_ = 0;
     parser_ = RequestHeadParser();
     chunks_.reset();
     body_.clear();
@@ -232,18 +232,18 @@ void Connection::send(std::string_view bytes) {
 
 Io Connection::flush() {
     while (!out_.empty()) {
-        const IoResult written = transport_->write(std::string_view(out_).substr(out_taken_));
+        const IoResult written = transport_->write(std::string_view(out_).substr(out_sent_));
         if (written.state == Io::kEnd) {
             move_to(State::kCutOff);
         } else if (written.state != Io::kDone) {
             return written.state;
         }
-        out_taken_ += written.bytes;
+        out_sent_ += written.bytes;
         // The peer accepts something, so its time starts again.
         if (row_of(state_).sends) since_ms_ = kNotYet;
-        if (state_ != State::kCutOff && out_taken_ < out_.size()) continue;
+        if (state_ != State::kCutOff && out_sent_ < out_.size()) continue;
         std::string().swap(out_);
-        out_taken_ = 0;
+        out_sent_ = 0;
         static_cast<void>(account());
     }
     return Io::kDone;

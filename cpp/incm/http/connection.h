@@ -102,7 +102,7 @@ class Connection {
     /// answered but never successfully ranks by when it was accepted, so repeating bad requests
     /// does not keep it young.
     [[nodiscard]] std::int64_t eviction_age_ms() const {
-        return record_ == Record::kInVain ? came_ms_ : since_ms_;
+        return record_ == Record::kNoneSucceeded ? came_ms_ : since_ms_;
     }
     /// Handle a deadline that has passed. A client whose request has begun gets an answer. A
     /// connection that was silent between two requests is closed, but still read from for a while,
@@ -122,7 +122,7 @@ class Connection {
     enum class Awaits : std::uint8_t { kNothing, kBytes, kRoomToSend };
     /// The results of its requests so far: there was no request; none succeeded; at least one
     /// succeeded.
-    enum class Record : std::uint8_t { kNone, kInVain, kServed };
+    enum class Record : std::uint8_t { kNone, kNoneSucceeded, kServed };
     static constexpr std::int64_t kNotYet = -1;
 
     void move_to(State next) noexcept {
@@ -166,14 +166,14 @@ class Connection {
     std::int64_t since_ms_;  // when the wait in this state began; kNotYet: it has not waited in it
 
     RequestHeadParser parser_;
-    std::string in_;         // bytes received since the end of the last request
-    std::size_t taken_ = 0;  // how many of them belong to the request
+    std::string in_;            // bytes received since the end of the last request
+    std::size_t consumed_ = 0;  // how many of them belong to the request
     std::size_t head_end_ = 0;
     std::optional<ChunkDecoder> chunks_;
     std::string body_;
     std::size_t received_ = 0;   // bytes of the body, still encoded
     std::string out_;            // the answer, until the peer has accepted all of it
-    std::size_t out_taken_ = 0;  // how many bytes of it the peer has accepted
+    std::size_t out_sent_ = 0;   // how many bytes of it the peer has accepted
     std::size_t accounted_ = 0;  // bytes that the budget counts for it
     std::size_t discarded_ = 0;  // bytes read and discarded while closing
 };

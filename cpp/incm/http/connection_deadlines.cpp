@@ -9,7 +9,7 @@ using Lock = OpenConnections::Lock;
 using Stage = Connection::Stage;
 
 void ConnectionDeadlines::end_late(std::int64_t now_ms) {
-    for (std::unique_ptr<Connection>& connection : take_expired(now_ms)) {
+    for (std::unique_ptr<Connection>& connection : remove_expired(now_ms)) {
         const bool was_closing = connection->stage() == Stage::kClosing;
         // A request may have arrived in time and be seen late, by a server that was suspended or is
         // busy.
@@ -25,9 +25,9 @@ void ConnectionDeadlines::end_late(std::int64_t now_ms) {
     }
 }
 
-ConnectionDeadlines::Connections ConnectionDeadlines::take_expired(std::int64_t now_ms) {
+ConnectionDeadlines::Connections ConnectionDeadlines::remove_expired(std::int64_t now_ms) {
     const Lock lock(all_);
-    Connections expired = all_.idle(lock).take_expired(now_ms);
+    Connections expired = all_.idle(lock).remove_expired(now_ms);
     all_.note_out(expired.size(), lock);
     return expired;
 }
@@ -47,14 +47,14 @@ void ConnectionDeadlines::free_memory(std::int64_t now_ms) {
 ConnectionDeadlines::Connections ConnectionDeadlines::take_slow_large(std::int64_t now_ms) {
     const Lock lock(all_);
     std::size_t excess = budget_.excess();
-    Connections taken = all_.idle(lock).take_if(Stage::kBegun, [&](const Connection& one) {
+    Connections removed = all_.idle(lock).remove_if(Stage::kBegun, [&](const Connection& one) {
         const bool is_young = one.since_ms() > now_ms - kNewcomerMs;
         if (excess == 0 || one.held_bytes() == 0 || is_young) return false;
         excess -= std::min(excess, one.held_bytes());
         return true;
     });
-    all_.note_out(taken.size(), lock);
-    return taken;
+    all_.note_out(removed.size(), lock);
+    return removed;
 }
 
 void ConnectionDeadlines::return_connection(std::unique_ptr<Connection> connection,

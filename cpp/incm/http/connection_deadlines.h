@@ -29,7 +29,7 @@ class ConnectionDeadlines {
  private:
     using Connections = std::list<std::unique_ptr<Connection>>;
 
-    [[nodiscard]] Connections take_expired(std::int64_t now_ms);
+    [[nodiscard]] Connections remove_expired(std::int64_t now_ms);
     [[nodiscard]] Connections take_slow_large(std::int64_t now_ms);
     void return_connection(std::unique_ptr<Connection> connection, bool is_closed) noexcept;
 

@@ -72,7 +72,7 @@ void Connection::abandon() noexcept {
     move_to(State::kCutOff);
     awaits_ = Awaits::kNothing;
     out_.clear();
-    out_taken_ = 0;
+    out_sent_ = 0;
 }
 
 void Connection::reject(const Error& error, State then) {
@@ -81,7 +81,7 @@ void Connection::reject(const Error& error, State then) {
     const std::string answer = refusal_text(error, parser_.head().head_only);
     std::string().swap(in_);  // other connections may need the memory while this one closes
     std::string().swap(body_);
-    taken_ = head_end_ = 0;
+    consumed_ = head_end_ = 0;
     static_cast<void>(account());
     rules_.refused(error, client_.text());
     if (is_plain) return transport_->write_raw(answer);
@@ -120,7 +120,7 @@ void Connection::expire() noexcept {
 }
 
 bool Connection::peer_may_send() {
-    return parser_.head().keep_alive || taken_ < in_.size() || transport_->has_unread();
+    return parser_.head().keep_alive || consumed_ < in_.size() || transport_->has_unread();
 }
 
 bool Connection::close(std::int64_t now_ms) noexcept {

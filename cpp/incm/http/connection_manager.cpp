@@ -56,7 +56,7 @@ void ConnectionManager::enforce_deadlines(std::int64_t now_ms) {
 }
 
 void ConnectionManager::client_speaks(std::uint64_t mark, const Lock& lock) {
-    std::unique_ptr<Connection> connection = all_.idle(lock).take(mark);
+    std::unique_ptr<Connection> connection = all_.idle(lock).remove(mark);
     if (!connection) return;
     if (connection->stage() != Connection::Stage::kClosing) {
         all_.put_ready(std::move(connection), lock);
@@ -72,19 +72,19 @@ void ConnectionManager::expect_worker(bool comes) {
     all_.ready(lock).expect_worker(comes);
 }
 
-std::unique_ptr<Connection> ConnectionManager::take() {
+std::unique_ptr<Connection> ConnectionManager::pop_ready() {
     Lock lock(all_);
-    return take(lock);
+    return pop_ready(lock);
 }
 
-std::unique_ptr<Connection> ConnectionManager::take(Lock& lock) {
+std::unique_ptr<Connection> ConnectionManager::pop_ready(Lock& lock) {
     std::unique_ptr<Connection> connection = all_.ready(lock).pop(lock.to_wait());
     if (connection) all_.note_out(1, lock);
     return connection;
 }
 
-std::unique_ptr<Connection> ConnectionManager::take_next(std::unique_ptr<Connection> done,
-                                                         bool has_more) {
+std::unique_ptr<Connection> ConnectionManager::exchange(std::unique_ptr<Connection> done,
+                                                        bool has_more) {
     const bool is_closed =
         done && !done->is_waiting() && !has_more && done->close(base::steady_ms());
     Lock lock(all_);
@@ -95,7 +95,7 @@ std::unique_ptr<Connection> ConnectionManager::take_next(std::unique_ptr<Connect
                   : return_connection(std::move(done), has_more, lock);
         note_quiet(lock);
     }
-    return take(lock);
+    return pop_ready(lock);
 }
 
 void ConnectionManager::return_connection(std::unique_ptr<Connection> connection, bool has_more,

@@ -20,8 +20,8 @@ namespace incm::http {
 /// client holds a thread.
 ///
 /// One thread runs wait(), the loop: it accepts connections, watches all silent ones, and enforces
-/// their deadlines. Workers call take() for a connection that has sent bytes. They return it when
-/// the bytes are not a complete request yet, or leave it to the thread that answers later.
+/// their deadlines. Workers call pop_ready() for a connection that has sent bytes. They return it
+/// when the bytes are not a complete request yet, or leave it to the thread that answers later.
 /// Threads: wait() from one thread; everything else from any. One lock, that of the open
 ///          connections, guards everything that several threads change.
 /// Source:  docs/promises.md, P11; docs/promises.md, P12; docs/promises.md, P14.
@@ -47,13 +47,13 @@ class ConnectionManager {
     void expect_worker(bool comes);
 
     /// Return the next connection that has sent something; waits for one. Null after close().
-    [[nodiscard]] std::unique_ptr<Connection> take();
+    [[nodiscard]] std::unique_ptr<Connection> pop_ready();
 
     /// Return a connection and take the next one. `done` then waits for its client, or is closed,
     /// or, when it has another complete request (has_more), waits for a worker behind the other
     /// ready connections. Null `done`: the handler took the connection to answer later.
-    [[nodiscard]] std::unique_ptr<Connection> take_next(std::unique_ptr<Connection> done,
-                                                        bool has_more);
+    [[nodiscard]] std::unique_ptr<Connection> exchange(std::unique_ptr<Connection> done,
+                                                       bool has_more);
 
     /// Return a connection after its answer was given later.
     void answered(std::unique_ptr<Connection> connection) noexcept;
@@ -74,7 +74,7 @@ class ConnectionManager {
     void drain(std::int64_t grace_ms);
     [[nodiscard]] bool is_draining() const { return draining_.load(std::memory_order_relaxed); }
 
-    /// Make wait() and every take() return.
+    /// Make wait() and every pop_ready() return.
     void close();
 
     /// The time of the last call of wait(), in steady milliseconds.
@@ -93,7 +93,7 @@ class ConnectionManager {
     void return_connection(std::unique_ptr<Connection> connection, bool has_more,
                            const Lock& lock) noexcept;
     void note_quiet(const Lock& lock);
-    [[nodiscard]] std::unique_ptr<Connection> take(Lock& lock);
+    [[nodiscard]] std::unique_ptr<Connection> pop_ready(Lock& lock);
 
     const ConnectionRules rules_;
     const std::string kept_fields_;

@@ -26,7 +26,7 @@ std::optional<std::uint64_t> IdleConnections::put(
     return static_cast<std::uint64_t>(serial_) << 32 | static_cast<std::uint32_t>(descriptor);
 }
 
-std::unique_ptr<Connection> IdleConnections::take(std::uint64_t mark) {
+std::unique_ptr<Connection> IdleConnections::remove(std::uint64_t mark) {
     const auto found = by_descriptor_.find(static_cast<int>(mark & 0xFFFFFFFF));
     if (found == by_descriptor_.end()) return nullptr;
     const auto [stage, place] = found->second;
@@ -34,7 +34,7 @@ std::unique_ptr<Connection> IdleConnections::take(std::uint64_t mark) {
     return remove(stage, place);
 }
 
-std::unique_ptr<Connection> IdleConnections::evict_idlest(std::int64_t silent_ms) {
+std::unique_ptr<Connection> IdleConnections::evict_longest_idle(std::int64_t silent_ms) {
     for (const Stage stage : {Stage::kClosing, Stage::kNew, Stage::kKept}) {
         const auto oldest = row(stage).begin();
         if (oldest == row(stage).end()) continue;
@@ -44,15 +44,15 @@ std::unique_ptr<Connection> IdleConnections::evict_idlest(std::int64_t silent_ms
     return nullptr;
 }
 
-Connections IdleConnections::evict_idlest_of(const net::IpAddress& holder, std::int64_t silent_ms,
-                                             std::size_t most) {
+Connections IdleConnections::evict_longest_idle_of(const net::IpAddress& holder,
+                                                   std::int64_t silent_ms, std::size_t most) {
     const auto chosen = [&](const Connection& one) {
         return one.since_ms() <= silent_ms && one.peer().holder() == holder;
     };
-    return take_if(Stage::kKept, chosen, most);
+    return remove_if(Stage::kKept, chosen, most);
 }
 
-std::unique_ptr<Connection> IdleConnections::take_oldest() {
+std::unique_ptr<Connection> IdleConnections::remove_oldest() {
     const Row& newcomers = row(Stage::kNew);
     const Row& kept = row(Stage::kKept);
     if (newcomers.empty() && kept.empty()) return nullptr;
@@ -62,38 +62,38 @@ std::unique_ptr<Connection> IdleConnections::take_oldest() {
     return remove(stage, row(stage).begin());
 }
 
-std::unique_ptr<Connection> IdleConnections::take_slowest(std::int64_t begun_ms) {
+std::unique_ptr<Connection> IdleConnections::remove_slowest(std::int64_t begun_ms) {
     Row& begun = row(Stage::kBegun);
     if (begun.empty() || begun.begin()->first.first > begun_ms) return nullptr;
     return remove(Stage::kBegun, begun.begin());
 }
 
-Connections IdleConnections::take_if(Stage stage,
-                                     const std::function<bool(const Connection&)>& chosen,
-                                     std::size_t most) {
-    Connections taken;
-    for (auto place = row(stage).begin(); place != row(stage).end() && taken.size() < most;) {
+Connections IdleConnections::remove_if(Stage stage,
+                                       const std::function<bool(const Connection&)>& chosen,
+                                       std::size_t most) {
+    Connections removed;
+    for (auto place = row(stage).begin(); place != row(stage).end() && removed.size() < most;) {
         const auto next = std::next(place);
         if (chosen(*place->second)) {
             try {
-                taken.emplace_back();
+                removed.emplace_back();
             } catch (const std::bad_alloc&) {
-                break;  // the next check takes the rest
+                break;  // the next check removes the rest
             }
-            taken.back() = remove(stage, place);
+            removed.back() = remove(stage, place);
         }
         place = next;
     }
-    return taken;
+    return removed;
 }
 
-Connections IdleConnections::take_expired(std::int64_t now_ms) {
+Connections IdleConnections::remove_expired(std::int64_t now_ms) {
     const auto expired = [now_ms](const Connection& one) { return one.deadline_ms() <= now_ms; };
-    Connections taken;
+    Connections removed;
     for (const Stage stage : {Stage::kNew, Stage::kBegun, Stage::kKept, Stage::kClosing}) {
-        taken.splice(taken.end(), take_if(stage, expired));
+        removed.splice(removed.end(), remove_if(stage, expired));
     }
-    return taken;
+    return removed;
 }
 
 std::unique_ptr<Connection> IdleConnections::remove(Stage stage, Row::iterator place) {

@@ -68,8 +68,8 @@ void OpenConnections::end_idle(std::int64_t now_ms, const Lock& lock) {
     const auto silent = [&](const Connection& one) {
         return one.since_ms() + kNewcomerMs <= now_ms;
     };
-    for (auto& one : idle_.take_if(Stage::kKept, all)) end_if_silent(std::move(one), lock);
-    for (auto& one : idle_.take_if(Stage::kNew, silent)) end_if_silent(std::move(one), lock);
+    for (auto& one : idle_.remove_if(Stage::kKept, all)) end_if_silent(std::move(one), lock);
+    for (auto& one : idle_.remove_if(Stage::kNew, silent)) end_if_silent(std::move(one), lock);
 }
 
 bool OpenConnections::is_busy(const Lock& /*lock*/) const {

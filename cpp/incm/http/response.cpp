@@ -24,16 +24,16 @@ Response::Response(const Request& request, std::unique_ptr<Connection>& from,
 }
 
 Response::Response(std::unique_ptr<Connection> connection, Response& from)
-    : taken_(std::move(connection)),
+    : postponed_(std::move(connection)),
       manager_(from.manager_),
       version_(std::move(from.version_)),
       fields_(std::move(from.fields_)),
       keep_alive_(from.keep_alive_) {}
 
 Response::~Response() {
-    if (!taken_) return;
-    taken_->abandon();
-    manager_->answered(std::move(taken_));
+    if (!postponed_) return;
+    postponed_->abandon();
+    manager_->answered(std::move(postponed_));
 }
 
 void Response::add(std::string_view name, std::string_view value) {
@@ -43,7 +43,7 @@ void Response::add(std::string_view name, std::string_view value) {
 void Response::send(int status, std::string_view content_type, std::string_view body) {
     // A drain may have begun since the answer was postponed.
     const bool keep_alive = keep_alive_ && !manager_->is_draining();
-    Connection& connection = taken_ ? *taken_ : **place_;
+    Connection& connection = postponed_ ? *postponed_ : **place_;
     const std::size_t given = fields_.size();
     try {
         fields_.append(keep_alive ? manager_->kept_fields() : kLastFields);
@@ -63,7 +63,7 @@ void Response::send(int status, std::string_view content_type, std::string_view 
         throw;
     }
     sent_ = true;
-    if (taken_) manager_->answered(std::move(taken_));
+    if (postponed_) manager_->answered(std::move(postponed_));
 }
 
 void Response::send_problem(const base::Error& error) {

@@ -50,7 +50,7 @@ class Response {
     Response(std::unique_ptr<Connection> connection, Response& from);
 
     std::unique_ptr<Connection>* place_ = nullptr;  // where the worker keeps the connection
-    std::unique_ptr<Connection> taken_;             // the connection of a postponed answer
+    std::unique_ptr<Connection> postponed_;         // the connection of a postponed answer
     ConnectionManager* manager_;
     std::string version_;
     std::string fields_;

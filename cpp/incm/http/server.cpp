@@ -99,7 +99,7 @@ struct Server::Impl {
     }
 
     void work() {
-        std::unique_ptr<Connection> connection = manager.take();
+        std::unique_ptr<Connection> connection = manager.pop_ready();
         while (connection) {
             bool has_more = false;
             try {
@@ -108,7 +108,7 @@ struct Server::Impl {
                 // Out of memory, and it is unknown how far the request came.
                 if (connection) connection->abandon();
             }
-            connection = manager.take_next(std::move(connection), has_more);
+            connection = manager.exchange(std::move(connection), has_more);
         }
     }
 

@@ -74,10 +74,11 @@ struct PluginHistory {
     std::int64_t first_alert_id = 0;  ///< alerts with a lower number came before the plugin
     State state = State::kNever;
     std::int64_t attempts = 0;
-    std::int64_t due_in_ms = 0;               ///< of an open delivery, >= 0
-    std::optional<std::int64_t> taken_at_ms;  ///< wall clock; set while the plugin has the delivery
-    std::string error;                        ///< of the last attempt
-    std::vector<LedgerEntry> ledger;          ///< oldest first
+    std::int64_t due_in_ms = 0;  ///< of an open delivery, >= 0
+    std::optional<std::int64_t>
+        fetched_at_ms;                ///< wall clock; set while the plugin has the delivery
+    std::string error;                ///< of the last attempt
+    std::vector<LedgerEntry> ledger;  ///< oldest first
 };
 
 /// The whole history of an alert, with every plugin that the inbox knows.

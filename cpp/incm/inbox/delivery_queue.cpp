@@ -27,14 +27,14 @@ void DeliveryQueue::begin_selection() {
     }
 }
 
-bool DeliveryQueue::is_taken(std::int64_t alert_id) const {
+bool DeliveryQueue::is_fetched(std::int64_t alert_id) const {
     const std::lock_guard lock(mutex_);
     return flights_.contains(alert_id);
 }
 
-std::size_t DeliveryQueue::retries_taken() const {
+std::size_t DeliveryQueue::retries_fetched() const {
     const std::lock_guard lock(mutex_);
-    return retries_taken_;
+    return retries_fetched_;
 }
 
 bool DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
@@ -50,7 +50,7 @@ bool DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
         for (const auto& [from, delivery] : picks) {
             const std::int64_t attempts = delivery.attempt - 1;
             const auto size = static_cast<std::int64_t>(delivery.text.size());
-            flights_.try_emplace(delivery.alert_id, Flight{.taken = {lease_id, attempts},
+            flights_.try_emplace(delivery.alert_id, Flight{.fetched = {lease_id, attempts},
                                                            .lane = from ? from->lane : nullptr,
                                                            .turn = {delivery.alert_id, attempts,
                                                                     from ? from->due_at_ms : 0},
@@ -62,7 +62,7 @@ bool DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
         undo();
         throw;
     }
-    if (!picks.empty() && !all_.take(bytes, bytes_, picks.size())) {
+    if (!picks.empty() && !all_.try_add(bytes, bytes_, picks.size())) {
         undo();
         return false;
     }
@@ -72,7 +72,7 @@ bool DeliveryQueue::mark(std::span<const Pick> picks, std::int64_t lease_id) {
             lanes_.go(*pick.from);
         }
         if (pick.delivery.attempt > 1) {
-            ++retries_taken_;
+            ++retries_fetched_;
         }
     }
     if (!picks.empty()) {
@@ -102,20 +102,20 @@ void DeliveryQueue::room_freed() {
     }
 }
 
-std::optional<DeliveryQueue::Taken> DeliveryQueue::claim(std::int64_t alert_id) {
-    std::optional<Taken> taken;
+std::optional<DeliveryQueue::Fetched> DeliveryQueue::claim(std::int64_t alert_id) {
+    std::optional<Fetched> fetched;
     std::int64_t bytes = 0;
     {
         const std::lock_guard lock(mutex_);
         const auto found = flights_.find(alert_id);
         if (found == flights_.end() || found->second.claimed) {
-            return taken;
+            return fetched;
         }
-        taken = found->second.taken;
+        fetched = found->second.fetched;
         bytes = mark_claimed(found->second);
     }
     freed(bytes);
-    return taken;
+    return fetched;
 }
 
 /// The caller holds mutex_, and calls freed() after releasing it.
@@ -138,9 +138,9 @@ void DeliveryQueue::over(std::int64_t alert_id) noexcept {
     bool another = false;
     {
         const std::lock_guard lock(mutex_);
-        const std::size_t retries = retries_taken_;
+        const std::size_t retries = retries_fetched_;
         static_cast<void>(end(alert_id, End::kOver, {alert_id, 0, 0}));
-        another = lanes_hold_ || retries_taken_ < retries;
+        another = lanes_hold_ || retries_fetched_ < retries;
     }
     if (another) {
         arrived(false);
@@ -183,8 +183,8 @@ std::int64_t DeliveryQueue::end(std::int64_t alert_id, End how, const Turn& turn
     flight.end = how;
     flight.turn = turn;
     flight.next_ended = std::exchange(ended_, &flight);
-    if (flight.taken.attempts > 0) {
-        --retries_taken_;
+    if (flight.fetched.attempts > 0) {
+        --retries_fetched_;
     }
     return bytes;
 }

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "incm/inbox/device_lanes.h"
+#include "incm/inbox/fetched_bytes.h"
 #include "incm/inbox/outages.h"
 #include "incm/inbox/records.h"
-#include "incm/inbox/taken_bytes.h"
 
 namespace incm::inbox {
 
@@ -25,8 +25,8 @@ struct Wanted {
     std::size_t retries;     ///< limit of retries that are then under way, over all calls
 };
 
-/// Keeps the queue of one plugin in memory: which deliveries are taken, which come next, and which
-/// threads wait for more.
+/// Keeps the queue of one plugin in memory: which deliveries are fetched, which come next, and
+/// which threads wait for more.
 ///
 /// Rows up to the cursor are known: each delivery is under way, or the lanes have its number. There
 /// is one exception: the retries of a plugin that is not by_device are found by their rows, in the
@@ -35,7 +35,7 @@ struct Wanted {
 class DeliveryQueue final : public RoomWaiter {
  public:
     /// `all` must outlive this object, and wakes it from now on.
-    DeliveryQueue(const PluginOptions& plugin, std::int64_t id, TakenBytes& all)
+    DeliveryQueue(const PluginOptions& plugin, std::int64_t id, FetchedBytes& all)
         : name_(plugin.name), id_(id), by_device_(plugin.by_device), all_(all) {
         all_.add(*this);
     }
@@ -60,11 +60,11 @@ class DeliveryQueue final : public RoomWaiter {
     /// The last alert that was looked at; deliveries of later alerts are not known yet.
     [[nodiscard]] std::int64_t cursor() const noexcept { return cursor_; }
     void move_cursor(std::int64_t alert_id) noexcept { cursor_ = alert_id; }
-    /// Whether a retry has the next turn when only one delivery can be taken.
+    /// Whether a retry has the next turn when only one delivery can be fetched.
     [[nodiscard]] bool retry_first() const noexcept { return retry_first_; }
-    [[nodiscard]] bool is_taken(std::int64_t alert_id) const;
-    /// How many retries are taken now.
-    [[nodiscard]] std::size_t retries_taken() const;
+    [[nodiscard]] bool is_fetched(std::int64_t alert_id) const;
+    /// How many retries are fetched now.
+    [[nodiscard]] std::size_t retries_fetched() const;
 
     /// A delivery that was picked, and the place where it waited (empty when it was found by its
     /// row).
@@ -76,7 +76,7 @@ class DeliveryQueue final : public RoomWaiter {
     /// texts.
     /// Errors:  bad_alloc: none is marked.
     [[nodiscard]] bool mark(std::span<const Pick> picks, std::int64_t lease_id);
-    /// How much text may be taken: this many bytes, or one delivery of any size.
+    /// How much text may be fetched: this many bytes, or one delivery of any size.
     struct Room {
         std::int64_t bytes;
         bool one;
@@ -87,23 +87,23 @@ class DeliveryQueue final : public RoomWaiter {
     /// Wake the threads that wait for room.
     void room_freed() override;
 
-    // -- The end of a delivery that was taken.
+    // -- The end of a delivery that was fetched.
 
-    struct Taken {
+    struct Fetched {
         std::int64_t lease_id;
         std::int64_t attempts;  ///< attempts before this one
     };
-    /// Claim the right to settle a taken delivery; empty when it is not taken or is already
+    /// Claim the right to settle a fetched delivery; empty when it is not fetched or is already
     /// claimed.
-    [[nodiscard]] std::optional<Taken> claim(std::int64_t alert_id);
+    [[nodiscard]] std::optional<Fetched> claim(std::int64_t alert_id);
     /// Report a committed settlement: there is no further attempt.
     void over(std::int64_t alert_id) noexcept;
     /// Report a committed settlement: the delivery is due again at this time of the inbox clock.
     void again(std::int64_t alert_id, std::int64_t due_at_ms) noexcept;
-    /// Report a settlement that can never be stored: the delivery stays taken, and the other
+    /// Report a settlement that can never be stored: the delivery stays fetched, and the other
     /// deliveries of its device continue.
     void set_apart(std::int64_t alert_id) noexcept;
-    /// Return a delivery to the queue as if it had not been taken.
+    /// Return a delivery to the queue as if it had not been fetched.
     void put_back(std::int64_t alert_id) noexcept;
     /// Add rows that were opened again or created below the cursor. Leaves the list empty.
     void offer(std::list<std::vector<std::int64_t>>& alert_ids) noexcept;
@@ -123,12 +123,12 @@ class DeliveryQueue final : public RoomWaiter {
 
  private:
     enum class End { kNone, kOver, kAgain, kApart };
-    /// A taken delivery. The ended ones form an intrusive list, which needs no memory, because an
+    /// A fetched delivery. The ended ones form an intrusive list, which needs no memory, because an
     /// end must not fail.
     struct Flight {
-        Taken taken;
+        Fetched fetched;
         DeviceLanes::Lane* lane;
-        Turn turn;           ///< as of when it was taken; after its end, the next one
+        Turn turn;           ///< as of when it was fetched; after its end, the next one
         std::int64_t bytes;  ///< size of its text, until it is claimed
         bool claimed = false;
         End end = End::kNone;
@@ -142,7 +142,7 @@ class DeliveryQueue final : public RoomWaiter {
     const std::string name_;
     const std::int64_t id_;
     const bool by_device_;
-    TakenBytes& all_;
+    FetchedBytes& all_;
     Outages outages_;
 
     std::mutex selecting_;
@@ -156,9 +156,9 @@ class DeliveryQueue final : public RoomWaiter {
     std::condition_variable arrival_;
     std::unordered_map<std::int64_t, Flight> flights_;
     Flight* ended_ = nullptr;
-    std::size_t retries_taken_ = 0;
+    std::size_t retries_fetched_ = 0;
     std::list<std::vector<std::int64_t>> offered_;
-    std::int64_t bytes_ = 0;  ///< of the texts of deliveries that are taken and not claimed
+    std::int64_t bytes_ = 0;  ///< of the texts of deliveries that are fetched and not claimed
     std::atomic<bool> awaits_room_{false};
     bool lanes_hold_ = false;  ///< as of the end of the last selection
     std::uint64_t version_ = 0;

@@ -110,7 +110,7 @@ void Ingest::accept(std::string_view path, Request request,
                     std::unique_ptr<inbox::AppendCallback> callback) {
     const std::shared_ptr<const EndpointState> endpoint = find(path);
     if (!endpoint) return callback->on_complete(no_endpoint());
-    base::Result<inbox::NewAlert> alert = take(*endpoint, request, 0);
+    base::Result<inbox::NewAlert> alert = verify(*endpoint, request, 0);
     if (!alert.ok())
         return callback->on_complete(refused(*endpoint, std::move(request), alert.error()));
     if (endpoint->ack_timeout_ms == 0) {
@@ -181,14 +181,14 @@ base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Inst
                                                       .authentic = true,
                                                       .from_quarantine = kept.id,
                                                       .is_not_json = true})
-                                              : take(*endpoint, request, kept.id);
+                                              : verify(*endpoint, request, kept.id);
     if (!alert.ok()) return alert.error();
     return inbox_.append(std::move(alert).value());
 }
 
 /// Does not change a request whose signature is refused.
-base::Result<inbox::NewAlert> Ingest::take(const EndpointState& endpoint, Request& request,
-                                           std::int64_t from_quarantine) {
+base::Result<inbox::NewAlert> Ingest::verify(const EndpointState& endpoint, Request& request,
+                                             std::int64_t from_quarantine) {
     VerifiedRequest verified{.path = endpoint.path,
                              .form = "unsigned",
                              .text = {},

@@ -104,9 +104,9 @@ class Ingest {
     [[nodiscard]] std::shared_ptr<const Endpoints> endpoints() const;
     [[nodiscard]] std::shared_ptr<const EndpointState> find(std::string_view path) const;
     struct VerifiedRequest;
-    [[nodiscard]] base::Result<inbox::NewAlert> take(const EndpointState& endpoint,
-                                                     Request& request,
-                                                     std::int64_t from_quarantine);
+    [[nodiscard]] base::Result<inbox::NewAlert> verify(const EndpointState& endpoint,
+                                                       Request& request,
+                                                       std::int64_t from_quarantine);
     [[nodiscard]] base::Result<inbox::NewAlert> read(VerifiedRequest verified);
     [[nodiscard]] base::Error refused(const EndpointState& endpoint, Request request,
                                       base::Error error);

@@ -121,7 +121,7 @@ void PythonWatch::report_over(std::int64_t held_ms) {
     }
     if (held_ms < pace_.long_ms || holders_.empty()) return;
     const std::int64_t now_ms = base::steady_ms();
-    if (logged_at_ms_ != 0 && now_ms - logged_at_ms_ < pace_.told_ms) {
+    if (logged_at_ms_ != 0 && now_ms - logged_at_ms_ < pace_.log_interval_ms) {
         ++unlogged_;
         return;
     }

@@ -15,10 +15,10 @@ namespace incm::receiver {
 
 /// The time limits of the watch, in milliseconds.
 struct WatchPace {
-    std::int64_t look_ms = 250;      ///< between two checks; Python beats about as often
-    std::int64_t long_ms = 1000;     ///< without a beat: logged when it is over
-    std::int64_t stalled_ms = 5000;  ///< without a beat: logged at once, and not ready
-    std::int64_t told_ms = 60'000;   ///< between two log lines about stalls that are over
+    std::int64_t look_ms = 250;             ///< between two checks; Python beats about as often
+    std::int64_t long_ms = 1000;            ///< without a beat: logged when it is over
+    std::int64_t stalled_ms = 5000;         ///< without a beat: logged at once, and not ready
+    std::int64_t log_interval_ms = 60'000;  ///< between two log lines about stalls that are over
 };
 
 /// A thread that notices when Python does not run, because a plugin keeps the global interpreter

@@ -48,7 +48,7 @@ class PluginState:
             reason = f"{reason[:_LONGEST_REASON]}..."
         if (state, reason) != self._reported:
             self._reported = (state, reason)
-            self._watch.tell(self._plugin.name, state, reason)
+            self._watch.set_plugin_state(self._plugin.name, state, reason)
 
     def _now(self) -> tuple[str, str]:
         if not self._steps.done:

@@ -17,7 +17,7 @@ from typing import Any
 from incm_webhook.errors import PluginError
 from incm_webhook.process import forked
 from incm_webhook.text.failures import OwnCode, fit
-from incm_webhook.text.printable import printable, said_by
+from incm_webhook.text.printable import printable, text_of
 
 _serial = itertools.count(1)
 
@@ -103,9 +103,9 @@ def failure(error: BaseException, what: Path | str) -> str:
     own = [one for one in frames if code.name_of(one.filename)] or frames
     place = f"{own[-1].filename}:{own[-1].lineno}" if own else str(what)
     if isinstance(error, SystemExit):
-        text = f"it ends the program (exit {said_by(error.code)})"
+        text = f"it ends the program (exit {text_of(error.code)})"
     else:
-        text = f"{type(error).__name__}: {said_by(error)}"
+        text = f"{type(error).__name__}: {text_of(error)}"
     hint = ""
     if isinstance(error, ModuleNotFoundError) and isinstance(what, Path):
         hint = "; install it into this Python (a plugin file cannot import the files beside it)"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from incm_webhook.plugin import Reject, Unavailable
-from incm_webhook.text.printable import printable, said_by, shortened
+from incm_webhook.text.printable import printable, shortened, text_of
 from incm_webhook.text.redaction import beginning, redacted
 from incm_webhook.text.tracebacks import traceback_of
 
@@ -118,7 +118,7 @@ def account_of(error: BaseException, code: OwnCode = _NOTHING_OWN) -> Account:
     try:
         place = _place(error, code)
         if isinstance(error, Reject | Unavailable):
-            line = fit(said_by(error.reason)) or "no reason"
+            line = fit(text_of(error.reason)) or "no reason"
         else:
             line = _line_of(error, code, place)
         kind = shortened(printable(f"{_name(error)}{place}"), _PLACE_BYTES)
@@ -143,7 +143,7 @@ def _name(error: BaseException) -> str:
 
 
 def _line_of(error: BaseException, code: OwnCode, place: str) -> str:
-    text = fit(said_by(error)) or "no text"
+    text = fit(text_of(error)) or "no text"
     if not isinstance(error, BaseExceptionGroup):
         return f"{_name(error)}: {text}{place}"
     leaves = list(_leaves(error))

@@ -35,7 +35,7 @@ def printable_json(text: str) -> str:
     return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
-def said_by(thing: object) -> str:
+def text_of(thing: object) -> str:
     """Return str(thing), or "" when that fails in any way, because it may run a plugin's code."""
     try:
         return str(thing)

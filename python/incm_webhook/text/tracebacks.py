@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from incm_webhook.text.printable import printable, said_by, shortened
+from incm_webhook.text.printable import printable, shortened, text_of
 from incm_webhook.text.redaction import beginning, redacted
 
 __all__ = [
@@ -84,11 +84,11 @@ def _one(error: BaseException, trace: TracebackType | None) -> Iterator[str]:
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):
         name = f"{kind.__module__}.{name}"
-    first, *more = beginning(said_by(error), _READ_CHARS).split("\n")
+    first, *more = beginning(text_of(error), _READ_CHARS).split("\n")
     yield f"{name}: {first}" if first else name
     yield from more
     for note in tuple(getattr(error, "__notes__", ()))[:_LEAVES]:
-        yield from beginning(said_by(note), _READ_CHARS).split("\n")
+        yield from beginning(text_of(note), _READ_CHARS).split("\n")
     if isinstance(error, BaseExceptionGroup):
         for leaf in error.exceptions[:_LEAVES]:
             yield from (f"  | {line}" for line in _one(leaf, leaf.__traceback__))

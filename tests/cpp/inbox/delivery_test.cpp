@@ -60,7 +60,7 @@ TEST_P(InboxDeliveryTest, RetryIsDueAfterItsPause) {
     clock_.wall_ms -= 7'200'000;
     clock_.pass(1);
     EXPECT_EQ(fetch_ids(), Ids{1}) << "a wall clock jump held it up";
-    EXPECT_EQ(fetch_ids(), Ids{}) << "a retry in flight was taken again";
+    EXPECT_EQ(fetch_ids(), Ids{}) << "a retry in flight was fetched again";
     EXPECT_EQ(counts().open, 1);
 }
 
@@ -272,9 +272,9 @@ TEST_P(InboxDeliveryTest, CloseEndsABlockedTake) {
     std::atomic<bool> started{false};
     std::thread fetcher([&] {
         started = true;
-        const auto taken = inbox_->fetch("a", 1, 60'000);
-        EXPECT_FALSE(taken.ok());
-        EXPECT_EQ(taken.error().code, base::ErrorCode::kClosed);
+        const auto fetched = inbox_->fetch("a", 1, 60'000);
+        EXPECT_FALSE(fetched.ok());
+        EXPECT_EQ(fetched.error().code, base::ErrorCode::kClosed);
     });
     while (!started) {
         std::this_thread::yield();

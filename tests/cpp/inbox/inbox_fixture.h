@@ -67,9 +67,9 @@ class InboxFixture {
     }
     std::vector<Delivery> fetch(std::size_t max_items = 100, std::int64_t timeout_ms = 0,
                                 const std::string& plugin = "a") {
-        auto taken = inbox_->fetch(plugin, max_items, timeout_ms);
-        EXPECT_TRUE(taken.ok()) << taken.error().text;
-        return taken.ok() ? taken.value() : std::vector<Delivery>{};
+        auto fetched = inbox_->fetch(plugin, max_items, timeout_ms);
+        EXPECT_TRUE(fetched.ok()) << fetched.error().text;
+        return fetched.ok() ? fetched.value() : std::vector<Delivery>{};
     }
     std::vector<std::int64_t> fetch_ids(std::size_t max_items = 100, std::int64_t timeout_ms = 0) {
         std::vector<std::int64_t> ids;

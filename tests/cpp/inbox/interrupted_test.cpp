@@ -11,7 +11,7 @@ class InboxInterruptedTest : public InboxTest {
     void open_retrying(const RetryPolicy& retry, bool by_device = false) {
         open_with({.plugins = {{"a", by_device, retry}}});
     }
-    /// It is taken within the jitter of this full pause; the clock stands there then.
+    /// It is fetched within the jitter of this full pause; the clock stands there then.
     void expect_due_after(std::int64_t id, std::int64_t full_ms) {
         if (full_ms > 0) {
             clock_.pass(full_ms / 2 - 1);

@@ -149,7 +149,7 @@ PluginHistory MemoryInbox::MemoryCatalog::history_of(const MemoryStore::Plugin& 
             delivery.dead ? 0
                           : std::max<std::int64_t>(delivery.due_at_ms - inbox_.clock_.now_ms(), 0);
         history.error = delivery.error;
-        history.taken_at_ms = delivery.leased_at_ms;
+        history.fetched_at_ms = delivery.leased_at_ms;
     } else if (!history.ledger.empty()) {
         const LedgerEntry& last = history.ledger.back();
         const bool dropped = last.outcome == "dropped";

@@ -254,7 +254,7 @@ MemoryInbox::Picked MemoryInbox::pick(Queue& queue, std::size_t max_items,
     const std::size_t room = max_retries > retries_leased ? max_retries - retries_leased : 0;
     retries.resize(std::min(retries.size(), room));
     std::int64_t own = queue.bytes();
-    std::int64_t bytes = leased_bytes_.room(own);
+    std::int64_t bytes = fetched_bytes_.room(own);
     bool alone = own == 0;
     const std::size_t limit = std::max<std::size_t>(max_items, 1);
     for (const auto& candidate : mix(retries, fresh, limit, queue.retry_first)) {
@@ -264,7 +264,7 @@ MemoryInbox::Picked MemoryInbox::pick(Queue& queue, std::size_t max_items,
         if (size > bytes && !alone) {
             break;
         }
-        if (!leased_bytes_.take(size, own, 1)) {
+        if (!fetched_bytes_.try_add(size, own, 1)) {
             break;
         }
         bytes -= size;
@@ -327,7 +327,7 @@ MemoryStore::OpenDelivery* MemoryInbox::find_leased(const std::string& plugin,
     if (!queue || !queue->leased.contains(alert_id)) {
         log_.write(base::LogLevel::kWarning, std::string(what) + " of alert " +
                                                  std::to_string(alert_id) + " by " + plugin +
-                                                 " ignored: it is not taken");
+                                                 " ignored: it is not fetched");
         return nullptr;
     }
     return &store_->plugin(plugin)->deliveries.at(alert_id);
@@ -335,7 +335,7 @@ MemoryStore::OpenDelivery* MemoryInbox::find_leased(const std::string& plugin,
 
 void MemoryInbox::end_lease(const std::string& plugin, std::int64_t alert_id) {
     Queue& queue = *find(plugin);
-    leased_bytes_.free(queue.leased.at(alert_id));
+    fetched_bytes_.free(queue.leased.at(alert_id));
     queue.leased.erase(alert_id);
     store_->plugin(plugin)->deliveries.at(alert_id).leased_at_ms.reset();
 }

@@ -9,10 +9,10 @@
 #include "incm/base/result.h"
 #include "incm/inbox/backup.h"
 #include "incm/inbox/catalog.h"
+#include "incm/inbox/fetched_bytes.h"
 #include "incm/inbox/inbox.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/quarantine.h"
-#include "incm/inbox/taken_bytes.h"
 
 namespace incm::inbox::test {
 
@@ -92,7 +92,7 @@ class MemoryInbox final : public Inbox {
     const std::int64_t retention_ms_;
     base::LogSink& log_;
     InboxClock clock_;
-    TakenBytes leased_bytes_;
+    FetchedBytes fetched_bytes_;
     std::unordered_map<std::string, Queue> queues_;
     bool waits_end_ = false;
     bool fetchers_hurry_ = false;

@@ -37,12 +37,12 @@ TEST_P(InboxOperatorTest, ARetriedDeadLetterIsDueNowAndCountsAnew) {
     EXPECT_EQ(change(OperatorAction::kRetry, {{"a", 1}, {"a", 2}, {"a", 7}}), 1);
     expect_counts(1, 0);
     clock_.pass(500);
-    const auto taken = fetch();
-    ASSERT_EQ(taken.size(), 1U);
-    EXPECT_EQ(taken[0].attempt, 2);
-    EXPECT_EQ(taken[0].tries, 1);
-    EXPECT_EQ(taken[0].age_ms, 500) << "when to give up counts from now";
-    EXPECT_EQ(taken[0].key, key);
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 1U);
+    EXPECT_EQ(fetched[0].attempt, 2);
+    EXPECT_EQ(fetched[0].tries, 1);
+    EXPECT_EQ(fetched[0].age_ms, 500) << "when to give up counts from now";
+    EXPECT_EQ(fetched[0].key, key);
     settle(1, Outcome::kDelivered);
     flush();
     expect_counts_after_restart(0, 0);
@@ -95,12 +95,12 @@ TEST_P(InboxOperatorTest, ADeliveryIsMadeAgainUnderItsKeyUnlessItIsOpen) {
     flush();
     EXPECT_EQ(change(OperatorAction::kRedeliver, {{"a", 1}, {"a", 2}, {"a", 3}, {"a", 99}}), 2);
     expect_counts(3, 0);
-    const auto taken = fetch();
-    ASSERT_EQ(taken.size(), 2U);
-    EXPECT_EQ(taken[0].key, key);
-    EXPECT_EQ(taken[0].attempt, 2);
-    EXPECT_EQ(taken[0].tries, 1);
-    EXPECT_EQ(taken[1].alert_id, 2);
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 2U);
+    EXPECT_EQ(fetched[0].key, key);
+    EXPECT_EQ(fetched[0].attempt, 2);
+    EXPECT_EQ(fetched[0].tries, 1);
+    EXPECT_EQ(fetched[1].alert_id, 2);
     EXPECT_EQ(change(OperatorAction::kRedeliver, {{"a", 1}}), 0) << "it is under way";
     settle(1, Outcome::kDelivered);
     settle(2, Outcome::kDelivered);
@@ -116,11 +116,11 @@ TEST_P(InboxOperatorTest, APluginThatCameLaterGetsOlderAlerts) {
     append(alert(9, {"b"}));
     EXPECT_EQ(fetch(10, 0, "b").size(), 1U);
     EXPECT_EQ(change(OperatorAction::kRedeliver, {{"b", 3}, {"b", 1}}), 2);
-    const auto taken = fetch(10, 0, "b");
-    ASSERT_EQ(taken.size(), 2U);
-    EXPECT_EQ(taken[0].alert_id, 1);
-    EXPECT_EQ(taken[0].attempt, 1);
-    EXPECT_EQ(taken[1].alert_id, 3);
+    const auto fetched = fetch(10, 0, "b");
+    ASSERT_EQ(fetched.size(), 2U);
+    EXPECT_EQ(fetched[0].alert_id, 1);
+    EXPECT_EQ(fetched[0].attempt, 1);
+    EXPECT_EQ(fetched[1].alert_id, 3);
     EXPECT_EQ(fetch(10, 0, "b").size(), 0U);
 }
 

@@ -91,10 +91,10 @@ TEST_P(InboxOrderTest, ReplayedOnesGoOneAfterTheOther) {
     clock_.pass(1);
     ASSERT_EQ(inbox_->change(OperatorAction::kRedeliver, {{"a", 1}, {"a", 2}}).value(), 2);
     Ids seen;
-    for (Ids taken = fetch_ids(); !taken.empty(); taken = fetch_ids()) {
-        ASSERT_EQ(taken.size(), 1U) << "two at once of a device";
-        seen.push_back(taken.front());
-        settle(taken.front(), Outcome::kDelivered);
+    for (Ids fetched = fetch_ids(); !fetched.empty(); fetched = fetch_ids()) {
+        ASSERT_EQ(fetched.size(), 1U) << "two at once of a device";
+        seen.push_back(fetched.front());
+        settle(fetched.front(), Outcome::kDelivered);
         flush();
     }
     EXPECT_EQ(seen.size(), 3U);

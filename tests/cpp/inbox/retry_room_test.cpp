@@ -30,9 +30,9 @@ class InboxRetryRoomTest : public InboxFixture,
     }
     Ids take_with(std::size_t max_retries, std::size_t max_items = 100,
                   std::int64_t timeout_ms = 0) {
-        const auto taken = inbox_->fetch("a", max_items, timeout_ms, max_retries);
+        const auto fetched = inbox_->fetch("a", max_items, timeout_ms, max_retries);
         Ids ids;
-        for (const Delivery& delivery : taken.value()) {
+        for (const Delivery& delivery : fetched.value()) {
             ids.push_back(delivery.alert_id);
         }
         return ids;

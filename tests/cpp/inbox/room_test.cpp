@@ -4,16 +4,16 @@
 
 #include "inbox_fixture.h"
 
-#include "incm/inbox/taken_bytes.h"
+#include "incm/inbox/fetched_bytes.h"
 
 namespace incm::inbox::test {
 namespace {
 
 constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::size_t kOfOne = TakenBytes::kMaxOfOne / kMiB;
-constexpr std::size_t kOfAll = TakenBytes::kMaxOfAll / kMiB;
+constexpr std::size_t kOfOne = FetchedBytes::kMaxOfOne / kMiB;
+constexpr std::size_t kOfAll = FetchedBytes::kMaxOfAll / kMiB;
 
-/// How much text may be taken and not settled.
+/// How much text may be fetched and not settled.
 class InboxRoomTest : public InboxTest {
  protected:
     void append_large(std::uint64_t number, std::int64_t bytes,
@@ -53,10 +53,10 @@ TEST_P(InboxRoomTest, APluginByDeviceTakesNoMoreThanItsBytes) {
 
 TEST_P(InboxRoomTest, OneDeliveryMayAlwaysBeTaken) {
     open();
-    append_large(1, 3 * TakenBytes::kMaxOfOne);
+    append_large(1, 3 * FetchedBytes::kMaxOfOne);
     append_large(2, 10);
     append_large(3, 10);
-    append_large(4, 3 * TakenBytes::kMaxOfOne);
+    append_large(4, 3 * FetchedBytes::kMaxOfOne);
     EXPECT_EQ(fetch_ids(), Ids{1}) << "and no other beside it";
     EXPECT_EQ(fetch_ids(), Ids{});
     settle(1, Outcome::kDelivered);
@@ -85,11 +85,11 @@ TEST_P(InboxRoomTest, AllTogetherTakeNoMoreThanTheirs) {
     }
     open(plugins);
     append_large_ones(kOfOne + 1, plugins);
-    std::size_t taken = 0;
+    std::size_t fetched = 0;
     for (const std::string& plugin : plugins) {
-        taken += fetch(100, 0, plugin).size();
+        fetched += fetch(100, 0, plugin).size();
     }
-    EXPECT_EQ(taken, kOfAll + 2) << "each of the last ones has one";
+    EXPECT_EQ(fetched, kOfAll + 2) << "each of the last ones has one";
     EXPECT_EQ(fetch(100, 0, plugins.back()).size(), 0U);
     std::thread settler([&] {
         for (const std::int64_t id : {1, 2, 3}) {

@@ -58,7 +58,7 @@ class UndeliveredList {
         }
         return true;
     }
-    [[nodiscard]] UndeliveredPage take() { return std::move(page_); }
+    [[nodiscard]] UndeliveredPage page() { return std::move(page_); }
 
  private:
     [[nodiscard]] std::optional<std::int64_t> ended(std::int64_t plugin_id) {
@@ -94,7 +94,7 @@ UndeliveredPage list_undelivered(Database& database, const UndeliveredQuery& que
             break;
         }
     }
-    return list.take();
+    return list.page();
 }
 
 std::vector<PluginTotals> count_deliveries(Database& database, std::int64_t now_ms) {

@@ -107,7 +107,7 @@ void add_leases(Database& database, std::int64_t alert_id,
     while (rows.next()) {
         const auto place = places.find(rows.integer(0));
         if (place != places.end() && holds(unpack_ids(rows.bytes(2)), alert_id)) {
-            plugins[place->second].taken_at_ms = rows.integer(1);
+            plugins[place->second].fetched_at_ms = rows.integer(1);
         }
     }
 }

@@ -17,8 +17,8 @@
 
 namespace incm::inbox::sqlite {
 
-/// Stores the settlements of taken deliveries. A settlement that can never be stored is logged; its
-/// delivery stays leased, so that it is made again after the next start.
+/// Stores the settlements of fetched deliveries. A settlement that can never be stored is logged;
+/// its delivery stays leased, so that it is made again after the next start.
 class Settle final : public Operation {
  public:
     using Item = std::pair<DeliveryQueue*, Settled>;

@@ -23,7 +23,7 @@ SteadyTime in(std::int64_t delay_ms) {
            std::chrono::milliseconds(std::clamp<std::int64_t>(delay_ms, 0, kLongestWaitMs));
 }
 
-/// Returns deliveries that are marked as taken to the queue, unless they are given to the caller.
+/// Returns deliveries that are marked as fetched to the queue, unless they are given to the caller.
 class Marked {
  public:
     Marked(DeliveryQueue& queue, const std::vector<Delivery>& deliveries)

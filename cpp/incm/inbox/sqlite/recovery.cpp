@@ -22,7 +22,7 @@ constexpr std::string_view kInterrupted =
 
 struct Lease {
     std::int64_t plugin_id;
-    std::int64_t taken_at_ms;
+    std::int64_t fetched_at_ms;
     std::vector<std::int64_t> alert_ids;
 };
 
@@ -80,7 +80,7 @@ class Interrupted {
         const double pause_s = tries > 1 ? policy.pause_s(tries, luck_(random_)) : 0;
         count_.run(lease.plugin_id, alert_id, attempts, now_ms_ + std::llround(pause_s * 1e3),
                    std::int64_t{dead}, kInterrupted);
-        ledger_.run(alert_id, lease.plugin_id, attempts, lease.taken_at_ms, wall_ms_,
+        ledger_.run(alert_id, lease.plugin_id, attempts, lease.fetched_at_ms, wall_ms_,
                     std::string_view(dead ? "dead" : "interrupted"), kInterrupted);
         ++(dead ? recovered.dead : recovered.again);
     }
@@ -95,7 +95,7 @@ class Interrupted {
     std::uniform_real_distribution<double> luck_{0, 1};
 };
 
-void tell(const Recovered& recovered, base::LogSink& log) {
+void log_recovered(const Recovered& recovered, base::LogSink& log) {
     const std::string when = " deliveries were under way when the receiver ended";
     if (recovered.again > 0) {
         log.write(base::LogLevel::kWarning,
@@ -135,7 +135,7 @@ void recover_leases(Database& database, const RetryPolicies& policies, std::int6
     total.run(std::string_view("open"), -recovered.dead);
     total.run(std::string_view("dead"), recovered.dead);
     transaction.commit();
-    tell(recovered, log);
+    log_recovered(recovered, log);
 }
 
 void check_plugin_names(const std::vector<PluginOptions>& plugins) {

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxLooks = 1024;
 constexpr std::size_t kMaxRows = 4096;
 
 std::size_t room_for_retries(const DeliveryQueue& queue, const Wanted& wanted) {
-    const std::size_t room = wanted.retries - std::min(wanted.retries, queue.retries_taken());
+    const std::size_t room = wanted.retries - std::min(wanted.retries, queue.retries_fetched());
     return std::min(room, std::max<std::size_t>(wanted.deliveries, 1));
 }
 
@@ -67,7 +67,7 @@ bool Selection::look() {
             return false;
         }
         const std::int64_t alert_id = offered.back();
-        if (queue_.is_taken(alert_id)) {
+        if (queue_.is_fetched(alert_id)) {
             continue;
         }
         reader_.find(queue_.id(), alert_id, now_ms_, [&](const Reader::Row& row) {
@@ -99,7 +99,7 @@ void Selection::scan(std::size_t wanted) {
     const bool at_end = reader_.scan(
         queue_.id(), queue_.cursor(), now_ms_, !queue_.by_device(), [&](const Reader::Row& row) {
             const Turn turn = row.turn();
-            if (!queue_.is_taken(turn.alert_id)) {
+            if (!queue_.is_fetched(turn.alert_id)) {
                 const std::size_t before = lanes.fresh_count();
                 lanes.found(queue_.by_device() ? row.device() : std::string(), turn);
                 if (turn.attempts == 0 && lanes.fresh_count() > before &&
@@ -117,7 +117,8 @@ void Selection::scan(std::size_t wanted) {
     }
 }
 
-/// When there is no room for retries, the caller waits for the end of a taken one, not for a time.
+/// When there is no room for retries, the caller waits for the end of a fetched one, not for a
+/// time.
 std::vector<DeviceLanes::Candidate> Selection::due() {
     if (most_retries_ == 0) {
         return {};
@@ -128,7 +129,7 @@ std::vector<DeviceLanes::Candidate> Selection::due() {
     }
     const Reader::Due due =
         reader_.due(queue_.id(), now_ms_, most_retries_,
-                    [&](std::int64_t alert_id) { return queue_.is_taken(alert_id); });
+                    [&](std::int64_t alert_id) { return queue_.is_fetched(alert_id); });
     next_due_ms_ = due.next_due_ms;
     std::vector<Candidate> retries;
     retries.reserve(due.turns.size());
@@ -151,7 +152,7 @@ bool Selection::pick(const Candidate& candidate, Picks& picks) {
     }
     std::optional<Turn> turn;
     bool picked = false;
-    if (!queue_.is_taken(candidate.alert_id)) {
+    if (!queue_.is_fetched(candidate.alert_id)) {
         reader_.find(queue_.id(), candidate.alert_id, now_ms_, [&](const Reader::Row& row) {
             turn = row.turn();
             picked = goes(candidate, *turn);

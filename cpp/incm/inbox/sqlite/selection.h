@@ -16,7 +16,7 @@ namespace incm::inbox::sqlite {
 /// Its cost depends on the deliveries that it returns and the rows that are new since the last
 /// selection: each new row is read once, and deliveries that wait for their device or their time
 /// are not read. A long search for the next delivery is split over several selections. A selection
-/// ends when there is no room for the text of the next delivery among the taken ones.
+/// ends when there is no room for the text of the next delivery among the fetched ones.
 /// Errors:  SqlError, bad_alloc: nothing is picked.
 /// Threads: the holder of queue.selecting().
 class Selection {

@@ -25,14 +25,14 @@ void Settler::settle(std::vector<Settlement> settlements, std::vector<StateChang
     const std::int64_t wall_ms = clock_.wall_ms();
     for (Settlement& settlement : settlements) {
         DeliveryQueue* queue = find(settlement.plugin);
-        const auto taken = queue ? queue->claim(settlement.alert_id) : std::nullopt;
-        if (!taken) {
+        const auto fetched = queue ? queue->claim(settlement.alert_id) : std::nullopt;
+        if (!fetched) {
             ignored("settlement", settlement.plugin, settlement.alert_id);
             continue;
         }
         const std::int64_t due_at_ms = now_ms + std::max<std::int64_t>(settlement.retry_in_ms, 0);
         settle.add({queue,
-                    {queue->id(), taken->lease_id, taken->attempts + 1, due_at_ms, wall_ms,
+                    {queue->id(), fetched->lease_id, fetched->attempts + 1, due_at_ms, wall_ms,
                      std::move(settlement)}});
     }
     if (!settle.empty()) {
@@ -56,11 +56,11 @@ void Settler::give_back(const std::string& plugin,
         posted.clear();
     }
     for (const std::int64_t alert_id : alert_ids) {
-        const auto taken = queue ? queue->claim(alert_id) : std::nullopt;
-        if (!taken) {
+        const auto fetched = queue ? queue->claim(alert_id) : std::nullopt;
+        if (!fetched) {
             ignored("return", plugin, alert_id);
         } else if (ends) {
-            ends->add({taken->lease_id, alert_id});
+            ends->add({fetched->lease_id, alert_id});
             returned.push_back(alert_id);
         } else {
             queue->put_back(alert_id);
@@ -88,7 +88,7 @@ void Settler::ignored(const char* what, const std::string& plugin, std::int64_t 
     try {
         log_.write(base::LogLevel::kWarning,
                    std::string(what) + " of alert " + std::to_string(alert_id) + " by " +
-                       base::printable(plugin) + " ignored: it is not taken");
+                       base::printable(plugin) + " ignored: it is not fetched");
     } catch (const std::bad_alloc&) {
         log_.write(base::LogLevel::kWarning, what);
     }

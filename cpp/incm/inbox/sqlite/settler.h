@@ -15,7 +15,7 @@
 
 namespace incm::inbox::sqlite {
 
-/// Ends the leases of taken deliveries, through the writer.
+/// Ends the leases of fetched deliveries, through the writer.
 ///
 /// Threads: any.
 class Settler {

@@ -80,7 +80,7 @@ struct SqliteInbox::Parts {
         for (const PluginOptions& plugin : plugins) {
             const std::int64_t id = enrol_plugin(*database, plugin.name);
             DeliveryQueue& queue =
-                queues.try_emplace(plugin.name, plugin, id, taken_bytes).first->second;
+                queues.try_emplace(plugin.name, plugin, id, fetched_bytes).first->second;
             queue.outages().remember(read_outages(*database, id));
             policies.emplace(id, plugin.retry);
         }
@@ -108,7 +108,7 @@ struct SqliteInbox::Parts {
     CompletionWaiters completions;
     SqliteCatalog catalog;
     LogLength log_length;
-    TakenBytes taken_bytes;
+    FetchedBytes fetched_bytes;
     std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
     std::unique_ptr<SqliteQuarantine>
         quarantine;              ///< before the writer, whose operations update its counts

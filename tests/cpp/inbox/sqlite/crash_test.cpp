@@ -67,10 +67,10 @@ TEST_F(InboxCrashTest, LeaseSurvivesAndCountsAsAnAttempt) {
     EXPECT_EQ(rows(path(), "SELECT alert_id, outcome, duration_ms FROM attempt"),
               (std::vector<std::string>{"1|interrupted|NULL", "3|delivered|7"}));
     EXPECT_EQ(rows(path(), "SELECT * FROM lease"), std::vector<std::string>{});
-    const auto taken = fetch();
-    ASSERT_EQ(taken.size(), 3U);
-    EXPECT_EQ(taken[0].alert_id, 1);
-    EXPECT_EQ(taken[0].attempt, 2);
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 3U);
+    EXPECT_EQ(fetched[0].alert_id, 1);
+    EXPECT_EQ(fetched[0].attempt, 2);
 }
 
 TEST_F(InboxCrashTest, EveryAcknowledgedAlertIsThereOnce) {
@@ -144,12 +144,12 @@ TEST_F(InboxCrashTest, FullDiskStoresNothingAndRecovers) {
     const auto refused = inbox_->append(alert(3, {"a"}));
     settle(1, Outcome::kDelivered);
     const auto again = append_later(alert(4, {"a"}));
-    const auto taken = inbox_->fetch("a", 1, 0);
+    const auto fetched = inbox_->fetch("a", 1, 0);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, base::ErrorCode::kStoreFailed);
     EXPECT_FALSE(again.ok());
-    EXPECT_TRUE(taken.ok()) << "nothing was due";
+    EXPECT_TRUE(fetched.ok()) << "nothing was due";
     EXPECT_FALSE(inbox_->failed());
     EXPECT_EQ(append(alert(4, {"a"})).id, 3);
     EXPECT_TRUE(log_.has("the inbox cannot store"));
@@ -169,10 +169,10 @@ TEST_F(InboxCrashTest, TakeOnAFullDiskIsUndone) {
     ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
     const rlimit full{1, before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
-    const auto taken = inbox_->fetch("a", 9, 0);
+    const auto fetched = inbox_->fetch("a", 9, 0);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-    ASSERT_FALSE(taken.ok());
-    EXPECT_EQ(taken.error().code, base::ErrorCode::kStoreFailed);
+    ASSERT_FALSE(fetched.ok());
+    EXPECT_EQ(fetched.error().code, base::ErrorCode::kStoreFailed);
     EXPECT_EQ(fetch_ids(), (Ids{1, 2}));
 }
 

@@ -211,12 +211,12 @@ TEST_F(InboxFileTest, Version1IsMigratedWithWhatItHolds) {
     run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v1.sql"));
     open();
     EXPECT_EQ(counts().alerts, 2);
-    const auto taken = fetch();
-    ASSERT_EQ(taken.size(), 2U);
-    EXPECT_EQ(taken[0].attempt, 2);
-    EXPECT_EQ(taken[0].tries, 2);
-    EXPECT_EQ(taken[0].key, "0123456789abcdef-1-a");
-    EXPECT_EQ(taken[1].text, "[]");
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 2U);
+    EXPECT_EQ(fetched[0].attempt, 2);
+    EXPECT_EQ(fetched[0].tries, 2);
+    EXPECT_EQ(fetched[0].key, "0123456789abcdef-1-a");
+    EXPECT_EQ(fetched[1].text, "[]");
     close();
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
     EXPECT_EQ(rows(path(), "SELECT stored_at_ms = received_at_ms FROM alert"),
@@ -281,10 +281,10 @@ TEST_F(InboxFileTest, Version5IsMigratedAndItsAlertsKeepTheirKeys) {
     EXPECT_TRUE(append(alert(1)).duplicate);
     EXPECT_TRUE(append(alert(2)).duplicate);
     append(alert(3, {"a"}));
-    const auto taken = fetch();
-    ASSERT_EQ(taken.size(), 3U);
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 3U);
     std::vector<std::string> keys;
-    for (const Delivery& delivery : taken) {
+    for (const Delivery& delivery : fetched) {
         keys.push_back(delivery.key);
     }
     std::sort(keys.begin(), keys.end());
@@ -300,9 +300,9 @@ TEST_F(InboxFileTest, Version6IsMigratedAndItsDeliveriesAreCounted) {
     open();
     EXPECT_EQ(counts().open, 3) << "of plugins that are not configured, too";
     EXPECT_EQ(counts().dead, 1);
-    const auto taken = fetch();
-    ASSERT_EQ(taken.size(), 2U);
-    EXPECT_EQ(taken[1].key.substr(0, 19), "00112233445566aa-2-");
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 2U);
+    EXPECT_EQ(fetched[1].key.substr(0, 19), "00112233445566aa-2-");
     settle(1, Outcome::kDelivered);
     close();
     EXPECT_EQ(rows(path(), "SELECT key, value FROM meta WHERE key IN ('open', 'dead')"),
@@ -313,10 +313,10 @@ TEST_F(InboxFileTest, Version6IsMigratedAndItsDeliveriesAreCounted) {
 TEST_F(InboxFileTest, Version6IsMigratedAndKeepsTracebacksFromNowOn) {
     run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v6.sql"));
     open();
-    const auto taken = fetch();
-    ASSERT_EQ(taken.size(), 2U);
-    EXPECT_EQ(taken[0].key, "0123456789abcdef-1-a");
-    EXPECT_TRUE(taken[1].key.starts_with("00112233445566aa-2-")) << taken[1].key;
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 2U);
+    EXPECT_EQ(fetched[0].key, "0123456789abcdef-1-a");
+    EXPECT_TRUE(fetched[1].key.starts_with("00112233445566aa-2-")) << fetched[1].key;
     fail(1, "Traceback");
     flush();
     close();

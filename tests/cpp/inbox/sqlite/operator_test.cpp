@@ -38,7 +38,7 @@ TEST_F(SqliteOperatorTest, TellsThoseWhoWaitOnceItIsOnDisk) {
     close();
     const auto database = open_writer(path(), std::nullopt, log_);
     Tables tables(*database);
-    TakenBytes bytes;
+    FetchedBytes bytes;
     DeliveryQueue queue({"a"}, 1, bytes);
     OperatorChange retry(OperatorAction::kRetry, clock_.wall_ms, {{&queue, {"a", 1}}});
     const std::uint64_t version = queue.version();

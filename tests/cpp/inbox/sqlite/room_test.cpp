@@ -3,16 +3,16 @@
 #include "sqlite_fixture.h"
 #include <sys/resource.h>
 
-#include "incm/inbox/taken_bytes.h"
+#include "incm/inbox/fetched_bytes.h"
 
 namespace incm::inbox::sqlite::test {
 namespace {
 
 constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::size_t kOfOne = TakenBytes::kMaxOfOne / kMiB;
-constexpr std::size_t kOfAll = TakenBytes::kMaxOfAll / kMiB;
+constexpr std::size_t kOfOne = FetchedBytes::kMaxOfOne / kMiB;
+constexpr std::size_t kOfAll = FetchedBytes::kMaxOfAll / kMiB;
 
-/// How much text may be taken and not settled.
+/// How much text may be fetched and not settled.
 class SqliteRoomTest : public SqliteInboxTest {
  protected:
     void append_large(std::uint64_t number, std::int64_t bytes,
@@ -37,9 +37,9 @@ TEST_F(SqliteRoomTest, WhatCouldNotBeLeasedTakesNoRoom) {
     ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
     const rlimit full{1, before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
-    const auto taken = inbox_->fetch("a", 100, 0);
+    const auto fetched = inbox_->fetch("a", 100, 0);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-    EXPECT_FALSE(taken.ok());
+    EXPECT_FALSE(fetched.ok());
     EXPECT_EQ(fetch_ids().size(), kOfOne);
 }
 

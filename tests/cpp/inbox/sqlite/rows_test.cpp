@@ -12,11 +12,11 @@ TEST_F(RowsTest, KeepsAllFields) {
     made.text = std::string("{\"a\": \"\0\xff\"}", 11) + std::string(1 << 20, 'x');
     const std::string text = made.text;
     append(made);
-    const auto taken = fetch();
-    ASSERT_EQ(taken.size(), 1U);
-    EXPECT_EQ(taken[0].text, text);
-    EXPECT_EQ(taken[0].endpoint, "/alerts");
-    EXPECT_EQ(taken[0].received_at_ms, 1'700'000'000'000);
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 1U);
+    EXPECT_EQ(fetched[0].text, text);
+    EXPECT_EQ(fetched[0].endpoint, "/alerts");
+    EXPECT_EQ(fetched[0].received_at_ms, 1'700'000'000'000);
     close();
     EXPECT_EQ(rows(path(), "SELECT form, type, device, length(text) FROM alert"),
               std::vector<std::string>{"raw|test|device-1|" + std::to_string(text.size())});

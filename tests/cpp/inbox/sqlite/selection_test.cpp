@@ -25,7 +25,7 @@ class Oracle {
     [[nodiscard]] bool is_open(const One& one) const {
         return one.state != State::kDelivered && one.state != State::kDead;
     }
-    /// Whether a delivery may be taken now: nobody has it, it is due, and none of its device is
+    /// Whether a delivery may be fetched now: nobody has it, it is due, and none of its device is
     /// under way or before it.
     [[nodiscard]] bool may_go(std::int64_t id, std::int64_t now_ms) const {
         const One& one = all.at(id);
@@ -75,9 +75,9 @@ class InboxSelectionTest : public SqliteInboxTest, public ::testing::WithParamIn
     void take_some() {
         const std::size_t limit = 1 + random_() % 6;
         const std::size_t ready = oracle_.ready(now_ms());
-        const std::vector<Delivery> taken = fetch(limit);
-        ASSERT_EQ(taken.size(), std::min(limit, ready));
-        for (const Delivery& delivery : taken) {
+        const std::vector<Delivery> fetched = fetch(limit);
+        ASSERT_EQ(fetched.size(), std::min(limit, ready));
+        for (const Delivery& delivery : fetched) {
             Oracle::One& one = oracle_.all.at(delivery.alert_id);
             ASSERT_TRUE(oracle_.may_go(delivery.alert_id, now_ms())) << delivery.alert_id;
             ASSERT_EQ(delivery.attempt, one.attempts + 1);
@@ -238,14 +238,14 @@ class InboxSelectionCostTest : public SqliteInboxTest,
     /// One take, half of which is given back and half delivered; how many steps it took.
     std::int64_t turn() {
         steps = 0;
-        const Ids taken = fetch_ids(8);
+        const Ids fetched = fetch_ids(8);
         const std::int64_t made = steps;
-        EXPECT_FALSE(taken.empty());
-        for (std::size_t i = 0; i < taken.size(); ++i) {
+        EXPECT_FALSE(fetched.empty());
+        for (std::size_t i = 0; i < fetched.size(); ++i) {
             if (i % 2 == 0) {
-                inbox_->give_back("a", {&taken[i], 1});
+                inbox_->give_back("a", {&fetched[i], 1});
             } else {
-                settle(taken[i], Outcome::kDelivered);
+                settle(fetched[i], Outcome::kDelivered);
             }
         }
         flush();

@@ -58,13 +58,13 @@ TEST_P(InboxTogetherTest, NoPluginWaitsForTheSelectionOfAnother) {
     });
     ASSERT_EQ(within.reached.get_future().wait_for(kLong), std::future_status::ready);
     auto other = std::async(std::launch::async, [&] {
-        std::size_t taken = 0;
+        std::size_t fetched = 0;
         for (const Delivery& delivery : fetch(1, 0, "b")) {
             settle(delivery.alert_id, Outcome::kDelivered, 0, "b");
-            ++taken;
+            ++fetched;
         }
         arrive(3, {"b"});
-        return taken + fetch(9, 0, "b").size();
+        return fetched + fetch(9, 0, "b").size();
     });
     EXPECT_EQ(other.wait_for(kLong), std::future_status::ready);
     release.set_value();

@@ -19,32 +19,33 @@ class RoomWaiter {
     virtual void room_freed() = 0;
 };
 
-/// Counts the bytes of the texts that all plugins have taken and neither settled nor given back.
+/// Counts the bytes of the texts that all plugins have fetched and neither settled nor given back.
 ///
 /// One plugin may have kMaxOfOne, all plugins together kMaxOfAll. Each plugin may always have
 /// kAlwaysOfOne, and one delivery of any size, so that a plugin that holds much does not delay the
 /// others.
 /// Threads: any, once the waiters are added.
 /// Source:  docs/security.md.
-class TakenBytes {
+class FetchedBytes {
  public:
     static constexpr std::int64_t kMaxOfOne = 8LL << 20;
     static constexpr std::int64_t kMaxOfAll = 64LL << 20;
     static constexpr std::int64_t kAlwaysOfOne = 256LL << 10;
 
-    TakenBytes() = default;
-    TakenBytes(const TakenBytes&) = delete;
-    TakenBytes& operator=(const TakenBytes&) = delete;
+    FetchedBytes() = default;
+    FetchedBytes(const FetchedBytes&) = delete;
+    FetchedBytes& operator=(const FetchedBytes&) = delete;
 
     /// Also call room_freed() of this waiter when awaited bytes are freed. Errors: bad_alloc.
     void add(RoomWaiter& waiter) { waiters_.push_back(&waiter); }
 
-    /// Return how many more bytes a plugin that has `own` bytes may take; 0 or less: none.
+    /// Return how many more bytes a plugin that has `own` bytes may fetch; 0 or less: none.
     [[nodiscard]] std::int64_t room(std::int64_t own) const noexcept;
     /// Whether the other plugins leave it less than it may have.
     [[nodiscard]] bool is_short(std::int64_t own) const noexcept;
-    /// Take the bytes of this many deliveries; false when there is no room.
-    [[nodiscard]] bool take(std::int64_t bytes, std::int64_t own, std::size_t deliveries) noexcept;
+    /// Add the bytes of this many deliveries; false when there is no room.
+    [[nodiscard]] bool try_add(std::int64_t bytes, std::int64_t own,
+                               std::size_t deliveries) noexcept;
     /// Free bytes. The caller holds no lock.
     void free(std::int64_t bytes);
     /// Have room_freed() of all waiters called when bytes are freed next. Call room() once more
@@ -52,7 +53,7 @@ class TakenBytes {
     void await() noexcept { awaited_ = true; }
 
  private:
-    std::atomic<std::int64_t> taken_{0};
+    std::atomic<std::int64_t> total_{0};
     std::atomic<bool> awaited_{false};
     std::vector<RoomWaiter*> waiters_;
 };
