@@ -63,7 +63,7 @@ def with_verifier(body: bytes, signature: bytes) -> Any:
 
 def with_verify(body: bytes, signature: bytes) -> Any:
     """The same, the secret prepared in each call."""
-    verdict = verify(body, signature, [KEY])
+    verdict = verify(body, signature.decode(), [KEY])
     return Alert.from_json(verdict.text) if verdict.text else None
 
 
