@@ -46,11 +46,11 @@ def _im(service: str) -> HttpPlugin:
 
 
 HTTP_PLUGINS = [
-    HttpPlugin("discord", "discord", lambda url: {"url": f"{url}/api/webhooks/1/secret-token"}),
+    HttpPlugin("discord", "discord", lambda url: {"url": f"{url}/api/webhooks/1/k7Zq93xWmP"}),
     HttpPlugin(
         "teams",
         "teams",
-        lambda url: {"url": f"{url}/workflows/1?sig=secret"},
+        lambda url: {"url": f"{url}/workflows/1?sig=k7Zq93xWmP"},
         outcomes={400: Unavailable, 422: Reject},
     ),
     HttpPlugin(
@@ -64,7 +64,7 @@ HTTP_PLUGINS = [
     HttpPlugin(
         "slack-webhook",
         "slack",
-        lambda url: {"url": f"{url}/services/T0/B0/secret"},
+        lambda url: {"url": f"{url}/services/T0/B0/k7Zq93xWmP"},
         "ok",
         any_body=False,
     ),

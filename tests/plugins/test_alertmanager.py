@@ -102,7 +102,7 @@ def test_the_worst_answer_counts(statuses: tuple[int, int], outcome: type[Except
 @pytest.mark.parametrize(
     ("account", "header"),
     [
-        ({"username": "incm", "password": "secret"}, "Basic aW5jbTpzZWNyZXQ="),
+        ({"username": "incm", "password": "k7Zq93xW"}, "Basic aW5jbTprN1pxOTN4Vw=="),
         ({"token": "t0"}, "Bearer t0"),
     ],
 )

@@ -20,7 +20,7 @@ def server() -> Iterator[FaultServer]:
 
 
 def send(server: FaultServer, *alerts: Alert, **config: Any) -> list[Any]:
-    config = {"url": f"{server.url}/api/webhooks/1/secret-token", **config}
+    config = {"url": f"{server.url}/api/webhooks/1/k7Zq93xWmP", **config}
     return run_plugin("discord", *alerts, config=config)
 
 

@@ -109,7 +109,7 @@ def test_an_untrusted_certificate_makes_the_target_unavailable(plugin: HttpPlugi
 
 def test_no_secret_is_in_the_reason(plugin: HttpPlugin, server: FaultServer) -> None:
     secrets = [
-        "secret",
+        "k7Zq93xWmP",
         "xoxb-0123456789",
         "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
         "t0123456789",

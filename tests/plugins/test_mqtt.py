@@ -245,18 +245,18 @@ def test_a_renamed_device_is_announced_again(broker: Mosquitto) -> None:
     assert [json.loads(one.payload)["device"]["name"] for one in messages] == ["pump-7", "pump-8"]
 
 
-USERS = {"receiver": "right", "reader": "reader"}
+USERS = {"receiver": "k7Zq-receiver", "reader": "reader"}
 LOGIN = ("reader", "reader")
 
 
-@pytest.mark.parametrize("login", [{}, {"username": "receiver", "password": "wrong"}])
+@pytest.mark.parametrize("login", [{}, {"username": "receiver", "password": "k7Zq-mistyped"}])
 def test_a_wrong_password_is_the_brokers_matter(tmp_path: Path, login: dict[str, str]) -> None:
     with Mosquitto(tmp_path, ["allow_anonymous false"], USERS) as broker:
         (outcome,) = run_plugin("mqtt", make_alert(), config=settings(broker, **login))
         assert isinstance(outcome, Unavailable)
         assert "not authorized" in str(outcome)
-        assert "wrong" not in str(outcome)
-        right = settings(broker, username="receiver", password="right")
+        assert "k7Zq-mistyped" not in str(outcome)
+        right = settings(broker, username="receiver", password="k7Zq-receiver")
         assert run_plugin("mqtt", make_alert(), config=right) == ["delivered"]
 
 
@@ -266,7 +266,7 @@ def test_a_topic_that_is_not_allowed_is_not_delivered(tmp_path: Path, topic: str
     acl = tmp_path / "acl"
     acl.write_text(f"user receiver\ntopic write incm-webhook/#\ntopic deny {topic}\n")
     with Mosquitto(tmp_path / "m", ["allow_anonymous false", f"acl_file {acl}"], USERS) as broker:
-        config = settings(broker, username="receiver", password="right")
+        config = settings(broker, username="receiver", password="k7Zq-receiver")
         (outcome,) = run_plugin("mqtt", pair()[0], config=config)
     assert isinstance(outcome, Unavailable)
     assert topic.removesuffix("#") in str(outcome)
@@ -296,7 +296,7 @@ def test_tls_needs_a_certificate_that_is_trusted(tmp_path: Path) -> None:
 
 def test_the_example_of_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mqtt-password").write_text("right")
+    (tmp_path / "mqtt-password").write_text("k7Zq-receiver")
     (tmp_path / "mqtt-password").chmod(0o600)
     page = Path(__file__).parents[2] / "docs" / "plugins" / "mqtt.md"
     example = tomllib.loads(page.read_text().split("```toml\n")[1].split("```")[0])

@@ -23,7 +23,7 @@ def server() -> Iterator[FaultServer]:
 
 
 def webhook(server: FaultServer, *alerts: Alert, **config: Any) -> list[Any]:
-    config = {"url": f"{server.url}/services/T0/B0/secret", **config}
+    config = {"url": f"{server.url}/services/T0/B0/k7Zq93xWmP", **config}
     return run_plugin("slack", *alerts, config=config)
 
 

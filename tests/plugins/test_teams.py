@@ -20,7 +20,7 @@ def server() -> Iterator[FaultServer]:
 
 
 def send(server: FaultServer, *alerts: Alert, **config: Any) -> list[Any]:
-    config = {"url": f"{server.url}/workflows/1/invoke?sig=secret", **config}
+    config = {"url": f"{server.url}/workflows/1/invoke?sig=k7Zq93xWmP", **config}
     return run_plugin("teams", *alerts, config=config)
 
 
@@ -44,7 +44,7 @@ def lines_of(message: dict[str, Any]) -> list[str]:
 def test_a_card_tells_what_happened(server: FaultServer) -> None:
     assert send(server, DOWN) == ["delivered"]
     (request,) = server.requests
-    assert request.path == "/workflows/1/invoke?sig=secret"
+    assert request.path == "/workflows/1/invoke?sig=k7Zq93xWmP"
     first, *more = lines_of(request.json())
     assert first.startswith("Disconnect from Platform: pump-7 (EF1)")
     assert "Serial number: EF1" in more
