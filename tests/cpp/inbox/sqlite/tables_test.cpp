@@ -251,7 +251,9 @@ TEST_F(InboxTablesTest, OutagesAreStoredAsTheyAreRemembered) {
     for (std::int64_t i = 0; i <= count; ++i) {
         for (const Outcome outcome : {Outcome::kUnavailable, Outcome::kUnavailable, Outcome::kRetry,
                                       i == count ? Outcome::kDead : Outcome::kDelivered}) {
-            tables_->settle(settled(1, outcome, ++attempt));
+            const auto settlement =
+                settled(1, outcome, ++attempt);  // its text is read at the commit
+            tables_->settle(settlement);
             remembered.settled(outcome, now_ms_);
             now_ms_ += outcome == Outcome::kRetry && i % 3 == 0 ? 0 : 1;
             commit();
@@ -264,11 +266,12 @@ TEST_F(InboxTablesTest, OutagesAreStoredAsTheyAreRemembered) {
 }
 
 TEST_F(InboxTablesTest, AnOutageThatIsRolledBackHasNotBegun) {
-    tables_->settle(settled(1, Outcome::kUnavailable));
+    const auto settlement = settled(1, Outcome::kUnavailable);  // its text is read at the commit
+    tables_->settle(settlement);
     tables_->rollback();
     tables_->begin(now_ms_);
     EXPECT_TRUE(read_outages(*database_, kPlugin).empty());
-    tables_->settle(settled(1, Outcome::kUnavailable));
+    tables_->settle(settlement);
     commit();
     EXPECT_EQ(read_outages(*database_, kPlugin).size(), 1U) << "it was taken for one that lasts";
 }
