@@ -12,15 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from incm_webhook import Alert, Answer, Context, Retry, Template, outcome_of, plugin
 from incm_webhook.fields import PositiveDuration
-from incm_webhook.message import facts, one_line, severity, subject, without_controls
+from incm_webhook.message import colour, facts, one_line, subject, without_controls
 
-_COLOURS = {
-    "critical": 0xB3261E,
-    "error": 0xC4501B,
-    "warning": 0xB58900,
-    "info": 0x3467A8,
-    "ok": 0x2E7D32,
-}
 _CONTENT, _TITLE, _DESCRIPTION, _FIELD = 2000, 256, 1000, 200  # characters
 _MARKUP = re.compile(r"([\\*_~`|>#\[\]()<@:-])")
 
@@ -88,7 +81,7 @@ def _card(alert: Alert, ctx: Context) -> dict[str, Any]:
     return {
         "title": _escaped(subject(alert), _TITLE),
         "description": _escaped(alert.content or "", _DESCRIPTION),
-        "color": _COLOURS[severity(alert)],
+        "color": int(colour(alert)[1:], 16),
         "timestamp": time.isoformat(),
         "fields": [
             {"name": label, "value": _escaped(value, _FIELD) or "-", "inline": True}
@@ -111,8 +104,5 @@ def _retry_after(answer: Answer) -> float | None:
     """Return the seconds that Discord names in the body of a 429, or None."""
     if answer.status != 429:
         return None
-    try:
-        after = answer.json()["retry_after"]
-    except (ValueError, KeyError, TypeError):
-        return None
+    after = answer.json_object().get("retry_after")
     return float(after) if isinstance(after, int | float) and 0 <= after < 86400 else None

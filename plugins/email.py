@@ -29,16 +29,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from incm_webhook import Alert, Context, Reject, Retry, Template, Unavailable, plugin
 from incm_webhook.fields import PositiveDuration
-from incm_webhook.message import facts, incident_key, one_line, severity, subject, text
+from incm_webhook.message import colour, facts, incident_key, one_line, subject, text
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-_COLOURS = {
-    "critical": "#b3261e",
-    "error": "#c4501b",
-    "warning": "#b58900",
-    "info": "#3467a8",
-    "ok": "#2e7d32",
-}
 _SUBJECT = 200  # characters
 
 
@@ -283,10 +276,9 @@ def _page(alert: Alert) -> str:
         for label, value in facts(alert)
     )
     said = html.escape(one_line(alert.content or "", 1000))
-    colour = _COLOURS[severity(alert)]
     return (
         '<!doctype html><html lang="en"><body style="font-family:sans-serif;color:#222">'
-        f'<div style="border-left:4px solid {colour};padding:4px 12px">'
+        f'<div style="border-left:4px solid {colour(alert)};padding:4px 12px">'
         f'<h3 style="margin:0 0 8px">{html.escape(subject(alert))}</h3>'
         f"{f'<p>{said}</p>' if said else ''}<table>{rows}</table></div></body></html>\n"
     )

@@ -163,12 +163,7 @@ class Im:
 
 def _code_of(answer: Answer) -> tuple[int | None, str]:
     """Read the code and the text of an answer; None when it has no code."""
-    try:
-        body = answer.json()
-    except ValueError:
-        return None, ""
-    if not isinstance(body, dict):
-        return None, ""
+    body = answer.json_object()
     said = one_line(str(body.get("errmsg") or body.get("msg") or ""), 200)
     for name in ("errcode", "code", "StatusCode"):
         code = body.get(name)

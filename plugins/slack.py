@@ -26,22 +26,15 @@ from incm_webhook import (
 )
 from incm_webhook.fields import PositiveDuration
 from incm_webhook.message import (
+    colour,
     facts,
     incident_key,
     is_clear,
     one_line,
-    severity,
     subject,
     without_controls,
 )
 
-_COLOURS = {
-    "critical": "#b3261e",
-    "error": "#c4501b",
-    "warning": "#b58900",
-    "info": "#3467a8",
-    "ok": "#2e7d32",
-}
 _HEADER, _SECTION, _FIELD, _FIELDS = 150, 3000, 2000, 10  # the limits of Block Kit
 _AGAIN = {
     "ratelimited",
@@ -138,7 +131,7 @@ class Slack:
     async def _post_to_webhook(self, url: SecretStr, ctx: Context, message: dict[str, Any]) -> None:
         answer = await ctx.http.post(url, json=message, timeout=self._config.time_limit)
         if answer.text.strip() != "ok":
-            body = _body(answer)
+            body = answer.json_object()
             raise _refusal(str(body["error"]) if "error" in body else "", answer)
 
     async def _call(self, ctx: Context, method: str, message: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +147,7 @@ class Slack:
             headers={"Authorization": SecretStr(f"Bearer {self._config.token.get_secret_value()}")},
             timeout=self._config.time_limit,
         )
-        body = _body(answer)
+        body = answer.json_object()
         if body.get("ok") is not True:
             raise _refusal(str(body.get("error", "")), answer)
         return body
@@ -169,7 +162,7 @@ class Slack:
             blocks = _blocks(alert)
         return {
             "text": _escaped(subject(alert)),
-            "attachments": [{"color": _COLOURS[severity(alert)], "blocks": blocks}],
+            "attachments": [{"color": colour(alert), "blocks": blocks}],
         }
 
 
@@ -191,14 +184,6 @@ def _plain(text: str) -> Any:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _body(answer: Answer) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _refusal(error: str, answer: Answer) -> Exception:

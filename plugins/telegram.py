@@ -112,7 +112,7 @@ class Telegram:
         answer = await ctx.http.post(
             SecretStr(url), json=message, timeout=self._config.time_limit, raise_outcome=False
         )
-        body = _body(answer)
+        body = answer.json_object()
         if body.get("ok") is True:
             result = body.get("result")
             number = result.get("message_id") if isinstance(result, dict) else None
@@ -127,14 +127,6 @@ class Telegram:
         # Telegram mentions whomever a plain text names; a word joiner keeps it from that.
         body = body.replace("@", "@\u2060").strip() or subject(alert)
         return body.encode("utf-16-le")[: 2 * _UNITS].decode("utf-16-le", "ignore")
-
-
-def _body(answer: Answer) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _refusal(answer: Answer, body: dict[str, Any]) -> Exception:

@@ -18,6 +18,7 @@ from incm_webhook.text.clean import duration, moment, one_line, truncate_bytes, 
 
 __all__ = [
     "Severity",
+    "colour",
     "duration",
     "facts",
     "incident_key",
@@ -41,6 +42,15 @@ _KEY = 64  # characters of an incident key: of these 16 are a hash, and 2 are da
 
 
 _UNTYPED = "Alert of an unknown type"
+
+
+_COLOURS: dict[Severity, str] = {
+    "critical": "#b3261e",
+    "error": "#b8470f",
+    "warning": "#8a6800",
+    "info": "#3467a8",
+    "ok": "#2e7d32",
+}
 
 
 class _Meaning(NamedTuple):
@@ -159,6 +169,19 @@ def severity(alert: Alert) -> Severity:
         return "ok"
     known = _MEANINGS.get(alert.type or "")
     return known.severity if known else "warning"
+
+
+def colour(alert: Alert) -> str:
+    """Choose the colour that shows how serious an alert is.
+
+    Args:
+        alert: any alert.
+
+    Returns:
+        A colour of its `severity` as in "#b3261e": red, orange, yellow, blue, or green for "ok".
+        White text on it, and it on white, can be read.
+    """
+    return _COLOURS[severity(alert)]
 
 
 def is_clear(alert: Alert) -> bool:

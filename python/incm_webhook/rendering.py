@@ -234,6 +234,7 @@ def _environment() -> _Environment:
         "subject": message.subject,
         "text": message.text,
         "severity": message.severity,
+        "colour": message.colour,
         "facts": message.facts,
         "is_clear": message.is_clear,
         "incident_key": message.incident_key,

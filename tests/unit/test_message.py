@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from incm_webhook import Alert, alert_types, message
 from incm_webhook.message import (
+    colour,
     duration,
     facts,
     incident_key,
@@ -87,6 +88,21 @@ def test_a_closed_alert_is_ok_and_says_so() -> None:
     assert ("Closed", "yes") in facts(of("disconnected", status="closed"))
     assert is_clear(closed)
     assert severity(closed) == "ok"
+
+
+def test_each_severity_has_a_colour_that_can_be_read_on_white() -> None:
+    colours = {severity(of(one.name)): colour(of(one.name)) for one in alert_types()}
+    assert len(set(colours.values())) == 5
+    assert all(_contrast_with_white(one) >= 4.5 for one in colours.values())  # WCAG 2, level AA
+    assert colour(of("reboot", status="closed")) == colours["ok"]
+
+
+def _contrast_with_white(written: str) -> float:
+    """The contrast ratio of WCAG 2."""
+    assert re.fullmatch("#[0-9a-f]{6}", written)
+    parts = [int(written[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
 
 
 def test_a_retention_is_written_as_people_read_it() -> None:

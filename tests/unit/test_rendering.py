@@ -50,6 +50,7 @@ def rendered(source: str, alert: Alert = ALERT, **values: Any) -> str:
         ("{{ '<b>' }}{{ '<b>' | e }}", "<b>&lt;b&gt;"),
         ("{{ subject(alert) }}", "Disconnect from Platform: pump-7 (EF1) — ACME"),
         ("{{ severity(alert) }} {{ is_clear(alert) }}", "critical False"),
+        ("{{ colour(alert) }}", "#b3261e"),
         ("{{ facts(alert) | map('first') | join(';') }}", LABELS),
         ("{{ '{{ alert }}' }}", "{{ alert }}"),
         ("{{ alert.entity_name | tojson }}", '"pump-7"'),

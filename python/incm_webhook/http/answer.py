@@ -79,6 +79,18 @@ class Answer:
         except (ValueError, RecursionError):
             raise ValueError(f"the answer {self.status} is no JSON: {self.text[:200]!r}") from None
 
+    def json_object(self) -> dict[str, Any]:
+        """Parse the body as a JSON object, for a target that explains its answer in one.
+
+        Returns:
+            The object; an empty one when the body is something else, such as a page of a proxy.
+        """
+        try:
+            value = self.json()
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
     def __await__(self) -> Generator[Any, None, Answer]:
         yield from ()
         return self
