@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, Answer, Context, Unavailable
+from incm_webhook.cli import main
 from incm_webhook.cli.check import run_check
 from incm_webhook.http import egress, plain_loop
 from incm_webhook.testing import Receiver, make_alert, run_plugin
-from plugins.targets.http_faults import FaultServer, answers
+from plugins.targets.http_faults import PATIENCE_S, FaultServer, answers
 
 
 @pytest.fixture
@@ -132,12 +133,104 @@ def test_the_rules_of_the_configuration_reach_the_plugin(
     rules = {"egress": {"allow": "127.0.0.0/8", "deny": ["127.0.0.1"]}}
     with Receiver(tmp_path, plugins=[table], config=rules) as receiver:
         receiver.send(make_alert())
-        said = '127.0.0.1 is denied by [egress] deny = ["127.0.0.1/32"]'
-        until = time.monotonic() + 20
-        while said not in receiver.output():
-            assert time.monotonic() < until, receiver.output()
-            time.sleep(0.02)
+        wait_for_output(receiver, DENIED)
     assert server.accepted == 0
+
+
+DENIED = '127.0.0.1 is denied by [egress] deny = ["127.0.0.1/32"]'
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "socket.create_connection(('127.0.0.1', PORT))",
+        "socket.create_connection(('::ffff:127.0.0.1', PORT))",
+        "socket.socket().connect(('localhost', PORT))",
+        "socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', PORT))",
+        "socket.socket(type=socket.SOCK_DGRAM).sendmsg([b'x'], [], 0, ('127.0.0.1', PORT))",
+    ],
+)
+def test_a_process_opens_no_connection_of_its_own_to_a_denied_network(
+    tmp_path: Path, server: FaultServer, call: str
+) -> None:
+    path = tmp_path / "opens.py"
+    path.write_text(f"import socket\nPORT = {server.port}\ndef on_alert(alert, ctx):\n    {call}\n")
+    table = {"use": str(path), "isolation": "process"}
+    rules = {"egress": {"deny": ["127.0.0.1"]}}
+    with Receiver(tmp_path, plugins=[table], config=rules) as receiver:
+        receiver.send(make_alert())
+        wait_for_output(receiver, f"plugin opens: no connection: {DENIED}")
+        wait_for_output(receiver, f"EgressError: {DENIED} (opens.py:4)")
+    assert server.accepted == 0
+
+
+def test_a_process_connects_where_nothing_is_denied(tmp_path: Path, server: FaultServer) -> None:
+    path = tmp_path / "opens.py"
+    path.write_text(
+        f"import socket\ndef on_alert(alert, ctx):\n"
+        f"    socket.create_connection(('127.0.0.1', {server.port})).close()\n"
+    )
+    table = {"use": str(path), "isolation": "process"}
+    with Receiver(
+        tmp_path, plugins=[table], config={"egress": {"deny": ["192.0.2.0/24"]}}
+    ) as receiver:
+        receiver.send(make_alert())
+        receiver.wait_until_settled()
+    assert server.accepted == 1
+
+
+def test_apprise_in_a_process_reaches_no_denied_network(
+    tmp_path: Path, server: FaultServer
+) -> None:
+    pytest.importorskip("apprise", reason="the library Apprise is not installed")
+    url = f"{server.url.replace('http', 'json')}/notify"
+    table = {"use": "apprise", "isolation": "process", "config": {"urls": [url]}}
+    rules = {"egress": {"deny": ["127.0.0.1"]}}
+    with Receiver(tmp_path, plugins=[table], config=rules) as receiver:
+        receiver.send(make_alert())
+        wait_for_output(receiver, f"plugin apprise: no connection: {DENIED}")
+        wait_for_output(receiver, "JSON (urls.0): ")
+    assert server.accepted == 0
+
+
+def test_apprise_in_a_thread_is_refused_when_networks_are_denied(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        '[server]\nlisten = "127.0.0.1:0"\nadmin = "off"\n[[endpoint]]\nsecret_file = "secret"\n'
+        "[egress]\n{deny}\n"
+        '[[plugin]]\nuse = "log"\n[[plugin]]\nuse = "apprise"\nname = "phone"\n'
+        'config = {{ urls = ["json://192.0.2.7/"] }}\n'
+    )
+    (workdir / "incm-webhook.toml").write_text(text.format(deny="deny = '10.0.0.0/8'"))
+    for command in (["check"], ["serve"]):
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert "incm-webhook.toml: [[plugin]] 2 (phone): apprise opens its own connections" in said
+        assert 'set isolation = "process"' in said
+        assert "Traceback" not in said
+
+
+def test_check_names_plugins_that_denied_networks_do_not_bind(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "incm-webhook.toml").write_text(
+        '[server]\nlisten = "127.0.0.1:0"\nadmin = "off"\n[[endpoint]]\nsecret_file = "secret"\n'
+        '[egress]\ndeny = "10.0.0.0/8"\n[[plugin]]\nuse = "log"\n'
+        '[[plugin]]\nuse = "syslog"\nconfig = { host = "192.0.2.7" }\n'
+        '[[plugin]]\nuse = "syslog"\nname = "apart"\nconfig = { host = "192.0.2.7" }\n'
+        'isolation = "process"\n'
+    )
+    assert run_check({}, {}, workdir) == 0
+    note = "note: [egress] deny holds for ctx.http, and not for connections that syslog may open"
+    assert note in capsys.readouterr().out
+
+
+def wait_for_output(receiver: Receiver, text: str) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while text not in receiver.output():
+        assert time.monotonic() < until, receiver.output()
+        time.sleep(0.02)
 
 
 def test_check_shows_the_rules(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:

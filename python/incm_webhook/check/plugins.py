@@ -32,6 +32,7 @@ _STEPS = {
     "connect": "its connection to the target",
     "close": "its close",
 }
+_CONNECT = {"email", "mqtt", "sql", "syslog"}  # without ctx.http, to the host of their config
 _HARM = "; serve would retry it again and again, and give it no alert until it succeeds"
 
 
@@ -77,6 +78,7 @@ def check_plugins(
                 )
                 report.error(f"{outcome.failure}{hint}", EXIT_PLUGIN)
     _note_threads(settings, report)
+    _note_denied_networks(settings, report)
 
 
 def _note_threads(settings: Settings, report: Report) -> None:
@@ -91,6 +93,19 @@ def _note_threads(settings: Settings, report: Report) -> None:
             f"note: in threads of the server: {names}; a call there that keeps Python's lock, such "
             'as a regular expression that never ends, stops all plugins; isolation = "process" '
             "gives a plugin a process of its own"
+        )
+
+
+def _note_denied_networks(settings: Settings, report: Report) -> None:
+    """Name the plugins for whose connections `[egress] deny` does not hold."""
+    if not settings.egress.deny:
+        return
+    threads = [one for one in settings.plugin if one.isolation == "thread"]
+    names = ", ".join(one.name for one in threads if one.use in _CONNECT or one.use not in BUNDLED)
+    if names:
+        report.info(
+            f"note: [egress] deny holds for ctx.http, and not for connections that {names} may "
+            'open in another way; isolation = "process" makes it hold for those as well'
         )
 
 

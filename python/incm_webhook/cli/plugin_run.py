@@ -161,11 +161,14 @@ def run_configured(name: str, file: str | None, alerts: "Iterator[Alert]") -> in
     from incm_webhook.config.loading import load_settings
     from incm_webhook.config.messages import nearest
     from incm_webhook.http.egress import applied
+    from incm_webhook.http.own_connections import deny_own_connections
 
     settings = load_settings({"config": file}, os.environ, Path.cwd(), endpoints=False)
     for one in settings.plugin:
         if one.name == name:
             with applied(settings.egress.rules):
+                if one.isolation == "process":
+                    deny_own_connections(one.name)
                 return _run(one, settings.base, alerts)
     place = settings.source or "there is no configuration file, so it"
     raise ConfigError(

@@ -4,13 +4,17 @@ from incm_webhook.config.server import Networks
 from incm_webhook.config.types import Table
 from incm_webhook.http.egress import Egress
 
+# Bundled plugins that connect to any URL of their config without `ctx.http`.
+GO_ANYWHERE = {"apprise"}
+
 
 class EgressSettings(Table):
     """`[egress]`: networks to which `ctx.http` may, or must not, connect.
 
     Attributes:
         allow: networks that are refused otherwise: loopback, link-local and the like.
-        deny: networks that are refused in any case.
+        deny: networks that are refused in any case; in a process of its own, a plugin may not
+            connect to them without `ctx.http` either.
     """
 
     allow: Networks = ()

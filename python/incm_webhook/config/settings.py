@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from incm_webhook.config.egress import EgressSettings
+from incm_webhook.config.egress import GO_ANYWHERE, EgressSettings
 from incm_webhook.config.filters import Filters
 from incm_webhook.config.paths import endpoint_of
 from incm_webhook.config.rate import Rate, parse_rate
@@ -283,6 +283,17 @@ class Settings(Table):
                 f'[server] health = "{health}" is the path of an endpoint: give the health check '
                 'another one, or none with health = "off"'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _denied_networks_are_denied(self) -> "Settings":
+        for number, one in enumerate(self.plugin, 1):
+            if self.egress.deny and one.use in GO_ANYWHERE and one.isolation == "thread":
+                raise ValueError(
+                    f"[[plugin]] {number} ({one.name}): {one.use} opens its own connections, for "
+                    "which [egress] deny does not hold in a thread of the server: set "
+                    'isolation = "process"'
+                )
         return self
 
     _warnings: list[str] = PrivateAttr(default_factory=list)

@@ -20,6 +20,7 @@ from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.registry import hidden_by, load
 from incm_webhook.hosting.template_check import template_findings
 from incm_webhook.http import egress
+from incm_webhook.http.own_connections import deny_own_connections
 from incm_webhook.log import describe, set_up_logging
 
 _PR_SET_PDEATHSIG = 1
@@ -46,6 +47,8 @@ class Trial:
         try:
             settings = unpack_settings(order["settings"])
             settings.hold(order["place"])
+            if settings.isolation == "process":
+                deny_own_connections(settings.name)
             plugin = load(settings, Path(order["base"]))
         except PluginError as error:
             self._control.send({"failed": str(error)[:_TEXT_LIMIT]})

@@ -28,6 +28,7 @@ from incm_webhook.hosting.registry import load
 from incm_webhook.hosting.state_channel import RemoteStore
 from incm_webhook.hosting.worker_protocol import read_facts, write_account
 from incm_webhook.http import egress, plain_loop
+from incm_webhook.http.own_connections import deny_own_connections
 from incm_webhook.log import describe, set_up_logging
 from incm_webhook.log_levels import parse_log_levels
 from incm_webhook.plugin import Context, changes_of
@@ -90,6 +91,7 @@ class Worker:
         egress.apply(egress.Egress.of(*order["egress"]))
         settings = unpack_settings(order["settings"])
         settings.hold(order["place"])
+        deny_own_connections(settings.name)
         self._loop = EventLoop(settings.name)
         self._plugin = load(settings, Path(order["base"]))
         self._plugin.states = StateKeeper(RemoteStore(self._control), self._room)

@@ -73,10 +73,19 @@ class Egress:
         """
         return next(filter(None, map(self._refusal, _meant_by(address))), "")
 
-    def _refusal(self, address: Address) -> str:
+    def denial(self, address: Address) -> str:
+        """Describe which network of `deny` has an address; "" when none has."""
+        return next(filter(None, map(self._denial, _meant_by(address))), "")
+
+    def _denial(self, address: Address) -> str:
         for network in self.deny:
             if address in network:
                 return f'{address} is denied by [egress] deny = ["{network}"]'
+        return ""
+
+    def _refusal(self, address: Address) -> str:
+        if denial := self._denial(address):
+            return denial
         if any(address in network for network in self.allow):
             return ""
         for kind, network, text in _KINDS:
