@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "incm/admin/change_sentence.h"
 #include "incm/admin/metrics_page.h"
 #include "incm/admin/plugin_pages.h"
 #include "incm/admin/readiness.h"
@@ -76,10 +77,7 @@ struct Admin {
                         .body = request.take_body()};
         const ApiReply reply = api.call(call);
         if (reply.changed) {
-            const std::string_view result =
-                std::string_view(reply.body).substr(0, reply.body.find('\n'));
-            log.write(base::LogLevel::kInfo, "changed by hand: " + base::printable(request.path()) +
-                                                 " " + base::printable(result));
+            log.write(base::LogLevel::kInfo, change_sentence(request.path(), reply.body));
         }
         if (!reply.allow.empty()) response.add("Allow", reply.allow);
         if (reply.status == 503) response.add("Retry-After", "10");
