@@ -17,6 +17,7 @@ from incm_webhook.cli.bench import bench
 from incm_webhook.cli.dead import dead, replay
 from incm_webhook.cli.doctor import doctor
 from incm_webhook.cli.inbox import inbox
+from incm_webhook.cli.init import init
 from incm_webhook.cli.message import send, sign, verify
 from incm_webhook.cli.new_plugin import new_plugin
 from incm_webhook.cli.plugin_run import plugin_group
@@ -220,6 +221,7 @@ def version() -> int:
 
 
 commands.add_command(send)
+commands.add_command(init)
 commands.add_command(new_plugin)
 commands.add_command(plugin_group)
 commands.add_command(plugins)
