@@ -206,7 +206,7 @@ def test_apprise_in_a_thread_is_refused_when_networks_are_denied(
     for command in (["check"], ["serve"]):
         assert main(command) == 2
         said = capsys.readouterr().err
-        assert "incm-webhook.toml: [[plugin]] 2 (phone): apprise opens its own connections" in said
+        assert "[[plugin]] 2 (phone): apprise opens its own connections" in said
         assert 'set isolation = "process"' in said
         assert "Traceback" not in said
 

@@ -76,7 +76,9 @@ def check_plugins(
                 hint = (
                     " (or the server that runs has it)" if is_served and outcome.description else ""
                 )
-                report.error(f"{outcome.failure}{hint}", EXIT_PLUGIN)
+                known = not spec.place or spec.place in outcome.failure
+                where = "" if known else spec.place_at("use")
+                report.error(f"{outcome.failure}{hint}{where}", EXIT_PLUGIN)
     _note_threads(settings, report)
     _note_denied_networks(settings, report)
 
@@ -131,6 +133,7 @@ class _Trial:
                     "base": str(self._base),
                     "path": sys.path,
                     "place": self._spec.place,
+                    "lines": dict(self._spec.lines),
                     "egress": self._rules.texts,
                 }
             except PluginError as error:

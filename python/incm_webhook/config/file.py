@@ -2,22 +2,24 @@
 
 import codecs
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from incm_webhook.config.lines import KeyPath, lines_of
 from incm_webhook.errors import ConfigError
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
     """Read a TOML file; a byte order mark at its beginning is ignored.
 
     Args:
         path: the path of the file.
 
     Returns:
-        The tables of the file.
+        The tables of the file, and the lines of its keys.
 
     Raises:
         ConfigError: the file cannot be read, or is not TOML in UTF-8; the text names the file and
@@ -30,7 +32,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
     text = _text(path, content)
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text), lines_of(text)
     except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
         raise ConfigError(f"{path}: is not TOML: {error}") from None
     except RecursionError:

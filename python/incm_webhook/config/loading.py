@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from incm_webhook.config import advice, messages
 from incm_webhook.config.file import read_toml
+from incm_webhook.config.lines import KeyPath
 from incm_webhook.config.messages import Location
+from incm_webhook.config.origins import Origins, below, line_of, named_in, override_of
 from incm_webhook.config.overrides import OVERRIDES, Override, gather, unknown_variables
 from incm_webhook.config.paths import normal_path
 from incm_webhook.config.secrets import FoundSecrets, Secret, locate_secret_file, read_secret_file
@@ -51,9 +53,15 @@ class _Draft:
     base: Path
     cwd: Path
     environ: Mapping[str, str]
-    problems: list[str] = field(default_factory=list)
+    lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)  # a sentence each, with its line
     unknown: list[str] = field(default_factory=list)  # a sentence for each unknown variable
     origins: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def add(self, problem: str, *location: str | int) -> None:
+        """Note a problem of a key, with the line where the file has it."""
+        line = None if override_of(location, self.origins) else line_of(location, self.lines)
+        self.problems.append(problem if line is None else f"line {line}: {problem}")
 
 
 def load_settings(
@@ -102,9 +110,14 @@ def load_settings(
     settings = _validate(draft)
     in_file = draft.source is not None and ("plugin",) not in draft.origins
     for index, plugin in enumerate(settings.plugin if in_file else ()):
-        plugin.hold(f"{heading('plugin', index, draft)} of {draft.source}")
+        plugin.hold(
+            f"{heading('plugin', index, draft)} of {draft.source}",
+            below(("plugin", index), draft.lines),
+        )
     warnings = [*advice.warnings_of(settings), *draft.unknown]
-    settings.hold(draft.source, draft.base, warnings, draft.origins)
+    settings.hold(
+        draft.source, draft.base, warnings, Origins(draft.source, draft.lines, draft.origins)
+    )
     return settings
 
 
@@ -112,19 +125,20 @@ def _read(named: Override | None, cwd: Path, environ: Mapping[str, str]) -> _Dra
     path = cwd / (named.value if named else DEFAULT_FILE)
     if named is None and not path.exists():
         return _Draft({}, None, cwd, cwd, environ)
-    return _Draft(read_toml(path), path, path.parent, cwd, environ)
+    raw, lines = read_toml(path)
+    return _Draft(raw, path, path.parent, cwd, environ, lines)
 
 
 def _check_shape(draft: _Draft) -> None:
     """Note values that should be tables but are not, and remove them from the draft."""
     for name in _TABLES:
         if not isinstance(draft.raw.setdefault(name, {}), dict):
-            draft.problems.append(f"{name}: must be a table: write [{name}]")
+            draft.add(f"{name}: must be a table: write [{name}]", name)
             draft.raw[name] = {}
     for name in _LISTS:
         tables = draft.raw.setdefault(name, [])
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
-            draft.problems.append(f"{name}: must be a list of tables: write [[{name}]] above each")
+            draft.add(f"{name}: must be a list of tables: write [[{name}]] above each", name)
             draft.raw[name] = [{"unsigned": True}] if name == "endpoint" else []
     if "endpoint" not in draft.raw or not draft.raw["endpoint"]:
         for key in draft.raw:  # a misspelt [[endpoint]] is one error, not also a missing secret
@@ -243,9 +257,10 @@ def _validate(draft: _Draft) -> Settings:
     try:
         settings = Settings.model_validate(draft.raw)
     except ValidationError as error:
-        draft.problems += messages.sentences(
+        for location, sentence in messages.located_sentences(
             error, Settings, lambda location: _place(draft, location)
-        )
+        ):
+            draft.add(sentence, *named_in(sentence, location, draft.lines))
     if settings is not None:
         for index, endpoint in enumerate(settings.endpoint):
             _read_secrets(draft, index, endpoint)
@@ -262,20 +277,21 @@ def _check_unique(draft: _Draft, table: str, key: str, normal: Callable[[str], s
         first = values.index(value)
         if first < index:
             spelled = "" if names[first] == names[index] else f', which spells it "{names[first]}"'
-            draft.problems.append(
+            draft.add(
                 f'{heading(table, index, draft)}: {key} "{names[index]}" is used by [[{table}]] '
-                f"{first + 1}{spelled}: give each its own {key}"
+                f"{first + 1}{spelled}: give each its own {key}",
+                *(table, index, key),
             )
 
 
 def _read_secrets(draft: _Draft, index: int, endpoint: EndpointSettings) -> None:
     found = FoundSecrets()
-    files = [SecretSource(file=name) for name in endpoint.secret_file]
-    for source in [*files, *endpoint.secret]:
+    files = [("secret_file", SecretSource(file=name)) for name in endpoint.secret_file]
+    for key, source in [*files, *(("secret", one) for one in endpoint.secret)]:
         try:
             secret, path = _read_secret(draft, source)
         except ConfigError as error:
-            draft.problems.append(f"{heading('endpoint', index, draft)}: {error}")
+            draft.add(f"{heading('endpoint', index, draft)}: {error}", "endpoint", index, key)
             continue
         found.add(secret, path, _called(source, path))
     endpoint.hold(found)
@@ -305,5 +321,7 @@ def _report(draft: _Draft) -> str:
     if draft.source is None:
         return "\n  ".join(problems)
     if len(problems) == 1:
-        return f"{draft.source}: {problems[0]}"
+        line, colon, rest = problems[0].removeprefix("line ").partition(": ")
+        has_line = problems[0].startswith("line ") and line.isdigit() and bool(colon)
+        return f"{draft.source}:{line}: {rest}" if has_line else f"{draft.source}: {problems[0]}"
     return "\n  ".join([f"{draft.source}: {len(problems)} errors:", *problems])

@@ -80,14 +80,15 @@ def sentences(
     Returns:
         One sentence for each error, in pydantic's order, without the given values.
     """
-    return list(_sentences(error, model, place))
+    return [sentence for _, sentence in located_sentences(error, model, place)]
 
 
-def _sentences(
+def located_sentences(
     error: ValidationError,
     model: type[BaseModel],
     place: Callable[[Location], tuple[str, Location]],
-) -> Iterator[str]:
+) -> Iterator[tuple[Location, str]]:
+    """Yield what `sentences` returns, each sentence with the location of its error."""
     for detail in error.errors(include_url=False, include_input=False):
         location = detail["loc"]
         kind = detail["type"]
@@ -109,7 +110,7 @@ def _sentences(
             else:
                 what = detail["msg"][:1].lower() + detail["msg"][1:]
         where = " ".join(part for part in (table, dotted(inner)) if part)
-        yield f"{where}: {what}" if where else what
+        yield location, f"{where}: {what}" if where else what
 
 
 def _belongs(key: str, model: type[BaseModel], location: Location) -> str:

@@ -4,10 +4,19 @@ import re
 from typing import Annotated
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictInt,
+    StrictStr,
+)
 
 from incm_webhook.config.paths import normal_path
 from incm_webhook.config.quantities import parse_duration, parse_size
+from incm_webhook.config.rate import Rate, parse_rate
 
 
 class Table(BaseModel):
@@ -60,4 +69,7 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 Texts = Annotated[tuple[Annotated[StrictStr, Field(min_length=1)], ...], BeforeValidator(as_list)]
 Numbers = Annotated[
     tuple[Annotated[StrictInt, Field(ge=-(2**63), le=2**63 - 1)], ...], BeforeValidator(as_list)
+]
+RateSetting = Annotated[
+    Rate | None, BeforeValidator(parse_rate), PlainSerializer(lambda rate: rate and str(rate))
 ]

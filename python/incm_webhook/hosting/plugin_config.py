@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,7 +102,7 @@ def config_of(
     if not source.problems:
         made = _validated(declared, source.config, problems)
     if problems:
-        place = f" ({spec.place})" if spec.place else ""
+        place = spec.place_at(*map(_key_of, problems))
         raise PluginError(without_secrets("; ".join(problems)) + place)
     return made, [*warnings, *source.warnings]
 
@@ -114,6 +115,13 @@ def _validated(model: type[BaseModel], config: dict[str, Any], problems: list[st
     except Exception as error:
         problems.append(failure(error, "config"))
     return None
+
+
+def _key_of(problem: str) -> str:
+    """Return the key that a problem is about, as its sentence begins: `config.url`."""
+    key = re.match(r"config[^\s:]*", problem)
+    unknown = re.match(r'(config[^\s:]*): unknown key "([^"]+)"', problem)
+    return f"{unknown[1]}.{unknown[2]}" if unknown else key[0] if key else "config"
 
 
 def _is_model(declared: object) -> typing.TypeGuard[type[BaseModel]]:

@@ -144,7 +144,8 @@ def load(spec: PluginSettings, base: Path) -> LoadedPlugin:
         found, origin = _find(spec.use, base)
         return load_object(found, spec, origin, base)
     except PluginError as error:
-        raise PluginError(f'plugin "{spec.name}": {error}') from None
+        where = "" if spec.place and spec.place in str(error) else spec.place_at("use")
+        raise PluginError(f'plugin "{spec.name}": {error}{where}') from None
 
 
 def load_object(

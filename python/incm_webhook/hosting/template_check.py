@@ -34,7 +34,6 @@ def template_findings(config: Any, settings: PluginSettings) -> tuple[list[str],
     templates = list(_templates(config, ""))
     if not templates:
         return [], []
-    place = f" ({settings.place})" if settings.place else ""
     errors: list[str] = []
     warnings: list[str] = []
     samples = _samples(settings)
@@ -44,6 +43,7 @@ def template_findings(config: Any, settings: PluginSettings) -> tuple[list[str],
             problem = _problem(template, alert, settings.name)
             if problem:
                 failures.setdefault(problem, []).append(_described(alert))
+        place = settings.place_at(f"config.{key}")
         failed = sum(map(len, failures.values()))
         found = [
             f"config {key}, {problem}; the plugin would reject "

@@ -46,7 +46,7 @@ class Trial:
         egress.apply(egress.Egress.of(*order["egress"]))
         try:
             settings = unpack_settings(order["settings"])
-            settings.hold(order["place"])
+            settings.hold(order["place"], order["lines"])
             if settings.isolation == "process":
                 deny_own_connections(settings.name)
             plugin = load(settings, Path(order["base"]))

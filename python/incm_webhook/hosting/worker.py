@@ -90,7 +90,7 @@ class Worker:
         sys.path[:] = order["path"]
         egress.apply(egress.Egress.of(*order["egress"]))
         settings = unpack_settings(order["settings"])
-        settings.hold(order["place"])
+        settings.hold(order["place"], order["lines"])
         deny_own_connections(settings.name)
         self._loop = EventLoop(settings.name)
         self._plugin = load(settings, Path(order["base"]))

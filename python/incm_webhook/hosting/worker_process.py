@@ -143,6 +143,7 @@ class WorkerProcess:
             "memory": self._memory,
             "log_levels": current_log_levels(),
             "place": self._spec.place,
+            "lines": dict(self._spec.lines),
             "egress": current().texts,
         }
         try:

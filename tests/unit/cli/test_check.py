@@ -78,7 +78,7 @@ def test_listen_equal_to_admin_is_a_fault_of_the_configuration(
     configure('listen = "127.0.0.1:9464"\n')
     status, _, err = check()
     assert status == 2
-    assert err.startswith(f"incm-webhook: {workdir}/incm-webhook.toml: [server]: listen (127.")
+    assert err.startswith(f"incm-webhook: {workdir}/incm-webhook.toml:2: [server]: listen (127.")
     assert "want the same port: give each its own" in err
     assert main(["serve", "--unsigned", "--listen", "0.0.0.0:9464"]) == 2
 
@@ -98,7 +98,7 @@ def test_a_host_that_is_not_of_this_machine(check: Run, configure: Callable[...,
     configure('listen = "192.0.2.1:0"\nadmin = "off"\n')
     status, _, err = check()
     assert status == 3
-    assert "incm-webhook.toml: [server] listen: cannot listen on 192.0.2.1:0: " in err
+    assert "incm-webhook.toml:2: [server] listen: cannot listen on 192.0.2.1:0: " in err
     assert "not an address of this machine (`ip address` lists them)" in err
 
 
@@ -405,6 +405,6 @@ def test_a_ready_file_that_cannot_be_written_is_named_where_it_stands(
     status, _, err = check()
     assert status == 2
     assert err == (
-        f"incm-webhook: {workdir}/incm-webhook.toml: [server] ready_file "
+        f"incm-webhook: {workdir}/incm-webhook.toml:4: [server] ready_file "
         f"{workdir}/nowhere/ready.json: there is no folder {workdir}/nowhere: create it\n"
     )

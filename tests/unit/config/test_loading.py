@@ -187,15 +187,17 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
     text = error(workdir)
     lines = [line.strip() for line in text.splitlines()]
     assert lines[0] == f"{workdir}/incm-webhook.toml: 9 errors:"
-    assert 'unknown key "servr"; did you mean "server"?' in lines
-    assert "[server] listen: wants HOST:PORT such as \"127.0.0.1:8080\", not 'nowhere'" in lines
-    assert any(line.startswith("[server] max_body: wants a size such as") for line in lines)
-    assert '[[endpoint]] 1 "/a": unknown key "pth"; did you mean "path"?' in lines
+    assert 'line 2: unknown key "servr"; did you mean "server"?' in lines
+    wanted = "wants HOST:PORT such as \"127.0.0.1:8080\", not 'nowhere'"
+    assert f"line 4: [server] listen: {wanted}" in lines
+    assert any(line.startswith("line 5: [server] max_body: wants a size such") for line in lines)
+    assert 'line 9: [[endpoint]] 1 "/a": unknown key "pth"; did you mean "path"?' in lines
     assert any('unknown key "bogus"; known are breaker, ' in line for line in lines)
-    assert '[[plugin]] 2 "audit": unknown key "retrys"; did you mean "retry"?' in lines
-    assert '[[plugin]] 2 "audit" retry: unknown key "frist"; did you mean "first"?' in lines
-    assert any(line.startswith('[[plugin]] 2 "audit" retry.max: wants a') for line in lines)
-    assert '[[plugin]] 2 "audit" types[1]: wants a text in quotes' in lines
+    second = '[[plugin]] 2 "audit"'
+    assert f'line 15: {second}: unknown key "retrys"; did you mean "retry"?' in lines
+    assert f'line 16: {second} retry: unknown key "frist"; did you mean "first"?' in lines
+    assert any(line.startswith(f"line 16: {second} retry.max: wants a") for line in lines)
+    assert f"line 17: {second} types[1]: wants a text in quotes" in lines
 
 
 @pytest.mark.parametrize(
@@ -427,7 +429,7 @@ def test_an_address_that_nobody_can_connect_to_is_none_to_listen_on(
 ) -> None:
     (workdir / "group.toml").write_text(f'[server]\n{key} = "{host}:8081"\n')
     assert error(workdir, config="group.toml", unsigned=True) == (
-        f"{workdir}/group.toml: [server] {key}: {host.strip('[]')} is a multicast or "
+        f"{workdir}/group.toml:2: [server] {key}: {host.strip('[]')} is a multicast or "
         "broadcast address, to which no client can connect: write an address of this machine, or "
         "0.0.0.0 for all of them"
     )
