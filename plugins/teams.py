@@ -21,11 +21,11 @@ from incm_webhook.message import (
 )
 
 _COLOURS = {
-    "critical": "attention",
-    "error": "attention",
-    "warning": "warning",
-    "info": "accent",
-    "ok": "good",
+    "critical": "Attention",
+    "error": "Attention",
+    "warning": "Warning",
+    "info": "Accent",
+    "ok": "Good",
 }
 _TEXT = 8000  # bytes; a message may have 28 KiB, and JSON needs up to 6 bytes for one of a text
 
@@ -87,7 +87,7 @@ class Teams:
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
             "version": "1.4",
-            "msteams": {"width": "Full"},
+            "msteams": {"width": "full"},
             "body": body,
         }
         attachment = {
@@ -109,8 +109,8 @@ def _title(alert: Alert) -> dict[str, Any]:
     run = {
         "type": "TextRun",
         "text": subject(alert),
-        "weight": "bolder",
-        "size": "medium",
+        "weight": "Bolder",
+        "size": "Medium",
         "color": _COLOURS[severity(alert)],
     }
     return {"type": "RichTextBlock", "inlines": [run]}
@@ -125,4 +125,4 @@ def _fact(label: str, value: str) -> dict[str, Any]:
         {"type": "TextRun", "text": f"{label}: ", "isSubtle": True},
         {"type": "TextRun", "text": value},
     ]
-    return {"type": "RichTextBlock", "spacing": "none", "inlines": runs}
+    return {"type": "RichTextBlock", "spacing": "None", "inlines": runs}
