@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from incm_webhook.retry_after import seconds_until
 
@@ -83,6 +83,14 @@ class Unavailable(Exception):  # noqa: N818 - an outcome, not an error
 DECLARED = (Retry, Reject, Unavailable)  # the outcomes that a handler raises
 
 
+class CallFacts(TypedDict, total=False):
+    """What all contexts of one call share, with `state` once something has used it."""
+
+    until: float  # when the call ends, in monotonic seconds
+    keeper: "StateKeeper"
+    state: "State"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """The facts that a handler gets besides the alert.
@@ -118,25 +126,28 @@ class Context:
     endpoint: str = ""
     received_at: datetime = _EPOCH
     each: tuple["Context", ...] = ()
-    _until: ClassVar[float | None] = None  # an instance's is when its call ends, monotonic seconds
 
     @property
     def http(self) -> "HttpClient":
         """The HTTP client of this call."""
         from incm_webhook.http.client import HttpClient
 
-        return HttpClient(self._until)
+        return HttpClient(self._facts_of_call().get("until"))
 
     @property
     def state(self) -> "State":
         """What the plugin keeps between its calls; the same object for the whole call."""
-        values = vars(self)
-        state: State | None = values.get("_state")
+        call = self._facts_of_call()
+        state = call.get("state")
         if state is None:
             from incm_webhook.state import open_state  # most plugins keep nothing
 
-            state = values.setdefault("_state", open_state(values.get("_keeper")))
+            state = call.setdefault("state", open_state(call.get("keeper")))
         return state
+
+    def _facts_of_call(self) -> CallFacts:
+        call: CallFacts = vars(self).setdefault("_call", {})
+        return call
 
     @property
     def delivery_keys(self) -> tuple[str, ...]:
@@ -182,12 +193,11 @@ def context_of(
     config: Any,
     log: Logger,
     plugin: str,
-    until: float,
-    keeper: "StateKeeper",
+    call: CallFacts,
 ) -> Context:
-    """Make the context of one delivery for a plugin, whose call ends at `until`."""
+    """Make the context of one delivery for a plugin; the contexts of a call share `call`."""
     # Context(...) takes three times as long, because a frozen dataclass sets each field with a
-    # separate call. A loop over the fields takes half as long again.
+    # separate call. A loop over the fields takes half as long again, and so does an eleventh value.
     context = object.__new__(Context)
     values = vars(context)
     values["config"] = config
@@ -199,15 +209,8 @@ def context_of(
     values["endpoint"] = delivery.endpoint
     values["received_at"] = delivery.received_at
     values["each"] = ()
-    values["_until"] = until
-    values["_keeper"] = keeper
+    values["_call"] = call
     return context
-
-
-def changes_of(context: Context) -> "Sequence[tuple[str, str | None]]":
-    """End the state of a call, and return what the call changed in it."""
-    state = vars(context).get("_state")
-    return () if state is None else state.end()
 
 
 @dataclass(frozen=True, slots=True)

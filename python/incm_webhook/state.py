@@ -1,34 +1,30 @@
 """`ctx.state`: what a plugin keeps between its calls."""
 
 import json
-import math
 import threading
 from collections.abc import Iterator, MutableMapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from incm_webhook.state_values import check_key, encode, size_of
+
+if TYPE_CHECKING:
+    from incm_webhook.plugin import Context
 
 __all__ = [
     "CALL_BYTES",
     "KEYS",
-    "KEY_BYTES",
-    "VALUE_BYTES",
     "Changes",
     "MemoryStore",
     "Room",
     "State",
     "StateKeeper",
     "StateStore",
-    "check_key",
-    "encode",
+    "changes_of",
     "open_state",
-    "size_of",
 ]
 
-KEY_BYTES = 256
-VALUE_BYTES = 64 * 1024
 KEYS = 10_000
-CALL_BYTES = 1024 * 1024  # keys and values that one call may change, with _CHANGE_BYTES for each
-_CHANGE_BYTES = 32
-_DEPTH = 100
+CALL_BYTES = 1024 * 1024  # keys and values that one call may change, as size_of() counts them
 
 Changes = Sequence[tuple[str, str | None]]  # key and JSON text; None deletes the key
 
@@ -211,6 +207,17 @@ def open_state(keeper: StateKeeper | None) -> State:
     return State(keeper or StateKeeper(MemoryStore({})))
 
 
+def changes_of(context: "Context") -> Changes:
+    """End the state of a call, and return what the call changed in it.
+
+    Args:
+        context: one that `LoadedPlugin.context` made. What uses its state from now on gets a
+            RuntimeError, also when nothing has used it before.
+    """
+    state: State = vars(context)["_call"].setdefault("state", _ENDED)
+    return () if state is _ENDED else state.end()
+
+
 class MemoryStore:
     """A store that keeps values in a dict, for tests and for `check`.
 
@@ -250,67 +257,5 @@ class MemoryStore:
                 self._values[key] = json.loads(text)
 
 
-def encode(key: str, value: Any) -> str:
-    """Write a value as JSON, without characters that UTF-8 lacks.
-
-    Raises:
-        TypeError, ValueError: a state cannot hold it; the text names the key.
-    """
-    _check_value(key, value, _DEPTH)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:  # half a surrogate pair
-        text = json.dumps(value, separators=(",", ":"))
-        size = len(text)
-    if size > VALUE_BYTES:
-        raise ValueError(
-            f"the value of {key!r} in ctx.state has {size:,} bytes as JSON: at most "
-            f"{VALUE_BYTES:,} are possible"
-        )
-    return text
-
-
-def _check_value(key: str, value: Any, depth: int) -> None:
-    if value is None or isinstance(value, (str, int)):
-        return
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"the value of {key!r} in ctx.state holds {value}, which JSON lacks")
-        return
-    if not isinstance(value, (list, dict)):
-        raise TypeError(
-            f"the value of {key!r} in ctx.state holds a {type(value).__name__}: only None, bool, "
-            "int, float, str, list and dict are possible"
-        )
-    if depth == 0:
-        raise ValueError(f"the value of {key!r} in ctx.state is nested more than {_DEPTH} deep")
-    if isinstance(value, dict):
-        for name in value:
-            if not isinstance(name, str):
-                raise TypeError(
-                    f"the value of {key!r} in ctx.state holds a dict with a key that is a "
-                    f"{type(name).__name__}: only str is possible"
-                )
-        value = value.values()
-    for one in value:
-        _check_value(key, one, depth - 1)
-
-
-def check_key(key: object) -> None:
-    """Raise a TypeError or a ValueError for a key that a state cannot hold."""
-    if not isinstance(key, str):
-        raise TypeError(f"a key of ctx.state is a str, not a {type(key).__name__}")
-    try:
-        size = len(key.encode())
-    except UnicodeEncodeError:
-        raise ValueError(f"a key of ctx.state cannot hold half a surrogate pair: {key!r}") from None
-    if not 1 <= size <= KEY_BYTES:
-        raise ValueError(f"a key of ctx.state has 1 to {KEY_BYTES} bytes, not {size}")
-    if "\0" in key:
-        raise ValueError(f"a key of ctx.state cannot hold the character NUL: {key!r}")
-
-
-def size_of(key: str, text: str | None) -> int:
-    """Return how much of CALL_BYTES a change takes."""
-    return len(key.encode()) + (0 if text is None else len(text.encode())) + _CHANGE_BYTES
+_ENDED = open_state(None)  # of every call that ended without using its state
+_ENDED.end()

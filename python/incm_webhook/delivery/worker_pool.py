@@ -13,7 +13,8 @@ from incm_webhook.errors import ClosedError
 from incm_webhook.hosting.attempt import Failure, failure_of, time_out
 from incm_webhook.hosting.worker_protocol import WorkerLost
 from incm_webhook.log import describe
-from incm_webhook.plugin import DECLARED, changes_of
+from incm_webhook.plugin import DECLARED
+from incm_webhook.state import changes_of
 
 if TYPE_CHECKING:
     from incm_webhook._core import Delivery, PluginThread, PythonWatch

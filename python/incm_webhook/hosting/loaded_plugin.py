@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.log import plugin_logger
-from incm_webhook.plugin import Context, changes_of, context_of
+from incm_webhook.plugin import CallFacts, Context, context_of
 from incm_webhook.process.forked import end_in_child
-from incm_webhook.state import MemoryStore, StateKeeper, open_state
+from incm_webhook.state import MemoryStore, StateKeeper, changes_of
 from incm_webhook.text.failures import OwnCode
 
 if TYPE_CHECKING:
@@ -171,19 +171,14 @@ class LoadedPlugin:
         keeper = self.states if states is None else states
         if not deliveries:
             context = Context(config=self.config, log=self._log, plugin=self.name)
-            vars(context)["_keeper"] = keeper
+            vars(context)["_call"] = {"keeper": keeper}
             return context
-        until = time.monotonic() + self.settings.timeout
+        call: CallFacts = {"until": time.monotonic() + self.settings.timeout, "keeper": keeper}
         if not self.batch:
-            return context_of(deliveries[0], self.config, self._log, self.name, until, keeper)
-        each = tuple(
-            context_of(one, self.config, self._log, self.name, until, keeper) for one in deliveries
-        )
-        whole = context_of(each[0], self.config, self._log, self.name, until, keeper)
+            return context_of(deliveries[0], self.config, self._log, self.name, call)
+        each = tuple(context_of(one, self.config, self._log, self.name, call) for one in deliveries)
+        whole = context_of(each[0], self.config, self._log, self.name, call)
         vars(whole).update(attempt=max(one.attempt for one in each), each=each)
-        state = open_state(keeper)
-        for one in (whole, *each):
-            vars(one)["_state"] = state
         return whole
 
     def _call(self, name: str) -> Outcome:

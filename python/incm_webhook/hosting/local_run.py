@@ -11,7 +11,8 @@ from incm_webhook import Alert
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.http import plain_loop
 from incm_webhook.http.answer import all_awaited
-from incm_webhook.plugin import DECLARED, Context, changes_of
+from incm_webhook.plugin import DECLARED, Context
+from incm_webhook.state import changes_of
 
 __all__ = ["LocalRun", "made_up_deliveries"]
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from incm_webhook.errors import InboxError
 from incm_webhook.hosting.channel import BrokenFrameError
-from incm_webhook.state import CALL_BYTES, VALUE_BYTES, check_key, size_of
+from incm_webhook.state import CALL_BYTES
+from incm_webhook.state_values import VALUE_BYTES, check_key, size_of
 
 if TYPE_CHECKING:
     from incm_webhook.hosting.channel import Channel

@@ -31,9 +31,9 @@ from incm_webhook.http import egress, plain_loop
 from incm_webhook.http.own_connections import deny_own_connections
 from incm_webhook.log import describe, set_up_logging
 from incm_webhook.log_levels import parse_log_levels
-from incm_webhook.plugin import Context, changes_of
+from incm_webhook.plugin import Context
 from incm_webhook.process.stray_errors import catch_stray_errors
-from incm_webhook.state import Room, StateKeeper
+from incm_webhook.state import Room, StateKeeper, changes_of
 from incm_webhook.text.failures import Account, account_of
 
 _PR_SET_PDEATHSIG = 1

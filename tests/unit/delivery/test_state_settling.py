@@ -12,6 +12,7 @@ from incm_webhook._core import PythonWatch
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.delivery.dispatcher import Dispatcher
 from incm_webhook.hosting import registry
+from incm_webhook.state import State, StateKeeper
 
 from .test_dispatcher import DEADLINE_S, FakeDelivery, FakeReceiver, runner_of
 
@@ -24,6 +25,7 @@ def settled(handler: Any, *alert_ids: int, **settings: Any) -> FakeReceiver:
     for alert_id in alert_ids:
         delivery: Any = FakeDelivery(alert_id, runner.name)
         runner._pool.run_call([delivery], deque())
+    runner._settlements.flush()
     return receiver
 
 
@@ -89,6 +91,75 @@ def test_a_batch_is_settled_in_one_step() -> None:
     assert sum(size for size, _ in steps) == 5
     assert all(changes == 1 for _, changes in steps)
     assert len(steps) < 5
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[StateKeeper]:
+    """The keepers of the states that are opened, one for each state."""
+    keepers: list[StateKeeper] = []
+    make = State.__init__
+
+    def note(state: State, keeper: StateKeeper) -> None:
+        keepers.append(keeper)
+        make(state, keeper)
+
+    monkeypatch.setattr(State, "__init__", note)
+    return keepers
+
+
+def batch_of(handle: Callable[[Context], None], count: int = 3) -> FakeReceiver:
+    """Settle one call of a batch plugin."""
+
+    class Batch:
+        def handle_batch(self, alerts: list[Alert], ctx: Context) -> None:
+            handle(ctx)
+
+    runner, receiver = runner_of(Batch)
+    deliveries: Any = [FakeDelivery(number, runner.name) for number in range(count)]
+    runner._pool.run_call(deliveries, deque())
+    runner._settlements.flush()
+    return receiver
+
+
+def test_a_call_that_keeps_no_state_opens_none(opened: list[StateKeeper]) -> None:
+    def keep_nothing(alert: Alert, ctx: Context) -> None:
+        pass
+
+    assert len(batch_of(lambda ctx: None).settled) == 3
+    assert len(settled(keep_nothing, 1).settled) == 1
+    assert opened == []
+
+
+def test_a_batch_opens_one_state_at_its_first_use(opened: list[StateKeeper]) -> None:
+    def keep(ctx: Context) -> None:
+        for number, one in enumerate(ctx.each):
+            one.state.set(f"{number}", ctx.state.get("0", "nothing yet"))
+        assert ctx.each[1].state is ctx.state
+
+    receiver = batch_of(keep)
+    assert len(opened) == 1
+    store = receiver.stores["Batch"]
+    assert [store.get(key) for key in "012"] == ['"nothing yet"'] * 3
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_state_is_over_when_its_call_is(*, used: bool) -> None:
+    left: list[Context] = []
+
+    def leave(ctx: Context) -> None:
+        if used:
+            ctx.state.set("k", 1)
+        left.extend((ctx, *ctx.each))
+
+    def leave_one(alert: Alert, ctx: Context) -> None:
+        leave(ctx)
+
+    batch_of(leave)
+    settled(leave_one, 1)
+    assert len(left) == 5
+    for one in left:
+        with pytest.raises(RuntimeError, match="belongs to a call that is over"):
+            one.state.set("k", 2)
 
 
 def test_what_a_call_that_takes_too_long_changes_is_dropped() -> None:

@@ -15,8 +15,8 @@ from incm_webhook.errors import InboxError
 from incm_webhook.hosting.channel import BrokenFrameError, Channel
 from incm_webhook.hosting.isolated_plugin import IsolatedPlugin, WorkerError, WorkerFailure
 from incm_webhook.hosting.state_channel import read_changes, reply_to
-from incm_webhook.plugin import Context, changes_of
-from incm_webhook.state import CALL_BYTES, MemoryStore, State, StateKeeper
+from incm_webhook.plugin import Context
+from incm_webhook.state import CALL_BYTES, MemoryStore, State, StateKeeper, changes_of
 from incm_webhook.testing import make_alert
 
 pytestmark = pytest.mark.slow
@@ -42,6 +42,8 @@ PLUGIN = """
                         ctx.state.set(f"large {number}", "\\u00fc" * 32_000)
                 case "early":
                     self.early.state.get("k")
+                case "left":
+                    self.early = ctx
                 case "threads":
                     texts = []
                     def read():
@@ -123,6 +125,14 @@ def test_as_much_as_one_call_may_change_comes_back(load: Load) -> None:
 
 def test_the_state_of_the_set_up_is_over_in_a_call(load: Load) -> None:
     plugin = load(MemoryStore({}))
+    _, raised = call(plugin, "early")
+    assert "this ctx.state belongs to a call that is over" in str(raised)
+    assert call(plugin, "k")[1] is None, "the process is still in step"
+
+
+def test_a_state_that_a_call_left_unused_is_over_after_it(load: Load) -> None:
+    plugin = load(MemoryStore({}))
+    assert call(plugin, "left") == ({}, None)
     _, raised = call(plugin, "early")
     assert "this ctx.state belongs to a call that is over" in str(raised)
     assert call(plugin, "k")[1] is None, "the process is still in step"

@@ -321,8 +321,7 @@ def test_the_context_of_one_and_of_many(workdir: Path, write: Write) -> None:
     assert one.delivery_keys == ("k1",)
     assert list(vars(one)) == [
         *(field.name for field in dataclasses.fields(one)),
-        "_until",
-        "_keeper",
+        "_call",
     ]
     many = load("./sink.py", workdir).context(deliveries)
     assert many.delivery_keys == ("k1", "k3", "k2")
