@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "incm/admin/bulk_changes.h"
+#include "incm/admin/known_plugins.h"
 #include "incm/admin/records_json.h"
 #include "incm/base/ascii.h"
 #include "incm/http/problem.h"
@@ -113,6 +114,9 @@ const std::vector<AdminApi::Call>& AdminApi::calls() {
         {"POST", "/api/v1/quarantine/retry", &AdminApi::retry_rejected},
         {"POST", "/api/v1/quarantine/drop", &AdminApi::drop_rejected},
         {"GET", "/api/v1/quarantine/", &AdminApi::show_rejected},
+        {"GET", "/api/v1/state", &AdminApi::list_states},
+        {"GET", "/api/v1/state/keys", &AdminApi::list_keys},
+        {"POST", "/api/v1/state/drop", &AdminApi::drop_keys},
         {"GET", "/api/v1/backup/progress", &AdminApi::show_backup},
         {"POST", "/api/v1/backup", &AdminApi::start_backup},
         {"POST", "/api/v1/backup/cancel", &AdminApi::cancel_backup},
@@ -170,7 +174,7 @@ AdminApi::Text AdminApi::list_alerts(Parameters& given) const {
     if (order != "asc" && order != "desc") wrong = bad("\"order\" wants asc or desc");
     if (const auto error = given.finish()) return *error;
     if (wrong) return *wrong;
-    if (const auto error = unknown_plugin(query.plugin)) return *error;
+    if (const auto error = unknown_plugin(catalog_, query.plugin)) return *error;
     const std::lock_guard lock(*making_page_);
     const auto page = catalog_.alerts(query);
     if (!page.ok()) return page.error();
@@ -217,7 +221,7 @@ AdminApi::Text AdminApi::list_dead(Parameters& given) const {
     query.orphaned = [this](const std::string& name) { return configured(name) == false; };
     const auto after = given.text("after");
     if (const auto error = given.finish()) return *error;
-    if (const auto error = unknown_plugin(query.plugin)) return *error;
+    if (const auto error = unknown_plugin(catalog_, query.plugin)) return *error;
     const auto cursor = read_cursor(after.value_or("0:0"));
     if (!cursor) return bad("\"after\" must be the \"next\" of the previous answer");
     query.after = *cursor;
@@ -243,7 +247,7 @@ AdminApi::Text AdminApi::change_dead(Parameters& given, OperatorAction how,
     const bool all = given.flag("all");
     const auto cursor = read_cursor(given.text("after").value_or("0:0"));
     if (const auto error = given.finish()) return *error;
-    if (const auto error = unknown_plugin(query.plugin)) return *error;
+    if (const auto error = unknown_plugin(catalog_, query.plugin)) return *error;
     if (!cursor) return bad("\"after\" must be the \"next\" of the previous answer");
     if (ids.size() > kMaxIds) return bad("at most 1000 ids at once");
     if (ids.empty() && !query.plugin && !all)
@@ -306,16 +310,8 @@ AdminApi::Text AdminApi::replay(Parameters& given) const {
     return progress_json("replayed", progress.value());
 }
 
-std::optional<Error> AdminApi::unknown_plugin(const std::optional<std::string>& name) const {
-    if (!name) return std::nullopt;
-    const auto plugins = catalog_.plugins();
-    if (!plugins.ok()) return plugins.error();
-    std::string known;
-    for (const std::string& one : plugins.value()) {
-        if (one == *name) return std::nullopt;
-        known += (known.empty() ? "" : ", ") + one;
-    }
-    return bad("the inbox knows no plugin " + *name + (known.empty() ? "" : "; it knows " + known));
+AdminApi::Text AdminApi::list_states(Parameters& given) const {
+    return state_.list(given, [this](const std::string& plugin) { return configured(plugin); });
 }
 
 const ingest::Route* AdminApi::route(const std::string& plugin) const {

@@ -10,6 +10,7 @@
 #include "incm/admin/parameters.h"
 #include "incm/admin/plugin_board.h"
 #include "incm/admin/quarantine_api.h"
+#include "incm/admin/state_api.h"
 #include "incm/inbox/catalog.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/ingest.h"
@@ -41,9 +42,9 @@ inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
 /// a server.
 ///
 /// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead, /quarantine, /quarantine/{id},
-///          /backup/progress; POST /api/v1/dead/retry, /dead/drop, /replay, /quarantine/retry,
-///          /quarantine/drop, /backup, /backup/cancel with a JSON object. Errors are problem
-///          documents. See docs/http-api.md.
+///          /state, /state/keys, /backup/progress; POST /api/v1/dead/retry, /dead/drop, /replay,
+///          /quarantine/retry, /quarantine/drop, /state/drop, /backup, /backup/cancel with a JSON
+///          object. Errors are problem documents. See docs/http-api.md.
 /// Threads: call() from any.
 /// Source:  docs/http-api.md, The admin API.
 class AdminApi {
@@ -58,6 +59,7 @@ class AdminApi {
           routes_(std::move(routes)),
           plugins_(plugins),
           quarantine_(catalog_, inbox_, ingest),
+          state_(catalog_, inbox_),
           backup_(inbox_) {}
     /// Make an API that only reads; calls that change something are refused.
     AdminApi(inbox::Catalog& catalog, std::optional<std::vector<ingest::Route>> routes)
@@ -66,6 +68,7 @@ class AdminApi {
           routes_(std::move(routes)),
           plugins_(nullptr),
           quarantine_(catalog_, nullptr, nullptr),
+          state_(catalog_, nullptr),
           backup_(nullptr) {}
 
     [[nodiscard]] ApiReply call(const ApiRequest& request) const;
@@ -90,6 +93,10 @@ class AdminApi {
     [[nodiscard]] Text retry_rejected(Parameters& given) const { return quarantine_.retry(given); }
     [[nodiscard]] Text drop_rejected(Parameters& given) const { return quarantine_.drop(given); }
 
+    [[nodiscard]] Text list_states(Parameters& given) const;
+    [[nodiscard]] Text list_keys(Parameters& given) const { return state_.keys(given); }
+    [[nodiscard]] Text drop_keys(Parameters& given) const { return state_.drop(given); }
+
     [[nodiscard]] Text show_backup(Parameters& given) const { return backup_.show(given); }
     [[nodiscard]] Text start_backup(Parameters& given) const { return backup_.start(given); }
     [[nodiscard]] Text cancel_backup(Parameters& given) const { return backup_.cancel(given); }
@@ -98,8 +105,6 @@ class AdminApi {
                                    const char* word) const;
     [[nodiscard]] base::Result<std::int64_t> change_ids(
         inbox::OperatorAction how, const std::vector<std::int64_t>& ids,
-        const std::optional<std::string>& name) const;
-    [[nodiscard]] std::optional<base::Error> unknown_plugin(
         const std::optional<std::string>& name) const;
     [[nodiscard]] const ingest::Route* route(const std::string& plugin) const;
     [[nodiscard]] std::optional<bool> configured(const std::string& plugin) const;
@@ -110,6 +115,7 @@ class AdminApi {
     const std::optional<std::vector<ingest::Route>> routes_;
     const PluginBoard* const plugins_;
     const QuarantineApi quarantine_;
+    const StateApi state_;
     const BackupApi backup_;
     // A page may have megabytes, and its answer as many again, so only one is made at a time.
     const std::unique_ptr<std::mutex> making_page_ = std::make_unique<std::mutex>();

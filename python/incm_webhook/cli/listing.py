@@ -23,7 +23,8 @@ def pages_of(
 
     Args:
         client: the API.
-        what: the list's name, below /api/v1/ and in its answer: "alerts", "dead" or "quarantine".
+        what: the list's path below /api/v1/, whose last part is its name in the answer: "alerts",
+            "dead", "quarantine" or "state/keys".
         parameters: the parameters of every page.
         limit: how many entries at most; None for all.
         cursor: the parameter that selects the next page: "after" when ascending, else "before".
@@ -32,16 +33,17 @@ def pages_of(
     Yields:
         Entries of the API, in its order.
     """
+    name = what.rpartition("/")[2]
     left = limit
     place = [] if start is None else [(cursor, str(start))]
     while left is None or left > 0:
         size = PAGE if left is None else min(left, PAGE)
         page = client.get(what, [*parameters, *place, ("limit", str(size))])
-        yield from page[what]
+        yield from page[name]
         if page["next"] is None:
             return
         place = [(cursor, str(page["next"]))]
-        left = None if left is None else left - len(page[what])
+        left = None if left is None else left - len(page[name])
 
 
 def print_entries(

@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from incm_webhook.cli.names import GroupWithNames
 from incm_webhook.errors import EXIT_PLUGIN, PluginError
 
 if TYPE_CHECKING:
     from incm_webhook.config.settings import PluginSettings
-
-
-class _WithNames(click.Group):
-    """A group in which any other word than a command is the name of a plugin to describe."""
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of that name, or one that describes the plugin."""
-        return super().get_command(ctx, cmd_name) or _description_of(cmd_name)
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Return what the usage line shows."""
-        return [*super().collect_usage_pieces(ctx)[:1], "[NAME | COMMAND ...]"]
 
 
 _config_option = click.option(
@@ -34,7 +23,11 @@ _config_option = click.option(
 )
 
 
-@click.group(cls=_WithNames, invoke_without_command=True, short_help="List or describe plugins.")
+@click.group(
+    cls=GroupWithNames.of(lambda name: _description_of(name)),
+    invoke_without_command=True,
+    short_help="List or describe plugins, and what they keep.",
+)
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; of one plugin its schema.")
 @click.pass_context

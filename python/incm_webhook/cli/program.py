@@ -21,6 +21,7 @@ from incm_webhook.cli.init import init
 from incm_webhook.cli.message import send, sign, verify
 from incm_webhook.cli.new_plugin import new_plugin
 from incm_webhook.cli.plugin_run import plugin_group
+from incm_webhook.cli.plugin_state import state
 from incm_webhook.cli.plugins import plugins
 from incm_webhook.cli.quarantine import quarantine
 from incm_webhook.cli.simulate import simulate
@@ -224,6 +225,7 @@ commands.add_command(send)
 commands.add_command(init)
 commands.add_command(new_plugin)
 commands.add_command(plugin_group)
+plugins.add_command(state)
 commands.add_command(plugins)
 commands.add_command(types)
 commands.add_command(sign)
