@@ -88,9 +88,14 @@ _current = LogLevels()
 
 def current_log_levels() -> str:
     """Write the levels that were applied, as `parse_log_levels` reads them."""
+    return format_log_levels(_current)
+
+
+def format_log_levels(levels: LogLevels) -> str:
+    """Write levels as `parse_log_levels` reads them."""
     names = {number: name for name, number in LEVELS.items()}
-    others = [f"{name}={names[level]}" for name, level in _current.others.items()]
-    return ",".join([names[_current.own], *others])
+    others = [f"{name}={names[level]}" for name, level in levels.others.items()]
+    return ",".join([names[levels.own], *others])
 
 
 def apply(levels: LogLevels) -> None:

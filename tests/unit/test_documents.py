@@ -1,5 +1,6 @@
 """The documents: what they link to, cite, list and show is there, and works."""
 
+import importlib.util
 import json
 import re
 import shlex
@@ -16,15 +17,8 @@ import pytest
 from incm_webhook import Alert, CanonicalError, alert_types, canonical_json
 from incm_webhook.cli.names import GroupWithNames
 from incm_webhook.cli.program import commands
-from incm_webhook.config.egress import EgressSettings
 from incm_webhook.config.loading import load_settings
-from incm_webhook.config.server import ServerSettings
-from incm_webhook.config.settings import (
-    EndpointSettings,
-    InboxSettings,
-    PluginSettings,
-    RetrySettings,
-)
+from incm_webhook.config.reference import tables
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -243,35 +237,41 @@ def test_the_metrics_and_problems_of_the_page_are_those_of_the_core() -> None:
     assert said - {("python-stalled", "503")} == known
 
 
-def test_every_key_of_the_configuration_is_listed_with_its_default(tmp_path: Path) -> None:
+def test_the_tables_of_every_key_are_those_of_the_models() -> None:
+    """`tools/configuration_page.py` writes them anew."""
+    path = ROOT / "tools" / "configuration_page.py"
+    spec = importlib.util.spec_from_file_location("configuration_page", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     page = (DOCS / "configuration.md").read_text(encoding="utf-8")
-    models = (
-        ServerSettings,
-        InboxSettings,
-        EgressSettings,
-        EndpointSettings,
-        PluginSettings,
-        RetrySettings,
-    )
-    for model in models:
-        for name, field in model.model_fields.items():
-            key = field.alias or name
-            assert re.search(rf"^(?:# )?{key} = |`{key}\b|\b{key} = ", page, re.MULTILINE), key
-    whole = next(
-        code for name, code in blocks("toml") if name == "configuration.md" and "#" in code
-    )
-    (tmp_path / "secret").write_text("secret")
-    (tmp_path / "incm-webhook.toml").write_text(whole)
-    settings = load_settings({}, {}, tmp_path)
-    assert settings.server == ServerSettings()
-    assert settings.egress == EgressSettings()
-    assert settings.inbox == InboxSettings(url=settings.inbox.url)
-    for given, bare in (
-        (settings.endpoint[0], EndpointSettings(unsigned=True)),
-        (settings.plugin[0], PluginSettings(use="jsonl")),
-    ):
-        without = {"secret_file", "unsigned"}
-        assert given.model_dump(exclude=without) == bare.model_dump(exclude=without)
+    assert module.page_with_tables(page) == page
+
+
+def test_every_key_has_a_meaning_and_an_example_that_works(tmp_path: Path) -> None:
+    for name in ("secret", "new", "old"):
+        (tmp_path / name).write_text("secret")
+    needed = {"[[endpoint]]": {"secret_file": '"secret"'}, "[[plugin]]": {"use": '"log"'}}
+    also = {"proxy_protocol": {"trusted_proxies": '["10.0.0.0/8"]'}}
+    tls = {"tls.certificate_file": '"c"', "tls.private_key_file": '"k"'}
+    for heading, _, keys in tables():
+        for key in keys:
+            assert key.meaning, key
+            assert not key.meaning.endswith("."), key
+            lines = needed.get(heading, {}) | also.get(key.name, {})
+            lines |= tls if key.name.startswith("tls.") else {}
+            if key.name in ("secret", "unsigned"):
+                lines = {}
+            text = "\n".join(
+                f"{one} = {value}" for one, value in {**lines, key.name: key.example}.items()
+            )
+            if key.name == "unsigned":
+                text = "unsigned = true"
+            (tmp_path / "incm-webhook.toml").write_text(f"{heading}\n{text}\n")
+            load_settings(
+                {}, {"WEBHOOK_SECRET": "secret"}, tmp_path, endpoints=heading == "[[endpoint]]"
+            )
 
 
 def test_every_flag_of_serve_is_listed() -> None:

@@ -4,10 +4,8 @@ import inspect
 import json
 import os
 import re
-import types
 import typing
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +15,14 @@ from pydantic.fields import FieldInfo
 
 from incm_webhook.cli.view.table import columns_of, layout, screen_width, wrap
 from incm_webhook.config.loading import load_settings
+from incm_webhook.config.type_names import is_union, toml_or_text, type_name
+from incm_webhook.config.written import as_written, written_of
 from incm_webhook.errors import ConfigError
 from incm_webhook.hosting.registry import BUNDLED, Description, installed, look_at
 from incm_webhook.log import printable
-from incm_webhook.text.toml import toml_of
 
 _HEADS = ("KEY", "TYPE", "DEFAULT", "MEANING")
 _ITEM = re.compile(r"^(?P<indent> *)(?P<name>\w+)(?: \([^)]*\))?: (?P<text>.*)$")
-_NAMES: dict[Any, str] = {
-    str: "text",
-    bool: "true or false",
-    int: "whole number",
-    float: "number",
-    Path: "path",
-    dict: "table",
-    SecretStr: "secret text",
-    SecretBytes: "secret text",
-    type(None): "nothing",
-    object: "any value",
-}
 
 
 def print_plugin(name: str, config: str | None, *, as_json: bool) -> int:
@@ -91,7 +78,7 @@ def _page(name: str, found: Description) -> Iterator[str]:
     yield f"hooks: {', '.join(found.hooks)}"
     if found.defaults:
         yield printable(
-            f"sets: {', '.join(f'{k} = {_toml(v)}' for k, v in found.defaults.items())}"
+            f"sets: {', '.join(f'{k} = {toml_or_text(v)}' for k, v in found.defaults.items())}"
         )
     yield ""
     if found.model is None:
@@ -121,43 +108,18 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, 
         key = prefix + (field.alias or name)
         meaning = field.description or meanings.get(name, "")
         inner = _model_in(field.annotation)
-        yield key, "table" if inner else type_name(field.annotation), _default(field), meaning
+        how = written_of(field)
+        kind = how.name if how else "table" if inner else type_name(field.annotation)
+        yield key, kind, _default(field), meaning
         if inner is not None and prefix.count(".") < 3:  # a model may contain itself
             yield from _rows(inner, f"{key}.")
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the model that an annotation is, perhaps beside None."""
-    options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    options = typing.get_args(annotation) if is_union(annotation) else (annotation,)
     models = [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]
     return models[0] if len(models) == 1 and len(options) <= 2 else None
-
-
-def _is_union(annotation: Any) -> bool:
-    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
-
-
-def type_name(annotation: Any) -> str:
-    """Name a type for a person who edits a configuration file: "list of text", "path"."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return type_name(arguments[0])
-    if origin is typing.Literal:
-        return " or ".join(_toml(one) for one in arguments)
-    if _is_union(annotation):
-        names = [type_name(one) for one in arguments if one is not type(None)]
-        return " or ".join(dict.fromkeys(names))
-    if origin in (list, tuple, set, frozenset) or getattr(origin, "__name__", "") == "Sequence":
-        return f"list of {type_name(arguments[0])}" if arguments else "list"
-    kind = origin or annotation
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return " or ".join(_toml(one.value) for one in kind)
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return "table"
-    if kind is typing.Any:
-        return "any value"
-    name = str(getattr(kind, "__name__", "text"))
-    return _NAMES.get(kind) or ("table" if name in ("Mapping", "MutableMapping") else name)
 
 
 def _default(field: FieldInfo) -> str:
@@ -175,16 +137,7 @@ def _default(field: FieldInfo) -> str:
         return '"***"' if value.get_secret_value() else '""'
     if isinstance(value, BaseModel):
         return "-"
-    return _toml(value)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Enum):
-        value = value.value
-    try:
-        return toml_of(sorted(value) if isinstance(value, set | frozenset) else value)
-    except TypeError:
-        return str(value)
+    return toml_or_text(as_written(field, value) if written_of(field) else value)
 
 
 def _attributes(model: type[BaseModel]) -> dict[str, str]:

@@ -4,22 +4,24 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from incm_webhook import __version__
 from incm_webhook.cli.backup import backup, restore
 from incm_webhook.cli.bench import bench
+from incm_webhook.cli.config import config
 from incm_webhook.cli.dead import dead, replay
 from incm_webhook.cli.doctor import doctor
 from incm_webhook.cli.inbox import inbox
 from incm_webhook.cli.init import init
 from incm_webhook.cli.message import send, sign, verify
 from incm_webhook.cli.new_plugin import new_plugin
+from incm_webhook.cli.options import option, what_is_served
 from incm_webhook.cli.plugin_run import plugin_group
 from incm_webhook.cli.plugin_state import state
 from incm_webhook.cli.plugins import plugins
@@ -33,7 +35,6 @@ from incm_webhook.process.shutdown import bound_the_end
 
 PROGRAM = "incm-webhook"
 _STANDARD_ERROR = 2
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +44,6 @@ class _Failure:
     message: str
     status: int
     error: BaseException | None = None
-
-
-def _option(flag: str, text: str, **settings: Any) -> Callable[[_Command], _Command]:
-    variable = "INCM_WEBHOOK_" + flag.removeprefix("--").upper().replace("-", "_")
-    return click.option(flag, default=None, help=f"{text}  [env: {variable}]", **settings)
-
-
-def _what_is_served(command: _Command) -> _Command:
-    """Add the flags for what is served."""
-    for option in reversed(
-        (
-            _option(
-                "--config",
-                "Configuration file; ./incm-webhook.toml when it exists.",
-                metavar="FILE",
-            ),
-            _option(
-                "--listen", "Address for alerts; port 0 takes a free one.", metavar="HOST:PORT"
-            ),
-            _option("--path", "Path that takes alerts.", metavar="PATH"),
-            _option("--secret-file", "File that holds the webhook's secret token.", metavar="FILE"),
-            _option("--inbox", "Where alerts are stored: sqlite:///PATH or a path.", metavar="URL"),
-            _option(
-                "--plugin",
-                "Plugin: a name, ./file.py or module:object.",
-                metavar="SPEC",
-                multiple=True,
-            ),
-            _option(
-                "--admin",
-                "Address for health, metrics and the API; off for none.",
-                metavar="HOST:PORT",
-            ),
-            _option(
-                "--metrics",
-                "One more address for health and metrics, without the API.",
-                metavar="HOST:PORT",
-            ),
-            _option("--unsigned", "Take alerts without a signature.", is_flag=True),
-        )
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(
@@ -102,9 +60,9 @@ def commands(context: click.Context) -> None:
 
 
 @commands.command(short_help="Receive alerts until SIGTERM or Ctrl-C.")
-@_what_is_served
-@_option("--ready-file", "File that is written when it serves (JSON).", metavar="FILE")
-@_option("--log-level", 'debug, info, warning or error; also "info,httpx=debug".', metavar="LEVEL")
+@what_is_served
+@option("--ready-file", "File that is written when it serves (JSON).", metavar="FILE")
+@option("--log-level", 'debug, info, warning or error; also "info,httpx=debug".', metavar="LEVEL")
 @click.option(
     "--supervise",
     is_flag=True,
@@ -184,7 +142,7 @@ def _become_supervisor() -> None:
 
 
 @commands.command(short_help="Check whether serve could start.")
-@_what_is_served
+@what_is_served
 @click.option("--connect", is_flag=True, help="Let each plugin try its target, too.")
 def check(*, connect: bool, **overrides: Any) -> int:
     """Try what `serve` would do, without serving, and print everything that is wrong.
@@ -223,6 +181,7 @@ def version() -> int:
 
 commands.add_command(send)
 commands.add_command(init)
+commands.add_command(config)
 commands.add_command(new_plugin)
 commands.add_command(plugin_group)
 plugins.add_command(state)

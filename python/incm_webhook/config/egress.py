@@ -2,6 +2,7 @@
 
 from incm_webhook.config.server import Networks
 from incm_webhook.config.types import Table
+from incm_webhook.config.written import key
 from incm_webhook.http.egress import Egress
 
 # Bundled plugins that connect to any URL of their config without `ctx.http`.
@@ -17,8 +18,15 @@ class EgressSettings(Table):
             connect to them without `ctx.http` either.
     """
 
-    allow: Networks = ()
-    deny: Networks = ()
+    allow: Networks = key(
+        (),
+        "Networks that are refused otherwise: of this machine, link-local, multicast",
+        example=["127.0.0.0/8", "::1"],
+        without="none",
+    )
+    deny: Networks = key(
+        (), "Networks that are refused in any case", example=["10.20.0.0/16"], without="none"
+    )
 
     @property
     def rules(self) -> Egress:

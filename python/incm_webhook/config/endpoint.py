@@ -1,11 +1,12 @@
 """The model of `[[endpoint]]`: a path that takes alerts, and its secrets."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, StrictStr, model_validator
 
 from incm_webhook.config.secrets import FoundSecrets, Secret
 from incm_webhook.config.types import PositiveDuration, RateSetting, Table, Texts, url_path
+from incm_webhook.config.written import Written, alone_if_one, key, one_or_list
 from incm_webhook.errors import ConfigError
 
 
@@ -22,6 +23,30 @@ def _inline_secret(text: str) -> Secret:
         return Secret(text.encode())
     except ConfigError as error:
         raise ValueError(str(error)) from None
+
+
+_SECRET = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        *(
+            {
+                "type": "object",
+                "properties": {name: {"type": "string", "minLength": 1}},
+                "required": [name],
+                "additionalProperties": False,
+            }
+            for name in ("env", "file")
+        ),
+    ]
+}
+
+
+def _write_secrets(sources: tuple[SecretSource, ...]) -> Any:
+    """Write sources without the secrets that stand in the text itself."""
+    return alone_if_one(
+        "***" if one.inline is not None else {"env": one.env} if one.env else {"file": one.file}
+        for one in sources
+    )
 
 
 def _secret_sources(value: object) -> tuple[SecretSource, ...]:
@@ -49,14 +74,43 @@ def _secret_sources(value: object) -> tuple[SecretSource, ...]:
 class EndpointSettings(Table):
     """`[[endpoint]]`: a path that accepts alerts, with secrets or unsigned."""
 
-    path: Annotated[str, BeforeValidator(url_path)] = "/webhook"
-    secret: Annotated[tuple[SecretSource, ...], BeforeValidator(_secret_sources)] = ()
-    secret_file: Texts = ()
-    unsigned: StrictBool = False
-    ack: Literal["stored", "processed"] = "stored"
-    ack_timeout: Annotated[PositiveDuration, Field(le=3600)] = 8.0
-    rate: RateSetting = None
-    strict_slash: StrictBool = False
+    path: Annotated[
+        str, BeforeValidator(url_path), Written("path", {"type": "string", "pattern": "^/[^?#]*$"})
+    ] = key("/webhook", "Path of the URL that takes the alerts; each endpoint has its own")
+    secret: Annotated[
+        tuple[SecretSource, ...],
+        BeforeValidator(_secret_sources),
+        Written("secret or list of them", one_or_list(_SECRET), _write_secrets),
+    ] = key(
+        (),
+        "The secret token of the webhook, in a variable, a file or in the text itself; several "
+        "are tried in this order",
+        example={"env": "WEBHOOK_SECRET"},
+        without="none",
+    )
+    secret_file: Texts = key(
+        (),
+        "File that holds the secret token, or several files that are tried in this order; a bare "
+        "name is also looked for in systemd's credentials and in /run/secrets",
+        example=["new", "old"],
+        without="none",
+    )
+    unsigned: StrictBool = key(
+        default=False,
+        meaning="Accept alerts without a signature; an endpoint has a secret, or this",
+    )
+    ack: Literal["stored", "processed"] = key(
+        "stored", "Answer 200 once the alert is stored, or when every plugin has handled it, too"
+    )
+    ack_timeout: Annotated[PositiveDuration, Field(le=3600)] = key(
+        8.0, 'How long the answer waits for plugins with ack = "processed"; at most 1 h'
+    )
+    rate: RateSetting = key(
+        None, "Signed alerts above this rate get 429", example="100/s", without="no limit"
+    )
+    strict_slash: StrictBool = key(
+        default=False, meaning='Whether a "/" at the end of the path matters'
+    )
     _found: FoundSecrets = PrivateAttr(default_factory=FoundSecrets)
 
     def hold(self, found: FoundSecrets) -> None:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, StrictStr
 
 from incm_webhook._core import Filter, alert_fields, filter_keys
 from incm_webhook.config.types import Numbers, Table, Texts
+from incm_webhook.config.written import Written, alone_if_one, key
 from incm_webhook.errors import ConfigError
 
 Pattern = str | int | float | bool
@@ -17,8 +18,8 @@ def _conditions(
     table: Mapping[str, object], before: str = ""
 ) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Yield each path with its patterns; a table in a table continues the path."""
-    for key, value in table.items():
-        path = before + key
+    for part, value in table.items():
+        path = before + part
         if isinstance(value, dict):
             yield from _conditions(value, f"{path}.")
         else:
@@ -45,21 +46,45 @@ def _where(value: object) -> dict[str, tuple[Pattern, ...]]:
     return checked
 
 
+def _write_where(where: Mapping[str, tuple[Pattern, ...]]) -> dict[str, Any] | None:
+    return {path: alone_if_one(patterns) for path, patterns in where.items()} or None
+
+
 class FilterKeys(Table):
     """The filters themselves; an alert must match all that are set.
 
     Source: docs/configuration.md, Filters.
     """
 
-    types: Texts = ()
-    endpoints: Texts = ()
-    orgs: Texts = ()
-    groups: Texts = ()
-    devices: Texts = ()
-    status: Texts = ()
-    priority: Numbers = ()
-    where: Annotated[dict[StrictStr, tuple[Pattern, ...]], BeforeValidator(_where)] = Field(
-        default_factory=dict
+    types: Texts = key(
+        (),
+        "Patterns for the type of the alert",
+        example=["disconnected", "license_*"],
+        without="any",
+    )
+    endpoints: Texts = key(
+        (), "Patterns for the path on which it came", example="/webhook", without="any"
+    )
+    orgs: Texts = key(
+        (), "Patterns for id or name of the organisation", example="Nordwind*", without="any"
+    )
+    groups: Texts = key(
+        (), "Patterns for id or name of the device group", example="Halle ?", without="any"
+    )
+    devices: Texts = key(
+        (), "Patterns for device id, serial number or name", example="EF6054*", without="any"
+    )
+    status: Texts = key((), "Patterns for the status, in any case", example="active", without="any")
+    priority: Numbers = key((), "Numbers of the priority", example=[1, 2], without="any")
+    where: Annotated[
+        dict[StrictStr, tuple[Pattern, ...]],
+        BeforeValidator(_where),
+        Written("table of paths and patterns", {"type": "object"}, _write_where),
+    ] = Field(
+        default_factory=dict,
+        description="Patterns and comparisons for any field of the alert's JSON text",
+        examples=[{"data.interface": "wan*", "priority": "<= 2"}],
+        json_schema_extra={"x-without": "any"},
     )
 
     @property
@@ -80,7 +105,13 @@ class Filters(FilterKeys):
     `not` is no name in Python: dumps need `by_alias=True` so that it can be read again.
     """
 
-    unwanted: FilterKeys = Field(default=FilterKeys(), alias="not")
+    unwanted: FilterKeys = key(
+        FilterKeys(),
+        "The same keys for alerts that must not come: matching one of them is enough",
+        example={"devices": ["lab-*"]},
+        without="none",
+        alias="not",
+    )
 
     @property
     def filters(self) -> dict[str, tuple[Pattern, ...]]:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from incm_webhook.config.types import Size, Table, positive_duration
+from incm_webhook.config.quantities import format_duration
+from incm_webhook.config.types import DURATION, Size, Table, positive_duration
+from incm_webhook.config.written import Written, key
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
@@ -63,9 +65,26 @@ class InboxSettings(Table):
     Units: seconds (None: without limit), bytes.
     """
 
-    url: Annotated[str, BeforeValidator(_inbox_url)] = "sqlite:inbox.db"
-    retention: Annotated[float | None, BeforeValidator(_optional_duration)] = 90 * 86400.0
-    reserve: Size = 256 * 1024**2
+    url: Annotated[str, BeforeValidator(_inbox_url), Written("inbox URL", {"type": "string"})] = (
+        key(
+            "sqlite:inbox.db",
+            "Where alerts are stored, in a folder that must be writable; by default in systemd's "
+            "state folder, if there is one",
+            example="sqlite:///var/lib/incm-webhook/inbox.db",
+        )
+    )
+    retention: Annotated[
+        float | None,
+        BeforeValidator(_optional_duration),
+        Written(
+            'duration or "off"',
+            {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, DURATION, {"const": "off"}]},
+            lambda value: "off" if value is None else format_duration(value),
+        ),
+    ] = key(90 * 86400.0, "Delivered alerts are pruned after this time, undelivered ones never")
+    reserve: Size = key(
+        256 * 1024**2, "Free disk below which new alerts get 503 instead of filling up the disk"
+    )
 
     @property
     def path(self) -> Path:

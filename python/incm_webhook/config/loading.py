@@ -71,6 +71,7 @@ def load_settings(
     *,
     endpoints: bool = True,
     secretless: bool = False,
+    secrets: bool = True,
 ) -> Settings:
     """Read, merge and check all settings, and read the secrets.
 
@@ -83,6 +84,7 @@ def load_settings(
             incm-webhook.toml in it is read when no other file is named.
         endpoints: False ignores endpoints and their secrets, for commands that serve none.
         secretless: True allows endpoints without a secret, for commands that only compare.
+        secrets: False reads no secret, for commands that only show where it is.
 
     Returns:
         Frozen settings with absolute paths, with secrets read, and with `warnings` filled.
@@ -107,7 +109,7 @@ def load_settings(
     else:
         draft.raw["endpoint"] = [{"unsigned": True}]
     _merge_plugins(draft, given)
-    settings = _validate(draft)
+    settings = _validate(draft, secrets=secrets)
     in_file = draft.source is not None and ("plugin",) not in draft.origins
     for index, plugin in enumerate(settings.plugin if in_file else ()):
         plugin.hold(
@@ -161,7 +163,7 @@ def _merge_server(draft: _Draft, given: Mapping[str, Override]) -> None:
             tls[key] = str(locate_secret_file(name, draft.base, draft.environ))
     if "url" not in inbox:
         state = draft.environ.get("STATE_DIRECTORY", "").split(":")[0]
-        inbox["url"] = f"sqlite:{draft.base / state / 'inbox.db'}"
+        inbox["url"] = f"sqlite://{draft.base / state / 'inbox.db'}"
     elif isinstance(inbox["url"], str):
         try:
             path = _base_of(draft, "inbox", "url") / inbox_path(inbox["url"])
@@ -250,7 +252,7 @@ def _name_of(table: str, raw: Mapping[str, Any]) -> str:
     return str(raw.get("name") or default_plugin_name(str(raw.get("use", ""))))
 
 
-def _validate(draft: _Draft) -> Settings:
+def _validate(draft: _Draft, *, secrets: bool) -> Settings:
     settings = None
     _check_unique(draft, "endpoint", "path", normal_path)
     _check_unique(draft, "plugin", "name", str)
@@ -261,7 +263,7 @@ def _validate(draft: _Draft) -> Settings:
             error, Settings, lambda location: _place(draft, location)
         ):
             draft.add(sentence, *named_in(sentence, location, draft.lines))
-    if settings is not None:
+    if settings is not None and secrets:
         for index, endpoint in enumerate(settings.endpoint):
             _read_secrets(draft, index, endpoint)
     if draft.problems:

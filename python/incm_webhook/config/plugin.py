@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StrictInt, StrictStr, 
 
 from incm_webhook.config.filters import Filters
 from incm_webhook.config.types import Duration, PositiveDuration, RateSetting, Size, Table
+from incm_webhook.config.written import key
 
 _FORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 
@@ -20,10 +21,16 @@ class RetrySettings(Table):
     Units: seconds.
     """
 
-    first: PositiveDuration = 1.0
-    factor: Annotated[float, Field(ge=1, le=100, strict=True)] = 2.0
-    max: PositiveDuration = 600.0
-    give_up: Duration = 86400.0
+    first: PositiveDuration = key(1.0, "Pause after the first failure")
+    factor: Annotated[float, Field(ge=1, le=100, strict=True)] = key(
+        2.0, "Each further pause is longer by this factor; jitter is added", unit="1"
+    )
+    max: PositiveDuration = key(600.0, "Longest pause")
+    give_up: Duration = key(
+        86400.0,
+        "The first failure after this time makes a dead letter; the time of an outage does not "
+        "count",
+    )
 
 
 def default_plugin_name(use: str) -> str:
@@ -46,17 +53,48 @@ class PluginSettings(Filters):
     Units: seconds, bytes.
     """
 
-    use: Annotated[StrictStr, Field(min_length=1)]
-    name: Annotated[str, BeforeValidator(_plugin_name)] = ""
-    config: dict[str, Any] = Field(default_factory=dict)
-    timeout: PositiveDuration = 30.0
-    retry: RetrySettings = RetrySettings()
-    concurrency: Annotated[StrictInt, Field(ge=1, le=256)] = 4
-    rate: RateSetting = None
-    breaker: Annotated[StrictInt, Field(ge=0, le=1000)] = 5
-    order: Literal["none", "device"] = "none"
-    isolation: Literal["thread", "process"] = "thread"
-    memory: Annotated[Size, Field(ge=16 * 1024**2)] = 512 * 1024**2
+    use: Annotated[StrictStr, Field(min_length=1)] = key(
+        ...,
+        'The plugin: a bundled or installed name, "./file.py", or "package.module:object"',
+        example="jsonl",
+    )
+    name: Annotated[str, BeforeValidator(_plugin_name)] = key(
+        "",
+        "Identifies its deliveries, in the inbox and in the log",
+        example="audit",
+        without="the last part of `use`",
+    )
+    config: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The plugin's own keys; relative paths in it begin at the working directory",
+        examples=[{"path": "alerts.jsonl", "fsync": True}],
+        json_schema_extra={"x-without": "the plugin's defaults"},
+    )
+    timeout: PositiveDuration = key(30.0, "How long one call of the handler may take")
+    retry: RetrySettings = key(RetrySettings(), "When a failed delivery is tried again")
+    concurrency: Annotated[StrictInt, Field(ge=1, le=256)] = key(
+        4, "How many calls run at once", unit="calls"
+    )
+    rate: RateSetting = key(
+        None, "Highest rate of alerts for the plugin", example="10/s", without="no limit"
+    )
+    breaker: Annotated[StrictInt, Field(ge=0, le=1000)] = key(
+        5,
+        "After so many failed alerts in a row only one is tried now and then; 0: only while the "
+        "plugin reports that its target is unavailable",
+        unit="alerts",
+    )
+    order: Literal["none", "device"] = key(
+        "none", '"device": the alerts of one device in order; other devices do not wait'
+    )
+    isolation: Literal["thread", "process"] = key(
+        "thread",
+        '"process": a process of its own, killed when it hangs or uses too much memory; advised '
+        "for code of others",
+    )
+    memory: Annotated[Size, Field(ge=16 * 1024**2)] = key(
+        512 * 1024**2, 'The memory limit of that process; at least "16MiB"'
+    )
     _place: str = PrivateAttr(default="")
     _lines: Mapping[str, int] = PrivateAttr(default_factory=dict)
 

@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
 from incm_webhook.config.types import Duration, PositiveDuration, Size, Table, as_list, url_path
-from incm_webhook.log_levels import LogLevels, parse_log_levels
+from incm_webhook.config.written import Written, key, one_or_list
+from incm_webhook.log_levels import LogLevels, format_log_levels, parse_log_levels
 
 _EVERYBODY = ipaddress.IPv4Address("255.255.255.255")
 
@@ -141,43 +142,130 @@ def _network(value: object) -> str:
 
 
 Networks = Annotated[
-    tuple[Annotated[str, BeforeValidator(_network)], ...], BeforeValidator(as_list)
+    tuple[Annotated[str, BeforeValidator(_network)], ...],
+    BeforeValidator(as_list),
+    Written("network or list of them", one_or_list({"type": "string"}), list),
+]
+_ADDRESS = {"type": "string", "pattern": "^.+:[0-9]{1,5}$"}
+_OPTIONAL_ADDRESS = {"anyOf": [_ADDRESS, {"enum": ["off", ""]}]}
+OptionalAddress = Annotated[
+    str | None,
+    BeforeValidator(_optional_address),
+    Written('HOST:PORT or "off"', _OPTIONAL_ADDRESS, lambda value: value or "off"),
 ]
 
 
 class TlsSettings(Table):
     """`tls`: PEM files. After `load_settings` the paths are absolute."""
 
-    certificate_file: Path
-    private_key_file: Path
-    client_ca_file: Path | None = None
+    certificate_file: Path = key(..., "The certificate, with its chain", example="certificate.pem")
+    private_key_file: Path = key(..., "Its private key, without a password", example="key.pem")
+    client_ca_file: Path | None = key(
+        None,
+        "Clients must show a certificate that one of these authorities has signed",
+        example="clients.pem",
+        without="no certificate of clients",
+    )
 
 
 class ServerSettings(Table):
     """`[server]`: addresses and limits. Units: bytes, connections, seconds."""
 
-    listen: Annotated[str, BeforeValidator(_address)] = "127.0.0.1:8080"
-    admin: Annotated[str | None, BeforeValidator(_optional_address)] = "127.0.0.1:9464"
-    health: Annotated[str | None, BeforeValidator(_optional_path)] = "/healthz"
-    metrics: Annotated[str | None, BeforeValidator(_optional_address)] = None
+    listen: Annotated[str, BeforeValidator(_address), Written("HOST:PORT", _ADDRESS)] = key(
+        "127.0.0.1:8080", "Where alerts come in; port 0 takes a free one"
+    )
+    health: Annotated[
+        str | None,
+        BeforeValidator(_optional_path),
+        Written('path or "off"', {"type": "string"}, lambda value: value or "off"),
+    ] = key(
+        "/healthz",
+        "Path of the health check for a load balancer, where alerts come in: 200 while they can be "
+        "stored, else 503",
+    )
+    admin: OptionalAddress = key(
+        "127.0.0.1:9464", "Where health, metrics and the API of the commands are; without password"
+    )
+    metrics: OptionalAddress = key(
+        None,
+        "One more address for health and metrics, without the API",
+        example="0.0.0.0:9465",
+        without="none",
+    )
     admin_hosts: Annotated[
-        tuple[Annotated[str, BeforeValidator(_host)], ...], BeforeValidator(as_list)
-    ] = ()
-    ready_file: Path | None = None
-    log_level: Annotated[LogLevels, BeforeValidator(parse_log_levels)] = LogLevels()
-    tls: TlsSettings | None = None
-    allow: Networks = ()
-    trusted_proxies: Networks = ()
-    proxy_protocol: StrictBool = False
-    workers: Annotated[StrictInt, Field(ge=1, le=4096)] = 256
-    max_connections: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 16384
-    max_connections_per_address: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 1000
-    max_body: Annotated[Size, Field(ge=1024, le=64 * 1024**2)] = 1024**2
-    header_timeout: Annotated[PositiveDuration, Field(le=300)] = 10.0
-    body_timeout: Annotated[PositiveDuration, Field(le=3600)] = 30.0
-    send_timeout: Annotated[PositiveDuration, Field(le=3600)] = 10.0
-    keep_alive: Annotated[PositiveDuration, Field(le=3600)] = 620.0
-    grace: Annotated[Duration, Field(le=3600)] = 10.0
+        tuple[Annotated[str, BeforeValidator(_host)], ...],
+        BeforeValidator(as_list),
+        Written("host name or list of them", one_or_list({"type": "string"}), list),
+    ] = key(
+        (),
+        "Names in the field Host that both accept, besides IP addresses, localhost and their own",
+        example=["incm-webhook"],
+        without="none",
+    )
+    ready_file: Path | None = key(
+        None,
+        "File that is written when it serves: its addresses, and the process to signal",
+        example="ready.json",
+        without="none",
+    )
+    log_level: Annotated[
+        LogLevels,
+        BeforeValidator(parse_log_levels),
+        Written("log level", {"type": "string"}, format_log_levels),
+    ] = key(
+        LogLevels(),
+        "debug (with tracebacks), info, warning or error; libraries only from warning on, unless "
+        "they are named",
+        example="info,httpx=debug",
+    )
+    tls: TlsSettings | None = key(
+        None,
+        "Serve HTTPS with this certificate",
+        example={"certificate_file": "c.pem", "private_key_file": "k.pem"},
+        without="HTTP",
+    )
+    allow: Networks = key((), "Who may send", example=["192.0.2.0/24"], without="everybody")
+    trusted_proxies: Networks = key(
+        (), "Peers whose X-Forwarded-For is used", example=["10.0.0.0/8"], without="none"
+    )
+    proxy_protocol: StrictBool = key(
+        default=False,
+        meaning="Connections of trusted_proxies begin with a PROXY header, version 1 or 2",
+    )
+    workers: Annotated[StrictInt, Field(ge=1, le=4096)] = key(
+        256, "Most threads at once; only answers that wait for plugins need many", unit="threads"
+    )
+    max_connections: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = key(
+        16384,
+        "Most open connections in total, and always below the descriptor limit",
+        unit="connections",
+    )
+    max_connections_per_address: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = key(
+        1000,
+        "Most open connections of one address, except for loopback and trusted proxies; 0: any "
+        "number",
+        unit="connections",
+    )
+    max_body: Annotated[Size, Field(ge=1024, le=64 * 1024**2)] = key(
+        1024**2, 'Larger bodies are refused; "1KiB" to "64MiB"'
+    )
+    header_timeout: Annotated[PositiveDuration, Field(le=300)] = key(
+        10.0, "For a TLS handshake, and for a whole head from its first byte; at most 5 min"
+    )
+    body_timeout: Annotated[PositiveDuration, Field(le=3600)] = key(
+        30.0, "For a whole body, which must also bring 1 KiB/s after 10 s; at most 1 h"
+    )
+    send_timeout: Annotated[PositiveDuration, Field(le=3600)] = key(
+        10.0, "For a client that does not read its answer; at most 1 h"
+    )
+    keep_alive: Annotated[PositiveDuration, Field(le=3600)] = key(
+        620.0,
+        "Longest silence between two alerts on one connection: longer than your proxy keeps it; at "
+        "most 1 h",
+    )
+    grace: Annotated[Duration, Field(le=3600)] = key(
+        10.0, "How long a stop waits for handlers that run; at most 1 h"
+    )
 
     @model_validator(mode="after")
     def _listeners_are_apart(self) -> "ServerSettings":

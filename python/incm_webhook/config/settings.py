@@ -12,6 +12,7 @@ from incm_webhook.config.paths import endpoint_of
 from incm_webhook.config.plugin import PluginSettings, RetrySettings, default_plugin_name
 from incm_webhook.config.server import ServerSettings
 from incm_webhook.config.types import Table
+from incm_webhook.config.written import key
 
 __all__ = [
     "EndpointSettings",
@@ -38,11 +39,13 @@ class Settings(Table):
         plugin: `[[plugin]]`, with unique names.
     """
 
-    server: ServerSettings = ServerSettings()
-    inbox: InboxSettings = InboxSettings()
-    egress: EgressSettings = EgressSettings()
-    endpoint: tuple[EndpointSettings, ...] = ()
-    plugin: tuple[PluginSettings, ...] = ()
+    server: ServerSettings = key(ServerSettings(), "Addresses of the server, and its limits")
+    inbox: InboxSettings = key(InboxSettings(), "Where alerts are stored, and for how long")
+    egress: EgressSettings = key(EgressSettings(), "Where the requests of plugins may go")
+    endpoint: tuple[EndpointSettings, ...] = key(
+        (), "Paths that take alerts, each with its secrets: one for each organisation, if you like"
+    )
+    plugin: tuple[PluginSettings, ...] = key((), "Plugins, and the alerts that each of them gets")
 
     @model_validator(mode="after")
     def _health_is_no_endpoint(self) -> "Settings":

@@ -15,8 +15,14 @@ from pydantic import (
 )
 
 from incm_webhook.config.paths import normal_path
-from incm_webhook.config.quantities import parse_duration, parse_size
+from incm_webhook.config.quantities import (
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+)
 from incm_webhook.config.rate import Rate, parse_rate
+from incm_webhook.config.written import Written, one_or_list
 
 
 class Table(BaseModel):
@@ -63,13 +69,43 @@ def url_path(value: object) -> str:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-PositiveDuration = Annotated[float, BeforeValidator(positive_duration)]
-Size = Annotated[int, BeforeValidator(parse_size)]
-Texts = Annotated[tuple[Annotated[StrictStr, Field(min_length=1)], ...], BeforeValidator(as_list)]
+_QUANTITY = r"^\s*[0-9]+(\.[0-9]+)?\s*"
+DURATION = {"type": "string", "pattern": f"{_QUANTITY}(ms|s|m|h|d|w)\\s*$"}
+_SIZE = {"type": "string", "pattern": f"{_QUANTITY}([KkMmGg]?[Ii]?[Bb])?\\s*$"}
+_RATE = {"type": "string", "pattern": r"^\s*[0-9]{1,9}\s*/\s*[smh]\s*$"}
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Written("duration", {"anyOf": [{"type": "number", "minimum": 0}, DURATION]}, format_duration),
+]
+PositiveDuration = Annotated[
+    float,
+    BeforeValidator(positive_duration),
+    Written(
+        "duration",
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, DURATION]},
+        format_duration,
+    ),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    Written("size", {"anyOf": [{"type": "integer", "minimum": 0}, _SIZE]}, format_size),
+]
+Texts = Annotated[
+    tuple[Annotated[StrictStr, Field(min_length=1)], ...],
+    BeforeValidator(as_list),
+    Written("text or list of text", one_or_list({"type": "string", "minLength": 1}), list),
+]
 Numbers = Annotated[
-    tuple[Annotated[StrictInt, Field(ge=-(2**63), le=2**63 - 1)], ...], BeforeValidator(as_list)
+    tuple[Annotated[StrictInt, Field(ge=-(2**63), le=2**63 - 1)], ...],
+    BeforeValidator(as_list),
+    Written("whole number or list of them", one_or_list({"type": "integer"}), list),
 ]
 RateSetting = Annotated[
-    Rate | None, BeforeValidator(parse_rate), PlainSerializer(lambda rate: rate and str(rate))
+    Rate | None,
+    BeforeValidator(parse_rate),
+    PlainSerializer(lambda rate: rate and str(rate)),
+    Written("rate", _RATE, lambda rate: None if rate is None else str(rate)),
 ]
