@@ -10,9 +10,12 @@ import click
 from incm_webhook.cli.options import option, what_is_served
 
 
-@click.group()
+@click.group(short_help="Show the configuration, or its JSON schema.")
 def config() -> None:
-    """Show the configuration, or the JSON schema of its file."""
+    """Show the configuration, or the JSON schema of its file.
+
+    Example: incm-webhook config show --origin
+    """
 
 
 @config.command(short_help="Print the merged configuration, without secrets.")

@@ -36,6 +36,8 @@ def dead() -> None:
 
     A dead letter is a delivery that its plugin rejected, or that failed for too long. Open
     deliveries of a plugin that is not configured any more are listed, too.
+
+    Example: incm-webhook dead list --plugin pager
     """
 
 

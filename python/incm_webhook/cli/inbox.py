@@ -130,7 +130,10 @@ def print_json(value: object) -> None:
 
 @click.group(short_help="Look at alerts and their deliveries.")
 def inbox() -> None:
-    """Look at stored alerts and at their deliveries."""
+    """Look at stored alerts and at their deliveries.
+
+    Example: incm-webhook inbox list --since 2h
+    """
 
 
 @inbox.command("list")

@@ -47,7 +47,10 @@ class _Result:
 
 @click.group("plugin", short_help="Try a plugin while you write it.")
 def plugin_group() -> None:
-    """Try a plugin while you write it."""
+    """Try a plugin while you write it.
+
+    Example: incm-webhook plugin run ./noc.py --type disconnected
+    """
 
 
 @plugin_group.command("run", short_help="Give one plugin alerts, without a server.")

@@ -14,6 +14,7 @@ import click
 from incm_webhook import __version__
 from incm_webhook.cli.backup import backup, restore
 from incm_webhook.cli.bench import bench
+from incm_webhook.cli.completion import completion
 from incm_webhook.cli.config import config
 from incm_webhook.cli.dead import dead, replay
 from incm_webhook.cli.doctor import doctor
@@ -26,6 +27,7 @@ from incm_webhook.cli.plugin_run import plugin_group
 from incm_webhook.cli.plugin_state import state
 from incm_webhook.cli.plugins import plugins
 from incm_webhook.cli.quarantine import quarantine
+from incm_webhook.cli.sections import GroupInSections
 from incm_webhook.cli.simulate import simulate
 from incm_webhook.cli.types import types
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
@@ -47,6 +49,7 @@ class _Failure:
 
 
 @click.group(
+    cls=GroupInSections,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
 )
@@ -182,6 +185,7 @@ def version() -> int:
 commands.add_command(send)
 commands.add_command(init)
 commands.add_command(config)
+commands.add_command(completion)
 commands.add_command(new_plugin)
 commands.add_command(plugin_group)
 plugins.add_command(state)

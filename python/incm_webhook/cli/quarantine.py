@@ -43,6 +43,8 @@ def quarantine() -> None:
     The quarantine keeps authentic bodies that are no JSON. Within limits, it also keeps requests
     with a wrong or missing signature, and signed requests for a path that no endpoint has or with a
     method other than POST.
+
+    Example: incm-webhook quarantine list
     """
 
 

@@ -170,7 +170,7 @@ def test_wrong_usage_is_one_message_and_status_2(
 def test_no_command_shows_the_help(run: Any) -> None:
     status, _, err = run()
     assert status == 2
-    assert "Commands:" in err
+    assert "\nAlerts:\n" in err
     status, out, _ = run("--help")
     assert status == 0
     for command in (
@@ -183,9 +183,18 @@ def test_no_command_shows_the_help(run: Any) -> None:
 @pytest.mark.parametrize("group", [[], ["inbox"], ["dead"], ["quarantine"]])
 def test_each_summary_of_a_command_fits_on_its_line(run: Any, group: list[str]) -> None:
     _, out, _ = run(*group, "--help")
-    summaries = out.partition("Commands:")[2]
+    summaries = out.partition("Commands:" if group else "\nRun:\n")[2].partition("\nExamples:")[0]
     assert summaries
     assert "..." not in summaries
+
+
+def test_the_help_has_sections_an_example_and_the_exit_statuses(run: Any) -> None:
+    _, out, _ = run("--help")
+    for title in ("Run", "Alerts", "Plugins", "Set up", "Tools", "Examples", "Exit status"):
+        assert f"\n{title}:\n" in out
+    assert "\nOthers:\n" not in out  # cli/sections.py names each command
+    assert "\n  incm-webhook init\n" in out
+    assert "\n  4  a plugin could not be loaded\n" in out
 
 
 def test_a_wrong_word_names_the_help_of_its_command(run: Any) -> None:
