@@ -66,8 +66,8 @@ class _Copies:
             {"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
+            progress: dict[str, Any] = json.load(answer)
+            return progress
 
 
 def _turn(server: Server, seconds: float, seed: int) -> tuple[float, float]:

@@ -20,7 +20,7 @@ PLUGIN = "noop"
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """For one alert, in batches of BATCH: from asking for it until it is said to be handled.
+    """For one alert, in batches of BATCH: from fetching it until it is settled.
 
     Attributes:
         real_ns: with the wait for the disk that has the lease.

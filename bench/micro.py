@@ -19,7 +19,7 @@ class Step:
     Attributes:
         name: of the row.
         benchmark: its name in bench_native.
-        share: which part of an iteration is told.
+        share: which part of an iteration is reported.
         clock: real time for what waits for the disk.
         values: in microseconds, one a round.
     """

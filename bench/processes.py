@@ -141,6 +141,6 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
             return
         if process.poll() is not None or time.monotonic() > deadline:
-            said = log.read_text(errors="replace")[-2000:]
-            raise RuntimeError(f"{process.args!r} does not listen:\n{said}")
+            output = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{process.args!r} does not listen:\n{output}")
         time.sleep(_LOOK_S)

@@ -304,8 +304,8 @@ def _paced(load: Path, requests: Path, rate: float, address: str) -> _Paced:
     """Send requests at a rate to a server."""
     port = address.rpartition(":")[2]
     command = [str(load), port, str(requests), str(rate), str(comparison.CONNECTIONS)]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    _answered, refused, p50, p99, _longest = said.split()
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    _answered, refused, p50, p99, _longest = output.split()
     return _Paced(int(refused), float(p50), float(p99))
 
 

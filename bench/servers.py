@@ -101,7 +101,7 @@ def _without_modules(*modules: str) -> str | None:
 def _started(
     command: Callable[[Path, int, Certificate | None], list[str]], *, inbox: bool = False
 ) -> Start:
-    """Start a server that is told its port."""
+    """Start a server that gets its port as an argument."""
 
     @contextmanager
     def start(folder: Path, certificate: Certificate | None) -> Iterator[Running]:

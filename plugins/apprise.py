@@ -190,5 +190,5 @@ def _without_mentions(line: str) -> str:
 def _why(result: Any) -> str:
     if result.status.name == "TIMEOUT":
         return "no answer in time"
-    said = [entry.message for entry in result.logs() if entry.level in ("WARNING", "ERROR")]
-    return one_line(said[-1], 200) if said else "refused"
+    problems = [entry.message for entry in result.logs() if entry.level in ("WARNING", "ERROR")]
+    return one_line(problems[-1], 200) if problems else "refused"

@@ -148,18 +148,18 @@ class Email:
             return session.send_message(mail, sender, list(recipients))
         except smtplib.SMTPRecipientsRefused as error:
             if all(code >= 500 for code, _ in error.recipients.values()):
-                said = _readable(*next(iter(error.recipients.values())))
-                raise Unavailable(f"the mail server refused all recipients: {said}") from error
+                reply = _readable(*next(iter(error.recipients.values())))
+                raise Unavailable(f"the mail server refused all recipients: {reply}") from error
             return dict(error.recipients)
         except smtplib.SMTPSenderRefused as error:
-            said = _readable(error.smtp_code, error.smtp_error)
+            reply = _readable(error.smtp_code, error.smtp_error)
             if error.smtp_code >= 500:
-                raise Unavailable(f"the mail server refused the sender: {said}") from error
+                raise Unavailable(f"the mail server refused the sender: {reply}") from error
             raise
         except smtplib.SMTPDataError as error:
             if error.smtp_code >= 500:
-                said = _readable(error.smtp_code, error.smtp_error)
-                raise Reject(f"the mail server refused the mail: {said}") from error
+                reply = _readable(error.smtp_code, error.smtp_error)
+                raise Reject(f"the mail server refused the mail: {reply}") from error
             raise
 
     @contextlib.contextmanager
@@ -203,9 +203,9 @@ class Email:
                 f"the mail server does not offer what is configured: {error}"
             ) from error
         except smtplib.SMTPAuthenticationError as error:
-            said = _readable(error.smtp_code, error.smtp_error)
+            reply = _readable(error.smtp_code, error.smtp_error)
             if error.smtp_code >= 500:
-                raise Unavailable(f"the mail server refused the account: {said}") from error
+                raise Unavailable(f"the mail server refused the account: {reply}") from error
             raise
 
 
@@ -275,12 +275,12 @@ def _page(alert: Alert) -> str:
         f"{html.escape(label)}</td><td>{html.escape(value)}</td></tr>"
         for label, value in facts(alert)
     )
-    said = html.escape(one_line(alert.content or "", 1000))
+    content = html.escape(one_line(alert.content or "", 1000))
     return (
         '<!doctype html><html lang="en"><body style="font-family:sans-serif;color:#222">'
         f'<div style="border-left:4px solid {colour(alert)};padding:4px 12px">'
         f'<h3 style="margin:0 0 8px">{html.escape(subject(alert))}</h3>'
-        f"{f'<p>{said}</p>' if said else ''}<table>{rows}</table></div></body></html>\n"
+        f"{f'<p>{content}</p>' if content else ''}<table>{rows}</table></div></body></html>\n"
     )
 
 
@@ -290,5 +290,5 @@ def _clean(body: str) -> str:
 
 
 def _readable(code: int, answer: Any) -> str:
-    said = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
-    return one_line(f"{code} {said}", 300)
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
+    return one_line(f"{code} {text}", 300)

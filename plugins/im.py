@@ -102,10 +102,10 @@ class Im:
             timeout=self._config.time_limit,
             raise_outcome=False,
         )
-        code, said = _code_of(answer)
+        code, message = _code_of(answer)
         if code == 0:
             return
-        raise self._refusal(answer, code, said)
+        raise self._refusal(answer, code, message)
 
     def _text(self, alert: Alert, ctx: Context) -> str:
         if self._config.text:
@@ -146,14 +146,14 @@ class Im:
         sign = base64.b64encode(hmac.digest(key, b"", hashlib.sha256)).decode()
         return {"timestamp": stamp, "sign": sign}
 
-    def _refusal(self, answer: Answer, code: int | None, said: str) -> Exception:
+    def _refusal(self, answer: Answer, code: int | None, message: str) -> Exception:
         """Choose the outcome of a message that was not taken."""
         reason = f"{self._config.service} answered {answer.status}"
         if code is None:
             return outcome_of(answer) or Retry(
                 reason=f"{reason}, which is no answer of a robot: {one_line(answer.text, 200)}"
             )
-        reason += f", code {code}{f': {said}' if said else ''}"
+        reason += f", code {code}{f': {message}' if message else ''}"
         if code in _AGAIN[self._protocol]:
             return Retry(_AGAIN[self._protocol][code], reason)
         if code in _OF_THE_ROBOT[self._protocol]:
@@ -164,11 +164,11 @@ class Im:
 def _code_of(answer: Answer) -> tuple[int | None, str]:
     """Read the code and the text of an answer; None when it has no code."""
     body = answer.json_object()
-    said = one_line(str(body.get("errmsg") or body.get("msg") or ""), 200)
+    message = one_line(str(body.get("errmsg") or body.get("msg") or ""), 200)
     for name in ("errcode", "code", "StatusCode"):
         code = body.get(name)
         if isinstance(code, int) and not isinstance(code, bool):
-            return code, said
+            return code, message
     if body.get("punish") == "deny":  # DingTalk's answer to too many messages, without a code
         return 130101, "too many messages"
-    return None, said
+    return None, message

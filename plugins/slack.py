@@ -169,9 +169,9 @@ class Slack:
 def _blocks(alert: Alert) -> list[dict[str, Any]]:
     """Write the card. Its texts are plain, so that Slack reads no markup in them."""
     blocks = [{"type": "header", "text": _plain(one_line(subject(alert), _HEADER))}]
-    said = one_line(alert.content or "", 1000)
-    if said:
-        blocks.append({"type": "section", "text": _plain(said)})
+    content = one_line(alert.content or "", 1000)
+    if content:
+        blocks.append({"type": "section", "text": _plain(content)})
     fields = [_plain(f"{label}: {value}"[:_FIELD]) for label, value in facts(alert)]
     if fields:
         blocks.append({"type": "section", "fields": fields[:_FIELDS]})
@@ -188,8 +188,8 @@ def _escaped(text: str) -> str:
 
 def _refusal(error: str, answer: Answer) -> Exception:
     """Choose the outcome for an answer 200 that is no success."""
-    said = one_line(error or answer.text, 200)
-    reason = f"Slack answered {answer.status}: {said}"
+    problem = one_line(error or answer.text, 200)
+    reason = f"Slack answered {answer.status}: {problem}"
     if error in _AGAIN:
         outcome = outcome_of(Answer(429, answer.headers))
         return Retry(getattr(outcome, "after", None), reason)

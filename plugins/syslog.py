@@ -179,8 +179,8 @@ def message(alert: Alert, ctx: Context, config: SyslogConfig) -> bytes:
 
 
 def _said(alert: Alert) -> str:
-    said = one_line(alert.content or "", 1000)
-    return f"{subject(alert)}{f'. {said}' if said else ''}"
+    content = one_line(alert.content or "", 1000)
+    return f"{subject(alert)}{f'. {content}' if content else ''}"
 
 
 def _time(alert: Alert, ctx: Context) -> str:

@@ -80,8 +80,8 @@ class Teams:
             body = [_paragraph(line) for line in self._lines(alert, ctx)]
         else:
             body = [_title(alert)]
-            said = one_line(alert.content or "", 1000)
-            body += [_paragraph(said)] if said else []
+            content = one_line(alert.content or "", 1000)
+            body += [_paragraph(content)] if content else []
             body += [_fact(label, value) for label, value in facts(alert)]
         card = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

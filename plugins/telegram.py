@@ -131,13 +131,13 @@ class Telegram:
 
 def _refusal(answer: Answer, body: dict[str, Any]) -> Exception:
     """Choose the outcome of a call that was not successful."""
-    said = one_line(str(body.get("description", "")), 200)
-    reason = f"Telegram answered {answer.status}{f': {said}' if said else ''}"
+    description = one_line(str(body.get("description", "")), 200)
+    reason = f"Telegram answered {answer.status}{f': {description}' if description else ''}"
     parameters = body.get("parameters")
     after = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if isinstance(after, int | float) and 0 <= after <= 86400:
         return Retry(after, reason)
-    if any(one in said.lower() for one in _OF_THE_CHAT):
+    if any(one in description.lower() for one in _OF_THE_CHAT):
         return Unavailable(reason)
     outcome = outcome_of(answer)
     if outcome is None:

@@ -19,7 +19,7 @@ SECRET = "topsecret"
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
+    """Remove the settings of the person who runs the tests from the environment."""
     import os
 
     for name in list(os.environ):
@@ -51,7 +51,7 @@ def write(workdir: Path) -> Callable[[str, str], Path]:
 
 @dataclass
 class Endpoint:
-    """An HTTP endpoint that keeps what it gets and answers what it is told."""
+    """An HTTP endpoint that keeps its requests and answers with a given status."""
 
     url: str = ""
     status: int = 200
@@ -77,7 +77,7 @@ def endpoint() -> Iterator[Endpoint]:
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
-            if state.closes:  # without having said so: a kept connection that is gone
+            if state.closes:  # without announcing it: a kept connection that is gone
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None:

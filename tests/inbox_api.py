@@ -1,4 +1,4 @@
-"""The part of the admin API that lists alerts, for tests that decide themselves what it tells."""
+"""The part of the admin API that lists alerts, for tests that choose its answers."""
 
 import json
 import threading

@@ -44,7 +44,7 @@ class Link:
         config: how to reach the broker.
         client_id: the client identifier.
         status_topic: where "online" is published, and "offline" as last will; "" for nowhere.
-        log: is told of connections made and lost.
+        log: for connections that were made or lost.
         retains: whether the broker must be able to keep retained messages.
 
     Threads: any.

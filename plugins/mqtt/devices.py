@@ -20,7 +20,7 @@ def state_after(known: dict[str, Any], alert: Alert, ctx: Context) -> dict[str, 
         ctx: its time of receipt counts if the alert has no time.
 
     Returns:
-        connected (true, false, or null when no alert has told), since (the time of that alert),
+        connected (true, false, or null when no alert was about it), since (the time of that alert),
         and last_alert.
     """
     moment = written(alert.closed_at or alert.timestamp or alert.created_at or ctx.received_at)

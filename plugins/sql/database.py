@@ -168,12 +168,15 @@ class Database:
         kinds = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
         statement: Any = kinds.get(name, mysql.insert)(table)
         new = statement.excluded if name in kinds else statement.inserted
-        told = new.connected_at >= func.coalesce(table.c.connected_at, new.connected_at)
+        latest = new.connected_at >= func.coalesce(table.c.connected_at, new.connected_at)
         newer = new.last_alert_at >= table.c.last_alert_at
         # MariaDB compares with what it has just assigned; that is the later of the two times, so
         # the answer is the same.
         changes = {
-            one.name: case((told if one.name in _CONNECTION else newer, new[one.name]), else_=one)
+            one.name: case(
+                (latest if one.name in _CONNECTION else newer, new[one.name]),
+                else_=one,
+            )
             for one in table.c
             if not one.primary_key
         }

@@ -72,7 +72,7 @@ def _number(error: DBAPIError) -> int | None:
 
 
 def _words(error: DBAPIError) -> str:
-    """Return what the database said, in one line."""
-    said = error.orig.args[-1] if error.orig is not None and _number(error) else error.orig
-    line = " ".join(str(said).split())
+    """Return the message of the database, in one line."""
+    message = error.orig.args[-1] if error.orig is not None and _number(error) else error.orig
+    line = " ".join(str(message).split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

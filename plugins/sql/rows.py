@@ -68,9 +68,9 @@ def device_rows(deliveries: Iterable[tuple[Alert, Context]]) -> list[Row]:
             continue
         known = rows.setdefault(row["device_id"], row)
         latest = row if row["last_alert_at"] >= known["last_alert_at"] else known
-        told = [one for one in (known, row) if one["connected_at"]]
-        connection = max(told, key=lambda one: one["connected_at"]) if told else known
-        if len(told) == 2 and known["connected_at"] == row["connected_at"]:
+        stated = [one for one in (known, row) if one["connected_at"]]
+        connection = max(stated, key=lambda one: one["connected_at"]) if stated else known
+        if len(stated) == 2 and known["connected_at"] == row["connected_at"]:
             connection = row
         rows[row["device_id"]] = latest | {key: connection[key] for key in _OF_THE_CONNECTION}
     return [rows[key] for key in sorted(rows)]

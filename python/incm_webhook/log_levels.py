@@ -55,7 +55,7 @@ def parse_log_levels(text: object) -> LogLevels:
 
 
 class KeptRecords(logging.Filter):
-    """Lets pass what we and the plugins say, warnings, and what a logger was told to say.
+    """Passes our own records and those of plugins, warnings, and those of loggers with a level.
 
     Threads: any.
     """

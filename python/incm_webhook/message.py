@@ -136,8 +136,8 @@ def text(alert: Alert) -> str:
         `facts`. The lines are separated by line ends, without one at the end. At most 4,000
         characters.
     """
-    said = one_line(alert.content or "", _CONTENT)
-    lines = [_sentence(alert), said, *(f"{label}: {value}" for label, value in facts(alert))]
+    content = one_line(alert.content or "", _CONTENT)
+    lines = [_sentence(alert), content, *(f"{label}: {value}" for label, value in facts(alert))]
     return "\n".join(line for line in lines if line)
 
 

@@ -1,6 +1,6 @@
 """Hostile and odd requests, each with the place in the standards and the answers it must get.
 
-9112 is HTTP/1.1, 9110 is HTTP semantics. Rules of our own, stricter than these, say so.
+9112 is HTTP/1.1, 9110 is HTTP semantics. Rules of our own, stricter than these, are marked as such.
 """
 
 from dataclasses import dataclass
@@ -176,7 +176,7 @@ for _target in [b"/webhook/", b"/%77ebhook", b"/./webhook", b"/%2e/web%68ook?a",
 add("9112 3.2", "query", post(line=b"POST /webhook?a=b&c HTTP/1.1\r\n"), 200)
 add("9112 3.2.3", "CONNECT", b"CONNECT x:443 HTTP/1.1\r\n" + HOST + END)
 for _target in [b"/webhook", b"http://x/webhook", b"x:443", b"*"]:
-    # What follows is for whoever it wanted to be connected with.
+    # What follows is for the server with which the client wanted to be connected.
     _line = b"CONNECT " + _target + b" HTTP/1.1\r\n"
     add("9110 9.3.6", f"CONNECT {shown(_target)}, then more", post(line=_line) + GOOD)
 add("9112 3.2.4", "OPTIONS *", b"OPTIONS * HTTP/1.1\r\n" + HOST + END, 404)
@@ -217,7 +217,7 @@ for _char in [*range(9), *range(11, 13), *range(14, 32), 127]:
 # Proxies add such values (the name of a city): they are opaque, and nothing here reads them.
 for _char in [0x80, 0xA0, 0xC3, 0xFE, 0xFF]:
     add("9110 5.5", f"value with byte {_char}", post(fields=b"A: x%cy\r\n" % _char), 200)
-# What is read stays ASCII text without encoded words, whoever else may decode them.
+# What is read stays ASCII text without encoded words, because other programs may decode them.
 _READ = [b"Content-Type", b"X-Forwarded-For", b"Connection", b"X-Signature", b"Host"]
 for _name in [*_READ, b"Content-Length", b"Transfer-Encoding", b"Expect", b"Content-Encoding"]:
     for _value in [b"x\xffy", b"\xc3\xa9", b"=?utf-8?Q?x?=", b"x=?y"]:

@@ -28,11 +28,11 @@ def port_of(receiver: Receiver) -> int:
     return int(receiver.url.rpartition(":")[2].partition("/")[0])
 
 
-def statuses_of(said: bytes) -> list[int]:
+def statuses_of(received: bytes) -> list[int]:
     """Read all answers but `100 Continue`; anything between or after them is an error."""
     found = []
-    while said:
-        head, end, said = said.partition(b"\r\n\r\n")
+    while received:
+        head, end, received = received.partition(b"\r\n\r\n")
         line = re.fullmatch(rb"HTTP/1\.[01] ([0-9]{3}) [A-Za-z -]+", head.split(b"\r\n")[0])
         assert line, head
         assert end
@@ -40,21 +40,21 @@ def statuses_of(said: bytes) -> list[int]:
             continue
         length = re.search(rb"\r\nContent-Length: ([0-9]+)", head)
         assert length, head
-        assert len(said) >= int(length[1])
-        said = said[int(length[1]) :]
+        assert len(received) >= int(length[1])
+        received = received[int(length[1]) :]
         found.append(int(line[1]))
     return found
 
 
 def ask(port: int, request: bytes, step: int, *, may_be_reset: bool = False) -> list[int]:
-    """Send in pieces of `step` bytes, say that this was all, and read until the server closes.
+    """Send in pieces of `step` bytes, end the sending side, and read until the server closes.
 
     A client that goes on sending after a request that it called the last may find the connection
     reset after its answer.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        said = b""
+        received = b""
         try:
             for begin in range(0, len(request), step):
                 client.sendall(request[begin : begin + step])
@@ -63,10 +63,10 @@ def ask(port: int, request: bytes, step: int, *, may_be_reset: bool = False) -> 
             assert may_be_reset
         try:
             while part := client.recv(65536):
-                said += part
+                received += part
         except ConnectionResetError:
             assert may_be_reset
-        return statuses_of(said)
+        return statuses_of(received)
 
 
 def test_there_are_enough_cases() -> None:
@@ -83,7 +83,7 @@ def test_whole_and_byte_by_byte(port: int, case: Case) -> None:
 
 
 def test_cut_at_every_position(port: int) -> None:
-    """What was begun is refused or passed over; only what was whole is taken."""
+    """An unfinished request is refused or ignored; only whole requests are accepted."""
     seen = set()
     for case in CASES:
         for end in range(len(case.request)):

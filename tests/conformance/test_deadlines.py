@@ -1,4 +1,4 @@
-"""Whoever sends too slowly is told so, and does not hold the connection for longer."""
+"""A client that sends too slowly is answered 408, and its connection ends."""
 
 import itertools
 import select
@@ -35,10 +35,10 @@ def connect(port: int) -> socket.socket:
 
 def read_to_the_end(client: socket.socket) -> list[int]:
     """Read answers until the server closes."""
-    said = b""
+    received = b""
     while part := client.recv(65536):
-        said += part
-    return statuses_of(said)
+        received += part
+    return statuses_of(received)
 
 
 def test_a_request_that_stops_anywhere(port: int) -> None:

@@ -116,7 +116,7 @@ def measured(tmp_path: Path) -> Iterator[Measured]:
 
 
 def shake(receiver: Measured, group: str) -> str:
-    """Make a handshake with a group alone, and tell what the client says of it."""
+    """Make a handshake with a group alone, and return the output of the client."""
     host, port = receiver.address
     client = subprocess.run(
         ["openssl", "s_client", "-connect", f"{host}:{port}", "-groups", group],

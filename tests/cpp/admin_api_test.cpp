@@ -244,7 +244,7 @@ TEST_F(AdminApiTest, RetriesAndDropsDeadLetters) {
     EXPECT_EQ(delivery(2, 0)->get("state").toString(), "dropped");
 }
 
-TEST_F(AdminApiTest, WhatNobodyDeliversIsShownUntilItIsDropped) {
+TEST_F(AdminApiTest, OrphanedDeliveriesAreShownUntilTheyAreDropped) {
     open({"all", "old"});
     put(1, "reboot", {"all", "old"});
     put(2, "reboot", {"all", "old"});
@@ -314,7 +314,7 @@ TEST_F(AdminApiTest, SaysWhetherACallChangedSomething) {
     EXPECT_FALSE(changed("GET", "alerts"));
 }
 
-TEST_F(AdminApiTest, ALongReplayTellsHowFarItCame) {
+TEST_F(AdminApiTest, ALongReplayReturnsWhereToContinue) {
     open_both();
     const int most = static_cast<int>(incm::inbox::kMaxOperatorActions) * incm::admin::kStepsACall;
     close();

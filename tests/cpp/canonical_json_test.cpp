@@ -324,7 +324,7 @@ TEST(ComparableJson, IsTheCanonicalTextWhereThereIsOne) {
     }
 }
 
-TEST(CanonicalJson, BrokenSyntaxIsSaidBeforeAnyOtherRefusal) {
+TEST(CanonicalJson, BrokenSyntaxIsReportedBeforeAnyOtherRefusal) {
     for (const std::string& refused :
          {nested(1000, "[", "]"), std::string(5000, '1'), std::string(R"("\ud800")")}) {
         EXPECT_EQ(canon("[" + refused + "]"), "<no form>");
@@ -376,7 +376,7 @@ TEST(CanonicalJson, DoesNotDependOnTheLocale) {
     std::setlocale(LC_ALL, before.c_str());
 }
 
-TEST(CanonicalJson, ErrorsSayNothingOfTheBody) {
+TEST(CanonicalJson, ErrorsQuoteNothingOfTheBody) {
     EXPECT_EQ(canonical_json("[1, topsecret]").error().text, "the text is not JSON near byte 4");
     EXPECT_EQ(canonical_json("\"\\ud800topsecret\"").error().text,
               "the text has no canonical form: a string has half a surrogate pair");

@@ -47,7 +47,7 @@ class ConnectionManagerTest : public testing::Test {
             std::move(answer));
         ASSERT_TRUE(server_->start().ok());
     }
-    /// A server that answers /late when answer_late() is told to, and everything else at once.
+    /// A server that answers /late when answer_late() is called, and everything else at once.
     void start_late(const ConnectionLimits& limits) {
         start({}, limits, [this](auto& request, auto& response) {
             if (request.target() != "/late") {
@@ -57,7 +57,7 @@ class ConnectionManagerTest : public testing::Test {
         });
     }
     /// The request for /late that has come; waits for it.
-    std::unique_ptr<Response> take_late() {
+    std::unique_ptr<Response> wait_for_late() {
         std::unique_ptr<Response> answer = late_.get_future().get();
         late_ = {};
         return answer;
@@ -89,7 +89,7 @@ TEST_F(ConnectionManagerTest, AnAddressGetsSoManyConnections) {
     }
 }
 
-TEST_F(ConnectionManagerTest, WhoDoesNotReadItsAnswersHoldsNoWorker) {
+TEST_F(ConnectionManagerTest, AClientThatDoesNotReadItsAnswersHoldsNoWorker) {
     start({.send_timeout_ms = 60'000}, {.workers = 1}, std::string(4 * 1024 * 1024, 'x'));
     RawClient lazy(port());
     for (int i = 0; i < 10; ++i) lazy.send(kGet);
@@ -99,7 +99,7 @@ TEST_F(ConnectionManagerTest, WhoDoesNotReadItsAnswersHoldsNoWorker) {
     for (int i = 0; i < 10; ++i) EXPECT_EQ(lazy.receive().body.size(), 4U * 1024 * 1024);
 }
 
-TEST_F(ConnectionManagerTest, WhoNeverReadsItsAnswerIsLeft) {
+TEST_F(ConnectionManagerTest, AClientThatNeverReadsItsAnswerIsClosed) {
     start({.send_timeout_ms = 50}, {}, std::string(16 * 1024 * 1024, 'x'));
     RawClient lazy(port());
     lazy.send(kGet);
@@ -143,7 +143,7 @@ TEST_F(ConnectionManagerTest, TheSlowestLargeRequestGoesBeforeThereIsNoMemoryFor
     EXPECT_EQ(small.receive().status, 200);
 }
 
-TEST_F(ConnectionManagerTest, WhoSendsWithoutEndKeepsNobodyOut) {
+TEST_F(ConnectionManagerTest, AClientThatSendsWithoutEndKeepsNoOtherOut) {
     start({}, {.workers = 1});
     std::atomic<bool> enough{false};
     RawClient greedy(port());
@@ -188,11 +188,11 @@ TEST_F(ConnectionManagerTest, HeadGetsTheLengthOfABodyAndNoBody) {
     EXPECT_EQ(answer.body, "");
 }
 
-TEST_F(ConnectionManagerTest, WhoWaitsForALateAnswerHoldsNoWorker) {
+TEST_F(ConnectionManagerTest, AClientThatWaitsForALateAnswerHoldsNoWorker) {
     start_late({.workers = 1});
     RawClient patient(port());
     patient.send(kLate);
-    auto answer = take_late();
+    auto answer = wait_for_late();
     RawClient other(port());
     other.send(kGet);
     EXPECT_EQ(other.receive().body, "at once");
@@ -210,10 +210,10 @@ TEST_F(ConnectionManagerTest, ALateAnswerComesBeforeThatOfTheNextRequest) {
     start_late({});
     RawClient client(port());
     client.send(kLate + kGet + kLate);
-    take_late()->send(200, "text/plain", "first");
+    wait_for_late()->send(200, "text/plain", "first");
     EXPECT_EQ(client.receive().body, "first");
     EXPECT_EQ(client.receive().body, "at once");
-    take_late()->send_problem({incm::base::ErrorCode::kStoreFailed, "no"});
+    wait_for_late()->send_problem({incm::base::ErrorCode::kStoreFailed, "no"});
     const auto received = client.receive();
     EXPECT_EQ(received.status, 503);
     EXPECT_NE(received.headers.find("Retry-After: "), std::string::npos);
@@ -223,7 +223,7 @@ TEST_F(ConnectionManagerTest, ALateAnswerMayBeTheLast) {
     start_late({});
     RawClient client(port());
     client.send("GET /late HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + kGet);
-    take_late()->send(200, "text/plain", "last");
+    wait_for_late()->send(200, "text/plain", "last");
     EXPECT_EQ(client.receive().body, "last");
     EXPECT_TRUE(client.at_end());
 }
@@ -232,7 +232,7 @@ TEST_F(ConnectionManagerTest, WithoutItsLateAnswerAConnectionEnds) {
     start_late({});
     RawClient client(port());
     client.send(kLate);
-    take_late().reset();
+    wait_for_late().reset();
     EXPECT_TRUE(client.at_end());
 }
 
@@ -262,7 +262,7 @@ TEST_F(ConnectionManagerTest, AStopWaitsForLateAnswers) {
     start_late({});
     RawClient patient(port());
     patient.send(kLate);
-    auto answer = take_late();
+    auto answer = wait_for_late();
     RawClient idle(port());
     idle.send(kGet);
     EXPECT_EQ(idle.receive().status, 200);
@@ -277,7 +277,7 @@ TEST_F(ConnectionManagerTest, ADrainSendsLateAnswers) {
     start_late({});
     RawClient patient(port());
     patient.send(kLate);
-    auto answer = take_late();
+    auto answer = wait_for_late();
     RawClient idle(port());
     idle.send(kGet);
     EXPECT_EQ(idle.receive().status, 200);

@@ -31,7 +31,7 @@ TEST(ConnectionStates, EachIsReachedFromABeginning) {
     EXPECT_EQ(reached, (1U << kConnectionStates.size()) - 1);
 }
 
-TEST(ConnectionStates, WhoeverIsOpenCanBeClosedAndWhoeverEndsStaysSo) {
+TEST(ConnectionStates, OpenStatesCanBeClosedAndEndsAreFinal) {
     for (const auto& row : kConnectionStates) {
         const int state = static_cast<int>(row.state);
         EXPECT_EQ(row.ends, row.stage == ConnectionStage::kClosing) << state;
@@ -62,12 +62,12 @@ class ConnectionStateTest : public testing::Test {
     }
     ~ConnectionStateTest() override { ::close(client_); }
 
-    Step say(std::string_view bytes) {
+    Step send_and_advance(std::string_view bytes) {
         EXPECT_EQ(::write(client_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
         return connection_->advance(0);
     }
-    /// Take what has come from the connection.
-    std::string hear() const {
+    /// Return what the connection has sent since the last call.
+    std::string received() const {
         std::string all;
         std::array<char, 4096> part{};
         for (;;) {
@@ -94,37 +94,38 @@ const std::string kPost = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n";
 
 TEST_F(ConnectionStateTest, ARequestGoesThroughHeadBodyAndAnswer) {
     EXPECT_EQ(state(), State::kFirstByte);
-    EXPECT_EQ(say("POST"), Step::kWait);
+    EXPECT_EQ(send_and_advance("POST"), Step::kWait);
     EXPECT_EQ(state(), State::kHead);
-    EXPECT_EQ(say(kPost.substr(4) + "\r\na"), Step::kWait);
+    EXPECT_EQ(send_and_advance(kPost.substr(4) + "\r\na"), Step::kWait);
     EXPECT_EQ(state(), State::kBody);
-    EXPECT_EQ(say("b"), Step::kRequest);
+    EXPECT_EQ(send_and_advance("b"), Step::kRequest);
     EXPECT_EQ(state(), State::kRequest);
     ASSERT_TRUE(answer(10, /*keep_alive=*/true));
     EXPECT_EQ(state(), State::kSending);
     EXPECT_EQ(connection_->advance(0), Step::kWait);
     EXPECT_EQ(state(), State::kNextRequest);
-    EXPECT_EQ(say("\r\n"), Step::kWait);
+    EXPECT_EQ(send_and_advance("\r\n"), Step::kWait);
     EXPECT_EQ(state(), State::kNextRequest) << "an empty line begins no request";
 }
 
 TEST_F(ConnectionStateTest, ALongAnswerIsSentBeforeTheNextRequestIsRead) {
-    EXPECT_EQ(say(kGet + kGet), Step::kRequest);
+    EXPECT_EQ(send_and_advance(kGet + kGet), Step::kRequest);
     ASSERT_TRUE(answer(4 * 1024 * 1024, /*keep_alive=*/true));
     EXPECT_EQ(connection_->advance(0), Step::kWait);
     EXPECT_EQ(state(), State::kSending);
     EXPECT_TRUE(connection_->wants_write());
-    std::size_t heard = 0;
+    std::size_t size = 0;
     while (state() == State::kSending) {
-        heard += hear().size();
+        size += received().size();
         static_cast<void>(connection_->advance(0));
     }
-    EXPECT_EQ(heard + hear().size(), 4U * 1024 * 1024);
+    EXPECT_EQ(size + received().size(), 4U * 1024 * 1024);
     EXPECT_EQ(state(), State::kRequest);
 }
 
 TEST_F(ConnectionStateTest, AfterItsLastAnswerItIsDoneUnlessMoreHasCome) {
-    EXPECT_EQ(say("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), Step::kRequest);
+    EXPECT_EQ(send_and_advance("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+              Step::kRequest);
     ASSERT_TRUE(answer(10, /*keep_alive=*/false));
     EXPECT_EQ(state(), State::kLastWords);
     EXPECT_EQ(connection_->advance(0), Step::kEnd);
@@ -132,11 +133,11 @@ TEST_F(ConnectionStateTest, AfterItsLastAnswerItIsDoneUnlessMoreHasCome) {
     EXPECT_TRUE(connection_->close(0));
 }
 
-TEST_F(ConnectionStateTest, WhatIsRefusedIsHeardOutWithoutBeingRead) {
-    EXPECT_EQ(say("nonsense\r\n\r\n"), Step::kEnd);
+TEST_F(ConnectionStateTest, TheRestOfARefusedRequestIsDiscarded) {
+    EXPECT_EQ(send_and_advance("nonsense\r\n\r\n"), Step::kEnd);
     EXPECT_EQ(state(), State::kClosing);
-    EXPECT_TRUE(hear().starts_with("HTTP/1.1 400"));
-    EXPECT_EQ(say(kGet), Step::kEnd);
+    EXPECT_TRUE(received().starts_with("HTTP/1.1 400"));
+    EXPECT_EQ(send_and_advance(kGet), Step::kEnd);
     EXPECT_FALSE(connection_->close(0));
     EXPECT_EQ(state(), State::kDiscarding);
     ::shutdown(client_, SHUT_WR);
@@ -144,14 +145,14 @@ TEST_F(ConnectionStateTest, WhatIsRefusedIsHeardOutWithoutBeingRead) {
 }
 
 TEST_F(ConnectionStateTest, AHeadThatIsLateIsRefused) {
-    EXPECT_EQ(say("GET"), Step::kWait);
+    EXPECT_EQ(send_and_advance("GET"), Step::kWait);
     connection_->expire();
     EXPECT_EQ(state(), State::kClosing);
-    EXPECT_TRUE(hear().starts_with("HTTP/1.1 408"));
+    EXPECT_TRUE(received().starts_with("HTTP/1.1 408"));
 }
 
-TEST_F(ConnectionStateTest, WhoIsSilentBetweenTwoRequestsIsListenedToWhileItCloses) {
-    EXPECT_EQ(say(kGet), Step::kRequest);
+TEST_F(ConnectionStateTest, WhatASilentClientSendsWhileItsConnectionClosesIsNoticed) {
+    EXPECT_EQ(send_and_advance(kGet), Step::kRequest);
     ASSERT_TRUE(answer(10, /*keep_alive=*/true));
     EXPECT_EQ(connection_->advance(0), Step::kWait);
     connection_->expire();
@@ -163,31 +164,31 @@ TEST_F(ConnectionStateTest, WhoIsSilentBetweenTwoRequestsIsListenedToWhileItClos
     EXPECT_EQ(state(), State::kDiscarding);
 }
 
-TEST_F(ConnectionStateTest, AClientThatEndsWithinABodyIsToldAndNotWaitedFor) {
-    EXPECT_EQ(say(kPost + "\r\n"), Step::kWait);
+TEST_F(ConnectionStateTest, AClientThatEndsWithinABodyIsAnsweredAndNotWaitedFor) {
+    EXPECT_EQ(send_and_advance(kPost + "\r\n"), Step::kWait);
     ::shutdown(client_, SHUT_WR);
     EXPECT_EQ(connection_->advance(0), Step::kEnd);
     EXPECT_EQ(state(), State::kCutOff);
-    EXPECT_TRUE(hear().starts_with("HTTP/1.1 400"));
+    EXPECT_TRUE(received().starts_with("HTTP/1.1 400"));
     EXPECT_TRUE(connection_->close(0));
 }
 
-TEST_F(ConnectionStateTest, AContinueThatIsNotTakenComesBeforeTheBody) {
-    EXPECT_EQ(say(kGet), Step::kRequest);
+TEST_F(ConnectionStateTest, AContinueThatTheClientDoesNotReadYetComesBeforeTheBody) {
+    EXPECT_EQ(send_and_advance(kGet), Step::kRequest);
     connection_->mark_consumed();
     // Leave no room for it.
     const int descriptor = connection_->descriptor();
     while (::send(descriptor, "x", 1, MSG_DONTWAIT) == 1) {
     }
-    EXPECT_EQ(say(kPost + "Expect: 100-continue\r\n\r\n"), Step::kWait);
+    EXPECT_EQ(send_and_advance(kPost + "Expect: 100-continue\r\n\r\n"), Step::kWait);
     EXPECT_EQ(state(), State::kContinuing);
     while (state() == State::kContinuing) {
-        static_cast<void>(hear());
+        static_cast<void>(received());
         static_cast<void>(connection_->advance(0));
     }
     EXPECT_EQ(state(), State::kBody);
-    EXPECT_TRUE(hear().ends_with("HTTP/1.1 100 Continue\r\n\r\n"));
-    EXPECT_EQ(say("ab"), Step::kRequest);
+    EXPECT_TRUE(received().ends_with("HTTP/1.1 100 Continue\r\n\r\n"));
+    EXPECT_EQ(send_and_advance("ab"), Step::kRequest);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ TEST(DedupeKey, BeginsWithThePlatformsId) {
               dedupe_key(digest(0xAA), "677baa025a34db68978609b8"));
 }
 
-TEST(DedupeKey, TellsContentsOfOneIdApart) {
+TEST(DedupeKey, DiffersForDifferentContentsOfOneId) {
     EXPECT_NE(dedupe_key(digest(1), "677baa025a34db68978609b8"),
               dedupe_key(digest(2), "677baa025a34db68978609b8"));
 }

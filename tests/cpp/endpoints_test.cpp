@@ -12,10 +12,10 @@ namespace {
 using incm::ingest::Endpoint;
 using incm::ingest::Endpoints;
 
-/// The configured path of the endpoint that takes a request; "" when there is none.
+/// The configured path of the endpoint that serves a request; "" when there is none.
 std::string fetcher(const Endpoints& endpoints, const std::string& path) {
-    const auto door = endpoints.find(path);
-    return door ? door->path : "";
+    const auto endpoint = endpoints.find(path);
+    return endpoint ? endpoint->path : "";
 }
 
 Endpoint strict(const std::string& path) {

@@ -15,7 +15,7 @@
 
 namespace golden {
 
-/// One line of signatures.json: what CPython says about a body and a signature.
+/// One line of signatures.json: what CPython computed for a body and a signature.
 struct SignatureVector {
     std::string name;
     std::string secret;

@@ -48,12 +48,12 @@ class IdleConnectionsTest : public testing::Test {
                                              incm::net::IpAddress(), 1, rules_, budget_),
                 pair[1]};
     }
-    static void say(const Guest& guest, std::string_view bytes) {
+    static void send_to(const Guest& guest, std::string_view bytes) {
         EXPECT_EQ(::write(guest.client, bytes.data(), bytes.size()),
                   static_cast<ssize_t>(bytes.size()));
     }
     static void exchange(const Guest& guest, bool well) {
-        say(guest, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        send_to(guest, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
         ASSERT_EQ(guest.connection->advance(0), Connection::Step::kRequest);
         guest.connection->mark_consumed();
         EXPECT_TRUE(guest.connection->answer("HTTP/1.1 200 OK\r\n\r\n", /*keep_alive=*/true, well));
@@ -66,7 +66,7 @@ class IdleConnectionsTest : public testing::Test {
     std::vector<int> clients_;
 };
 
-TEST_F(IdleConnectionsTest, WhoAsksInVainDoesNotBecomeYoungerByIt) {
+TEST_F(IdleConnectionsTest, ARefusedRequestMakesAConnectionNoYounger) {
     Guest known = come();
     Guest stranger = come();
     const std::int64_t came_ms = now_ms();
@@ -80,14 +80,14 @@ TEST_F(IdleConnectionsTest, WhoAsksInVainDoesNotBecomeYoungerByIt) {
     EXPECT_EQ(idle_.evict_longest_idle(came_ms), nullptr);
 }
 
-TEST_F(IdleConnectionsTest, NorByBeginningAnotherRequest) {
+TEST_F(IdleConnectionsTest, NorDoesTheBeginningOfAnotherRequest) {
     Guest newcomer = come();
     Guest stranger = come();
     const std::int64_t came_ms = now_ms();
     pass_a_moment();
     exchange(stranger, false);
     for (const Guest* guest : {&newcomer, &stranger}) {
-        say(*guest, "GET");
+        send_to(*guest, "GET");
         ASSERT_EQ(guest->connection->advance(0), Connection::Step::kWait);
     }
     Connection* const expected = stranger.connection.get();

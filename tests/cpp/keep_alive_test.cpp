@@ -1,4 +1,4 @@
-// How long a silent connection stays, what its answers say about that, and who goes before that.
+// How long a silent connection stays open, what its answers announce, and which ones end earlier.
 
 #include <future>
 #include <memory>
@@ -63,7 +63,7 @@ TEST_F(KeepAliveTest, ASilentConnectionOfAnAddressGivesWayToItsNextConnection) {
     RawClient silent(port());
     silent.send(kGet);
     EXPECT_EQ(silent.receive().status, 200);
-    for (int status = 503; status != 200;) {  // until it was silent for a moment
+    for (int status = 503; status != 200;) {  // until it was silent for a short time
         RawClient next(port());
         next.send(kGet);
         status = next.receive().status;
@@ -71,7 +71,7 @@ TEST_F(KeepAliveTest, ASilentConnectionOfAnAddressGivesWayToItsNextConnection) {
     EXPECT_TRUE(silent.at_end());
 }
 
-TEST_F(KeepAliveTest, TheOperatorHearsOfARequestThatCrossesTheEndOfItsConnection) {
+TEST_F(KeepAliveTest, ARequestThatCrossesTheEndOfItsConnectionIsLogged) {
     start({.keep_alive_ms = 50});
     RawClient client(port());
     client.send(kGet);

@@ -197,10 +197,10 @@ TEST(StderrSink, AReaderThatStoppedStopsNobody) {
     EXPECT_EQ(next_descriptor(), next);
     EXPECT_EQ(drain(pipe).find("lost"), std::string::npos);
     StderrSink().write(LogLevel::kInfo, "read again");
-    const std::string told = pipe.read();
-    EXPECT_TRUE(told.starts_with("... standard error took nothing: 100 lines were dropped\n"))
-        << told;
-    EXPECT_TRUE(told.ends_with("read again\n")) << told;
+    const std::string text = pipe.read();
+    EXPECT_TRUE(text.starts_with("... standard error took nothing: 100 lines were dropped\n"))
+        << text;
+    EXPECT_TRUE(text.ends_with("read again\n")) << text;
     StderrSink().write(LogLevel::kInfo, "and goes on");
     EXPECT_TRUE(pipe.read().ends_with(" INFO  core: and goes on\n"));
 }
@@ -245,9 +245,9 @@ TEST(StderrSink, ALineThatOnlyBeganIsEnded) {
     StderrSink().write(LogLevel::kInfo, "lost");
     EXPECT_TRUE(drain(pipe).ends_with("xxx"));
     StderrSink().write(LogLevel::kInfo, "read again");
-    const std::string told = pipe.read();
-    EXPECT_TRUE(told.starts_with("\n... standard error took nothing: 2 lines were dropped\n"))
-        << told;
+    const std::string text = pipe.read();
+    EXPECT_TRUE(text.starts_with("\n... standard error took nothing: 2 lines were dropped\n"))
+        << text;
     fill(pipe);
     drain(pipe);
     StderrSink().write(LogLevel::kInfo, "and again");

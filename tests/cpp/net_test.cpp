@@ -37,7 +37,7 @@ TEST(IpAddress, ReadsAndWritesBothFamilies) {
     }
 }
 
-TEST(IpAddress, KnowsWhomAnAddressBelongsTo) {
+TEST(IpAddress, KnowsWhichNetworkIsTheHolderOfAnAddress) {
     EXPECT_EQ(ip("2001:db8:1:2:ff03::4").holder(), ip("2001:db8:1:2::"));
     EXPECT_EQ(ip("192.0.2.7").holder(), ip("192.0.2.7"));
 }

@@ -118,7 +118,7 @@ TEST(NoMemoryTest, AnAnswerThatFailedLeavesNoFieldsToTheNextOne) {
     server.stop(60'000);
 }
 
-TEST(NoMemoryTest, AConnectionManagerForgetsNobody) {
+TEST(NoMemoryTest, AConnectionManagerForgetsNoConnection) {
     const Poco::Net::ServerSocket listener{Poco::Net::SocketAddress("127.0.0.1", 0)};
     incm::http::ConnectionManager manager({.header_timeout_ms = 1}, {}, nullptr);
     manager.open(listener.impl()->sockfd());
@@ -138,7 +138,7 @@ TEST(NoMemoryTest, AConnectionManagerForgetsNobody) {
     EXPECT_EQ(manager.open_connections(), 0U);
 }
 
-TEST(NoMemoryTest, AReceiptThatCannotBeToldIsGivenUp) {
+TEST(NoMemoryTest, ACallbackThatCannotBeCalledIsDestroyed) {
     class Asked final : public incm::inbox::AppendCallback {
      public:
         explicit Asked(bool& is_gone) : is_gone_(is_gone) {}
@@ -240,7 +240,7 @@ class NoMemoryForFetchersTest : public incm::inbox::sqlite::test::SqliteInboxTes
             check();
         }
     }
-    /// Nothing but what is expected is taken, and nothing counts as an attempt.
+    /// Only what is expected is fetched, and nothing counts as an attempt.
     void expect_untaken(const Ids& expected) {
         Ids ids;
         for (const auto& delivery : fetch()) {
@@ -264,11 +264,11 @@ TEST_F(NoMemoryForFetchersTest, WhatCannotBeHandedOutIsNotLeased) {
         by_device ? open_by_device() : open();
         if (!by_device) append_range(1, 3);
         const Ids expected = by_device ? Ids{1} : Ids{1, 2, 3};
-        std::vector<incm::inbox::Delivery> taken;
-        const int failures = until_enough([&] { taken = inbox_->fetch("a", 9, 0).value(); },
+        std::vector<incm::inbox::Delivery> fetched;
+        const int failures = until_enough([&] { fetched = inbox_->fetch("a", 9, 0).value(); },
                                           [&] { expect_untaken(expected); });
         EXPECT_GT(failures, 0);
-        EXPECT_EQ(taken.size(), expected.size());
+        EXPECT_EQ(fetched.size(), expected.size());
         inbox_->give_back("a", expected);
         expect_clean_file();
     }

@@ -18,7 +18,7 @@ TEST(CompareNumbers, GoesByTheValueAndNotByTheSpelling) {
     }
 }
 
-TEST(CompareNumbers, OrdersNumbersThatNoDoubleTellsApart) {
+TEST(CompareNumbers, OrdersNumbersThatNoDoubleDistinguishes) {
     const char* const ascending[] = {"-1e400",
                                      "-9007199254740993",
                                      "-9007199254740992",

@@ -145,7 +145,7 @@ TEST(PythonWatchTest, NamesThePluginThatKeepsPythonFromRunning) {
     EXPECT_GE(watch.board().held_ms().at("regex"), kQuick.stalled_ms);
 }
 
-TEST(PythonWatchTest, TellsOfALongHoldThatIsOver) {
+TEST(PythonWatchTest, ReportsALongHoldThatIsOver) {
     WaitingSink log;
     PythonWatch watch(
         log, {.look_ms = 5, .long_ms = 50, .stalled_ms = 3'600'000, .log_interval_ms = 60'000});

@@ -30,7 +30,7 @@ constexpr const char* kBody = R"({"_id": "1", "type": "reboot"})";
 
 class QuarantineApiTest : public incm::inbox::sqlite::test::SqliteInboxTest {
  protected:
-    /// An endpoint with a mistyped secret, and one that takes any.
+    /// An endpoint with a mistyped secret, and an unsigned one.
     void SetUp() override {
         open();
         serve(incm::base::Secret("the rihgt one"));
@@ -42,7 +42,7 @@ class QuarantineApiTest : public incm::inbox::sqlite::test::SqliteInboxTest {
         ingest_ = std::make_unique<Ingest>(*inbox_, endpoints, routes, counters_);
         api_ = std::make_unique<AdminApi>(*inbox_, routes, ingest_.get());
     }
-    /// Send a body signed with the right secret; says what the log is told.
+    /// Send a body signed with the right secret; return the result.
     std::string refuse(const std::string& body, const std::string& peer = "192.0.2.1",
                        std::int64_t steady_ms = 0) {
         const auto answer = accept({.body = body,
@@ -54,9 +54,9 @@ class QuarantineApiTest : public incm::inbox::sqlite::test::SqliteInboxTest {
         return answer.ok() ? "" : answer.error().log_note;
     }
     Result<Stored> accept(Request request) {
-        std::promise<Result<Stored>> told;
-        ingest_->accept("/webhook", std::move(request), std::make_unique<Promised>(told));
-        return told.get_future().get();
+        std::promise<Result<Stored>> result;
+        ingest_->accept("/webhook", std::move(request), std::make_unique<Promised>(result));
+        return result.get_future().get();
     }
     std::string get(const std::string& target) { return call("GET", target, ""); }
     std::string post(const std::string& target, const std::string& body) {
@@ -152,7 +152,7 @@ TEST_F(QuarantineApiTest, WhatIsAuthenticButNoJsonStaysAsThat) {
     EXPECT_EQ(inbox_->catalog().rejected(2).value()->request.peer, "192.0.2.1");
 }
 
-TEST_F(QuarantineApiTest, OfAnEndpointThatIsGoneNothingIsTaken) {
+TEST_F(QuarantineApiTest, NothingIsAcceptedForAnEndpointThatIsGone) {
     refuse(kBody);
     flush();
     ingest_->set_endpoints({{"/open", {}}});
@@ -161,7 +161,7 @@ TEST_F(QuarantineApiTest, OfAnEndpointThatIsGoneNothingIsTaken) {
     EXPECT_NE(post("/retry", R"({"all": true})").find(R"("accepted":1)"), std::string::npos);
 }
 
-TEST_F(QuarantineApiTest, ACallIsBoundedAndSaysWhereToGoOn) {
+TEST_F(QuarantineApiTest, ACallIsBoundedAndReturnsWhereToContinue) {
     for (std::size_t i = 0; i <= QuarantineApi::kRetriedACall; ++i) {
         refuse("{\"type\": " + std::to_string(i) + "}");
         if (i % 10 == 9) flush();

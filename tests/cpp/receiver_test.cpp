@@ -110,11 +110,11 @@ TEST_F(ReceiverTest, StoresASignedAlertBeforeItAnswers) {
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.body, R"({"status": "accepted", "id": 1})");
     EXPECT_EQ(counts().alerts, 1);
-    auto taken = receiver_->inbox().fetch("all", 10, 0);
-    ASSERT_TRUE(taken.ok());
-    ASSERT_EQ(taken.value().size(), 1U);
-    EXPECT_EQ(taken.value().front().text, kBody);
-    EXPECT_EQ(taken.value().front().endpoint, "/webhook");
+    auto fetched = receiver_->inbox().fetch("all", 10, 0);
+    ASSERT_TRUE(fetched.ok());
+    ASSERT_EQ(fetched.value().size(), 1U);
+    EXPECT_EQ(fetched.value().front().text, kBody);
+    EXPECT_EQ(fetched.value().front().endpoint, "/webhook");
 }
 
 TEST_F(ReceiverTest, TheSameContentInAnySpellingIsADuplicate) {
@@ -197,7 +197,7 @@ TEST_F(ReceiverTest, AnAuthenticBodyIsNeverDropped) {
     EXPECT_EQ(counts().quarantined.total(), 4);
 }
 
-TEST_F(ReceiverTest, AnUnsignedEndpointTakesJsonOnly) {
+TEST_F(ReceiverTest, AnUnsignedEndpointAcceptsJsonOnly) {
     start();
     for (const std::string type : {"application/json", "Application/JSON ; charset=utf-8"}) {
         EXPECT_EQ(exchange(post(kBody, "Content-Type: " + type + "\r\n", "/open")).status, 200);
@@ -294,7 +294,7 @@ TEST_F(ReceiverTest, ServesManyRequestsOnOneConnection) {
     }
     client.send("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nGET /");
     expect_problem(client.receive(), 404, "not-found");
-    client.send(signed_post(kBody));  // a body that nobody wants is not taken for a request
+    client.send(signed_post(kBody));  // a body that is not read is not parsed as a request
     EXPECT_EQ(client.receive().status, 200);
 }
 
@@ -336,7 +336,7 @@ TEST_F(ReceiverTest, InvitesABodyThatItWillRead) {
 TEST_F(ReceiverTest, SlowHeadsAndBodiesEndInTime) {
     start(1024, 50);
     RawClient silent(port());
-    EXPECT_TRUE(silent.at_end());  // said nothing, gets nothing
+    EXPECT_TRUE(silent.at_end());  // it sent nothing, and gets nothing
     RawClient head(port());
     head.send("POST /webhook HTTP/1.1\r\n");
     expect_problem(head.receive(), 408, "timeout");
@@ -432,7 +432,7 @@ TEST_F(ReceiverTest, TheMetricsListenerHasNoApi) {
     EXPECT_EQ(ask(admin_port(), "GET /api/v1/alerts", "127.0.0.1").status, 200);
 }
 
-TEST_F(ReceiverTest, LongAnswersThatNobodyTakesAreBoundedTogether) {
+TEST_F(ReceiverTest, LongAnswersThatNobodyReadsAreBoundedTogether) {
     start(8 * 1024 * 1024);
     const std::string body = "\"" + std::string(7'000'000, 'x') + "\"";  // more than a kernel takes
     ASSERT_EQ(exchange(signed_post(body)).status, 200);
@@ -502,7 +502,7 @@ TEST_F(ReceiverTest, WithoutAnInboxItCanBeStopped) {
     EXPECT_TRUE(client.at_end());
 }
 
-TEST_F(ReceiverTest, ReadinessTellsWhyNothingCanBeStored) {
+TEST_F(ReceiverTest, ReadinessGivesTheReasonWhyNothingCanBeStored) {
     start();
     std::filesystem::remove(folder_ / "inbox.db");
     expect_problem(exchange(signed_post(kBody)), 503, "cannot-store");
@@ -527,7 +527,7 @@ TEST_F(ReceiverTest, APortInUseIsAClearError) {
     EXPECT_NE(started.error().text.find("127.0.0.1:" + std::to_string(port())), std::string::npos);
 }
 
-TEST_F(ReceiverTest, AStopAnswersThoseWhoWaitForPlugins) {
+TEST_F(ReceiverTest, AStopAnswersClientsThatWaitForPlugins) {
     start();
     RawClient client(port());
     client.send(post(kBody, "Content-Type: application/json\r\n", "/processed"));
@@ -568,10 +568,10 @@ TEST_F(ReceiverTest, StopsUnderLoadWithoutHalfAnswers) {
     for (std::thread& sender : senders) sender.join();
     std::set<std::string> stored;
     for (;;) {
-        auto taken = receiver_->inbox().fetch("all", 100, 0);
-        ASSERT_TRUE(taken.ok());
-        if (taken.value().empty()) break;
-        for (const auto& delivery : taken.value()) {
+        auto fetched = receiver_->inbox().fetch("all", 100, 0);
+        ASSERT_TRUE(fetched.ok());
+        if (fetched.value().empty()) break;
+        for (const auto& delivery : fetched.value()) {
             stored.insert(delivery.text.substr(9, delivery.text.size() - 11));
         }
     }

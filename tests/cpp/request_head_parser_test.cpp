@@ -196,12 +196,12 @@ Decoded decode(std::string_view bytes, std::size_t step, std::size_t max_bytes =
     ChunkDecoder decoder(max_bytes);
     Decoded decoded;
     while (!bytes.empty() && !decoder.done()) {
-        const Result<std::size_t> taken = decoder.feed(bytes.substr(0, step), decoded.body);
-        if (!taken.ok()) {
-            decoded.error = taken.error().code;
+        const Result<std::size_t> decoded_bytes = decoder.feed(bytes.substr(0, step), decoded.body);
+        if (!decoded_bytes.ok()) {
+            decoded.error = decoded_bytes.error().code;
             return decoded;
         }
-        bytes.remove_prefix(taken.value());
+        bytes.remove_prefix(decoded_bytes.value());
     }
     decoded.rest = bytes;
     decoded.done = decoder.done();

@@ -77,7 +77,7 @@ TEST_F(RequestTest, SeesAnExpectationToo) {
     EXPECT_EQ(request.field("expect"), "100-continue");
 }
 
-TEST_F(RequestTest, IsFromWhomATrustedProxyNames) {
+TEST_F(RequestTest, IsFromTheClientThatATrustedProxyNames) {
     const std::string forwarded =
         "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\nA: " +
         std::string(4089, 'b') + "\r\nx-forwarded-for: 198.51.100.7\r\n\r\n";

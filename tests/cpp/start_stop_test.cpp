@@ -66,12 +66,12 @@ class StartStopTest : public ::testing::Test {
         });
     }
 
-    void take_and_settle() {
+    void fetch_and_settle() {
         for (;;) {
-            auto taken = receiver_->inbox().fetch("all", 8, 1000);
-            if (!taken.ok()) return;  // closed
+            auto fetched = receiver_->inbox().fetch("all", 8, 1000);
+            if (!fetched.ok()) return;  // closed
             std::vector<incm::inbox::Settlement> settlements;
-            for (const auto& delivery : taken.value()) {
+            for (const auto& delivery : fetched.value()) {
                 ++taken_;
                 settlements.push_back({.alert_id = delivery.alert_id,
                                        .plugin = "all",
@@ -99,7 +99,7 @@ TEST_F(StartStopTest, UnderLoad) {
         threads.emplace_back([this, sender] { send_alerts(sender); });
     }
     threads.emplace_back([this] { scrape(); });
-    threads.emplace_back([this] { take_and_settle(); });
+    threads.emplace_back([this] { fetch_and_settle(); });
     while (answers_ < 40 || taken_ < 10) std::this_thread::yield();
     receiver_->stop_listening(/*grace_ms=*/50);
     receiver_->stop();

@@ -53,7 +53,7 @@ TEST(IsoTimestamp, RefusesEverythingElse) {
     }
 }
 
-TEST(UnixTimestamp, ToldByItsSize) {
+TEST(UnixTimestamp, ItsUnitFollowsFromItsSize) {
     EXPECT_EQ(read_unix_timestamp(1'736'157'698)->us, kSampleUs);
     EXPECT_EQ(read_unix_timestamp(1'736'157'698'000)->us, kSampleUs);
     EXPECT_EQ(read_unix_timestamp(0)->us, 0);

@@ -202,7 +202,7 @@ TEST_F(TlsTest, RenegotiationsAreRefusedAndBounded) {
     EXPECT_FALSE(shakes_hands());
 }
 
-TEST_F(TlsTest, EarlyDataIsNotTaken) {
+TEST_F(TlsTest, EarlyDataIsNotAccepted) {
     connect(files());
     ASSERT_TRUE(shakes_hands());
     ASSERT_EQ(server_->write("x").state, Io::kDone);

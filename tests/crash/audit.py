@@ -23,7 +23,7 @@ class Audit:
         stored_twice: contents and `_id`s that are in the inbox more than once.
         undelivered: plugin and number of stored alerts that the plugin did not take.
         wrong_keys: plugin and delivery key: one key for two alerts, or two keys for one alert.
-        integrity: what SQLite's integrity_check says.
+        integrity: the result of SQLite's integrity_check.
     """
 
     acknowledged: int = 0
@@ -35,7 +35,7 @@ class Audit:
     integrity: str = "ok"
 
     def figures(self) -> str:
-        """Say it in one line."""
+        """Return it as one line."""
         return (
             f"acknowledged {self.acknowledged}, lost {len(self.lost)}, "
             f"stored twice {len(self.stored_twice)}, "
@@ -43,7 +43,7 @@ class Audit:
         )
 
     def assert_clean(self, hint: object = "") -> None:
-        """Fail unless every promise was kept; hint says how to do it again."""
+        """Fail unless every promise was kept; hint: how to repeat the run."""
         wrong = (self.lost, self.stored_twice, self.undelivered, self.wrong_keys)
         assert not any(wrong), f"{self.figures()}; {[one[:5] for one in wrong]}; {hint}"
         assert self.integrity == "ok", f"{self.integrity}; {hint}"
@@ -59,7 +59,7 @@ def reading(inbox: Path) -> Iterator[sqlite3.Connection]:
 def audit(
     inbox: Path, acknowledged: Sequence[Acknowledged], records: dict[str, Path] | None = None
 ) -> Audit:
-    """Look into an inbox that nobody serves.
+    """Read an inbox that no server has open.
 
     Args:
         inbox: its file.

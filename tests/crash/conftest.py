@@ -12,7 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--crash-cycles", type=int, default=15, help="how often the server is killed (15)"
     )
-    group.addoption("--crash-seed", type=int, default=1, help="chooses the moments (1)")
+    group.addoption("--crash-seed", type=int, default=1, help="chooses the times of the kills (1)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,7 +37,7 @@ def cycles(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """What chooses the moments."""
+    """The seed that chooses the times of the kills."""
     number: int = request.config.getoption("--crash-seed")
     return number
 

@@ -1,4 +1,4 @@
-"""Kills a server under load again and again, at moments that a seed chooses."""
+"""Kills a server under load again and again, at times that a seed chooses."""
 
 import random
 import subprocess

@@ -26,7 +26,7 @@ _TYPES = ("disconnected", "connected", "reboot", "license_expired", "a_type_of_t
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A 200: what the receiver said is stored, under which number."""
+    """A 200: an alert that is stored, by the answer, under this number."""
 
     number: int
     status: str
@@ -47,7 +47,7 @@ def body_of(rng: random.Random, *, padding: int = 0) -> dict[str, Any]:
 
 
 def spelled(rng: random.Random, body: dict[str, Any]) -> tuple[bytes, str]:
-    """Spell and sign a body, in one of the ways and under one of the secrets that are taken."""
+    """Spell and sign a body, in one of the ways and under one of the secrets that are accepted."""
     text = spell(body, rng.choice(WIRES))
     return text, sign(rng.choice((text, canonical_json(text))), rng.choice(SECRETS))
 
@@ -150,14 +150,14 @@ class Senders:
         ]
 
     def announce(self, url: str | None) -> None:
-        """Say where the server listens now, or that it is gone."""
+        """Set where the server listens now; None when it is gone."""
         with self._changed:
             self._generation += 1
             self._url = url
             self._changed.notify_all()
 
     def acknowledged(self) -> list[Acknowledged]:
-        """Read what the threads have logged, as somebody else would after a crash of theirs."""
+        """Read what the threads have logged, as another process would after a crash of this one."""
         return [
             Acknowledged(**json.loads(line))
             for path in sorted(self._folder.glob("sender-*.log"))

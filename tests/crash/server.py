@@ -23,7 +23,7 @@ class Server:
     """The process, as a user runs it: with a configuration file, on free ports of loopback.
 
     Shape: use it in a `with` statement; start() and kill() in turns, always on the same inbox.
-    Errors: AssertionError with what the process said. Threads: one at a time.
+    Errors: AssertionError with the output of the process. Threads: one at a time.
 
     Attributes:
         folder: the working directory: configuration, secrets, and by default the inbox.

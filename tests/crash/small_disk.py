@@ -15,7 +15,7 @@ class SmallDisk:
 
     Root mounts it in a mount namespace; any other user in a user namespace, where the system
     allows that. Shape: use it in a `with` statement. Errors: AssertionError with what `unshare`
-    or `mount` said. Threads: one.
+    or of `mount`. Threads: one.
 
     Attributes:
         path: the mount point, for the server.
@@ -61,9 +61,9 @@ class SmallDisk:
             stdout=subprocess.PIPE,
         )
         assert self._holder.stdout
-        said = self._holder.stdout.readline()
+        line = self._holder.stdout.readline()
         self.outside = Path(f"/proc/{self._holder.pid}/root{self.path}")
-        if said != _READY:
+        if line != _READY:
             self.__exit__(None, None, None)
             raise AssertionError("cannot mount: needs root, or user namespaces that may mount")
         return self

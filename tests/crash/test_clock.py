@@ -52,7 +52,7 @@ def clock(tmp_path: Path) -> WallClock:
 
 
 def attempts(server: Server, title: str) -> list[dict[str, Any]]:
-    """Wait until the plugin has taken an alert at its third attempt; return all of them."""
+    """Wait until the plugin has handled an alert at its third attempt; return all of them."""
     path = server.folder / "clock.log"
 
     def lines() -> list[dict[str, Any]]:

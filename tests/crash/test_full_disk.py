@@ -95,7 +95,7 @@ def test_readiness_follows_what_can_be_stored_without_a_reserve(tmp_path: Path) 
         assert json.loads(page)["type"] == "urn:incm-webhook:problem:cannot-store"
         assert "full" in json.loads(page)["detail"]
         filled.free()
-        assert server.until(lambda: server.admin("/readyz")[0] == 200)  # though nobody sends
+        assert server.until(lambda: server.admin("/readyz")[0] == 200)  # although nothing is sent
         assert filled.post()
         server.drain()
 

@@ -34,7 +34,7 @@ def titled(title: str, number: int) -> dict[str, Any]:
 
 
 def delivered(server: Server) -> set[str]:
-    """Return the `_id`s that the recording plugin has taken."""
+    """Return the `_id`s that the recording plugin has handled."""
     return {line["id"] for line in lines_of(server.folder / "plain.log") if line["delivered"]}
 
 

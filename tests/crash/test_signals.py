@@ -1,4 +1,4 @@
-"""P14: a stop that is asked for at any moment is obeyed."""
+"""P14: a stop is obeyed at any time."""
 
 import subprocess
 import sys

@@ -178,7 +178,7 @@ def test_a_full_disk_while_deliveries_are_settled_delivers_all(
 
 
 def cannot_store(answer: Answer) -> bool:
-    """Whether an answer says that the alert is to be sent again later."""
+    """Whether an answer asks the sender to send the alert again later."""
     return answer.status == 503 and int(answer.headers["Retry-After"]) > 0
 
 

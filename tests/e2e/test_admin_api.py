@@ -78,9 +78,9 @@ def test_metrics_have_a_listener_without_the_api_and_names(tmp_path: Path) -> No
             for page in ("/metrics", "/healthz", "/readyz"):
                 assert get(f"{url}{page}")[0] == 200
                 assert get(f"{url}{page}", "incm:9465")[0] == 200
-                status, said = get(f"{url}{page}", "evil.example")
+                status, body = get(f"{url}{page}", "evil.example")
                 assert status == 403
-                assert "add the name to admin_hosts in [server]" in said
+                assert "add the name to admin_hosts in [server]" in body
         assert get(f"{metrics_url}/api/v1/alerts")[0] == 404
         assert get(f"{receiver.admin_url}/api/v1/alerts")[0] == 200
     finally:

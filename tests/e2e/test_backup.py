@@ -155,9 +155,9 @@ def test_a_moved_inbox_is_not_ready_until_it_is_back(serve: Serve, tmp_path: Pat
     wait_for(receiver, 200)
     assert receiver.send(second)[0] == 200
     receiver.stop()
-    said = receiver.output()
-    assert f"{inbox} was moved or removed while the inbox is open: alerts are refused" in said
-    assert f"the inbox {inbox} is back: alerts are accepted again" in said
+    output = receiver.output()
+    assert f"{inbox} was moved or removed while the inbox is open: alerts are refused" in output
+    assert f"the inbox {inbox} is back: alerts are accepted again" in output
     assert alerts_in(inbox) == 2
 
 

@@ -1,4 +1,4 @@
-"""Whatever is wrong gets a clear message and the right status; nothing stored is lost."""
+"""Every mistake gets a clear message and the right status; nothing stored is lost."""
 
 import os
 import socket
@@ -89,62 +89,62 @@ def serve_once(*arguments: str, folder: Path, without_privilege: bool = False) -
     (folder / "secret").write_text("s3cret-value")
     (folder / "secret").chmod(0o600)
     common = ("serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-    status, said = run(*common, *arguments, folder=folder, without_privilege=without_privilege)
-    assert "s3cret-value" not in said
-    return status, said
+    status, log = run(*common, *arguments, folder=folder, without_privilege=without_privilege)
+    assert "s3cret-value" not in log
+    return status, log
 
 
 SIGNED = ("--secret-file", "./secret")
 
 
 def test_neither_secret_nor_unsigned(tmp_path: Path) -> None:
-    status, said = serve_once(folder=tmp_path)
+    status, log = serve_once(folder=tmp_path)
     assert status == 2
-    assert "--secret-file" in said
-    assert "unsigned" in said
+    assert "--secret-file" in log
+    assert "unsigned" in log
 
 
 def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(
         '[server]\nlissen = "x"\n[[plugin]]\nuse = "log"\nretrys = 1\n'
     )
-    status, said = serve_once("--config", "c.toml", *SIGNED, folder=tmp_path)
+    status, log = serve_once("--config", "c.toml", *SIGNED, folder=tmp_path)
     assert status == 2
-    assert '"lissen"' in said
-    assert '"listen"' in said
-    assert '"retrys"' in said
-    assert '"retry"' in said
+    assert '"lissen"' in log
+    assert '"listen"' in log
+    assert '"retrys"' in log
+    assert '"retry"' in log
 
 
 def test_an_unreadable_secret(tmp_path: Path) -> None:
     (tmp_path / "locked").write_text("x")
     (tmp_path / "locked").chmod(0)
-    status, said = serve_once("--secret-file", "./locked", folder=tmp_path, without_privilege=True)
+    status, log = serve_once("--secret-file", "./locked", folder=tmp_path, without_privilege=True)
     assert status == 2
-    assert "locked" in said
-    assert "ermission denied" in said
-    status, said = serve_once("--secret-file", "./missing", folder=tmp_path)
+    assert "locked" in log
+    assert "ermission denied" in log
+    status, log = serve_once("--secret-file", "./missing", folder=tmp_path)
     assert status == 2
-    assert "missing" in said
+    assert "missing" in log
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        status, said = serve_once("--listen", address, *SIGNED, folder=tmp_path)
+        status, log = serve_once("--listen", address, *SIGNED, folder=tmp_path)
         assert status == 3
-        assert said.count(address) == 1
-        assert "Address already in use" in said
-        status, said = serve_once("--admin", address, *SIGNED, folder=tmp_path)
+        assert log.count(address) == 1
+        assert "Address already in use" in log
+        status, log = serve_once("--admin", address, *SIGNED, folder=tmp_path)
     assert status == 3
-    assert "choose another address with --admin" in said
+    assert "choose another address with --admin" in log
 
 
 def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
     for place in ("./nowhere/ready.json", "."):
-        status, said = serve_once(*SIGNED, "--ready-file", place, folder=tmp_path)
+        status, log = serve_once(*SIGNED, "--ready-file", place, folder=tmp_path)
         assert status == 2
-        assert "--ready-file" in said
+        assert "--ready-file" in log
         assert not (tmp_path / "inbox.db").exists()
 
 
@@ -160,25 +160,25 @@ def test_a_ready_file_does_not_take_the_place_of_a_device_or_pipe(tmp_path: Path
 def test_a_read_only_inbox_folder(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     inbox = ("--inbox", "sqlite:locked/inbox.db")
-    status, said = serve_once(*SIGNED, *inbox, folder=tmp_path, without_privilege=True)
+    status, log = serve_once(*SIGNED, *inbox, folder=tmp_path, without_privilege=True)
     assert status == 3
-    assert "locked" in said
+    assert "locked" in log
     assert list((tmp_path / "locked").iterdir()) == []
 
 
 def test_a_foreign_inbox_file_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "inbox.db").write_text("my diary")
-    status, said = serve_once(*SIGNED, "--inbox", "./inbox.db", folder=tmp_path)
+    status, log = serve_once(*SIGNED, "--inbox", "./inbox.db", folder=tmp_path)
     assert status == 3
-    assert "inbox.db" in said
+    assert "inbox.db" in log
     assert (tmp_path / "inbox.db").read_text() == "my diary"
 
 
 def test_a_second_server_on_the_same_inbox(serve: Serve) -> None:
     receiver = serve("log")
-    status, said = serve_once(*SIGNED, "--inbox", "./inbox.db", folder=receiver.folder)
+    status, log = serve_once(*SIGNED, "--inbox", "./inbox.db", folder=receiver.folder)
     assert status == 3
-    assert str(receiver.process.pid) in said
+    assert str(receiver.process.pid) in log
 
 
 @pytest.mark.parametrize(
@@ -194,17 +194,17 @@ def test_a_second_server_on_the_same_inbox(serve: Serve) -> None:
 )
 def test_a_plugin_that_cannot_be_loaded(tmp_path: Path, code: str, words: list[str]) -> None:
     (tmp_path / "bad.py").write_text(code)
-    status, said = serve_once(*SIGNED, "--plugin", "./bad.py", folder=tmp_path)
+    status, log = serve_once(*SIGNED, "--plugin", "./bad.py", folder=tmp_path)
     assert status == 4
     for word in words:
-        assert word in said
+        assert word in log
     assert not (tmp_path / "inbox.db").exists()
 
 
 def test_an_unknown_plugin_names_the_nearest(tmp_path: Path) -> None:
-    status, said = serve_once(*SIGNED, "--plugin", "jsonll", folder=tmp_path)
+    status, log = serve_once(*SIGNED, "--plugin", "jsonll", folder=tmp_path)
     assert status == 4
-    assert "jsonl" in said
+    assert "jsonl" in log
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,6 @@ def test_an_unknown_plugin_names_the_nearest(tmp_path: Path) -> None:
     [["serve", "--no-such-flag"], ["no-such-command"], ["serve", "--listen", "nowhere"]],
 )
 def test_wrong_usage(tmp_path: Path, arguments: list[str]) -> None:
-    status, said = run(*arguments, folder=tmp_path)
+    status, log = run(*arguments, folder=tmp_path)
     assert status == 2
-    assert said
+    assert log

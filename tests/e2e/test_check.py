@@ -1,4 +1,4 @@
-"""`check` beside a server that runs: what that one holds is in nobody's way."""
+"""`check` beside a server that runs: what the server holds does not disturb it."""
 
 import contextlib
 import sqlite3
@@ -76,7 +76,7 @@ def test_a_log_that_another_program_copied_into_the_inbox_stops_nobody(
     assert "copied the log into the inbox, and nothing is missing" in receiver.output()
 
 
-def test_check_and_serve_say_the_same_of_a_log_that_is_lost(
+def test_check_and_serve_report_a_lost_log_in_the_same_words(
     killed: Path, program: Command, serve: Callable[..., Receiver]
 ) -> None:
     killed.with_name("inbox.db-wal").unlink()

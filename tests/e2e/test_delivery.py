@@ -21,8 +21,8 @@ def on_alert(alert: Alert, ctx: Context) -> None:
         raise OSError("no Slack today")
 """
 
-# Says what it got, and ends as the file named after the alert tells, once that is there.
-TOLD = """
+# Reports each alert, and ends as the file named after the alert asks, once that is there.
+STEERED = """
 import pathlib, time
 folder = pathlib.Path({folder!r})
 def on_alert(alert: Alert, ctx: Context) -> None:
@@ -36,8 +36,8 @@ def on_alert(alert: Alert, ctx: Context) -> None:
 """
 
 
-class Told:
-    """Lets the handler of TOLD end, alert by alert."""
+class Steering:
+    """Lets the handler of STEERED end, alert by alert."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -109,25 +109,25 @@ concurrency = 1
 
 def processed(
     serve: Serve, reports: Reports, tmp_path: Path, timeout: str = "1h"
-) -> tuple[Receiver, Told]:
-    told = Told(tmp_path / "told")
-    plugin = reports.plugin(tmp_path / "two.py", TOLD.format(folder=str(told.folder)))
+) -> tuple[Receiver, Steering]:
+    steering = Steering(tmp_path / "steering")
+    plugin = reports.plugin(tmp_path / "two.py", STEERED.format(folder=str(steering.folder)))
     text = PROCESSED.format(plugin=plugin, timeout=timeout)
-    return serve(arguments=config(tmp_path, text)), told
+    return serve(arguments=config(tmp_path, text)), steering
 
 
 def test_processed_answers_when_the_plugin_has_handled_it(
     serve: Serve, reports: Reports, tmp_path: Path
 ) -> None:
-    receiver, told = processed(serve, reports, tmp_path)
-    told.expect("x1")
+    receiver, steering = processed(serve, reports, tmp_path)
+    steering.expect("x1")
     first, statuses = send_in_background(receiver, make_alert("reboot", id="x1").raw)
     assert reports.next() == {"id": "x1", "attempt": 1}
     assert statuses == [], "answered before the plugin was done"
-    told.end("x1", "fail")
+    steering.end("x1", "fail")
     assert reports.next() == {"id": "x1", "attempt": 2}
     assert statuses == [], "answered after a failed attempt"
-    told.end("x1", "ok")
+    steering.end("x1", "ok")
     first.join(DEADLINE_S)
     assert statuses == [200]
 
@@ -135,15 +135,15 @@ def test_processed_answers_when_the_plugin_has_handled_it(
 def test_processed_gives_up_waiting_and_the_repetition_joins(
     serve: Serve, reports: Reports, tmp_path: Path
 ) -> None:
-    receiver, told = processed(serve, reports, tmp_path, "100ms")
-    told.expect("x1")
+    receiver, steering = processed(serve, reports, tmp_path, "100ms")
+    steering.expect("x1")
     body = make_alert("reboot", id="x1").raw
     status, problem = receiver.send(body)
     assert status == 500
     assert problem["type"] == "urn:incm-webhook:problem:not-processed"
     assert receiver.send(body)[0] == 500, "the plugin still has it"
     assert reports.next() == {"id": "x1", "attempt": 1}
-    told.end("x1", "ok")
+    steering.end("x1", "ok")
     while (answer := receiver.send(body))[0] != 200:
         assert answer[0] == 500
     assert answer == (200, {"status": "duplicate", "id": 1})
@@ -153,18 +153,18 @@ def test_processed_gives_up_waiting_and_the_repetition_joins(
 def test_processed_does_not_wait_for_what_was_rejected(
     serve: Serve, reports: Reports, tmp_path: Path
 ) -> None:
-    receiver, told = processed(serve, reports, tmp_path)
-    told.expect("x1")
+    receiver, steering = processed(serve, reports, tmp_path)
+    steering.expect("x1")
     body = make_alert("reboot", id="x1").raw
     first, statuses = send_in_background(receiver, body)
     reports.next()
-    told.end("x1", "reject")
+    steering.end("x1", "reject")
     first.join(DEADLINE_S)
     assert statuses == [500]
     assert receiver.send(body)[0] == 500
 
 
-def test_nearly_full_disks_are_answered_503_and_said_aloud(serve: Serve, tmp_path: Path) -> None:
+def test_nearly_full_disks_are_answered_503_and_logged(serve: Serve, tmp_path: Path) -> None:
     receiver = serve("log", arguments=config(tmp_path, '[inbox]\nreserve = "1000000GiB"\n'))
     status, problem = receiver.send(make_alert("reboot"))
     assert (status, problem["type"]) == (503, "urn:incm-webhook:problem:disk-low")

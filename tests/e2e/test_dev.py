@@ -10,7 +10,7 @@ from .conftest import DEADLINE_S, Reports
 from .test_supervise import send_until_answered
 
 Serve = Callable[..., Receiver]
-SAYS = """
+VERSIONED = """
 class Sink:
     def setup(self): tell(setup={version})
     def handle(self, alert): tell(handled={version})
@@ -28,14 +28,14 @@ def wait_for(receiver: Receiver, text: str) -> None:
 def test_a_changed_file_is_loaded_beside_the_old_one_which_is_closed(
     serve: Serve, tmp_path: Path, reports: Reports
 ) -> None:
-    file = reports.plugin(tmp_path / "sink.py", SAYS.format(version=1))
+    file = reports.plugin(tmp_path / "sink.py", VERSIONED.format(version=1))
     receiver = serve(file, arguments=("--dev",))
     assert reports.next() == {"setup": 1}
     assert receiver.send(make_alert("reboot"))[0] == 200
     assert reports.next() == {"handled": 1}
     receiver.wait_until_settled()
     assert "DEBUG dispatcher: alert 1 to plugin sink: delivered in " in receiver.output()
-    reports.plugin(file, SAYS.format(version=2))
+    reports.plugin(file, VERSIONED.format(version=2))
     assert reports.next() == {"close": 1}
     assert reports.next() == {"setup": 2}
     send_until_answered(receiver)
@@ -46,7 +46,7 @@ def test_a_changed_file_is_loaded_beside_the_old_one_which_is_closed(
 def test_a_mistake_keeps_the_old_one_and_says_where(
     serve: Serve, tmp_path: Path, reports: Reports
 ) -> None:
-    file = reports.plugin(tmp_path / "sink.py", SAYS.format(version=1))
+    file = reports.plugin(tmp_path / "sink.py", VERSIONED.format(version=1))
     receiver = serve(file, arguments=("--dev",))
     assert reports.next() == {"setup": 1}
     file.write_text("def on_alert(alert:\n    pass\n")
@@ -54,7 +54,7 @@ def test_a_mistake_keeps_the_old_one_and_says_where(
     assert f'plugin "sink": {file}:1: ' in receiver.output()
     assert receiver.send(make_alert("reboot"))[0] == 200
     assert reports.next() == {"handled": 1}
-    other = reports.plugin(tmp_path / "another name.py", SAYS.format(version=3))
+    other = reports.plugin(tmp_path / "another name.py", VERSIONED.format(version=3))
     file.unlink()  # as editors do
     other.rename(file)
     assert reports.next() == {"close": 1}
@@ -62,10 +62,10 @@ def test_a_mistake_keeps_the_old_one_and_says_where(
 
 
 def test_an_isolated_plugin_is_reloaded_too(serve: Serve, tmp_path: Path, reports: Reports) -> None:
-    file = reports.plugin(tmp_path / "sink.py", SAYS.format(version=1))
+    file = reports.plugin(tmp_path / "sink.py", VERSIONED.format(version=1))
     serve({"use": str(file), "isolation": "process"}, arguments=("--dev",))
     assert reports.next() == {"setup": 1}
-    reports.plugin(file, SAYS.format(version=2))
+    reports.plugin(file, VERSIONED.format(version=2))
     assert reports.next() == {"close": 1}
     assert reports.next() == {"setup": 2}
 

@@ -79,7 +79,7 @@ class Started:
         self.alerts, self.admin = Client(alerts), Client(admin)
 
     def log(self) -> str:
-        """What it has said."""
+        """Its output so far."""
         return self._log.read_text()
 
     def until(self, is_so: Callable[[], bool]) -> None:
@@ -90,7 +90,7 @@ class Started:
             time.sleep(0.01)
 
     def waits(self, reason: str) -> None:
-        """See that it refuses alerts, and says why."""
+        """Check that it refuses alerts, and gives the reason."""
         status, head, _ = self.alerts.ask("POST", "/webhook", make_alert("reboot").raw)
         assert (status, head["Retry-After"]) == (503, "10"), self.log()
         assert self.alerts.ask("GET", "/healthz")[0::2] == (503, "not ready\n")
@@ -244,7 +244,7 @@ def test_another_server_takes_over_meanwhile(disk: SmallDisk, start: Start, stat
 
 
 @SUPERVISED
-def test_what_does_not_pass_ends_it_with_its_status(
+def test_an_error_that_does_not_pass_ends_it_with_its_status(
     disk: SmallDisk, start: Start, how: tuple[str, ...]
 ) -> None:
     (disk.outside / "inbox.db").write_text("a letter")
@@ -256,7 +256,7 @@ def test_what_does_not_pass_ends_it_with_its_status(
     assert "is not an inbox of this program" in server.log()
 
 
-def test_the_service_manager_is_told(
+def test_the_service_manager_gets_the_reason(
     disk: SmallDisk, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manager = Manager()
@@ -265,13 +265,13 @@ def test_the_service_manager_is_told(
         monkeypatch.setenv("WATCHDOG_USEC", "200000")
         ballast = disk.fill("ballast")
         server = start()
-        assert "No space left" in manager.hear("READY")["STATUS"]
-        manager.hear("WATCHDOG")
+        assert "No space left" in manager.wait_for("READY")["STATUS"]
+        manager.wait_for("WATCHDOG")
         server.process.send_signal(signal.SIGHUP)
-        manager.hear("RELOADING")
-        assert "No space left" in manager.hear("READY")["STATUS"]
+        manager.wait_for("RELOADING")
+        assert "No space left" in manager.wait_for("READY")["STATUS"]
         ballast.unlink()
-        assert manager.hear("READY")["STATUS"].startswith("serving 127.0.0.1:")
+        assert manager.wait_for("READY")["STATUS"].startswith("serving 127.0.0.1:")
         assert server.stop() == 0
     finally:
         manager.close()

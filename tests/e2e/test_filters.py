@@ -1,4 +1,4 @@
-"""Filters by any field, from the configuration to what `inbox show` says about them."""
+"""Filters by any field, from the configuration to what `inbox show` prints about them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,26 +8,26 @@ from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
 
-TELL = """
+PLUGIN = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(plugin=ctx.plugin, id=ctx.alert_id)
+    plugin(plugin=ctx.plugin, id=ctx.alert_id)
 """
 MARKED = """
 @plugin("marked", where={"data.interface": "wan*"}, not_={"devices": ["lab-*"]})
 def page(alert: Alert, ctx: Context) -> None:
-    tell(plugin=ctx.plugin, id=ctx.alert_id)
+    plugin(plugin=ctx.plugin, id=ctx.alert_id)
 """
 
 
 def test_any_field_chooses_the_plugins(
     serve: Serve, reports: Reports, command: Command, tmp_path: Path
 ) -> None:
-    tell = str(reports.plugin(tmp_path / "tell.py", TELL))
+    plugin = str(reports.plugin(tmp_path / "plugin.py", PLUGIN))
     marked = str(reports.plugin(tmp_path / "marked.py", MARKED))
     receiver = serve(
-        {"use": tell, "name": "all"},
-        {"use": tell, "name": "urgent", "where": {"priority": "<= 2", "data.interface": "wan*"}},
-        {"use": tell, "name": "rest", "not": {"where": {"priority": "<= 2"}}},
+        {"use": plugin, "name": "all"},
+        {"use": plugin, "name": "urgent", "where": {"priority": "<= 2", "data.interface": "wan*"}},
+        {"use": plugin, "name": "rest", "not": {"where": {"priority": "<= 2"}}},
         {"use": marked, "isolation": "process"},
     )
     for alert in (
@@ -38,8 +38,8 @@ def test_any_field_chooses_the_plugins(
         ),
     ):
         assert receiver.send(alert)[0] == 200
-    told = [reports.next() for _ in range(6)]
-    assert sorted((one["plugin"], one["id"]) for one in told) == [
+    handled = [reports.next() for _ in range(6)]
+    assert sorted((one["plugin"], one["id"]) for one in handled) == [
         ("all", 1),
         ("all", 2),
         ("all", 3),

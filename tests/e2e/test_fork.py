@@ -55,7 +55,7 @@ def fork():
     return pid
 """,
 }
-TELL = """
+REPORT_CHILD = """
 def on_alert(alert: Alert, ctx: Context) -> None:
     tell(child=fork())
 """
@@ -63,8 +63,8 @@ def on_alert(alert: Alert, ctx: Context) -> None:
 
 @pytest.fixture
 def forking(tmp_path: Path, reports: Reports) -> Forking:
-    """Write a plugin that forks and tells the child."""
-    return lambda how: reports.plugin(tmp_path / "forking.py", FORKS[how] + TELL)
+    """Write a plugin that forks and reports the child."""
+    return lambda how: reports.plugin(tmp_path / "forking.py", FORKS[how] + REPORT_CHILD)
 
 
 def forked_by(receiver: Receiver, reports: Reports) -> int:
@@ -110,7 +110,7 @@ def test_the_next_server_serves_beside_an_orphan_of_a_killed_one(
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, port))
         receiver = serve(plugin)
-    with contextlib.suppress(Exception):  # a connection that the killed one had taken
+    with contextlib.suppress(Exception):  # a connection that the killed one had accepted
         receiver.send(make_alert("reboot"))
     assert receiver.send(make_alert("reboot"))[0] == 200
     assert Path(f"/proc/{child}").exists()
@@ -126,8 +126,8 @@ def test_a_child_holds_nothing_of_the_server(
     with socket.create_connection((urlsplit(receiver.url).hostname, urlsplit(receiver.url).port)):
         child = forked_by(receiver, reports)
         ours = held_by(supervised_server(receiver))
-        deadline = time.monotonic() + DEADLINE_S  # it is told of before it has run a step
-        while len(sockets(theirs := held_by(child))) != 1:  # the plugin's own, by which it tells
+        deadline = time.monotonic() + DEADLINE_S  # it is reported before it has run a step
+        while len(sockets(theirs := held_by(child))) != 1:  # the plugin's own, for its reports
             assert time.monotonic() < deadline, theirs
     streams = {
         str(Path(f"/proc/{child}/fd/{one}").readlink()) for one in range(3)
@@ -199,9 +199,9 @@ def test_a_child_that_comes_back_from_its_handler_is_ended(
     assert len({one["parent"] for one in handled}) == 1
     assert receiver.stop() == 0
     assert reports.none_waits()
-    said = receiver.output()
-    assert said.count("returned: it was ended; end it with os._exit()") == 1, said
-    assert said.count("RuntimeError: in the child") == 1, said
+    output = receiver.output()
+    assert output.count("returned: it was ended; end it with os._exit()") == 1, output
+    assert output.count("RuntimeError: in the child") == 1, output
 
 
 SETS_UP = """

@@ -1,4 +1,4 @@
-"""The health check on the alerts' listener: whether alerts are taken, and nothing else."""
+"""The health check on the alert listener: whether alerts are accepted, and nothing else."""
 
 import urllib.error
 import urllib.request

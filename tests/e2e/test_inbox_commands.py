@@ -67,12 +67,12 @@ def receiver(serve: Serve, reports: Reports, tmp_path: Path) -> Receiver:
 
 
 def settled(command: Command, *place: str) -> dict[str, Any]:
-    """Look until all is done: a plugin tells before its outcome is committed."""
+    """Wait until all is done: a plugin reports before its outcome is committed."""
     while True:
         status, out, _ = command("inbox", "stats", "--json", *place)
         assert status == 0
         stats: dict[str, Any] = json.loads(out)
-        # The rows of a plugin are read a moment before the total is.
+        # The rows of a plugin are read shortly before the total is.
         if stats["open"] == 0 and not any(one["open"] for one in stats["plugins"]):
             return stats
 
@@ -139,7 +139,7 @@ def test_list_prints_json_lines(command: Command, receiver: Receiver) -> None:
         assert [one["id"] for one in rows(out)] == found, arguments
 
 
-def test_show_tells_what_every_plugin_did(command: Command, receiver: Receiver) -> None:
+def test_show_lists_what_every_plugin_did(command: Command, receiver: Receiver) -> None:
     place = admin(receiver)
     settled(command, *place)
     status, out, _ = command("inbox", "show", "1", *place)
@@ -185,9 +185,9 @@ def test_a_dead_letter_is_retried_under_its_key(
     assert command("dead", "show", "2", *place)[0] == 1
     (tmp_path / "works").touch()
     assert command("dead", "retry", "1", *place)[:2] == (0, "1 delivery will be made again\n")
-    told = reports.next()
-    assert told["attempt"] == 2
-    assert told["key"].split("-")[1] == "1"
+    report = reports.next()
+    assert report["attempt"] == 2
+    assert report["key"].split("-")[1] == "1"
     settled(command, *place)
     status, out, err = command("dead", "retry", "1", *place)
     assert (status, out) == (1, "0 deliveries will be made again\n")
@@ -240,9 +240,9 @@ def test_replay_delivers_again_under_the_same_key(
         *("replay", "--since", "1h", "--type", "re*", "--plugin", "store", "--json", *place)
     )
     assert (status, json.loads(out)) == (0, {"replayed": 1, "dry_run": False})
-    told = reports.next()
-    assert (told["stored"], told["attempt"]) == (2, 2)
-    assert told["key"].split("-")[1] == "2"
+    report = reports.next()
+    assert (report["stored"], report["attempt"]) == (2, 2)
+    assert report["key"].split("-")[1] == "2"
     settled(command, *place)
     assert command("replay", "1", "2", "--plugin", "store", *place)[0] == 0
     assert {reports.next()["stored"], reports.next()["stored"]} == {1, 2}
@@ -352,11 +352,11 @@ def test_colors_are_for_terminals_that_know_them(
         timeout=DEADLINE_S,
     )
     os.close(theirs)
-    said = os.read(ours, 65536)
+    output = os.read(ours, 65536)
     os.close(ours)
     assert done.returncode == 0
-    assert b"dead letter after 1 attempt" in said
-    assert (b"\x1b[" in said) is colored
+    assert b"dead letter after 1 attempt" in output
+    assert (b"\x1b[" in output) is colored
 
 
 @pytest.mark.parametrize("zone", ["CET-1", "UTC0"])
@@ -405,9 +405,9 @@ def test_without_a_server_the_file_itself_is_used(
     assert "no alert will come in" in err
     (tmp_path / "works").touch()
     serve(tmp_path / "pager.py", tmp_path / "store.py")
-    told = [reports.next(), reports.next()]
-    assert {one["key"].split("-")[1] for one in told} == {"1", "2"}
-    assert [one["attempt"] for one in told] == [2, 2]
+    report = [reports.next(), reports.next()]
+    assert {one["key"].split("-")[1] for one in report} == {"1", "2"}
+    assert [one["attempt"] for one in report] == [2, 2]
 
 
 def test_without_a_configuration_an_inbox_can_be_looked_at(
@@ -537,7 +537,7 @@ def test_a_named_inbox_that_the_server_does_not_have_is_opened(
     assert len(rows(out)) == 2
 
 
-def test_looking_makes_no_inbox(command: Command, tmp_path: Path) -> None:
+def test_a_command_that_reads_creates_no_inbox(command: Command, tmp_path: Path) -> None:
     status, _, err = command("inbox", "list", "--inbox", "nowhere.db", *NOWHERE)
     assert status == 3
     assert f"there is no inbox {tmp_path}/nowhere.db" in err
@@ -574,7 +574,7 @@ def test_wrong_usage_is_one_message_and_status_2(
     assert err.count("\n") == 1
 
 
-def test_another_server_is_told_from_an_admin_listener(
+def test_another_server_is_not_taken_for_an_admin_listener(
     command: Command, endpoint: Endpoint
 ) -> None:
     status, _, err = command("inbox", "list", "--admin", urlsplit(endpoint.url).netloc)
@@ -582,7 +582,7 @@ def test_another_server_is_told_from_an_admin_listener(
     assert "is no admin listener" in err
 
 
-def test_the_listener_of_the_alerts_is_told_from_an_admin_listener(
+def test_the_alert_listener_is_not_taken_for_an_admin_listener(
     command: Command, receiver: Receiver
 ) -> None:
     place = urlsplit(receiver.url).netloc

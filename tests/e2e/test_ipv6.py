@@ -1,4 +1,4 @@
-"""The front door over IPv6: whose address counts, and that it is the one that is shown."""
+"""Clients over IPv6: which address counts as the client's, and that it is the one that is shown."""
 
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -11,7 +11,7 @@ from conformance.corpus import BODY, GOOD, SECRET
 from incm_webhook.testing import Receiver
 
 from .conftest import Command, admin
-from .test_front_door import ask, connect, with_fields
+from .test_clients import ask, connect, with_fields
 from .test_quarantine import kept
 
 Serve = Callable[..., Receiver]
@@ -54,7 +54,7 @@ def proxy_2(client: str) -> bytes:
 
 
 def peers(command: Command, receiver: Receiver, count: int) -> set[str]:
-    """Say from which addresses the requests in the quarantine came, by the list and one by one."""
+    """Return the addresses of the requests in the quarantine, from the list and one by one."""
     entries: list[dict[str, Any]] = kept(command, count, *admin(receiver))
     assert len(entries) == count
     for entry in entries:
@@ -111,7 +111,7 @@ def test_a_proxy_header_of_others_is_refused(
         ("::ffff:192.0.2.7", "192.0.2.7"),
     ],
 )
-def test_forwarded_for_is_believed_of_a_proxy(
+def test_forwarded_for_counts_from_a_trusted_proxy(
     serve6: Serve6, command: Command, forwarded: str, client: str
 ) -> None:
     receiver = serve6(ALLOW + PROXIES)
@@ -146,8 +146,8 @@ def test_forwarded_for_of_others_is_refused(serve6: Serve6, forwarded: str, clie
     ("allow", "status"),
     [("::/0", 200), ("::1", 200), ("::/127", 200), ("::2/127", 403), ("0.0.0.0/0", 403)],
 )
-def test_nobody_else_is_believed(serve6: Serve6, allow: str, status: int) -> None:
-    """The listener's own neighbour is allowed or not, whatever it claims."""
+def test_forwarded_for_from_other_peers_is_ignored(serve6: Serve6, allow: str, status: int) -> None:
+    """A direct peer is allowed or not by its own address, whatever its header claims."""
     receiver = serve6(f'allow = ["{allow}"]\ntrusted_proxies = ["fd00::/8"]\n')
     with connect(receiver, PEER) as client:
         assert ask(client, with_fields("X-Forwarded-For: ::2\r\n")) == status

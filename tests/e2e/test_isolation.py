@@ -14,7 +14,7 @@ from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
 
-# What the plugin does with the alert that says so in its content, at the first attempt.
+# What the plugin does with the alert whose content asks for it, at the first attempt.
 HOSTILE = """
 import ctypes, time
 def on_alert(alert: Alert, ctx: Context) -> None:
@@ -59,7 +59,7 @@ def configuration(folder: Path, hostile: Path, harmless: Path, more: str = "") -
 def test_a_hostile_plugin_is_replaced_and_gets_the_alert_again(
     serve: Serve, reports: Reports, tmp_path: Path, deed: str
 ) -> None:
-    code, told = DEEDS[deed]
+    code, message = DEEDS[deed]
     hostile = reports.plugin(tmp_path / "hostile.py", HOSTILE.format(deed=code))
     harmless = reports.plugin(tmp_path / "harmless.py", HARMLESS)
     receiver = serve(arguments=configuration(tmp_path, hostile, harmless))
@@ -71,7 +71,7 @@ def test_a_hostile_plugin_is_replaced_and_gets_the_alert_again(
     assert len({first["pid"], second["pid"], receiver.process.pid}) == 3
     assert receiver.send(make_alert("reboot", id="a2"))[0] == 200
     assert receiver.stop() in (0, 1)
-    assert told in receiver.output()
+    assert message in receiver.output()
     assert "Traceback" not in receiver.output()
     assert not Path(f"/proc/{second['pid']}").exists(), "a process outlived the receiver"
 

@@ -61,8 +61,8 @@ def test_a_ready_file_that_cannot_be_written_ends_no_server(tmp_path: Path) -> N
     command += ["--ready-file", "ready.json"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
-        said = iter(server.stderr.readline, "")
-        assert any("ready.json: Is a directory\n" in line for line in said)
+        lines = iter(server.stderr.readline, "")
+        assert any("ready.json: Is a directory\n" in line for line in lines)
         server.terminate()
         assert server.wait(DEADLINE_S) == 0
     assert not list(tmp_path.glob(".ready.json*"))
@@ -92,7 +92,7 @@ def full_pipe() -> Iterator[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("debug", ["0", "1"])
-def test_what_is_wrong_is_said_to_nobody_for_ever_by_no_server(
+def test_a_server_whose_error_nobody_reads_still_ends(
     tmp_path: Path, full_pipe: tuple[int, int], debug: str
 ) -> None:
     done = subprocess.run(
@@ -154,7 +154,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     ctx.log.warning("of a plugin")
     tell(id=alert.id)
 """
-    plugin = reports.plugin(tmp_path / "says.py", code)
+    plugin = reports.plugin(tmp_path / "printing.py", code)
     receiver = serve(plugin, wrapper=("sh", "-c", 'exec "$@" 2>log', "sh"))
     for kind in ("reboot", "device_disconnected"):
         assert receiver.send(make_alert(kind), signature="wrong")[0] == 401
@@ -163,11 +163,11 @@ def on_alert(alert: Alert, ctx: Context) -> None:
         assert reports.next() == {"id": alert.id}
     assert os.read(reading, room) == b"z" * room
     assert receiver.stop() == 0
-    said = os.read(reading, room).decode()
+    output = os.read(reading, room).decode()
     os.close(reading)
     os.close(writing)
-    assert re.match(r"\.\.\. standard error took nothing: \d+ lines were dropped\n", said)
-    assert "service: stopped" in said
+    assert re.match(r"\.\.\. standard error took nothing: \d+ lines were dropped\n", output)
+    assert "service: stopped" in output
 
 
 def test_a_handler_whose_print_nobody_reads_does_not_hold_a_stop(
@@ -217,7 +217,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "said"),
+    ("left", "message"),
     [
         ("threading.Thread(target=threading.Event().wait, name='mine').start()", "running: mine\n"),
         ("atexit.register(threading.Event().wait)", "something running\n"),
@@ -225,7 +225,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     ids=["thread", "exit handler"],
 )
 def test_what_a_plugin_left_behind_does_not_hold_the_end(
-    serve: Serve, reports: Reports, tmp_path: Path, left: str, said: str
+    serve: Serve, reports: Reports, tmp_path: Path, left: str, message: str
 ) -> None:
     code = f"import atexit, threading\n{left}\ndef on_alert(alert: Alert): tell(id=alert.id)\n"
     plugin = reports.plugin(tmp_path / "leaves.py", code)
@@ -234,7 +234,7 @@ def test_what_a_plugin_left_behind_does_not_hold_the_end(
     reports.next()
     assert receiver.stop() == 1
     assert "service: stopped\n" in receiver.output()
-    assert said in receiver.output()
+    assert message in receiver.output()
 
 
 def test_what_a_plugin_left_behind_does_not_hold_a_start_that_fails(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_alerts_are_refused_soon_while_another_program_has_the_lock(
     assert "has locked it for writing; end its transaction" in json.loads(text)["detail"]
     assert health_where_alerts_come_in(receiver) == 503
     locker.let_go()
-    wait_for(receiver, "/readyz", 200)  # though nobody sends
+    wait_for(receiver, "/readyz", 200)  # although nothing is sent
     assert health_where_alerts_come_in(receiver) == 200
     assert receiver.send(make_alert("reboot"))[0] == 200
     log = receiver.output()
@@ -111,11 +111,11 @@ def test_a_server_that_starts_meanwhile_waits(
         text=True,
     ) as server:
         assert server.stderr
-        said = iter(server.stderr.readline, "")
+        lines = iter(server.stderr.readline, "")
         who = f"process {locker.process.pid} (python"
-        assert any("ERROR" in line and who in line and "has locked it" in line for line in said)
+        assert any("ERROR" in line and who in line and "has locked it" in line for line in lines)
         locker.let_go()
-        assert any("the inbox can be opened now" in line for line in said)
-        assert any("listening on" in line for line in said)
+        assert any("the inbox can be opened now" in line for line in lines)
+        assert any("listening on" in line for line in lines)
         server.terminate()
         assert server.wait(DEADLINE_S) == 0

@@ -13,7 +13,7 @@ from e2e.conftest import DEADLINE_S, Command, admin
 from incm_webhook import sign
 from incm_webhook.testing import Receiver
 
-from .test_front_door import answer_of
+from .test_clients import answer_of
 from .test_quarantine import kept, metric, reload
 
 Serve = Callable[..., Receiver]
@@ -77,7 +77,7 @@ def test_an_alert_for_an_unknown_path_is_kept_until_an_endpoint_fits(
     assert json.loads(out)["endpoint"] == "/webhok"
 
 
-def test_a_slash_that_counts_is_told_and_the_alert_kept(
+def test_with_strict_slash_an_alert_for_the_other_path_is_kept(
     serve: Serve, command: Command, tmp_path: Path
 ) -> None:
     configure(tmp_path, "/webhook", "strict_slash = true\n")
@@ -109,10 +109,10 @@ def test_strangers_learn_no_path_and_hide_no_alert(receiver: Receiver, command: 
     with socket.create_connection((place.hostname, place.port), timeout=DEADLINE_S) as client:
         client.sendall(b"POST /secre HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
         client.shutdown(socket.SHUT_WR)
-        said = b"".join(iter(lambda: client.recv(65536), b""))
-    assert b" 404 " in said
-    assert b"webhook:" in said  # the problem's type
-    assert not re.search(rb"/webhook\b", said)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert b" 404 " in answer
+    assert b"webhook:" in answer  # the problem's type
+    assert not re.search(rb"/webhook\b", answer)
     assert send(receiver, "/webhok") == 404  # though a line about a 404 was written just now
     assert "its path is /webhok, the nearest is /webhook" in receiver.output()
     assert [one["endpoint"] for one in kept(command, 1, *admin(receiver))] == ["/webhok"]

@@ -15,8 +15,8 @@ def test_an_inbox_on_a_network_file_system_is_warned_about(serve: Serve, tmp_pat
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
     receiver = serve("log", wrapper=("env", f"LD_PRELOAD={library}"))
     assert receiver.send(make_alert("reboot"))[0] == 200
-    said = f"WARN  core: the inbox {receiver.folder / 'inbox.db'} is on NFS, where locks and shared"
-    assert said in receiver.output()
+    line = f"WARN  core: the inbox {receiver.folder / 'inbox.db'} is on NFS, where locks and shared"
+    assert line in receiver.output()
     assert "Put it on a disk of this machine" in receiver.output()
     assert receiver.stop() == 0
 

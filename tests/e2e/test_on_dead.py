@@ -23,7 +23,7 @@ def on_dead(alert, ctx, reason):
 
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
-def test_it_is_told_of_a_rejection_and_of_a_give_up(
+def test_it_is_called_after_a_rejection_and_after_a_give_up(
     serve: Callable[..., Receiver],
     reports: Reports,
     tmp_path: Path,
@@ -38,10 +38,10 @@ def test_it_is_told_of_a_rejection_and_of_a_give_up(
     receiver = serve(arguments=("--config", "incm-webhook.toml"))
     for kind in ("disconnected", "reboot", "connected"):
         assert receiver.send(make_alert(kind))[0] == 200
-    told = sorted((reports.next() for _ in range(2)), key=lambda one: int(one["alert"]))
-    assert told[0] == {"type": "reboot", "alert": 2, "reason": "not mine"}
-    assert told[1]["alert"] == 3
-    assert told[1]["reason"].startswith("ValueError: boom (")
+    calls = sorted((reports.next() for _ in range(2)), key=lambda one: int(one["alert"]))
+    assert calls[0] == {"type": "reboot", "alert": 2, "reason": "not mine"}
+    assert calls[1]["alert"] == 3
+    assert calls[1]["reason"].startswith("ValueError: boom (")
     place = admin(receiver)
     assert command("dead", "drop", "2", "--yes", *place)[0] == 0
     assert command("dead", "list", *place)[0] == 0

@@ -53,17 +53,17 @@ class Case:
         table["use"] = str(folder / "broken.py")
         self.server = serve(table, arguments=("--log-level", "error"))
 
-    def told(self, *arguments: str) -> str:
+    def output_of(self, *arguments: str) -> str:
         """What a command writes."""
         status, out, err = self._command(*arguments, *admin(self.server))
         assert status == 0, err
         return out
 
     def delivery(self, state: str, number: int = 1) -> dict[str, Any]:
-        """What the API says of the delivery, once it is in a state."""
+        """Return the delivery from the API, once it is in a state."""
         until = time.monotonic() + DEADLINE_S
         while time.monotonic() < until:
-            entry = json.loads(self.told("dead", "show", str(number), "--json"))
+            entry = json.loads(self.output_of("dead", "show", str(number), "--json"))
             (one,) = entry["deliveries"]
             if one["state"] == state:
                 return dict(one)
@@ -112,11 +112,11 @@ def test_the_traceback_of_a_dead_letter_is_kept(
     assert any("json/decoder.py" in line for line in lines), "what it comes from"
     assert "The above exception was the direct cause of the following exception:" in lines
     assert any("broken.py" in line and "in ask" in line for line in lines)
-    assert "incm_webhook" not in lines[-4], "our own frames say nothing"
+    assert "incm_webhook" not in lines[-4], "our own frames are left out"
     assert lines[-1].endswith("no answer of https://example.net/hooks/…?… with ***")
     for secret in (SECRET, "pass@", "T0/B0", "abcdefgh"):
         assert secret not in trace
-    shown = case.told("dead", "show", "1").split("\n")
+    shown = case.output_of("dead", "show", "1").split("\n")
     at = shown.index("      traceback of attempt 1")
     assert [line.removeprefix("        ") for line in shown[at + 1 :]][: len(lines)] == lines
 
@@ -160,7 +160,7 @@ class Ends:
     delivery = case.delivery("dead")
     assert "exit status 3" in delivery["error"]
     assert tracebacks(delivery) == {}
-    assert "traceback" not in case.told("dead", "show", "1")
+    assert "traceback" not in case.output_of("dead", "show", "1")
 
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])

@@ -37,7 +37,7 @@ def snippet(language: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody has, for programs that cannot say which one they took."""
+    """A free port, for programs that cannot report the port that they chose."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -110,8 +110,8 @@ def receiver(folder: Path, settings: str = "") -> Receiver:
     (folder / "known").write_text(SECRET)
     trusted = 'trusted_proxies = ["127.0.0.1"]   # the proxy\'s address\n'
     assert trusted in PAGE.read_text()
-    (folder / "door.toml").write_text(f"[server]\n{trusted}{settings}")
-    return Receiver(folder, arguments=("--config", "door.toml", "--secret-file", "./known"))
+    (folder / "proxies.toml").write_text(f"[server]\n{trusted}{settings}")
+    return Receiver(folder, arguments=("--config", "proxies.toml", "--secret-file", "./known"))
 
 
 def send(client: HTTPConnection) -> None:
@@ -120,7 +120,7 @@ def send(client: HTTPConnection) -> None:
 
 
 def answer(client: HTTPConnection) -> int:
-    """Wait for the answer, which says nothing about the proxy's own connection."""
+    """Wait for the answer, which gives no information about the proxy's own connection."""
     response = client.getresponse()
     response.read()
     assert response.headers["Keep-Alive"] is None

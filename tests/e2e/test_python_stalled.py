@@ -79,7 +79,7 @@ def wait_for(receiver: Receiver, path: str, wanted: int) -> str:
 
 
 def health_where_alerts_come_in(receiver: Receiver) -> int:
-    """What a load balancer is told."""
+    """The status that a load balancer gets."""
     try:
         with urlopen(f"http://{urlsplit(receiver.url).netloc}/healthz", timeout=DEADLINE_S) as one:
             return int(one.status)
@@ -117,7 +117,7 @@ def test_it_is_named_and_the_server_is_not_ready_until_it_lets_go(
     assert "plugin greedy in on_alert with alert 1 blocks it" in problem["detail"]
     assert page(receiver, "/healthz")[0] == 200
     assert receiver.send(make_alert("rebooted", id="a2"))[0] == 200, "alerts are taken meanwhile"
-    assert health_where_alerts_come_in(receiver) == 200, "and a load balancer is told so"
+    assert health_where_alerts_come_in(receiver) == 200, "and so for a load balancer"
     metrics = page(receiver, "/metrics")[1]
     assert "incm_webhook_python_runs 0\n" in metrics
     assert 'incm_webhook_plugin_state{plugin="quiet",state="stalled"} 1\n' in metrics

@@ -25,7 +25,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
 
 
 def kept(command: Command, count: int, *arguments: str) -> list[dict[str, Any]]:
-    """Look until so many are kept: nobody waits for them to be written."""
+    """Wait until so many are kept: the answer is sent before they are written."""
     while True:
         status, out, _ = command("quarantine", "list", "--json", "--limit", "2000", *arguments)
         assert status == 0
@@ -47,7 +47,7 @@ def metric(receiver: Receiver, name: str) -> int:
 
 
 def config(folder: Path) -> tuple[str, str]:
-    """Write the configuration that says what the server of the tests serves."""
+    """Write the configuration of what the server of the tests serves."""
     (folder / "config.toml").write_text(
         '[inbox]\nurl = "sqlite:inbox.db"\n[[endpoint]]\nsecret_file = "./secret"\n'
         '[[endpoint]]\npath = "/other"\nsecret = "of the other"\n[[plugin]]\nuse = "./store.py"\n'
@@ -197,7 +197,7 @@ def test_drop_asks_or_wants_yes(command: Command, mistyped: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("retry",), "say which"),
         (("retry", "1", "--all"), "say which"),
@@ -205,7 +205,7 @@ def test_drop_asks_or_wants_yes(command: Command, mistyped: Receiver) -> None:
         (("list", "--since", "soon"), "--since"),
     ],
 )
-def test_wrong_usage(command: Command, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_usage(command: Command, arguments: tuple[str, ...], message: str) -> None:
     status, _, err = command("quarantine", *arguments, *NOWHERE)
     assert status == 2
-    assert said in err
+    assert message in err

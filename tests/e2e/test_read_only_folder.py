@@ -1,4 +1,4 @@
-"""Commands that only look read an inbox in a folder that nobody can write, such as a backup."""
+"""Commands that only read work on an inbox in a folder without the right to write, as a backup."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from e2e.conftest import DEADLINE_S, Command
 from incm_webhook.testing import Receiver, make_alert
 
-# Also for root, whom the rights of a folder do not stop.
+# Also for root, which the rights of a folder do not stop.
 _MOUNT = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
 _ALONE = ("unshare", "--mount", "--map-root-user", "sh", "-c", _MOUNT, "sh")
 _PROBE = (*_ALONE, "/tmp", "true")
@@ -80,7 +80,7 @@ def test_reading_commands_work_in_a_read_only_folder(
         assert json.loads(out)["alerts"] == 3
 
 
-def test_a_log_that_cannot_be_read_there_is_told(look: Command, folder: Path) -> None:
+def test_a_log_that_cannot_be_read_there_is_reported(look: Command, folder: Path) -> None:
     place = ("--inbox", str(folder / "killed.db"), "--admin", "127.0.0.1:1")
     status, _, err = look("inbox", "list", "--json", *place)
     assert status == 0, err

@@ -126,11 +126,11 @@ def test_a_failing_plugin_is_retried_with_the_same_key_and_disturbs_no_other(
     )
     receiver = serve(arguments=("--config", "config.toml"))
     assert receiver.send(make_alert("reboot"))[0] == 200
-    told = [reports.next() for _ in range(5)]
-    retried = [one for one in told if "plugin" not in one]
+    handled = [reports.next() for _ in range(5)]
+    retried = [one for one in handled if "plugin" not in one]
     assert [one["attempt"] for one in retried] == [1, 2, 3, 4]
     assert len({one["key"] for one in retried}) == 1
-    assert [one["attempt"] for one in told if "plugin" in one] == [1]
+    assert [one["attempt"] for one in handled if "plugin" in one] == [1]
     receiver.stop()
     assert "RuntimeError: Slack is down" in receiver.output()
     assert "Traceback" not in receiver.output()

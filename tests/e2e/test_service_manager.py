@@ -1,4 +1,4 @@
-"""What a service manager such as systemd gives to the server, and what it is told."""
+"""What a service manager such as systemd passes to the server, and what it is notified of."""
 
 import array
 import configparser
@@ -33,8 +33,8 @@ for one in passed:
 for index, one in enumerate(far):
     os.dup2(one, 3 + index)
 count = os.environ.get("ACTIVATE_COUNT", str(len(far)))
-told = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count, "LISTEN_FDNAMES": names}
-os.execvpe(sys.argv[2], sys.argv[2:], os.environ | told)
+variables = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count, "LISTEN_FDNAMES": names}
+os.execvpe(sys.argv[2], sys.argv[2:], os.environ | variables)
 """
 
 
@@ -49,18 +49,18 @@ class Manager:
         self._socket.bind(self.path)
         self.kept: dict[str, int] = {}
 
-    def hear(self, word: str) -> dict[str, str]:
+    def wait_for(self, word: str) -> dict[str, str]:
         """Wait for a message with this word; keep the descriptors of those before."""
         while True:
             data, ancillary, *_ = self._socket.recvmsg(4096, socket.CMSG_SPACE(64))
-            said = dict(line.partition("=")[::2] for line in data.decode().splitlines())
-            if said.get("FDSTORE"):
+            fields = dict(line.partition("=")[::2] for line in data.decode().splitlines())
+            if fields.get("FDSTORE"):
                 rights = array.array("i")
                 for _, _, content in ancillary:
                     rights.frombytes(content)
-                self.kept[said["FDNAME"]] = rights[0]
-            if word in said:
-                return said
+                self.kept[fields["FDNAME"]] = rights[0]
+            if word in fields:
+                return fields
 
     def close(self) -> None:
         for one in self.kept.values():
@@ -78,20 +78,20 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
     made.close()
 
 
-def test_it_is_told_what_happens(
+def test_it_is_notified_of_every_change(
     manager: Manager, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "200000")
     receiver = serve("log")
     address = receiver.url.rpartition("/")[0].removeprefix("http://")
-    assert manager.hear("READY") == {"READY": "1", "STATUS": f"serving {address}"}
+    assert manager.wait_for("READY") == {"READY": "1", "STATUS": f"serving {address}"}
     assert set(manager.kept) == {"kept-alerts", "kept-admin"}
-    assert manager.hear("WATCHDOG") == {"WATCHDOG": "1"}
+    assert manager.wait_for("WATCHDOG") == {"WATCHDOG": "1"}
     receiver.process.send_signal(signal.SIGHUP)
-    assert int(manager.hear("RELOADING")["MONOTONIC_USEC"]) > 0
-    manager.hear("READY")
+    assert int(manager.wait_for("RELOADING")["MONOTONIC_USEC"]) > 0
+    manager.wait_for("READY")
     receiver.process.send_signal(signal.SIGTERM)
-    assert int(manager.hear("STOPPING")["EXTEND_TIMEOUT_USEC"]) > 0
+    assert int(manager.wait_for("STOPPING")["EXTEND_TIMEOUT_USEC"]) > 0
     assert receiver.process.wait() == 0
 
 
@@ -104,8 +104,16 @@ def activated(
 ) -> "subprocess.Popen[str]":
     """Start the server as a .socket unit does: with descriptors from 3 on."""
     (folder / "secret").write_text("secret")
-    told = [names, *map(str, descriptors)]
-    command = [sys.executable, "-c", ACTIVATE, ",".join(told), sys.executable, "-m", "incm_webhook"]
+    args = [names, *map(str, descriptors)]
+    command = [
+        sys.executable,
+        "-c",
+        ACTIVATE,
+        ",".join(args),
+        sys.executable,
+        "-m",
+        "incm_webhook",
+    ]
     command += ["serve", "--secret-file", "secret", "--inbox", "inbox.db"]
     command += ["--ready-file", "ready.json"]
     return subprocess.Popen(
@@ -127,7 +135,7 @@ def test_a_passed_socket_is_served(tmp_path: Path, manager: Manager, names: str)
             # The unit's socket counts more than the settings.
             settings = ("--listen", "127.0.0.1:1", "--admin", "off")
             with activated(tmp_path, [listener.fileno()], names, *settings) as server:
-                manager.hear("READY")
+                manager.wait_for("READY")
                 assert client.recv(4096).startswith(b"HTTP/1.1 405 ")
                 url = json.loads((tmp_path / "ready.json").read_text())["url"]
                 assert url == f"http://127.0.0.1:{port}/webhook"
@@ -147,7 +155,7 @@ def test_a_kept_socket_is_used_while_it_fits(tmp_path: Path, manager: Manager) -
         passed = [one.fileno(), two.fileno()]
         settings = ("--listen", "127.0.0.1:0", "--admin", f"127.0.0.1:{ports[1]}")
         with activated(tmp_path, passed, names, *settings) as server:
-            manager.hear("READY")
+            manager.wait_for("READY")
             ready = json.loads((tmp_path / "ready.json").read_text())
             assert ready["url"] == f"http://127.0.0.1:{ports[0]}/webhook"
             assert ready["admin_url"] == f"http://127.0.0.1:{ports[1]}"
@@ -155,15 +163,15 @@ def test_a_kept_socket_is_used_while_it_fits(tmp_path: Path, manager: Manager) -
             server.terminate()
             assert server.wait() == 0
         with activated(tmp_path, passed, names, "--listen", "127.0.0.2:0", *settings[2:]) as server:
-            assert manager.hear("FDSTOREREMOVE")["FDNAME"] == "kept-alerts"
-            manager.hear("READY")
+            assert manager.wait_for("FDSTOREREMOVE")["FDNAME"] == "kept-alerts"
+            manager.wait_for("READY")
             assert set(manager.kept) == {"kept-alerts"}
             server.terminate()
             assert server.wait() == 0
         settings = ("--listen", "127.0.0.1:0", "--admin", "off")
         with activated(tmp_path, passed, names, *settings) as server:
-            assert manager.hear("FDSTOREREMOVE")["FDNAME"] == "kept-admin"
-            manager.hear("READY")
+            assert manager.wait_for("FDSTOREREMOVE")["FDNAME"] == "kept-admin"
+            manager.wait_for("READY")
             server.terminate()
             assert server.wait() == 0
 
@@ -174,9 +182,9 @@ def test_a_kept_socket_is_not_in_the_way_of_all_addresses(tmp_path: Path, manage
     address = f"0.0.0.0:{kept.getsockname()[1]}"
     settings = ("--listen", address, "--admin", "off")
     with activated(tmp_path, [kept.fileno()], "kept-alerts", *settings) as server:
-        assert manager.hear("FDSTOREREMOVE")["FDNAME"] == "kept-alerts"
+        assert manager.wait_for("FDSTOREREMOVE")["FDNAME"] == "kept-alerts"
         kept.close()  # as systemd does with its copy, a little later
-        assert manager.hear("READY")["STATUS"] == f"serving {address}"
+        assert manager.wait_for("READY")["STATUS"] == f"serving {address}"
         assert set(manager.kept) == {"kept-alerts"}
         server.terminate()
         assert server.wait() == 0
@@ -193,25 +201,25 @@ def test_what_is_no_listening_socket_is_an_error(
         socket.socket() as idle,
         activated(tmp_path, [idle.fileno()], "alerts", *supervise) as server,
     ):
-        _, said = server.communicate()
+        _, output = server.communicate()
     assert server.returncode == 3
-    assert "descriptor 3 (alerts) that the service manager passed is not a listening TCP" in said
-    assert "Traceback" not in said
+    assert "descriptor 3 (alerts) that the service manager passed is not a listening TCP" in output
+    assert "Traceback" not in output
 
 
 @SUPERVISE
 def test_a_descriptor_that_is_not_open_is_an_error(
     tmp_path: Path, supervise: tuple[str, ...]
 ) -> None:
-    told = {"ACTIVATE_COUNT": "2"}
+    environ = {"ACTIVATE_COUNT": "2"}
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
-        activated(tmp_path, [one.fileno()], "alerts", *supervise, environ=told) as server,
+        activated(tmp_path, [one.fileno()], "alerts", *supervise, environ=environ) as server,
     ):
-        _, said = server.communicate()
+        _, output = server.communicate()
     assert server.returncode == 3
-    assert "descriptor 4 (admin) that the service manager passed is not a listening TCP" in said
-    assert "Traceback" not in said
+    assert "descriptor 4 (admin) that the service manager passed is not a listening TCP" in output
+    assert "Traceback" not in output
 
 
 @SUPERVISE
@@ -220,7 +228,7 @@ def test_a_count_that_is_no_number_is_ignored(
 ) -> None:
     settings = ("--listen", "127.0.0.1:0", "--admin", "off", *supervise)
     with activated(tmp_path, [], "", *settings, environ={"ACTIVATE_COUNT": "x"}) as server:
-        manager.hear("READY")
+        manager.wait_for("READY")
         server.terminate()
         assert server.wait() == 0
 
@@ -234,16 +242,16 @@ def test_a_reload_that_comes_too_early_waits_for_the_server(
     with activated(tmp_path, [], "", *settings) as server:
         with config.open("w"):  # opened when the server reads it
             server.send_signal(signal.SIGHUP)
-        manager.hear("RELOADING")
+        manager.wait_for("RELOADING")
         with config.open("w"):
             pass
-        manager.hear("READY")
+        manager.wait_for("READY")
         server.terminate()
         assert server.wait() == 0
 
 
 def test_the_unit_never_gives_up() -> None:
-    """After five quick starts systemd would close the kept sockets."""
+    """After five quick starts systemd would close the kept args."""
     unit = configparser.ConfigParser(strict=False, allow_no_value=True, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read(Path(__file__).parents[2] / "docs/systemd/incm-webhook.service")

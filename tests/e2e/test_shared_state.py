@@ -1,4 +1,4 @@
-"""What a plugin in a thread changes for all is put right, or told; paths stay where they were."""
+"""What a plugin changes for the whole process is restored or logged; paths stay the same."""
 
 import json
 import time
@@ -28,7 +28,9 @@ def wait_for_line(receiver: Receiver, words: str) -> None:
 
 
 @pytest.mark.parametrize("deed", DEEDS)
-def test_what_a_plugin_changes_for_all_is_told(serve: Serve, tmp_path: Path, deed: str) -> None:
+def test_what_a_plugin_changes_for_the_whole_process_is_logged(
+    serve: Serve, tmp_path: Path, deed: str
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "wild.py").write_text(f"import os, sys\ndef on_alert(alert): {deed}\n")
     receiver = serve("./wild.py")

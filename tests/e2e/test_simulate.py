@@ -121,7 +121,7 @@ def test_something_is_stored_twice(receiver: Receiver, api: InboxApi) -> None:
     assert "\ninbox: of 50 acknowledged alerts 0 LOST; 1 STORED TWICE\n" in out
 
 
-def test_the_verdict_is_told_when_the_inbox_cannot_be_read(
+def test_the_verdict_is_printed_when_the_inbox_cannot_be_read(
     receiver: Receiver, api: InboxApi
 ) -> None:
     api.answers = [(200, b'{"alerts": [], "next": null}'), (500, b"")]
@@ -142,7 +142,7 @@ def test_nothing_is_sent_when_there_is_no_inbox_to_look_into(receiver: Receiver)
     assert "is it the admin listener of a receiver?" in err
 
 
-def test_a_wrong_secret_is_told_and_counted(receiver: Receiver, tmp_path: Path) -> None:
+def test_a_wrong_secret_is_reported_and_counted(receiver: Receiver, tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text("wrong")
     (tmp_path / "wrong").chmod(0o600)
     secret = str(tmp_path / "wrong")
@@ -182,7 +182,7 @@ def test_a_server_that_closes_without_an_answer_is_tried_again() -> None:
     assert (facts["sent"], facts["given_up"], facts["retried"]) == (1, 1, 2)
 
 
-def test_a_server_that_says_nothing_is_tried_again() -> None:
+def test_a_server_that_does_not_answer_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhook"
         arguments = ("--count", "1", "--timeout", "50ms", "--retry-delay", "1ms", "--json")
@@ -220,7 +220,7 @@ def test_a_terminal_shows_how_it_goes(endpoint: Any) -> None:
             while part := terminal.read(65536):
                 shown += part
         except OSError:
-            pass  # the other end has closed: Linux says EIO
+            pass  # the other end has closed: Linux returns EIO
         out, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0
     assert out.startswith(b"sent 300, ")

@@ -69,8 +69,8 @@ def test_another_signal_during_the_start_does_not_end_it(
     with starting(tmp_path, wrapper=wrapper) as process:
         os.kill(server_of(process), number)
         assert process.stderr
-        said = "reloaded" if number == signal.SIGHUP else f"{number.name} means nothing here"
-        assert any(said in line for line in process.stderr)
+        message = "reloaded" if number == signal.SIGHUP else f"{number.name} means nothing here"
+        assert any(message in line for line in process.stderr)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
@@ -143,13 +143,13 @@ def test_the_server_ends_with_the_process_in_front(serve: Serve) -> None:
     os.close(watch)
 
 
-def test_a_killed_server_is_told_by_the_name_of_its_signal(serve: Serve) -> None:
+def test_the_message_about_a_killed_server_names_the_signal(serve: Serve) -> None:
     receiver = serve("log", arguments=("--supervise",))
     pid = receiver.process.pid
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     os.kill(int(child), signal.SIGKILL)
-    said = f"server {child} was killed by signal 9 (SIGKILL): another at once"
-    while said not in receiver.output():
+    message = f"server {child} was killed by signal 9 (SIGKILL): another at once"
+    while message not in receiver.output():
         assert receiver.process.poll() is None
 
 

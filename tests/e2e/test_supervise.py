@@ -36,8 +36,8 @@ LEAVING_ORPHANS = """
 import subprocess
 def on_alert(alert: Alert, ctx: Context) -> None:
     script = "for _ in 1 2 3 4 5 6 7 8; do sleep 1000 >/dev/null & echo $!; done"
-    said = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
-    tell(orphans=[int(one) for one in said.stdout.split()])
+    listed = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    tell(orphans=[int(one) for one in listed.stdout.split()])
 """
 
 
@@ -192,7 +192,7 @@ def test_orphans_leave_no_zombie(serve: Serve, reports: Reports, tmp_path: Path)
 def test_what_a_killed_server_leaves_is_no_zombie(
     serve: Serve, reports: Reports, tmp_path: Path
 ) -> None:
-    """The process of a plugin ends with its server, and is nobody's child by then."""
+    """The process of a plugin ends with its server, and has no parent by then."""
     plugin = reports.plugin(tmp_path / "mine.py", "tell(pid=os.getpid())\ndef on_alert(_): pass\n")
     settings = tmp_path / "site.toml"
     settings.write_text(f'[[plugin]]\nuse = "{plugin}"\nisolation = "process"\n')
@@ -235,7 +235,7 @@ def test_pauses_grow_while_servers_die_young(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_one_that_dies_while_it_takes_over_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The old one was told to stop already: its good end is not the end of all."""
+    """The old one was stopped already, so its exit status 0 does not end the supervisor."""
     monkeypatch.setattr("incm_webhook.supervise.supervisor.time.monotonic", lambda: 1000.0)
     supervisor = Supervisor(["incm-webhook"])
     supervisor._served = True
@@ -252,7 +252,7 @@ def test_a_silent_server_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "incm_webhook.supervise.child.os.kill", lambda _pid, number: sent.append(number)
     )
-    child = Child(pid=1, before=None, ready=True, heard=100.0)
+    child = Child(pid=1, before=None, ready=True, seen_at=100.0)
     assert child.check(100.0 + WATCHDOG_S) is None
     assert "has been silent" in str(child.check(100.1 + WATCHDOG_S))
     assert "killed" in str(child.check(100.1 + WATCHDOG_S + ABORT_S))

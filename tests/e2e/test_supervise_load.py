@@ -46,8 +46,8 @@ def test_nothing_is_refused_or_lost(
                         kills += 1
         assert simulator.stdout is not None
         verdict = json.loads(simulator.stdout.read())
-    said = receiver.output()
-    verdict |= {"kills": kills, "takeovers": said.count("has taken over")}
+    output = receiver.output()
+    verdict |= {"kills": kills, "takeovers": output.count("has taken over")}
     with capsys.disabled():
         print(f"\nsupervision: {json.dumps(verdict)}")
     assert receiver.stop() == 0

@@ -13,13 +13,13 @@ from incm_webhook.testing import Receiver
 from .test_supervise import SUPERVISED, Serve, children_of, send_until_answered, wait_for
 
 
-def refused(receiver: Receiver, said: str) -> None:
-    """Reload; the server that comes must say so and end, and the old one goes on."""
+def refused(receiver: Receiver, message: str) -> None:
+    """Reload; the new server must log why and end, and the old one goes on."""
     before = children_of(receiver)
     receiver.process.send_signal(signal.SIGHUP)
     wait_for(receiver, "ended with status")
     assert "nothing is changed" in receiver.output()
-    assert said in receiver.output()
+    assert message in receiver.output()
     assert "stopping" not in receiver.output()
     assert children_of(receiver) == before
     send_until_answered(receiver)
@@ -53,7 +53,7 @@ def make_newer(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (Path.rmdir, "does not exist"),
         (make_foreign, "is not an inbox of this program"),
@@ -61,7 +61,7 @@ def make_newer(folder: Path) -> None:
     ],
 )
 def test_an_inbox_of_no_use_changes_nothing(
-    serve: Serve, tmp_path: Path, make: Callable[[Path], None], said: str
+    serve: Serve, tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     first, second, current = (tmp_path / name for name in ("first", "second", "current"))
     first.mkdir()
@@ -71,7 +71,7 @@ def test_an_inbox_of_no_use_changes_nothing(
     make(second)
     current.unlink()
     current.symlink_to(second)
-    refused(receiver, said)
+    refused(receiver, message)
 
 
 def test_an_inbox_of_another_server_changes_nothing(serve: Serve, tmp_path: Path) -> None:

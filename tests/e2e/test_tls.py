@@ -20,7 +20,7 @@ from incm_webhook.config.server import TlsSettings
 from incm_webhook.service.certificate import look_at_certificate
 from incm_webhook.testing import Receiver
 
-from .test_front_door import PROXY_1, Serve, ask, connect
+from .test_clients import PROXY_1, Serve, ask, connect
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def shaken(
 
 
 def subject_of(client: ssl.SSLSocket) -> str:
-    """Say whose certificate the server showed."""
+    """Return the subject of the certificate that the server showed."""
     return str(dict(one[0] for one in client.getpeercert()["subject"])["commonName"])  # type: ignore[index, misc]
 
 
@@ -135,7 +135,7 @@ def test_nothing_older_than_1_2(serve_tls: Callable[[str], Receiver], certificat
         pass
 
 
-def test_the_guard_stands_behind_the_encryption(
+def test_requests_over_tls_are_parsed_as_strictly(
     serve_tls: Callable[[str], Receiver], certificates: Path
 ) -> None:
     receiver = serve_tls(tls_of(certificates))
@@ -144,13 +144,15 @@ def test_the_guard_stands_behind_the_encryption(
         with shaken(receiver, context) as client:
             client.sendall(case.request)
             socket.socket.shutdown(client, socket.SHUT_WR)  # SSLSocket's own ends reading as well
-            said = b""
+            received = b""
             while part := client.recv(65536):
-                said += part
-            assert statuses_of(said) == list(case.statuses), case.name
+                received += part
+            assert statuses_of(received) == list(case.statuses), case.name
 
 
-def test_plain_http_is_told_so(serve_tls: Callable[[str], Receiver], certificates: Path) -> None:
+def test_plain_http_is_answered_with_the_reason(
+    serve_tls: Callable[[str], Receiver], certificates: Path
+) -> None:
     receiver = serve_tls(tls_of(certificates))
     with connect(receiver) as client:
         client.sendall(GOOD)
@@ -241,7 +243,7 @@ def test_a_proxy_header_before_the_handshake(
             assert ask(client) == 200
 
 
-def test_check_tells_about_certificates(
+def test_check_reports_certificates(
     certificates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def check(configuration: str) -> tuple[int, str]:
@@ -250,33 +252,33 @@ def test_check_tells_about_certificates(
         status = main(["check", "--config", str(tmp_path / "c.toml")])
         return status, "".join(capsys.readouterr())
 
-    status, said = check(tls_of(certificates))
+    status, output = check(tls_of(certificates))
     assert status == 0
-    assert "server.pem, good until 20" in said
-    status, said = check(tls_of(certificates, "soon"))
+    assert "server.pem, good until 20" in output
+    status, output = check(tls_of(certificates, "soon"))
     assert status == 0
-    assert "soon.pem expires on 20" in said
-    status, said = check(tls_of(certificates).replace("server.key", "client.key"))
+    assert "soon.pem expires on 20" in output
+    status, output = check(tls_of(certificates).replace("server.key", "client.key"))
     assert status == 2
-    assert "client.key: the key does not fit" in said
-    status, said = check(tls_of(certificates, "missing"))
+    assert "client.key: the key does not fit" in output
+    status, output = check(tls_of(certificates, "missing"))
     assert status == 2
-    assert f"{certificates}/missing.pem: no such file or directory" in said
-    assert "system lib" not in said
-    status, said = check(tls_of(certificates).replace("server.key", "missing.key"))
+    assert f"{certificates}/missing.pem: no such file or directory" in output
+    assert "system lib" not in output
+    status, output = check(tls_of(certificates).replace("server.key", "missing.key"))
     assert status == 2
-    assert f"{certificates}/missing.key: no such file or directory" in said
-    status, said = check(tls_of(certificates, more=', client_ca_file = "missing.ca"'))
+    assert f"{certificates}/missing.key: no such file or directory" in output
+    status, output = check(tls_of(certificates, more=', client_ca_file = "missing.ca"'))
     assert status == 2
-    assert f"{tmp_path}/missing.ca: no such file or directory" in said
+    assert f"{tmp_path}/missing.ca: no such file or directory" in output
     (tmp_path / "text.pem").write_text("no certificate")
-    status, said = check(tls_of(certificates).replace(f"{certificates}/server.pem", "text.pem"))
+    status, output = check(tls_of(certificates).replace(f"{certificates}/server.pem", "text.pem"))
     assert status == 2
-    assert f"{tmp_path}/text.pem: no certificate in PEM form can be read from it" in said
+    assert f"{tmp_path}/text.pem: no certificate in PEM form can be read from it" in output
 
 
 def views(certificates: Path, name: str, days: float = 0) -> tuple[list[str], list[str]]:
-    """What is said about a certificate in so many days from now: faults and warnings."""
+    """Faults and warnings about a certificate, so many days from now."""
     tls = TlsSettings(
         certificate_file=certificates / f"{name}.pem", private_key_file=certificates / f"{name}.key"
     )

@@ -14,7 +14,7 @@ from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
 
-# Fails as the file `fault` says; without it, reports the alert.
+# Fails as the file `fault` prescribes; without it, reports the alert.
 PAGER = """
 from pathlib import Path
 from incm_webhook import Unavailable

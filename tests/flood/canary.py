@@ -29,7 +29,7 @@ class Canary:
     """
 
     def __init__(self, receiver: Receiver) -> None:
-        """Post once, so that whatever the server opens for its first alert is open."""
+        """Post once, so that everything that the server opens for its first alert is open."""
         self._receiver = receiver
         self._kept = Sender(receiver.url)
         self.answers: dict[str, int] = {}
@@ -74,12 +74,12 @@ class Canary:
         body = samples.spell(samples.sample())
         try:
             answer = sender.post(body, signature_of(body, self._receiver.secret.encode()))
-            said = str(answer.status)
+            outcome = str(answer.status)
             if answer.status == 200:
                 self.acknowledged[json.loads(answer.body)["id"]] = body
         except SendError as error:
-            said = str(error)
-        self.answers[said] = self.answers.get(said, 0) + 1
+            outcome = str(error)
+        self.answers[outcome] = self.answers.get(outcome, 0) + 1
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +99,6 @@ def files_of(receiver: Receiver) -> int:
 
 
 def rss_mib_of(receiver: Receiver) -> float:
-    """Say how much memory of the server is resident."""
+    """Return the resident memory of the server."""
     status = Path(f"/proc/{receiver.process.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024

@@ -45,14 +45,14 @@ def test_a_flood_with_few_descriptors(
         places -= max(limit // 4, 64)  # these are left for the rest
     else:
         resource.prlimit(receiver.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
-    says = FLOODS[flood]
+    request = FLOODS[flood]
     clients: deque[socket] = deque()
     with Canary(receiver) as canary, ExitStack() as opened:
         for turn in range(ROUNDS):
             for _ in range(AT_ONCE):
                 clients.append(opened.enter_context(connect(receiver)))
                 with suppress(ConnectionError):
-                    clients[-1].sendall(says % turn if b"%" in says else says)
+                    clients[-1].sendall(request % turn if b"%" in request else request)
                 if len(clients) > 2 * limit:
                     clients.popleft().close()
             canary.sing()

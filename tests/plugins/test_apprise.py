@@ -1,4 +1,4 @@
-"""The plugin apprise, through its JSON service against a local server that fails as it is told."""
+"""The plugin apprise, through its JSON service against a local server that fails on request."""
 
 import re
 import sys
@@ -48,7 +48,7 @@ def send(urls: list[str], *alerts: Alert, **options: Any) -> list[Any]:
     return run_plugin(USE, *alerts, config=config, **options)
 
 
-def test_a_pair_of_alerts_is_told_with_title_text_and_kind(server: FaultServer) -> None:
+def test_a_pair_of_alerts_is_sent_with_title_text_and_kind(server: FaultServer) -> None:
     assert send([url_of(server)], DOWN, UP) == ["delivered"] * 2
     lost, found = (request.json() for request in server.requests)
     assert (lost["type"], found["type"]) == ("failure", "success")
@@ -183,11 +183,11 @@ def test_a_hostile_alert_is_one_bounded_notification(
     assert send([url_of(server)], Alert.from_json(body)) == ["delivered"]
     assert len(server.requests) == 2
     for request in server.requests:
-        told = request.json()
-        assert not set("\n<>") & set(told["title"])
-        assert 0 < len(told["title"]) <= 400
-        assert 0 < len(told["message"].encode()) <= 32768
-        for line in (told["title"], *told["message"].split("\n")):
+        notification = request.json()
+        assert not set("\n<>") & set(notification["title"])
+        assert 0 < len(notification["title"]) <= 400
+        assert 0 < len(notification["message"].encode()) <= 32768
+        for line in (notification["title"], *notification["message"].split("\n")):
             assert not re.search("@(all|here|channel|everyone)|<[!@#]", line)
             assert not re.search(
                 "[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", line

@@ -1,4 +1,4 @@
-"""`ctx.http` from plain and asynchronous handlers, against a server that fails as it is told."""
+"""`ctx.http` from plain and asynchronous handlers, against a server that fails on request."""
 
 import asyncio
 import gc
@@ -147,8 +147,8 @@ def test_the_time_out_is_one_of_the_whole_request(
     server.behave(behaviour)
     outcome = post(server.url + SECRET_PATH, json={}, timeout=0.5)
     assert isinstance(outcome, Retry)
-    said = f"POST {server.url}/services/… got no whole answer within 0.5 s"
-    assert str(outcome) == said
+    message = f"POST {server.url}/services/… got no whole answer within 0.5 s"
+    assert str(outcome) == message
     assert all(one.abandoned.wait(20) for one in server.requests)
 
 
@@ -212,7 +212,7 @@ def test_an_answer_of_any_status_on_demand(server: FaultServer, post: Call) -> N
     assert outcome.after == 9
 
 
-def test_no_secret_is_told(server: FaultServer, post: Call) -> None:
+def test_no_secret_is_revealed(server: FaultServer, post: Call) -> None:
     """Not even when the target repeats the request."""
     token, key = "tok-0123456789", "key=0123456789"
     server.behave(answers(400, f"Cannot POST {SECRET_PATH}?{key} with Bearer {token}, {token}"))
@@ -419,7 +419,9 @@ def test_importing_and_running_without_http_load_no_library() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_what_is_said_stays_as_it_is_in_the_log(server: FaultServer, post: Call) -> None:
+def test_removing_secrets_from_a_message_again_changes_nothing(
+    server: FaultServer, post: Call
+) -> None:
     """Log and ledger remove secrets again, which must not eat what follows the URL."""
     server.behave(answers(503, "later"))
     for url in (server.url, server.url + "/", server.url + SECRET_PATH, server.url + "/a?b=c"):

@@ -205,10 +205,10 @@ def test_apprise_in_a_thread_is_refused_when_networks_are_denied(
     (workdir / "incm-webhook.toml").write_text(text.format(deny="deny = '10.0.0.0/8'"))
     for command in (["check"], ["serve"]):
         assert main(command) == 2
-        said = capsys.readouterr().err
-        assert "[[plugin]] 2 (phone): apprise opens its own connections" in said
-        assert 'set isolation = "process"' in said
-        assert "Traceback" not in said
+        err = capsys.readouterr().err
+        assert "[[plugin]] 2 (phone): apprise opens its own connections" in err
+        assert 'set isolation = "process"' in err
+        assert "Traceback" not in err
 
 
 def test_check_names_plugins_that_denied_networks_do_not_bind(

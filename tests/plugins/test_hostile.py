@@ -1,4 +1,4 @@
-"""The corpus is what it says, and the texts that all plugins use are safe for all of it."""
+"""The corpus has what its names promise, and the common texts of plugins are safe for all of it."""
 
 import json
 import re

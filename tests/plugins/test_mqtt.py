@@ -111,7 +111,7 @@ def test_the_status_says_whether_the_receiver_is_connected(
 
 
 def test_a_late_last_will_is_corrected(broker: Mosquitto, tmp_path: Path) -> None:
-    """A trial run beside a server, and the old connection after a crash, say "offline"."""
+    """A trial run beside a server, and the old connection after a crash, publish "offline"."""
     table = {"use": "mqtt", "config": settings(broker)}
     with (
         Receiver(folder(tmp_path / "a"), plugins=[table]),
@@ -262,7 +262,7 @@ def test_a_wrong_password_is_the_brokers_matter(tmp_path: Path, login: dict[str,
 
 @pytest.mark.parametrize("topic", ["incm-webhook/alerts/#", "incm-webhook/devices/#"])
 def test_a_topic_that_is_not_allowed_is_not_delivered(tmp_path: Path, topic: str) -> None:
-    """With MQTT 3.1.1 the broker would say that it was published."""
+    """With MQTT 3.1.1 the broker would acknowledge it as published."""
     acl = tmp_path / "acl"
     acl.write_text(f"user receiver\ntopic write incm-webhook/#\ntopic deny {topic}\n")
     with Mosquitto(tmp_path / "m", ["allow_anonymous false", f"acl_file {acl}"], USERS) as broker:

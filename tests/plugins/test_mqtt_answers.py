@@ -92,7 +92,7 @@ def test_the_size_of_a_packet_is_known_to_the_byte(limit: int, qos: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("hello", "kind", "said"),
+    ("hello", "kind", "message"),
     [
         (b"\x20\x02\x00\x01", Unavailable, "does not speak MQTT 5"),
         (refused_connection(0x84), Unavailable, "does not speak MQTT 5"),
@@ -104,12 +104,12 @@ def test_the_size_of_a_packet_is_known_to_the_byte(limit: int, qos: int) -> None
         (b"", TimeoutError, "does not answer"),
     ],
 )
-def test_the_answer_to_a_connection_counts(hello: bytes, kind: type, said: str) -> None:
+def test_the_answer_to_a_connection_counts(hello: bytes, kind: type, message: str) -> None:
     with ScriptedBroker(hello) as broker:
         config = {**PLAIN, "port": broker.port, "time_limit": "1s"}
         (outcome,) = run_plugin("mqtt", make_alert(), config=config)
         assert type(outcome) is kind, outcome
-        assert said in str(outcome)
+        assert message in str(outcome)
         assert broker.published == []
 
 
@@ -132,7 +132,7 @@ def test_connect_tries_the_broker_and_publishes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({}, "host"),
         ({"qos": 2}, "qos"),
@@ -150,12 +150,12 @@ def test_connect_tries_the_broker_and_publishes_nothing() -> None:
         ({"broker": "x"}, "broker"),
     ],
 )
-def test_a_wrong_config_is_explained(config: dict[str, Any], said: str) -> None:
+def test_a_wrong_config_is_explained(config: dict[str, Any], message: str) -> None:
     if config:
         config = {"host": "127.0.0.1", **config}
     with pytest.raises(PluginError) as caught:
         run_plugin("mqtt", config=config)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:

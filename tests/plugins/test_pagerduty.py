@@ -75,7 +75,7 @@ def test_a_hostile_alert_makes_a_valid_event(server: FaultServer, name: str, bod
         ("'payload.severity' is invalid", Reject),
     ],
 )
-def test_what_a_400_speaks_of_is_read(
+def test_the_field_that_a_400_names_is_read(
     server: FaultServer, errors: str, outcome: type[Exception]
 ) -> None:
     server.behave(answers(400, f'{{"status":"invalid event","errors":["{errors}"]}}'))

@@ -1,4 +1,4 @@
-"""A server with many plugins whose targets fail for a while: nothing is lost, nobody waits."""
+"""A server with many plugins whose targets fail for a while loses nothing and delays no plugin."""
 
 import json
 import threading
@@ -32,7 +32,7 @@ FAULTS = [
 
 
 class FailsAtFirst:
-    """Each target, told by the first segment of the path, fails with each fault once."""
+    """Each target, named by the first segment of the path, fails with each fault once."""
 
     def __init__(self, successes: dict[str, str]) -> None:
         self._successes = successes

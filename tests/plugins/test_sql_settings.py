@@ -41,7 +41,7 @@ def test_the_page_names_every_column_and_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({}, "url"),
         ({"url": "oracle://x"}, "it begins with postgresql://, mariadb://, mysql:// or sqlite://"),
@@ -55,10 +55,10 @@ def test_the_page_names_every_column_and_key() -> None:
         ({"url": "sqlite:///f", "table": "x"}, "table"),
     ],
 )
-def test_a_wrong_config_is_explained(config: dict[str, Any], said: str) -> None:
+def test_a_wrong_config_is_explained(config: dict[str, Any], message: str) -> None:
     with pytest.raises(PluginError) as caught:
         run_plugin("sql", config=config)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_wrong_url_is_not_shown() -> None:
@@ -96,7 +96,7 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def something_else(answer: bytes | None) -> Iterator[int]:
-    """A server that is no database: it says this to everybody and closes, or says nothing."""
+    """A server that is no database: it sends an error and closes, or sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as silent:
 
         def serve() -> None:

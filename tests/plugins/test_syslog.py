@@ -107,7 +107,7 @@ def listener(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.start()
         yield server.getsockname()[1]
         with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)  # ends an accept that nobody answers
+            server.shutdown(socket.SHUT_RDWR)  # ends an accept() that still waits
         thread.join()
 
 

@@ -32,7 +32,7 @@ def lines_of(message: dict[str, Any]) -> list[str]:
     card = attachment["content"]
     assert card["type"] == "AdaptiveCard"
     assert card["version"] == "1.4"
-    assert "entities" not in card["msteams"]  # else a text could mention somebody
+    assert "entities" not in card["msteams"]  # otherwise a text could mention a person
     lines = []
     for block in card["body"]:
         assert block["type"] == "RichTextBlock"  # a TextBlock would read Markdown
@@ -63,7 +63,7 @@ def test_a_hostile_alert_is_shown_as_plain_text_and_fits(
 
 
 def test_an_error_within_200_is_tried_again(server: FaultServer) -> None:
-    said = "Webhook message delivery failed: Microsoft Teams endpoint returned HTTP error 429"
-    server.behave(answers(200, said))
+    error = "Webhook message delivery failed: Microsoft Teams endpoint returned HTTP error 429"
+    server.behave(answers(200, error))
     (got,) = send(server, DOWN)
     assert type(got) is Retry

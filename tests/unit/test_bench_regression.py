@@ -55,7 +55,7 @@ def test_what_depends_on_the_machine_is_not_compared(regression: ModuleType) -> 
     assert (found.worse, found.compared) == ([], 0)
 
 
-def test_a_ratio_without_a_committed_figure_is_told(regression: ModuleType) -> None:
+def test_a_ratio_without_a_committed_figure_is_reported(regression: ModuleType) -> None:
     found = regression.compare([row("new", 1.0, "more")], [])
     assert found.compared == 0
     assert found.unknown == ["new: 1 now, and no committed figure"]

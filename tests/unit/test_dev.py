@@ -43,13 +43,13 @@ def test_every_script_is_bash(path: Path) -> None:
 
 
 def test_help_names_every_command_and_every_part_of_the_tests() -> None:
-    said = dev("help")
-    assert said.returncode == 0
+    done = dev("help")
+    assert done.returncode == 0
     assert len(COMMANDS) > 8
     for command in COMMANDS:
-        assert re.search(rf"^  {command}\b", said.stdout, re.MULTILINE), command
+        assert re.search(rf"^  {command}\b", done.stdout, re.MULTILINE), command
     for part in PARTS:
-        assert re.search(rf"\b{part}\b", said.stdout), part
+        assert re.search(rf"\b{part}\b", done.stdout), part
 
 
 @pytest.mark.parametrize("wrong", [["walk"], ["test", "walk"], ["lint", "walk"], ["run", "--walk"]])
@@ -81,7 +81,7 @@ def test_each_folder_of_tests_is_a_part() -> None:
         ".ci/run",
     ],
 )
-def test_what_pages_and_workflows_ask_of_dev_is_there(name: str) -> None:
+def test_every_dev_command_of_pages_and_workflows_exists(name: str) -> None:
     asked = re.findall(r"\./dev ([a-z]+)(?: ([a-z0-9-]+))?", (ROOT / name).read_text())
     assert asked
     for command, part in asked:
@@ -105,7 +105,7 @@ def test_ci_runs_every_part_on_every_python_that_is_promised() -> None:
     assert wheels == [f"cp{one.replace('.', '')}-*" for one in promised]
 
 
-def test_a_compilation_is_told_in_tenths_and_kept_whole(tmp_path: Path) -> None:
+def test_a_compilation_is_shown_in_tenths_and_logged_whole(tmp_path: Path) -> None:
     ninja = "configuring\n" + "".join(f"  [{n}/40] Building {n}.o\n" for n in range(1, 41))
     done = shell(f"show_progress {tmp_path}/log", ninja)
     assert done.returncode == 0

@@ -127,7 +127,7 @@ def test_every_source_is_in_the_repository(path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
 def test_every_file_that_is_named_is_there(page: Path) -> None:
-    if page.name == "CHANGELOG.md":  # it tells of files as they were
+    if page.name == "CHANGELOG.md":  # it names files as they were
         return
     short = page.name in {"architecture.md", "promises.md"}
     for name in FILE_NAME.findall(prose(page)):
@@ -174,10 +174,10 @@ def test_the_examples_of_the_canonical_text_are_right() -> None:
         except CanonicalError:
             found = ""
         try:
-            said = json.dumps(json.loads(body), ensure_ascii=False).encode().decode()
+            parsed = json.dumps(json.loads(body), ensure_ascii=False).encode().decode()
         except ValueError:
-            said = ""
-        assert found == said == text, body
+            parsed = ""
+        assert found == parsed == text, body
 
 
 def test_the_alert_types_of_the_protocol_are_those_of_the_core() -> None:
@@ -230,13 +230,13 @@ def test_the_metrics_and_problems_of_the_page_are_those_of_the_core() -> None:
     listed = {re.match(r"\w+", codes(row[0])[0])[0] for row in rows("http-api.md", "Metrics")}  # type: ignore[index]
     assert listed == set(re.findall(r'"(incm_webhook_\w+)"', sources_of))
     problems = (ROOT / "cpp" / "incm" / "http" / "problem.cpp").read_text()
-    said = {
+    listed = {
         (word, status)
         for cell, status in rows("http-api.md", "Problem documents")
         for word in codes(cell)
     }
     known = {(word, status) for status, word in re.findall(r'\{(\d+), "([\w-]+)",', problems)}
-    assert said - {("python-stalled", "503")} == known
+    assert listed - {("python-stalled", "503")} == known
 
 
 def tool(name: str) -> Any:

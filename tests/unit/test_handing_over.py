@@ -1,4 +1,4 @@
-"""What is taken out of the inbox ends, whatever happens to it on its way through Python."""
+"""Every fetched delivery is settled or given back, whatever happens to it in Python."""
 
 import http.client
 import json

@@ -125,11 +125,11 @@ def test_a_traceback_in_the_log_is_shorter_than_the_one_that_is_kept(stream: io.
     set_up_logging(stream, debug=True)
     lines = "\n".join(f"line {number}" for number in range(3000))
     logging.getLogger("x").error("failed", extra={"traceback": lines})
-    head, *told = stream.getvalue().splitlines()
+    head, *kept = stream.getvalue().splitlines()
     assert head.endswith("x: failed")
-    assert len("\n".join(told)) <= LINE_BYTES < len(lines)
-    assert (told[0], told[-1]) == ("line 0", "line 2999")
-    assert any("lines left out]" in line for line in told)
+    assert len("\n".join(kept)) <= LINE_BYTES < len(lines)
+    assert (kept[0], kept[-1]) == ("line 0", "line 2999")
+    assert any("lines left out]" in line for line in kept)
 
 
 def test_an_exception_that_was_never_raised_has_no_place() -> None:
@@ -163,7 +163,7 @@ thread.start()
 while thread.is_alive():
     turns += 1
     time.sleep(0)
-os._exit(0 if gained else 7)  # what is said would wait for room
+os._exit(0 if gained else 7)  # what is logged would wait for room
 """
 
 
@@ -240,7 +240,7 @@ def test_a_record_whose_arguments_do_not_fit_is_not_lost(stream: io.StringIO) ->
     )
 
 
-def test_p16_libraries_are_heard_from_warnings_on(stream: io.StringIO) -> None:
+def test_p16_libraries_are_logged_from_warnings_on(stream: io.StringIO) -> None:
     set_up_logging(stream, debug=False)
     logging.getLogger("some_library").info("POST https://h/services/T0/B0")
     logging.getLogger("some_library").warning("careful")
@@ -251,7 +251,7 @@ def test_p16_libraries_are_heard_from_warnings_on(stream: io.StringIO) -> None:
     ]
 
 
-def test_a_library_that_is_asked_is_heard_without_the_secret_parts_of_its_urls(
+def test_a_library_that_was_named_is_logged_without_the_secret_parts_of_its_urls(
     stream: io.StringIO,
 ) -> None:
     set_up_logging(stream, levels=parse_log_levels("info,asked_library=info"))
@@ -260,7 +260,7 @@ def test_a_library_that_is_asked_is_heard_without_the_secret_parts_of_its_urls(
     assert stream.getvalue().endswith("INFO  asked_library.inner: POST https://h/services/…\n")
 
 
-def test_what_a_plugin_says_loses_its_tokens_and_what_we_say_is_whole(stream: io.StringIO) -> None:
+def test_lines_of_a_plugin_lose_their_tokens_and_our_own_stay_whole(stream: io.StringIO) -> None:
     set_up_logging(stream, debug=False)
     plugin_logger("p").info("to https://h/services/T0/B0")
     logging.getLogger("incm_webhook.service").info("listening on http://127.0.0.1:1/webhook")
@@ -306,7 +306,7 @@ warnings.warn("this is old\\nvery")
 """
 
 
-def test_what_reaches_nobody_is_a_line_each() -> None:
+def test_exceptions_that_nothing_catches_are_a_line_each() -> None:
     ended = subprocess.run([sys.executable, "-c", _STRAY], check=False, capture_output=True)
     lines = ended.stderr.decode().splitlines()
     assert len(lines) == 3

@@ -33,7 +33,7 @@ def test_the_decorator_wants_a_name() -> None:
         plugin(lambda alert: None)  # type: ignore[arg-type]
 
 
-def test_outcomes_tell_what_they_carry() -> None:
+def test_outcomes_show_what_they_carry() -> None:
     assert Retry().after is None
     assert Retry(after=30).after == 30
     assert "30" in str(Retry(30))

@@ -1,4 +1,4 @@
-"""What docs/proxies.md says about silence holds for the defaults."""
+"""What docs/proxies.md promises about silence holds for the defaults."""
 
 import re
 from pathlib import Path

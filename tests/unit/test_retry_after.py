@@ -1,4 +1,4 @@
-"""What an HTTP answer's Retry-After says can be handed over as it is."""
+"""The value of an HTTP answer's Retry-After can be passed on unchanged."""
 
 import re
 from typing import Any

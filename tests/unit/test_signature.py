@@ -159,7 +159,7 @@ def test_other_signatures_are_refused(body: bytes, secret: bytes, signature: str
     assert oracle(body, secret) not in (verdict.reason or "")
 
 
-def test_missing_malformed_and_wrong_are_told_apart() -> None:
+def test_missing_malformed_and_wrong_are_distinguished() -> None:
     reasons = {
         verify(b"{}", None, ["s"]).reason,
         verify(b"{}", "x", ["s"]).reason,

@@ -27,7 +27,7 @@ class Child:
         before: the process that it takes over from; None for none.
         prepared: whether it waits for the inbox.
         ready: whether it serves, or at least listens.
-        heard: when it last sent a beat, or became prepared or ready.
+        seen_at: when it last sent a beat, or became prepared or ready.
         ready_at: when it became ready.
         kill_at: when it is killed; None for never.
         changes: the changes to the kept descriptors, by name and in order, which are applied once
@@ -40,7 +40,7 @@ class Child:
     ready: bool = False
     stopping: bool = False
     started: float = field(default_factory=time.monotonic)
-    heard: float = 0.0
+    seen_at: float = 0.0
     ready_at: float = 0.0
     kill_at: float | None = None
     changes: list[tuple[str, int | None]] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Child:
     def exclude_pause(self, pause: float) -> None:
         """Extend the deadlines by `pause` seconds, in which the whole machine stood still."""
         self.started += pause
-        self.heard += pause
+        self.seen_at += pause
         if self.kill_at is not None:
             self.kill_at += pause
 
@@ -70,7 +70,7 @@ class Child:
             self.kill_at = now + STOP_S
             os.kill(self.pid, signal.SIGKILL)
             return "did not end in time: killed"
-        if (self.prepared or self.ready) and not self.stopping and now - self.heard > WATCHDOG_S:
+        if (self.prepared or self.ready) and not self.stopping and now - self.seen_at > WATCHDOG_S:
             self.stopping = True
             self.kill_at = now + ABORT_S
             os.kill(self.pid, signal.SIGABRT)

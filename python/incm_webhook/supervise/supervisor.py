@@ -228,7 +228,7 @@ class Supervisor:
             child.changes.append((name, descriptors.pop(0)))
         if PREPARED in fields:
             child.prepared = True
-            child.heard = time.monotonic()
+            child.seen_at = time.monotonic()
             if child is self._next and self._serving is not None:
                 self._serving.stop()
         if "READY" in fields:
@@ -236,7 +236,7 @@ class Supervisor:
         if child.ready:
             self._change_kept(child)
         if "WATCHDOG" in fields or "EXTEND_TIMEOUT_USEC" in fields:
-            child.heard = time.monotonic()
+            child.seen_at = time.monotonic()
         if fields.get("EXTEND_TIMEOUT_USEC", "").isdecimal() and child.stopping:
             child.kill_at = time.monotonic() + int(fields["EXTEND_TIMEOUT_USEC"]) / 1e6 + 5.0
         if "STATUS" in fields and child.ready:
@@ -245,7 +245,7 @@ class Supervisor:
     def _ready(self, child: Child, *, serves: bool) -> None:
         child.ready = True
         self._served = self._served or serves
-        child.heard = child.ready_at = time.monotonic()
+        child.seen_at = child.ready_at = time.monotonic()
         if child is self._next:
             if self._serving is not None:
                 self._leaving.append(self._serving)

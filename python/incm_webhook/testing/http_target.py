@@ -1,4 +1,4 @@
-"""An HTTP server that records what a plugin sends, and fails as it is told."""
+"""An HTTP server that records what a plugin sends, and fails on request."""
 
 import contextlib
 import json

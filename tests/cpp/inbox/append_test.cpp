@@ -112,7 +112,7 @@ TEST_P(InboxAppendTest, UnknownPluginIsRefused) {
     EXPECT_EQ(counts().alerts, 0);
 }
 
-TEST_P(InboxAppendTest, AReceiptIsToldWhatIsStored) {
+TEST_P(InboxAppendTest, ACallbackGetsWhatIsStored) {
     open();
     const auto first = append_later(alert(1, {"a"}));
     ASSERT_TRUE(first.ok());
@@ -121,10 +121,10 @@ TEST_P(InboxAppendTest, AReceiptIsToldWhatIsStored) {
     ASSERT_TRUE(again.ok());
     EXPECT_TRUE(again.value().duplicate);
     EXPECT_EQ(again.value().id, first.value().id);
-    EXPECT_EQ(fetch_ids(), Ids{1}) << "the plugin must be told, too";
+    EXPECT_EQ(fetch_ids(), Ids{1}) << "the alert must reach the plugin, too";
 }
 
-TEST_P(InboxAppendTest, AReceiptIsToldWhyNothingIsStored) {
+TEST_P(InboxAppendTest, ACallbackGetsWhyNothingIsStored) {
     open();
     const auto unknown = append_later(alert(1, {"nobody"}));
     ASSERT_FALSE(unknown.ok());
@@ -138,12 +138,12 @@ TEST_P(InboxAppendTest, AReceiptIsToldWhyNothingIsStored) {
 TEST_P(InboxAppendTest, ACloseStoresWhatIsUnderWay) {
     constexpr int kMany = 100;
     open();
-    std::vector<std::promise<base::Result<Stored>>> told(kMany);
+    std::vector<std::promise<base::Result<Stored>>> results(kMany);
     for (std::size_t i = 0; i < kMany; ++i) {
-        inbox_->append_later(alert(i, {"a"}), std::make_unique<Promised>(told[i]));
+        inbox_->append_later(alert(i, {"a"}), std::make_unique<Promised>(results[i]));
     }
     inbox_->close();
-    for (auto& one : told) {
+    for (auto& one : results) {
         EXPECT_TRUE(one.get_future().get().ok());
     }
     open();

@@ -104,7 +104,7 @@ TEST_P(InboxCatalogTest, FiltersByTimeAndByWhatTheCallerWants) {
     EXPECT_EQ(ids({.descending = true, .limit = 2, .wanted = odd}), (Ids{10, 8}));
 }
 
-TEST_P(InboxCatalogTest, AListSaysWhatBecameOfEachAlert) {
+TEST_P(InboxCatalogTest, AListShowsTheStateOfEachAlert) {
     open({"a", "b"});
     put(1, "unwanted", clock_.wall_ms);
     for (std::uint64_t number = 2; number <= 5; ++number) {
@@ -194,10 +194,10 @@ TEST_P(InboxCatalogTest, APageHasSoManyBytesOfTextsAndAtLeastOneAlert) {
     const auto all = [](const StoredAlert& one) { return !one.text.empty(); };
     const AlertPage read = list({.wanted = all, .wanted_reads_text = true});
     EXPECT_EQ(read.alerts.size(), 4U);
-    EXPECT_EQ(read.alerts[2].text, "") << "who did not ask for texts is not given them";
+    EXPECT_EQ(read.alerts[2].text, "") << "texts are returned on request only";
 }
 
-TEST_P(InboxCatalogTest, TellsTheWholeLifeOfAnAlert) {
+TEST_P(InboxCatalogTest, ShowsTheWholeHistoryOfAnAlert) {
     open({"a", "b"});
     put(1, "reboot", kDay, {"a", "b"});
     fetch();
@@ -236,15 +236,15 @@ TEST_P(InboxCatalogTest, TellsTheWholeLifeOfAnAlert) {
     EXPECT_EQ(history(1, "c").first_alert_id, 3) << "behind the alert and the flush";
 }
 
-TEST_P(InboxCatalogTest, TellsTheTracebackOfTheLastAttemptThatHadOne) {
+TEST_P(InboxCatalogTest, ShowsTheTracebackOfTheLastAttemptThatHadOne) {
     open({"a", "b"});
     put(1, "reboot", kDay, {"a", "b"});
     const auto tracebacks = [&] {
-        std::string told;
+        std::string found;
         for (const LedgerEntry& entry : history(1, "a").ledger) {
-            told += std::to_string(entry.number) + ":" + entry.traceback + " ";
+            found += std::to_string(entry.number) + ":" + entry.traceback + " ";
         }
-        return told;
+        return found;
     };
     for (const char* text : {"first", "second", ""}) {
         fetch();
@@ -259,7 +259,7 @@ TEST_P(InboxCatalogTest, TellsTheTracebackOfTheLastAttemptThatHadOne) {
     EXPECT_TRUE(history(1, "b").ledger.empty());
 }
 
-TEST_P(InboxCatalogTest, ListsDeadLettersAndWhatNobodyWillDeliver) {
+TEST_P(InboxCatalogTest, ListsDeadLettersAndOrphanedDeliveries) {
     open({"a", "b"});
     for (std::uint64_t number = 1; number <= 3; ++number) {
         put(number, "test", kDay, {"a", "b"});

@@ -90,7 +90,7 @@ TEST_P(InboxDeliveryTest, RetryKeepsItsDueTimeOverARestart) {
     EXPECT_EQ(fetch_ids(), Ids{1});
 }
 
-TEST_P(InboxDeliveryTest, DeadIsKeptAndNotTaken) {
+TEST_P(InboxDeliveryTest, DeadLettersAreKeptAndNotFetched) {
     open();
     append_range(1, 1);
     fetch();
@@ -108,7 +108,7 @@ TEST_P(InboxDeliveryTest, DeadIsKeptAndNotTaken) {
     EXPECT_EQ(page.value().found[0].error, std::string(1999, 'x')) << "half a character is cut";
 }
 
-TEST_P(InboxDeliveryTest, GivenBackIsTakenAgainWithoutAnAttempt) {
+TEST_P(InboxDeliveryTest, GivenBackIsFetchedAgainWithoutAnAttempt) {
     open();
     append_range(1, 4);
     EXPECT_EQ(fetch_ids(3), (Ids{1, 2, 3}));
@@ -130,7 +130,7 @@ TEST_P(InboxDeliveryTest, GivenBackIsTakenAgainWithoutAnAttempt) {
     EXPECT_EQ(attempts, (Ids{2, 1, 1, 1})) << "a return counted as an interruption";
 }
 
-TEST_P(InboxDeliveryTest, SettlementOfTheUntakenIsIgnoredAndLogged) {
+TEST_P(InboxDeliveryTest, SettlementOfWhatWasNotFetchedIsIgnoredAndLogged) {
     open();
     append_range(1, 2);
     settle(1, Outcome::kDelivered);
@@ -161,7 +161,7 @@ TEST_P(InboxDeliveryTest, PartlySettledLeaseKeepsTheRest) {
     EXPECT_EQ(fetch_ids(), (Ids{1, 2, 3}));
 }
 
-TEST_P(InboxDeliveryTest, RetriesAndFreshOnesTakeTurns) {
+TEST_P(InboxDeliveryTest, RetriesAndNewOnesTakeTurns) {
     open();
     append_range(1, 4);
     for (const std::int64_t id : fetch_ids()) {
@@ -267,7 +267,7 @@ TEST_P(InboxDeliveryTest, WakeEndsEveryWaitFromThenOn) {
     EXPECT_EQ(fetch_ids(1, 60'000), Ids{1});
 }
 
-TEST_P(InboxDeliveryTest, CloseEndsABlockedTake) {
+TEST_P(InboxDeliveryTest, CloseEndsABlockedFetch) {
     open();
     std::atomic<bool> started{false};
     std::thread fetcher([&] {

@@ -53,11 +53,11 @@ class InboxFixture {
         EXPECT_TRUE(stored.ok()) << stored.error().text;
         return stored.ok() ? stored.value() : Stored{-1, false};
     }
-    /// append_later(), and wait until the receipt is told.
+    /// append_later(), and wait until its callback is called.
     base::Result<Stored> append_later(NewAlert made) {
-        std::promise<base::Result<Stored>> told;
-        inbox_->append_later(std::move(made), std::make_unique<Promised>(told));
-        return told.get_future().get();
+        std::promise<base::Result<Stored>> result;
+        inbox_->append_later(std::move(made), std::make_unique<Promised>(result));
+        return result.get_future().get();
     }
     /// Store alerts with the numbers first..last for plugin a.
     void append_range(std::uint64_t first, std::uint64_t last) {

@@ -41,7 +41,7 @@ std::string name_of(DeliveryState state) {
     return "";
 }
 
-/// The numbers between two bounds, in the order that is asked for.
+/// The numbers between two bounds, in the order of the query.
 template <typename Map>
 std::vector<std::int64_t> numbers(const Map& map, std::int64_t after, std::int64_t before,
                                   bool descending) {

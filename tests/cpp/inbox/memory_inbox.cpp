@@ -130,7 +130,7 @@ MemoryInbox::Queue* MemoryInbox::find(const std::string& plugin) {
     return found == queues_.end() ? nullptr : &found->second;
 }
 
-/// A change is made: whoever waits looks again.
+/// Wake all waiting threads, because something has changed.
 void MemoryInbox::touch() {
     store_->clock_ms = clock_.now_ms();
     store_->changed.notify_all();
@@ -221,7 +221,7 @@ MemoryInbox::Picked MemoryInbox::pick(Queue& queue, std::size_t max_items,
     MemoryStore::Plugin& plugin = *store_->plugin(queue.options.name);
     const std::int64_t now_ms = clock_.now_ms();
     Picked picked;
-    std::set<std::string> busy;  // devices whose turn is taken
+    std::set<std::string> busy;  // devices that have a delivery under way
     std::size_t retries_leased = 0;
     std::vector<DeviceLanes::Candidate> retries;
     std::vector<DeviceLanes::Candidate> fresh;

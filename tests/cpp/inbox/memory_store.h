@@ -30,7 +30,7 @@ struct MemoryStore {
         std::int64_t created_at_ms;
         std::int64_t due_at_ms;
         std::int64_t attempts = 0;
-        std::int64_t base = 0;  ///< attempts before a person asked for it again
+        std::int64_t base = 0;  ///< attempts before an operator action made it due again
         bool dead = false;
         std::string error = {};
         std::optional<std::int64_t> leased_at_ms = {};  ///< wall clock

@@ -31,7 +31,7 @@ TEST_P(InboxOrderTest, OneAtATimeOfADevice) {
     settle(2, Outcome::kDead);
     settle(3, Outcome::kDelivered);
     flush();
-    EXPECT_EQ(fetch_ids(), Ids{4}) << "a dead letter holds nobody back";
+    EXPECT_EQ(fetch_ids(), Ids{4}) << "a dead letter delays no other delivery";
 }
 
 TEST_P(InboxOrderTest, RetryHoldsBackItsOwnDeviceOnly) {
@@ -112,7 +112,7 @@ TEST_P(InboxOrderTest, RetryHoldsBackItsDeviceOverARestart) {
     EXPECT_EQ(fetch_ids(), Ids{1});
 }
 
-TEST_P(InboxOrderTest, AlertsOfNoDeviceWaitForNobody) {
+TEST_P(InboxOrderTest, AlertsWithoutADeviceWaitForNoOther) {
     open_by_device();
     arrive(1, "");
     arrive(2, "");

@@ -15,7 +15,7 @@ class InboxProgressTest : public InboxTest {
     }
 };
 
-TEST_P(InboxProgressTest, TellsHowTheDeliveriesStand) {
+TEST_P(InboxProgressTest, ReportsTheStatesOfTheDeliveries) {
     open({"a", "b"});
     append(alert(1));
     EXPECT_EQ(progress(1), Progress::kDone) << "no plugin wants it";

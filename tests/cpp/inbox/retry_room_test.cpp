@@ -28,8 +28,8 @@ class InboxRetryRoomTest : public InboxFixture,
             append(std::move(made));
         }
     }
-    Ids take_with(std::size_t max_retries, std::size_t max_items = 100,
-                  std::int64_t timeout_ms = 0) {
+    Ids fetch_with(std::size_t max_retries, std::size_t max_items = 100,
+                   std::int64_t timeout_ms = 0) {
         const auto fetched = inbox_->fetch("a", max_items, timeout_ms, max_retries);
         Ids ids;
         for (const Delivery& delivery : fetched.value()) {
@@ -39,41 +39,41 @@ class InboxRetryRoomTest : public InboxFixture,
     }
 };
 
-TEST_P(InboxRetryRoomTest, FreshOnesTakeThePlacesThatRetriesMayNot) {
-    EXPECT_EQ(take_with(1, 4), (Ids{1, 5, 6, 7}));
-    EXPECT_EQ(take_with(1), Ids{8}) << "the first one is still under way";
-    EXPECT_EQ(take_with(1), Ids{});
-    EXPECT_EQ(take_with(3), (Ids{2, 3}));
-    EXPECT_EQ(take_with(3), Ids{});
-    EXPECT_EQ(take_with(0), Ids{});
+TEST_P(InboxRetryRoomTest, NewOnesTakeThePlacesThatRetriesMayNot) {
+    EXPECT_EQ(fetch_with(1, 4), (Ids{1, 5, 6, 7}));
+    EXPECT_EQ(fetch_with(1), Ids{8}) << "the first one is still under way";
+    EXPECT_EQ(fetch_with(1), Ids{});
+    EXPECT_EQ(fetch_with(3), (Ids{2, 3}));
+    EXPECT_EQ(fetch_with(3), Ids{});
+    EXPECT_EQ(fetch_with(0), Ids{});
     EXPECT_EQ(fetch_ids(), Ids{4});
 }
 
 TEST_P(InboxRetryRoomTest, EachEndOfARetryMakesRoom) {
-    EXPECT_EQ(take_with(1), (Ids{1, 5, 6, 7, 8}));
+    EXPECT_EQ(fetch_with(1), (Ids{1, 5, 6, 7, 8}));
     settle(5, Outcome::kDelivered);
     flush();
-    EXPECT_EQ(take_with(1), Ids{}) << "the end of a fresh one makes none";
+    EXPECT_EQ(fetch_with(1), Ids{}) << "the end of a new one makes none";
     settle(1, Outcome::kDelivered);
     flush();
-    EXPECT_EQ(take_with(1), Ids{2});
+    EXPECT_EQ(fetch_with(1), Ids{2});
     settle(2, Outcome::kDead);
     flush();
-    EXPECT_EQ(take_with(1), Ids{3});
+    EXPECT_EQ(fetch_with(1), Ids{3});
     settle(3, Outcome::kRetry, 60'000);
     flush();
-    EXPECT_EQ(take_with(1), Ids{4});
+    EXPECT_EQ(fetch_with(1), Ids{4});
     inbox_->give_back("a", Ids{4});
-    EXPECT_EQ(take_with(1), Ids{4});
-    EXPECT_EQ(take_with(1), Ids{});
+    EXPECT_EQ(fetch_with(1), Ids{4});
+    EXPECT_EQ(fetch_with(1), Ids{});
 }
 
-TEST_P(InboxRetryRoomTest, WhoWaitsForRoomIsWokenByTheEndOfARetry) {
-    ASSERT_EQ(take_with(1), (Ids{1, 5, 6, 7, 8}));
+TEST_P(InboxRetryRoomTest, AFetcherThatWaitsForRoomIsWokenByTheEndOfARetry) {
+    ASSERT_EQ(fetch_with(1), (Ids{1, 5, 6, 7, 8}));
     std::int64_t ending = 0;
     for (const Outcome outcome : {Outcome::kDelivered, Outcome::kRetry, Outcome::kDead}) {
         Ids next;
-        std::thread waiting([&] { next = take_with(1, 1, 30'000); });
+        std::thread waiting([&] { next = fetch_with(1, 1, 30'000); });
         settle(++ending, outcome, 60'000);
         flush();
         waiting.join();

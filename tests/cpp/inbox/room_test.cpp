@@ -33,7 +33,7 @@ class InboxRoomTest : public InboxTest {
         EXPECT_EQ(fetch_ids().size(), kOfOne);
         EXPECT_EQ(fetch_ids(), Ids{});
         settle(2, Outcome::kRetry, 0);
-        EXPECT_EQ(fetch().size(), 1U) << "what is settled takes no room any more";
+        EXPECT_EQ(fetch().size(), 1U) << "a settled delivery uses no room any more";
         inbox_->give_back("a", Ids{1, 3});
         flush();
         EXPECT_EQ(fetch_ids().size(), 2U);
@@ -41,17 +41,17 @@ class InboxRoomTest : public InboxTest {
     }
 };
 
-TEST_P(InboxRoomTest, APluginTakesNoMoreThanItsBytes) {
+TEST_P(InboxRoomTest, APluginFetchesNoMoreThanItsBytes) {
     open();
     expect_room_of_one();
 }
 
-TEST_P(InboxRoomTest, APluginByDeviceTakesNoMoreThanItsBytes) {
+TEST_P(InboxRoomTest, APluginByDeviceFetchesNoMoreThanItsBytes) {
     open_by_device();
     expect_room_of_one();
 }
 
-TEST_P(InboxRoomTest, OneDeliveryMayAlwaysBeTaken) {
+TEST_P(InboxRoomTest, OneDeliveryMayAlwaysBeFetched) {
     open();
     append_large(1, 3 * FetchedBytes::kMaxOfOne);
     append_large(2, 10);
@@ -66,7 +66,7 @@ TEST_P(InboxRoomTest, OneDeliveryMayAlwaysBeTaken) {
     EXPECT_EQ(fetch_ids(), Ids{4});
 }
 
-TEST_P(InboxRoomTest, WhoeverWaitsForRoomIsWoken) {
+TEST_P(InboxRoomTest, AFetcherThatWaitsForRoomIsWoken) {
     open();
     append_large_ones(2 * kOfOne);
     EXPECT_EQ(fetch_ids().size(), kOfOne);
@@ -78,7 +78,7 @@ TEST_P(InboxRoomTest, WhoeverWaitsForRoomIsWoken) {
     giver.join();
 }
 
-TEST_P(InboxRoomTest, AllTogetherTakeNoMoreThanTheirs) {
+TEST_P(InboxRoomTest, AllPluginsTogetherFetchNoMoreThanTheirBytes) {
     std::vector<std::string> plugins;
     for (std::size_t i = 0; i < kOfAll / kOfOne + 2; ++i) {
         plugins.push_back("p" + std::to_string(i));

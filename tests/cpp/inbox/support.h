@@ -17,7 +17,7 @@ namespace incm::inbox::test {
 
 using Ids = std::vector<std::int64_t>;
 
-/// A clock that moves when it is told.
+/// A clock that a test moves.
 struct FakeClock {
     std::atomic<std::int64_t> wall_ms{1'800'000'000'000};
     std::atomic<std::int64_t> steady_ms{5'000};
@@ -52,7 +52,7 @@ class Lines final : public base::LogSink {
     std::vector<std::string> lines_;
 };
 
-/// A receipt that fulfils a promise.
+/// A callback that fulfils a promise.
 class Promised final : public AppendCallback {
  public:
     explicit Promised(std::promise<base::Result<Stored>>& promise) : promise_(promise) {}

@@ -1,4 +1,4 @@
-"""Tells what time it is for the process and for the alert, and fails twice."""
+"""Records the time of the process and of the alert, and fails twice."""
 
 import json
 import os
@@ -35,4 +35,4 @@ class Clock:
             file.flush()
             os.fsync(file.fileno())
         if ctx.attempt <= 2:
-            raise RuntimeError("told to fail")
+            raise RuntimeError("made to fail")

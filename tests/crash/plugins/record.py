@@ -1,4 +1,4 @@
-"""Records every attempt in a file, and fails as often as it is told."""
+"""Records every attempt in a file, and fails as often as its config asks."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ class Record:
         }
         os.write(self._descriptor, json.dumps(facts).encode() + b"\n")
         if fails:
-            raise RuntimeError("told to fail")
+            raise RuntimeError("made to fail")
 
     def close(self) -> None:
         os.close(self._descriptor)

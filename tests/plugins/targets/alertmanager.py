@@ -83,6 +83,6 @@ class AlertmanagerServer:
 
 
 def _free_port() -> int:
-    """A port that is free now: this server cannot choose one and say which."""
+    """A port that is free now: this server cannot choose one and report it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that fails as it is told, and keeps what it gets.
+"""An HTTP server on loopback that fails on request, and keeps its requests.
 
 with FaultServer() as server:
     server.behave(answers(503, headers={"Retry-After": "7"}))   # from now on
@@ -211,7 +211,7 @@ class FaultServer:
 
         Args:
             tls: whether it talks TLS, with a certificate of an authority of its own.
-            names: whom the certificate is for.
+            names: the hosts of the certificate.
         """
         self.authority = trustme.CA()
         self._context: ssl.SSLContext | None = None

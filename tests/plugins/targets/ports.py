@@ -8,14 +8,14 @@ DEADLINE_S = 30.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port without a listener."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 
 def listens(port: int) -> bool:
-    """Whether somebody accepts connections to the port."""
+    """Whether the port accepts connections."""
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
 

@@ -1,4 +1,4 @@
-"""An MQTT 5 broker that answers as it is told, for answers that Mosquitto does not give."""
+"""An MQTT 5 broker with prescribed answers, for those that Mosquitto does not give."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""A real SMTP server (aiosmtpd) on a free port of loopback, which can be told to fail."""
+"""A real SMTP server (aiosmtpd) on a free port of loopback, which fails on request."""
 
 import asyncio
 import ssl

@@ -190,7 +190,7 @@ def test_every_kind_of_answer_counts(answer: Callable[..., None]) -> None:
     assert 20 <= report.accepted <= 21
 
 
-def test_other_answers_are_told_apart() -> None:
+def test_other_answers_are_counted_by_kind() -> None:
     def answer(number: int, writer: asyncio.StreamWriter) -> None:
         if number == 3:
             writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")

@@ -1,4 +1,4 @@
-"""`check` tries what `serve` will do, says all findings, and leaves nothing behind."""
+"""`check` tries what `serve` will do, prints all findings, and leaves nothing behind."""
 
 import fcntl
 import os
@@ -339,7 +339,7 @@ def test_check_leaves_nothing_behind(
     assert sorted(workdir.rglob("*")) == before
 
 
-def test_all_findings_are_said_at_once(
+def test_all_findings_are_printed_at_once(
     check: Run, configure: Callable[..., None], write: Write, workdir: Path
 ) -> None:
     (workdir / "secret").unlink()

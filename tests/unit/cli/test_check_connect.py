@@ -56,7 +56,7 @@ def configure(write: Write, http_target: HttpTarget) -> None:
     write("incm-webhook.toml", SERVER + tables)
 
 
-def test_a_target_that_answers_is_said(
+def test_a_target_that_answers_is_reported(
     check: Run, configure: None, http_target: HttpTarget
 ) -> None:
     status, out, err = check("--connect")

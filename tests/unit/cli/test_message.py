@@ -82,7 +82,7 @@ def test_send_sends_a_file_as_it_is(run: Any, endpoint: Any, workdir: Path) -> N
     assert verify(body, headers["X-Signature"], ["topsecret"]).form == "canonical"
 
 
-def test_send_spells_a_file_anew_when_told(run: Any, endpoint: Any) -> None:
+def test_send_can_rewrite_a_file_in_another_spelling(run: Any, endpoint: Any) -> None:
     run("send", endpoint.url, "--file", str(REBOOT), "--wire", "compact")
     ((_, body),) = endpoint.requests
     assert b": " not in body
@@ -165,7 +165,7 @@ def test_sign_and_verify_fit(run: Any, stdin: Callable[[bytes], None], write: Wr
     assert run("sign", "--secret-file", "secret")[1].strip() == raw
 
 
-def test_verify_tells_of_a_line_end_too_many(run: Any, write: Write) -> None:
+def test_verify_reports_a_line_end_too_many(run: Any, write: Write) -> None:
     write("body", "not json\n")
     signature = sign(b"not json", "topsecret")
     status, out, _ = run(

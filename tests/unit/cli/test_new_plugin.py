@@ -79,8 +79,8 @@ def test_a_package_is_formatted_typed_tested_and_found_by_its_name(
         f"  python -m pytest {top}",
         "  incm-webhook plugin run sms-gateway --type disconnected",
     ]
-    said = tool("incm_webhook", *out.splitlines()[-1].split()[1:])
-    assert "disconnected: delivered in " in said
+    output = tool("incm_webhook", *out.splitlines()[-1].split()[1:])
+    assert "disconnected: delivered in " in output
 
 
 def install(top: Path, site: Path, points: dict[str, str]) -> None:
@@ -94,7 +94,7 @@ def install(top: Path, site: Path, points: dict[str, str]) -> None:
     (info / "entry_points.txt").write_text(f"[incm_webhook.plugins]\n{lines}")
 
 
-def test_the_plugin_works_at_once_and_the_commands_are_said(run: Run) -> None:
+def test_the_plugin_works_at_once_and_the_commands_are_printed(run: Run) -> None:
     Path("plugins here").mkdir()
     status, out, _ = run("new-plugin", "noc", "plugins here")
     assert status == 0
@@ -110,7 +110,7 @@ def test_the_plugin_works_at_once_and_the_commands_are_said(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         (("Noc",), "lower-case letters, digits"),
         (("Noc",), "; try noc;"),
@@ -128,10 +128,10 @@ def test_the_plugin_works_at_once_and_the_commands_are_said(run: Run) -> None:
         ((), "missing argument"),
     ],
 )
-def test_wrong_names_are_explained(run: Run, arguments: tuple[str, ...], says: str) -> None:
+def test_wrong_names_are_explained(run: Run, arguments: tuple[str, ...], expected: str) -> None:
     status, out, err = run("new-plugin", *arguments)
     assert (status, out) == (2, "")
-    assert says in err
+    assert expected in err
     assert sorted(map(str, Path().iterdir())) == ["secret"]
 
 
@@ -146,7 +146,7 @@ def test_nothing_is_overwritten(run: Run) -> None:
     assert list(Path("incm-webhook-noc").iterdir()) == []
 
 
-def test_a_folder_that_takes_no_file_is_said(run: Run) -> None:
+def test_a_folder_that_takes_no_file_is_reported(run: Run) -> None:
     Path("noc").write_text("")
     status, _, err = run("new-plugin", "noc", "noc")
     assert (status, "there is no folder noc" in err) == (2, True)

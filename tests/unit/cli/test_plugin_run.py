@@ -45,7 +45,7 @@ def run(workdir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "says"),
+    ("kind", "status", "message"),
     [
         ("disconnected", 0, "disconnected: delivered in "),
         ("sim_switch", 1, "retry in * ms: a server would try it again in 3 s"),
@@ -56,12 +56,14 @@ def run(workdir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
         ("firmware_upgrade", 1, "failed in * ms: SystemExit: 3 (noc.py:14)"),
     ],
 )
-def test_each_outcome_is_said(run: Run, write: Write, kind: str, status: int, says: str) -> None:
+def test_each_outcome_is_printed(
+    run: Run, write: Write, kind: str, status: int, message: str
+) -> None:
     write("noc.py", OUTCOMES)
     code, out, _ = run("plugin", "run", "./noc.py", "--type", kind)
     assert code == status
     assert out.startswith("plugin noc: ")
-    for part in says.split("*"):
+    for part in message.split("*"):
         assert part in out
 
 
@@ -190,7 +192,7 @@ def test_a_call_longer_than_the_time_out_is_noted(run: Run, write: Write) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "says"),
+    ("arguments", "status", "message"),
     [
         (("plugin", "run", "./missing.py"), 4, "there is no file"),
         (("plugin", "run", "./broken.py"), 4, "broken.py:1"),
@@ -207,13 +209,13 @@ def test_a_call_longer_than_the_time_out_is_noted(run: Run, write: Write) -> Non
     ],
 )
 def test_bad_input_is_explained(
-    run: Run, write: Write, arguments: tuple[str, ...], status: int, says: str
+    run: Run, write: Write, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
     write("noc.py", "def on_alert(alert):\n pass\n")
     write("broken.py", "def on_alert(alert:\n pass\n")
     code, _, err = run(*arguments)
     assert code == status
-    assert says in err
+    assert message in err
 
 
 def test_the_log_of_the_plugin_is_on_standard_error(write: Write) -> None:
@@ -225,7 +227,7 @@ def test_the_log_of_the_plugin_is_on_standard_error(write: Write) -> None:
 
 
 def test_requests_may_go_to_loopback(run: Run, write: Write, endpoint: Endpoint) -> None:
-    """And the reason of an outcome is said."""
+    """And the reason of an outcome is printed."""
     endpoint.status = 503
     write("noc.py", f"def on_alert(alert, ctx):\n    ctx.http.post({endpoint.url!r}, json=1)\n")
     _, out, _ = run("plugin", "run", "./noc.py")

@@ -128,7 +128,7 @@ def test_a_broken_configuration_hides_no_plugin_that_is_not_in_it(run: Run, writ
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "says"),
+    ("arguments", "status", "expected"),
     [
         (("nix",), 4, 'there is no plugin "nix"'),
         (("./missing.py",), 4, "there is no file"),
@@ -138,12 +138,12 @@ def test_a_broken_configuration_hides_no_plugin_that_is_not_in_it(run: Run, writ
     ],
 )
 def test_bad_input_is_explained(
-    run: Run, write: Write, arguments: tuple[str, ...], status: int, says: str
+    run: Run, write: Write, arguments: tuple[str, ...], status: int, expected: str
 ) -> None:
     write("broken.py", "def on_alert(alert:\n")
     code, _, err = run("plugins", *arguments)
     assert code == status
-    assert says in err
+    assert expected in err
 
 
 def test_all_are_listed_without_a_name(run: Run, write: Write) -> None:

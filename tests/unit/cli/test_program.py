@@ -234,7 +234,7 @@ def test_version_names_program_python_and_core(run: Any) -> None:
     assert f"core {incm_webhook.__version__}" in out
 
 
-def test_check_tells_what_would_be_served(run: Any, write: Write) -> None:
+def test_check_shows_what_would_be_served(run: Any, write: Write) -> None:
     write(
         "incm-webhook.toml",
         SIGNED + '[[endpoint]]\npath = "/b"\nunsigned = true\n'
@@ -276,14 +276,14 @@ def test_check_takes_the_flags_of_serve(run: Any, write: Write) -> None:
     assert "endpoint /webhook: unsigned\n" in run("check", "--unsigned")[1]
 
 
-def test_check_tells_who_may_send(run: Any, write: Write) -> None:
+def test_check_shows_which_addresses_may_send(run: Any, write: Write) -> None:
     write("incm-webhook.toml", SIGNED)
     assert "takes alerts" not in run("check")[1]
     write("incm-webhook.toml", '[server]\nallow = ["192.0.2.0/24", "::1"]\n' + SIGNED)
     assert "takes alerts from 192.0.2.0/24, ::1/128 only\n" in run("check")[1]
 
 
-def test_check_tells_warnings(run: Any, write: Write) -> None:
+def test_check_shows_warnings(run: Any, write: Write) -> None:
     write("incm-webhook.toml", SIGNED)
     status, out, _ = run("check")
     assert status == 0

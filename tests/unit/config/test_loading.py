@@ -264,22 +264,22 @@ def test_all_errors_of_a_file_come_at_once_each_with_its_place(workdir: Path, wr
         ("[[endpoint]]\nsecret_file = 'nowhere'\n", "nowhere: no such file"),
     ],
 )
-def test_a_wrong_file_is_told_in_a_sentence(
+def test_a_wrong_file_is_described_in_a_sentence(
     workdir: Path, write: Write, text: str, message: str
 ) -> None:
     write("incm-webhook.toml", text)
-    told = error(workdir)
-    assert message in told
-    assert str(workdir / "incm-webhook.toml") in told
+    refusal = error(workdir)
+    assert message in refusal
+    assert str(workdir / "incm-webhook.toml") in refusal
 
 
 def test_a_file_that_cannot_be_read(workdir: Path) -> None:
     assert "no such file" in error(workdir, config="nowhere.toml")
     assert "is a directory" in error(workdir, config=".")
     (workdir / "latin.toml").write_bytes(b"# \xe9\n")
-    said = error(workdir, config="latin.toml")
-    assert "is not UTF-8" in said
-    assert "TOML" not in said.replace("latin.toml", "")
+    refusal = error(workdir, config="latin.toml")
+    assert "is not UTF-8" in refusal
+    assert "TOML" not in refusal.replace("latin.toml", "")
 
 
 def test_neither_secret_nor_unsigned_explains_both(workdir: Path) -> None:
@@ -394,11 +394,11 @@ def test_a_misspelt_table_of_endpoints_is_the_only_error(
     workdir: Path, write: Write, text: str, words: list[str]
 ) -> None:
     write("incm-webhook.toml", text)
-    said = error(workdir)
+    refusal = error(workdir)
     for word in words:
-        assert word in said
-    assert "has no secret" not in said
-    assert "\n" not in said
+        assert word in refusal
+    assert "has no secret" not in refusal
+    assert "\n" not in refusal
 
 
 @pytest.mark.parametrize(
@@ -412,14 +412,14 @@ def test_a_misspelt_table_of_endpoints_is_the_only_error(
 )
 def test_what_is_wrong_has_a_way_out(workdir: Path, write: Write, text: str, words: str) -> None:
     write("incm-webhook.toml", text)
-    said = error(workdir, secret_file="secret")
-    assert words in said
-    assert "\n" not in said
+    refusal = error(workdir, secret_file="secret")
+    assert words in refusal
+    assert "\n" not in refusal
 
 
-def test_an_address_written_as_a_url_is_told_what_to_leave_out(workdir: Path) -> None:
-    said = error(workdir, unsigned=True, listen="http://0.0.0.0:8080")
-    assert said.startswith('--listen: wants HOST:PORT alone, such as "127.0.0.1:8080", not ')
+def test_the_error_for_a_url_as_an_address_names_what_to_leave_out(workdir: Path) -> None:
+    refusal = error(workdir, unsigned=True, listen="http://0.0.0.0:8080")
+    assert refusal.startswith('--listen: wants HOST:PORT alone, such as "127.0.0.1:8080", not ')
 
 
 @pytest.mark.parametrize("host", ["224.0.0.1", "[ff02::1]", "255.255.255.255"])
@@ -435,6 +435,6 @@ def test_an_address_that_nobody_can_connect_to_is_none_to_listen_on(
     )
 
 
-def test_loopback_in_the_clothes_of_ipv6_is_loopback(workdir: Path) -> None:
+def test_ipv4_loopback_written_as_ipv6_is_loopback(workdir: Path) -> None:
     settings = load(workdir, unsigned=True, listen="[::ffff:127.0.0.1]:8080")
     assert not any("without TLS" in one for one in settings.warnings)

@@ -22,13 +22,13 @@ def problems(folder: Path, *paths: str) -> str:
     return str(caught.value)
 
 
-def test_the_core_says_which_spellings_are_one() -> None:
+def test_the_core_decides_which_spellings_are_equal() -> None:
     assert normal_path("/%77eb%68ook/./%c3%a9") == "/webhook/%C3%A9"
 
 
 def test_two_spellings_of_one_path_are_a_configuration_error(tmp_path: Path) -> None:
-    told = problems(tmp_path, "/webhook", "/%77ebhook")
-    assert 'path "/%77ebhook" is used by [[endpoint]] 1, which spells it "/webhook"' in told
+    found = problems(tmp_path, "/webhook", "/%77ebhook")
+    assert 'path "/%77ebhook" is used by [[endpoint]] 1, which spells it "/webhook"' in found
 
 
 def test_a_path_that_no_request_has_is_a_configuration_error(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_names_an_unreadable_file_and_the_reason(tmp_path: Path) -> None:
         read_secret_file(tmp_path)
 
 
-def test_a_name_that_cannot_be_looked_up_is_not_passed_over(tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_looked_up_is_not_ignored(tmp_path: Path) -> None:
     name = "x" * 300  # as for a folder that may not be entered, which root may
     located = locate_secret_file(name, tmp_path, {})
     assert located == tmp_path / name
@@ -134,10 +134,10 @@ def test_sees_a_file_that_all_may_read(tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_what_an_editor_adds_to_a_secret_of_any_kind_is_odd(value: bytes, words: str) -> None:
     for lines in (False, True):
-        said = oddity(value, "the secret file x", lines=lines)
-        assert said is not None
-        assert words in said
-        assert "t0ken" not in said
+        reason = oddity(value, "the secret file x", lines=lines)
+        assert reason is not None
+        assert words in reason
+        assert "t0ken" not in reason
 
 
 @pytest.mark.parametrize("value", [b"INCM_SECRET=t0ken", b"export TOKEN=t0ken"])

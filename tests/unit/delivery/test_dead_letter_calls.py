@@ -18,7 +18,7 @@ from incm_webhook.hosting import registry
 from unit.delivery.test_dispatcher import DEADLINE_S, FakeDelivery, FakeReceiver
 
 
-class Told:
+class Calls:
     """What on_dead was called with."""
 
     def __init__(self) -> None:
@@ -56,14 +56,14 @@ def refuse(alert: Alert, ctx: Context) -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_it_is_told_of_rejected_and_given_up_alone(*, asynchronous: bool) -> None:
-    told = Told()
+def test_it_is_called_for_rejected_and_given_up_deliveries_only(*, asynchronous: bool) -> None:
+    calls = Calls()
 
     def plain(alert: Alert, ctx: Context, reason: str) -> None:
-        told.add(ctx, reason)
+        calls.add(ctx, reason)
 
     async def awaited(alert: Alert, ctx: Context, reason: str) -> None:
-        told.add(ctx, reason)
+        calls.add(ctx, reason)
 
     runner = runner_of(refuse, awaited if asynchronous else plain, retry={"give_up": "10s"})
     deliver(
@@ -72,50 +72,52 @@ def test_it_is_told_of_rejected_and_given_up_alone(*, asynchronous: bool) -> Non
         FakeDelivery(2, "pager", age=1),
         FakeDelivery(3, "pager", age=99),
     )
-    (first, second) = told.wait(2)
+    (first, second) = calls.wait(2)
     assert first == (1, "not mine")
     assert second[0] == 3
     assert second[1].startswith("ValueError: boom (")
     assert runner.stop(time.monotonic() + DEADLINE_S)
-    assert len(told.wait(2)) == 2
+    assert len(calls.wait(2)) == 2
 
 
-def test_its_failure_is_logged_and_the_next_one_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    told = Told()
+def test_its_failure_is_logged_and_the_next_dead_letter_reaches_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls = Calls()
 
     def on_dead(alert: Alert, ctx: Context, reason: str) -> None:
-        told.add(ctx, reason)
+        calls.add(ctx, reason)
         raise SystemExit("no mail")
 
     runner = runner_of(refuse, on_dead, retry={"give_up": "10s"})
     deliver(runner, FakeDelivery(1, "pager"), FakeDelivery(3, "pager", age=99))
-    assert [one for one, _ in told.wait(2)] == [1, 3]
+    assert [one for one, _ in calls.wait(2)] == [1, 3]
     assert runner.stop(time.monotonic() + DEADLINE_S)
     lines = [one.getMessage() for one in caplog.records if "on_dead" in one.getMessage()]
     assert lines[0].startswith("plugin pager: on_dead for alert 1 failed: SystemExit: no mail (")
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_one_that_hangs_is_given_up_and_holds_up_nobody(
+def test_one_that_hangs_is_given_up_and_delays_nothing(
     caplog: pytest.LogCaptureFixture, *, asynchronous: bool
 ) -> None:
-    told, over = Told(), threading.Event()
+    calls, over = Calls(), threading.Event()
 
     def plain(alert: Alert, ctx: Context, reason: str) -> None:
-        told.add(ctx, reason)
+        calls.add(ctx, reason)
         if ctx.alert_id == 1:
             over.wait()
 
     async def awaited(alert: Alert, ctx: Context, reason: str) -> None:
-        told.add(ctx, reason)
+        calls.add(ctx, reason)
         if ctx.alert_id == 1:
             await asyncio.Event().wait()
 
     runner = runner_of(refuse, awaited if asynchronous else plain, timeout="50ms")
     deliver(runner, FakeDelivery(1, "pager"), FakeDelivery(3, "pager", age=1e6))
-    told.wait(1)
+    calls.wait(1)
     deadline = time.monotonic() + DEADLINE_S
-    while len(told.wait(1)) < 2:
+    while len(calls.wait(1)) < 2:
         runner.expire()  # as the watchdog does
         assert time.monotonic() < deadline
     lines = [one.getMessage() for one in caplog.records if "on_dead" in one.getMessage()]
@@ -125,19 +127,19 @@ def test_one_that_hangs_is_given_up_and_holds_up_nobody(
 
 
 def test_beyond_its_room_it_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    told, over = Told(), threading.Event()
+    calls, over = Calls(), threading.Event()
 
     def on_dead(alert: Alert, ctx: Context, reason: str) -> None:
-        told.add(ctx, reason)
+        calls.add(ctx, reason)
         over.wait()
 
     runner = runner_of(refuse, on_dead, retry={"give_up": "10s"})
     deliver(runner, FakeDelivery(1, "pager"))
-    told.wait(1)
+    calls.wait(1)
     deliver(runner, *(FakeDelivery(number, "pager", age=99) for number in range(2, 104)))
     over.set()
-    assert [one for one, _ in told.wait(101)] == list(range(1, 102))
+    assert [one for one, _ in calls.wait(101)] == list(range(1, 102))
     assert runner.stop(time.monotonic() + DEADLINE_S)
     lines = [one.getMessage() for one in caplog.records if "on_dead" in one.getMessage()]
     assert lines[0] == "plugin pager: on_dead for alert 102 is not called: 100 others wait"
-    assert len(told.wait(101)) == 101
+    assert len(calls.wait(101)) == 101

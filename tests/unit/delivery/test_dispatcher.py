@@ -55,7 +55,7 @@ class FakeReceiver:
         self._changed = threading.Condition()
         self._due: dict[str, deque[FakeDelivery]] = {}
         self._woken = False
-        self._retries: set[int] = set()  # taken, by alert
+        self._retries: set[int] = set()  # fetched, by alert
         self.settled: list[tuple[str, int, Any]] = []
         self.returned: list[int] = []
         self.stores: dict[str, MemoryStore] = {}
@@ -184,7 +184,7 @@ def test_a_return_is_a_delivery(start: Start) -> None:
     ]
 
 
-def test_retry_after_is_taken_at_its_word(start: Start) -> None:
+def test_retry_after_is_obeyed(start: Start) -> None:
     def later(alert: Alert) -> None:
         raise Retry(after=42)
 
@@ -194,7 +194,7 @@ def test_retry_after_is_taken_at_its_word(start: Start) -> None:
     assert (outcome, delay) == ("retry", 42)
 
 
-def test_an_exception_backs_off_and_is_told(start: Start) -> None:
+def test_an_exception_backs_off_and_is_logged(start: Start) -> None:
     def broken(alert: Alert) -> None:
         raise ValueError("no Slack\ntoday")
 
@@ -251,7 +251,7 @@ class WordyRetry(BareRetry):
         (Reject(SpeechlessError()), "rejected"),  # type: ignore[arg-type]
     ],
 )
-def test_an_exception_that_cannot_be_told_costs_no_worker(
+def test_an_exception_without_a_readable_text_costs_no_worker(
     start: Start, error: Exception, outcome: str
 ) -> None:
     def odd(alert: Alert, ctx: Context) -> None:
@@ -309,7 +309,7 @@ def test_a_hanging_handler_is_settled_replaced_and_its_late_result_ignored(start
 
     receiver = start(hanging, concurrency=1, timeout=0.05)
     receiver.offer(FakeDelivery(1, "hanging"), FakeDelivery(2, "hanging"))
-    # The other worker may be done before the watchdog has said what became of the first.
+    # The other worker may be done before the watchdog has settled the first.
     delivered, retried = sorted(receiver.wait_settled(2), key=lambda one: one[0])
     assert (delivered[:2], retried[:2]) == (("delivered", 2), ("retry", 1))
     assert "no result within 0.05 s" in retried[2][1]
@@ -429,7 +429,7 @@ def test_set_up_is_tried_again_until_it_works(start: Start) -> None:
     assert len(tries) == 3
 
 
-def test_a_stop_gives_back_what_was_taken_but_not_begun() -> None:
+def test_a_stop_gives_back_what_was_fetched_but_not_begun() -> None:
     begun = threading.Event()
     go = threading.Event()
 
@@ -512,7 +512,7 @@ def test_a_plugin_whose_target_is_down_is_probed(start: Start) -> None:
     up.set()
     settled = receiver.wait_settled(4)
     assert settled[3][0] == "delivered"
-    assert receiver.returned, "what was taken is given back while nothing may be tried"
+    assert receiver.returned, "what was fetched is given back while nothing may be tried"
 
 
 def test_a_success_that_closes_a_breaker_just_opened_ends_the_pause() -> None:
@@ -710,7 +710,7 @@ def test_the_watchdog_settles_what_went_before_a_call_that_lasts(
     assert settled_before == [("delivered", 1, None)]
 
 
-def test_no_more_is_taken_or_batched_than_the_rate_lets_go() -> None:
+def test_no_more_is_fetched_or_batched_than_the_rate_allows() -> None:
     class Batches:
         def handle_batch(self, alerts: list[Alert]) -> None:
             pass
@@ -885,11 +885,11 @@ def test_a_coroutine_that_blocks_its_loop_does_not_hold_the_stop_up() -> None:
 
 
 def test_an_exception_whose_text_never_ends_is_a_time_out(start: Start) -> None:
-    told = threading.Event()
+    let_go = threading.Event()
 
     class EndlessError(Exception):
         def __str__(self) -> str:
-            told.wait(DEADLINE_S)
+            let_go.wait(DEADLINE_S)
             return ""
 
     def speaks(alert: Alert) -> None:
@@ -898,12 +898,12 @@ def test_an_exception_whose_text_never_ends_is_a_time_out(start: Start) -> None:
     receiver = start(speaks, timeout=0.05, concurrency=1)
     receiver.offer(FakeDelivery(1, "speaks"))
     outcome, _, detail = receiver.wait_settled(1)[0]
-    told.set()
+    let_go.set()
     assert outcome == "retry"
     assert "TimeoutError: no result within 0.05 s" in detail[1]
 
 
-def test_what_is_told_of_a_failure_names_the_plugins_own_line(start: Start) -> None:
+def test_the_text_of_a_failure_names_the_plugins_own_line(start: Start) -> None:
     def reads(alert: Alert) -> None:
         json.loads("{")
 
@@ -938,7 +938,7 @@ def test_retries_that_hang_leave_workers_to_new_alerts(start: Start, workers: in
     assert {one[1] for one in receiver.wait_settled(110)[100:]} == set(range(10))
 
 
-def test_retries_that_were_taken_while_brief_are_given_back_when_one_lasts() -> None:
+def test_retries_that_were_fetched_while_brief_are_given_back_when_one_lasts() -> None:
     def handle(alert: Alert) -> None:
         pass
 
@@ -1007,14 +1007,16 @@ def test_an_unavailable_target_opens_the_breaker_at_once(
         (Unavailable(SpeechlessError()), "no reason"),  # type: ignore[arg-type]
     ],
 )
-def test_an_unavailable_that_cannot_be_told_is_one(error: Unavailable, reason: str) -> None:
+def test_an_unavailable_without_a_readable_text_counts_as_one(
+    error: Unavailable, reason: str
+) -> None:
     def odd(alert: Alert) -> None:
         raise error
 
     runner, receiver = runner_of(odd)
     runner._pool.run_call([FakeDelivery(1, "odd")], deque())  # type: ignore[list-item]
-    ((outcome, _, (_, said)),) = receiver.settled
-    assert (outcome, said) == ("unavailable", reason)
+    ((outcome, _, (_, message)),) = receiver.settled
+    assert (outcome, message) == ("unavailable", reason)
 
 
 def test_a_batch_whose_target_is_unavailable_is_kept_whole(start: Start) -> None:

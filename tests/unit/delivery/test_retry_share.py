@@ -50,7 +50,7 @@ def test_retries_that_became_brief_are_free_again() -> None:
     assert share.limit([]) == NO_LIMIT
 
 
-def test_what_was_taken_and_has_no_place_is_held() -> None:
+def test_what_was_fetched_and_has_no_place_is_held() -> None:
     share = share_of(4, 30.0)
     taken = ready(RETRY, NEW, RETRY, NEW, RETRY)
     assert share.hold(taken, [1.0]) == [RETRY, RETRY]

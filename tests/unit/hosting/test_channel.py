@@ -106,7 +106,7 @@ def test_a_time_out_is_for_the_whole_message(pair: tuple[Channel, socket.socket]
         channel.exchange({}, (), 100, until=time.monotonic())
 
 
-def test_close_wakes_who_waits(pair: tuple[Channel, socket.socket]) -> None:
+def test_close_wakes_a_waiting_thread(pair: tuple[Channel, socket.socket]) -> None:
     channel, other = pair
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(channel.exchange, {"a": 1}, (), 100, time.monotonic() + DEADLINE_S)
@@ -226,13 +226,13 @@ def test_nonsense_is_no_description(loaded: object) -> None:
         read_description({"loaded": loaded}, PluginSettings(use="x"))
 
 
-def test_a_process_cannot_say_who_its_plugin_is() -> None:
+def test_a_process_cannot_choose_the_identity_of_its_plugin() -> None:
     spec = PluginSettings(use="./mine.py", config={"a": 1})
-    said = {"use": "other", "name": "other", "config": {"b": 2}, "timeout": 5.0}
+    forged = {"use": "other", "name": "other", "config": {"b": 2}, "timeout": 5.0}
     description = read_description(
         {
             "loaded": {
-                "settings": said,
+                "settings": forged,
                 "batch": True,
                 "on_dead": True,
                 "origin": ["a\x1b", "1", "b\n"],

@@ -53,7 +53,7 @@ def facts_of(
 
 
 class Pipe:
-    """A named pipe: a plugin says something on it, or holds it open for as long as it lives."""
+    """A named pipe: a plugin writes to it, or holds it open for as long as it lives."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,8 +63,8 @@ class Pipe:
         self._poll.register(self._descriptor, select.POLLIN)
 
     def read(self) -> bytes:
-        """Wait for something to be said; b"" when all who had it open are gone."""
-        assert self._poll.poll(DEADLINE_S * 1000), "nothing was said, and somebody still lives"
+        """Wait for bytes; b"" when no process has it open any more."""
+        assert self._poll.poll(DEADLINE_S * 1000), "nothing came, and a process still has it open"
         return os.read(self._descriptor, 65536)
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ Isolate = Callable[..., IsolatedPlugin]
 
 @pytest.fixture
 def isolate(tmp_path: Path) -> Iterator[Isolate]:
-    """Load a source as a plugin in its own process; set it up unless told not to."""
+    """Load a source as a plugin in its own process; set it up if `setup`."""
     made: list[IsolatedPlugin] = []
 
     def load(
@@ -114,7 +114,7 @@ def patience(plugin: IsolatedPlugin, timeout: float) -> None:
     plugin.settings = plugin.settings.model_copy(update={"timeout": timeout})
 
 
-# A handler that does what the alert's type says, and otherwise tells its process number.
+# A handler that does what the alert's type names, and otherwise writes its process number.
 WILD = """
     import contextlib, ctypes, os, signal, sys, threading
     from pathlib import Path
@@ -232,20 +232,20 @@ def test_what_a_handler_raises_comes_back(wild: IsolatedPlugin, pipe: Pipe) -> N
     assert pid_of(wild, pipe) == before
 
 
-def test_a_dead_letter_is_told_while_all_handlers_run(isolate: Isolate, tmp_path: Path) -> None:
+def test_on_dead_is_called_while_all_handlers_run(isolate: Isolate, tmp_path: Path) -> None:
     plugin = isolate(
         """
         import threading
         from pathlib import Path
 
-        told = threading.Event()
+        let_go = threading.Event()
 
         def on_alert(alert):
-            told.wait()
+            let_go.wait()
 
         def on_dead(alert, ctx, reason):
             Path("OUT").write_text(f"{alert.type} {ctx.alert_id} {reason}")
-            told.set()
+            let_go.set()
             if alert.type == "sulky":
                 raise ValueError("no")
         """.replace("OUT", str(tmp_path / "out")),
@@ -282,7 +282,7 @@ def test_a_hanging_call_is_killed_and_the_next_one_works(
         ("garbage", "its process was killed: it wrote nonsense where its answers are read"),
     ],
 )
-def test_a_death_is_told_and_the_next_call_works(
+def test_a_death_is_reported_and_the_next_call_works(
     wild: IsolatedPlugin, pipe: Pipe, kind: str, text: str
 ) -> None:
     before = pid_of(wild, pipe)
@@ -311,7 +311,7 @@ def test_a_forged_answer_settles_no_other_call(wild: IsolatedPlugin) -> None:
         call_again()
 
 
-def test_who_shares_the_process_with_a_hanging_call_is_no_attempt(
+def test_a_call_that_shares_the_process_with_a_hanging_one_is_no_attempt(
     isolate: Isolate, pipe: Pipe
 ) -> None:
     plugin = isolate(
@@ -465,7 +465,7 @@ def test_printing_much_disturbs_nothing(
     assert printed.err.endswith("INFO  plugin.mine: logged\n")
 
 
-def test_what_dies_has_said_its_lines(
+def test_what_a_process_printed_before_its_death_is_shown(
     isolate: Isolate, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
@@ -549,7 +549,7 @@ def test_what_failed_to_start_leaves_no_process(isolate: Isolate, pipe: Pipe, wh
     assert pipe.read() == b""
 
 
-def test_a_failed_setup_is_told_and_tried_in_a_new_process(
+def test_a_failed_setup_is_reported_and_tried_in_a_new_process(
     isolate: Isolate, tmp_path: Path
 ) -> None:
     plugin = isolate(
@@ -730,7 +730,7 @@ def test_a_crash_loop_slows_down_and_close_ends_the_wait(
     assert 0 < pauses[0] <= isolated_plugin._LONGEST_PAUSE_S
 
 
-def test_handlers_that_hang_one_after_the_other_hold_nobody_longer_than_their_time_outs(
+def test_handlers_that_hang_one_after_the_other_delay_others_no_longer_than_their_time_outs(
     wild: IsolatedPlugin, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(isolated_plugin, "_FIRST_PAUSE_S", 10 * DEADLINE_S)
@@ -753,7 +753,7 @@ def test_handlers_that_hang_one_after_the_other_hold_nobody_longer_than_their_ti
 
 
 @pytest.mark.parametrize("missing", ["control", "channel", "thread", "watch"])
-def test_what_is_missing_for_a_process_is_told_and_asked_for_again(
+def test_a_shortage_at_the_start_of_a_process_is_reported_and_the_start_tried_again(
     wild: IsolatedPlugin,
     pipe: Pipe,
     monkeypatch: pytest.MonkeyPatch,
@@ -792,8 +792,8 @@ def test_what_is_missing_for_a_process_is_told_and_asked_for_again(
     monkeypatch.setattr(isolated_plugin, "WorkerProcess", start)
     monkeypatch.setattr(isolated_plugin, "_FIRST_PAUSE_S", 0.0)
     assert pid_of(wild, pipe) != before
-    (told,) = [one for one in caplog.messages if "cannot be started again" in one]
-    assert ("no thread is left" if missing == "thread" else "Too many open files") in told
+    (reported,) = [one for one in caplog.messages if "cannot be started again" in one]
+    assert ("no thread is left" if missing == "thread" else "Too many open files") in reported
     assert [one.alive for one in started] == [False] * (len(started) - 1) + [True]
     for one in started[:-1]:
         one._thread.join(DEADLINE_S)

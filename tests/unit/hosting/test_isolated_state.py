@@ -99,7 +99,7 @@ def test_a_call_reads_and_changes_the_state_of_the_receiver(load: Load) -> None:
     plugin = load(MemoryStore(values))
     assert values == {"setups": 2}, "a set-up is kept when it returns"
     assert call(plugin, "all") == ({"all": '[["setups",2]]'}, None)
-    assert values == {"setups": 2}, "a call is kept by whoever settles it"
+    assert values == {"setups": 2}, "only a settlement stores the changes of a call"
     assert call(plugin, "k") == ({"k": '"half a pair \\ud800"'}, None)
     values["setups"] = 7
     assert call(plugin, "threads")[0] == {"read": str([7] * 20).replace(" ", "")}

@@ -1,4 +1,4 @@
-"""What a plugin has that is never called, never used or never checked is said when it is loaded."""
+"""What a plugin has that is never called, used or checked is reported when it is loaded."""
 
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -51,13 +51,13 @@ def warnings_of(folder: Path, code: str, use: str = "") -> tuple[str, ...]:
         ("chek", "check"),
     ],
 )
-def test_a_misspelt_hook_of_a_class_is_told(tmp_path: Path, hook: str, meant: str) -> None:
+def test_a_misspelt_hook_of_a_class_is_reported(tmp_path: Path, hook: str, meant: str) -> None:
     code = f"class P:\n def handle(self, alert): pass\n def {hook}(self): pass\n"
     (warning,) = warnings_of(tmp_path, code)
     assert warning.startswith(f"P.{hook} is never called; did you mean {meant}?")
 
 
-def test_what_is_no_hook_is_not_told(tmp_path: Path) -> None:
+def test_what_is_no_hook_is_not_reported(tmp_path: Path) -> None:
     code = "class P:\n def handle(self, alert): pass\n def close(self): pass\n" + "".join(
         f" def {name}(self): pass\n"
         for name in ("shutdown", "_set_up", "handler", "send", "reconnect", "closed", "url_of")
@@ -69,14 +69,14 @@ def test_what_is_no_hook_is_not_told(tmp_path: Path) -> None:
     ("name", "meant"),
     [("set_up", "setup"), ("teardown", "close"), ("chek", "check"), ("conect", "connect")],
 )
-def test_a_misspelt_hook_of_a_module_is_told(tmp_path: Path, name: str, meant: str) -> None:
+def test_a_misspelt_hook_of_a_module_is_reported(tmp_path: Path, name: str, meant: str) -> None:
     code = f"def on_alert(alert): pass\ndef {name}(ctx): pass\n"
     (warning,) = warnings_of(tmp_path, code)
     assert warning == f"the function {name} is never called; did you mean {meant}?"
     assert warnings_of(tmp_path, f"{code}def {meant}(): pass\n") == ()
 
 
-def test_a_hook_of_a_module_with_other_arguments_is_told(tmp_path: Path) -> None:
+def test_a_hook_of_a_module_with_other_arguments_is_reported(tmp_path: Path) -> None:
     code = (
         "from os import close\ndef on_alert(alert): pass\ndef check(alert, limit): pass\n"
         "def on_dead(alert): pass\n"
@@ -87,7 +87,7 @@ def test_a_hook_of_a_module_with_other_arguments_is_told(tmp_path: Path) -> None
     )
 
 
-def test_a_hook_beside_a_marked_function_is_told(tmp_path: Path) -> None:
+def test_a_hook_beside_a_marked_function_is_reported(tmp_path: Path) -> None:
     code = (
         "from incm_webhook import plugin\ndef setup(): pass\ndef close(ctx): pass\n"
         "@plugin('p', close=close)\ndef page(alert): pass\n"
@@ -172,7 +172,7 @@ def test_a_hook_that_cannot_be_called_is_refused(tmp_path: Path, code: str, mess
         " def handle(self, alert): pass\n",
     ],
 )
-def test_a_config_that_is_no_model_is_told(tmp_path: Path, code: str) -> None:
+def test_a_config_that_is_no_model_is_reported(tmp_path: Path, code: str) -> None:
     (warning,) = warnings_of(tmp_path, code)
     assert "is not a pydantic model, so config is a plain dict that nothing has checked" in warning
 
@@ -198,7 +198,7 @@ def test_a_class_of_another_module_is_no_config(tmp_path: Path) -> None:
     assert warnings_of(tmp_path, code) == ()
 
 
-def test_an_installed_plugin_that_a_bundled_name_hides_is_told(
+def test_an_installed_plugin_that_a_bundled_name_hides_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     point = EntryPoint("log", "acme.log:on_alert", registry.GROUP)

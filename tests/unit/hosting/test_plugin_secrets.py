@@ -138,7 +138,7 @@ class Picky(BaseModel):
 
 
 @pytest.mark.usefixtures("_token")
-def test_no_message_about_a_config_tells_a_secret() -> None:
+def test_no_message_about_a_config_reveals_a_secret() -> None:
     with pytest.raises(PluginError) as raised:
         config_of({"token": {"env": "PAGER_TOKEN"}}, model=Picky)
     assert str(raised.value) == (
@@ -147,7 +147,7 @@ def test_no_message_about_a_config_tells_a_secret() -> None:
 
 
 @pytest.mark.usefixtures("_token")
-def test_no_failure_tells_a_secret_of_the_config() -> None:
+def test_no_failure_reveals_a_secret_of_the_config() -> None:
     config_of(
         {
             "token": {"env": "PAGER_TOKEN"},

@@ -100,7 +100,7 @@ def test_decorated_defaults_yield_to_the_configuration(workdir: Path, write: Wri
     assert load("./noc.py:page", workdir).name == "page"
 
 
-def test_wrong_decorator_defaults_are_told(workdir: Path, write: Write) -> None:
+def test_wrong_decorator_defaults_are_reported(workdir: Path, write: Write) -> None:
     write("noc.py", HEAD + "@plugin('pager', timeout='soon')\ndef page(alert): pass\n")
     text = refused("./noc.py", workdir)
     assert text.startswith('plugin "noc": @plugin("pager") timeout: wants a duration such as')
@@ -181,7 +181,7 @@ def test_annotations_may_be_text(workdir: Path, write: Write) -> None:
         ({"sise": 1}, 'config: unknown key "sise"; did you mean "size"?'),
     ],
 )
-def test_a_wrong_config_is_told_by_its_key(
+def test_a_wrong_config_is_reported_by_its_key(
     workdir: Path, write: Write, config: dict[str, Any], message: str
 ) -> None:
     write("sink.py", CLASS)
@@ -214,14 +214,14 @@ def test_a_model_that_allows_extra_keys_gets_them(workdir: Path, write: Write) -
         ("import json\ndef f():\n    json.loads('{')\nf()\n", "noc.py:3: JSONDecodeError"),
     ],
 )
-def test_a_broken_file_is_told_with_its_line(
+def test_a_broken_file_is_reported_with_its_line(
     workdir: Path, write: Write, text: str, message: str
 ) -> None:
     write("noc.py", text)
     before = set(sys.modules)
-    told = refused("./noc.py", workdir)
-    assert told.startswith('plugin "noc": ')
-    assert message in told
+    refusal = refused("./noc.py", workdir)
+    assert refusal.startswith('plugin "noc": ')
+    assert message in refusal
     if "handle" not in text and text != "x = 1\n" and "Jsonl" not in text:
         assert not [name for name in set(sys.modules) - before if name.startswith("incm_webhook_f")]
 

@@ -100,11 +100,11 @@ def test_check_reports_key_line_and_place(write: Write, capsys: pytest.CaptureFi
     )
     check_plugins(load_settings({}, {}, path.parent), Report(), is_served=False)
     out, err = capsys.readouterr()
-    said = out + err
+    output = out + err
     place = '([[plugin]] {} "{}" of ' + f"{path}, line {{}})"
-    assert 'plugin noc: config text, line 1: this alert has no "retention"' in said
-    assert place.format(1, "noc", 6) in said
-    assert "plugin \"two\": its check failed: config text, line 2: 'x' is undefined" in said
-    assert place.format(2, "two", 10) in said
-    assert 'plugin "three": config text: it is no template: line 2: ' in said
-    assert place.format(3, "three", 14) in said
+    assert 'plugin noc: config text, line 1: this alert has no "retention"' in output
+    assert place.format(1, "noc", 6) in output
+    assert "plugin \"two\": its check failed: config text, line 2: 'x' is undefined" in output
+    assert place.format(2, "two", 10) in output
+    assert 'plugin "three": config text: it is no template: line 2: ' in output
+    assert place.format(3, "three", 14) in output

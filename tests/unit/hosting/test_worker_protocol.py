@@ -6,7 +6,7 @@ from incm_webhook.hosting.worker_protocol import call_order, read_facts
 from incm_webhook.plugin import DELIVERY_FACTS
 
 
-def test_what_a_context_says_of_its_delivery_reaches_another_process() -> None:
+def test_the_fields_of_a_context_reach_another_process() -> None:
     sent = Context(
         attempt=3,
         delivery_key="k-7",

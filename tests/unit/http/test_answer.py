@@ -1,4 +1,4 @@
-"""What an answer of `ctx.http` says of its body; tests/plugins/test_ctx_http.py has real ones."""
+"""How an answer of `ctx.http` reads its body; tests/plugins/test_ctx_http.py has real ones."""
 
 import pytest
 

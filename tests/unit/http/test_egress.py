@@ -30,8 +30,8 @@ DEFAULT = Egress()
     ],
 )
 def test_addresses_of_the_machine_and_its_link_are_refused(address: str) -> None:
-    said = DEFAULT.refusal(ip_address(address))
-    assert "refused unless the configuration has [egress] allow" in said
+    refusal = DEFAULT.refusal(ip_address(address))
+    assert "refused unless the configuration has [egress] allow" in refusal
     assert Egress.of(["0.0.0.0/0", "::/0"]).refusal(ip_address(address)) == ""
 
 

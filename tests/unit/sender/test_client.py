@@ -8,7 +8,7 @@ from incm_webhook.errors import SendError
 from incm_webhook.sender.client import Sender
 
 
-def test_a_reset_while_the_connection_is_made_is_told_in_a_sentence(
+def test_a_reset_while_the_connection_is_made_is_reported_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def reset(*_: object) -> None:

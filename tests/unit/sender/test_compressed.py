@@ -34,7 +34,7 @@ def test_another_signature_of_a_compressed_body_names_the_compression() -> None:
     )
 
 
-def test_a_right_signature_of_a_compressed_body_is_told_with_its_reason() -> None:
+def test_a_right_signature_of_a_compressed_body_is_explained() -> None:
     packed = gzip.compress(BODY)
     found = diagnose(packed, sign(packed, "tok"), KEYS)
     assert found.valid

@@ -49,7 +49,7 @@ MAC = base64.b64decode(sign(b'{"a": 98}', SECRET))
 
 
 @pytest.mark.parametrize(
-    ("signature", "said"),
+    ("signature", "message"),
     [
         (MAC.hex(), "hexadecimal"),
         (MAC.hex().upper(), "hexadecimal"),
@@ -59,10 +59,10 @@ MAC = base64.b64decode(sign(b'{"a": 98}', SECRET))
         (base64.b64encode(MAC).decode() + " ", "blanks"),
     ],
 )
-def test_another_spelling_of_the_signature(signature: str, said: str) -> None:
+def test_another_spelling_of_the_signature(signature: str, message: str) -> None:
     found = ask(b'{"a": 98}', signature)
     assert (found.valid, found.found) == (False, True)
-    assert said in found.causes[0]
+    assert message in found.causes[0]
     assert len(found.causes) == 1
 
 
@@ -74,7 +74,7 @@ def test_the_url_safe_alphabet() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "real", "said"),
+    ("given", "real", "message"),
     [
         (b"topsecret", b"topsecret\n", "line end (LF)"),
         (b"topsecret", b"topsecret\r\n", "line end (CR LF)"),
@@ -85,10 +85,10 @@ def test_the_url_safe_alphabet() -> None:
         (b"\xef\xbb\xbftopsecret", SECRET, "byte order mark"),
     ],
 )
-def test_another_spelling_of_the_secret(given: bytes, real: bytes, said: str) -> None:
+def test_another_spelling_of_the_secret(given: bytes, real: bytes, message: str) -> None:
     found = ask(BODY, sign(BODY, real), given)
     assert (found.valid, found.found) == (False, True)
-    assert said in found.causes[0]
+    assert message in found.causes[0]
     assert "secret 1" in found.causes[0]
     assert not any("topsecret" in one for one in (*found.causes, *found.advice))
 
@@ -103,7 +103,7 @@ ALERT = json.loads(BODY)
 
 
 @pytest.mark.parametrize(
-    ("sent", "received", "said"),
+    ("sent", "received", "message"),
     [
         (b"[1] x", b"[1] x\n", "without the line end"),
         (b"[1] x\n", b"[1] x", "line end (LF)"),
@@ -123,10 +123,10 @@ ALERT = json.loads(BODY)
         (b"", BODY, "empty body"),
     ],
 )
-def test_a_body_that_was_changed(sent: bytes, received: bytes, said: str) -> None:
+def test_a_body_that_was_changed(sent: bytes, received: bytes, message: str) -> None:
     found = ask(received, sign(sent, SECRET))
     assert (found.valid, found.found) == (False, True)
-    assert said in found.causes[0]
+    assert message in found.causes[0]
     assert len(found.causes) == 1
 
 
@@ -187,7 +187,7 @@ def test_command_with_a_configuration(run: Any, write: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--secret-file", "secret", "--config", "c.toml"), "excludes"),
         (("--config", "c.toml", "--endpoint", "/x"), "no endpoint has the path /x"),
@@ -196,12 +196,12 @@ def test_command_with_a_configuration(run: Any, write: Any) -> None:
         (("--config", "d.toml"), "no secret to compare with"),
     ],
 )
-def test_command_used_wrongly(run: Any, write: Any, arguments: Any, said: str) -> None:
+def test_command_used_wrongly(run: Any, write: Any, arguments: Any, message: str) -> None:
     write("c.toml", '[[endpoint]]\npath = "/a"\nunsigned = true\n')
     write("d.toml", '[[plugin]]\nuse = "log"\n')
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
-    assert said in err
+    assert message in err
     assert "unsigned" not in err
 
 

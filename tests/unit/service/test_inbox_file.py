@@ -1,4 +1,4 @@
-"""Whether an inbox could be used, as far as one can tell without opening it."""
+"""Whether an inbox could be used, as far as can be known without opening it."""
 
 import os
 import sqlite3

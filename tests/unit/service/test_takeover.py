@@ -1,4 +1,4 @@
-"""What a server that starts tells of it."""
+"""The messages of a server that starts."""
 
 import socket
 import subprocess
@@ -16,7 +16,7 @@ from incm_webhook.supervise.sd_notify import Notifier
 def test_a_long_start_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("incm_webhook.service.takeover._EXTEND_S", 0.01)
     path = str(tmp_path / "notify")
-    heard: list[bytes] = []
+    received: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.settimeout(30)
         manager.bind(path)
@@ -25,13 +25,13 @@ def test_a_long_start_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.Mo
             """Checks a big inbox."""
 
             def start(self) -> None:
-                heard.extend(manager.recv(4096) for _ in range(3))
+                received.extend(manager.recv(4096) for _ in range(3))
 
         notifier = Notifier({"NOTIFY_SOCKET": path})
         assert Supervision({}).start(cast("Receiver", Slow()), notifier, lambda: False)
         assert notifier._socket
         notifier._socket.close()
-    assert heard == [b"EXTEND_TIMEOUT_USEC=60000000"] * 3
+    assert received == [b"EXTEND_TIMEOUT_USEC=60000000"] * 3
 
 
 def test_one_whose_supervisor_is_gone_already_ends() -> None:

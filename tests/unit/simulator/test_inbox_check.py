@@ -100,7 +100,7 @@ def test_a_large_inbox_comes_in_pages(api: InboxApi, rows: list[Row]) -> None:
     assert [query["after"] for query in api.asked] == ["1", "1001", "2001"]
 
 
-def test_only_the_first_problems_are_told(api: InboxApi) -> None:
+def test_only_the_first_problems_are_listed(api: InboxApi) -> None:
     found = check(api, *(acked(number, "x") for number in range(100, 200)))
     assert (found.lost, len(found.problems)) == (100, 20)
 

@@ -41,12 +41,12 @@ def refusing() -> Iterator[str]:
 
 
 class Broken:
-    """Reads each request and then resets the connection, or says nothing, as long as told."""
+    """Reads each request and then resets the connection, or does not answer, for some requests."""
 
     def __init__(self) -> None:
         self.resets = 0
         self.silent = False
-        self.closes = False  # after an answer, without having said so
+        self.closes = False  # after an answer, without announcing it
         self.closed = threading.Event()
         self.bodies: list[bytes] = []
         self.released = threading.Event()
@@ -169,7 +169,7 @@ def test_server_errors_are_retried_when_asked(endpoint: Any) -> None:
     assert run(endpoint.url, retry_5xx=True).retried == 0
 
 
-def test_an_answer_that_says_nothing_acknowledges_too(broken: Broken) -> None:
+def test_an_answer_without_a_body_acknowledges_too(broken: Broken) -> None:
     verdict = run(broken.url)
     assert (verdict.acknowledged, verdict.accepted, verdict.duplicate) == (40, 0, 0)
 
@@ -195,7 +195,7 @@ def test_a_waiting_retry_holds_no_other_alert(broken: Broken) -> None:
     assert (verdict.sent, verdict.acknowledged, verdict.unfinished) == (10, 7, 3)
 
 
-def test_an_endless_plan_ends_when_told(endpoint: Any) -> None:
+def test_an_endless_plan_ends_when_stopped(endpoint: Any) -> None:
     simulation = Simulation(
         endpoint.url, Traffic(rate=1e6), secret=None, manner=Manner(connections=2)
     )

@@ -1,4 +1,4 @@
-"""What a server says to its service manager, and when it says nothing."""
+"""What a server reports to its service manager, and when it reports nothing."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize(
-    ("told", "beats"),
+    ("variables", "beats"),
     [
         ({"WATCHDOG_USEC": "1000000"}, True),
         ({"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": str(os.getpid())}, True),
@@ -32,10 +32,10 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
         ({}, False),
     ],
 )
-def test_only_who_is_watched_beats(
-    manager: socket.socket, told: dict[str, str], beats: bool
+def test_only_a_watched_process_sends_beats(
+    manager: socket.socket, variables: dict[str, str], beats: bool
 ) -> None:
-    environ = {"NOTIFY_SOCKET": manager.getsockname(), **told, "OTHER": "stays"}
+    environ = {"NOTIFY_SOCKET": manager.getsockname(), **variables, "OTHER": "stays"}
     notifier = Notifier(environ)
     assert environ == {"OTHER": "stays"}
     assert notifier.is_connected
@@ -43,11 +43,11 @@ def test_only_who_is_watched_beats(
     notifier.ready("serving")
     assert notifier._socket
     notifier._socket.close()
-    heard = [b"WATCHDOG=1"] * beats + [b"READY=1\nSTATUS=serving"]
-    assert [manager.recv(4096) for _ in heard] == heard
+    expected = [b"WATCHDOG=1"] * beats + [b"READY=1\nSTATUS=serving"]
+    assert [manager.recv(4096) for _ in expected] == expected
 
 
-def test_without_a_manager_nothing_is_said() -> None:
+def test_without_a_manager_nothing_is_sent() -> None:
     notifier = Notifier({})
     assert not notifier.is_connected
     notifier.beat()
@@ -55,7 +55,7 @@ def test_without_a_manager_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize(("age", "beats"), [(0.0, True), (4.9, True), (5.0, False)])
-def test_a_front_door_that_does_not_move_is_told_by_silence(
+def test_without_a_moving_alert_listener_no_beat_is_sent(
     manager: socket.socket, age: float, beats: bool
 ) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"})
@@ -63,5 +63,5 @@ def test_a_front_door_that_does_not_move_is_told_by_silence(
     notifier.send("END=1")
     assert notifier._socket
     notifier._socket.close()
-    heard = [b"WATCHDOG=1"] * beats + [b"END=1"]
-    assert [manager.recv(4096) for _ in heard] == heard
+    expected = [b"WATCHDOG=1"] * beats + [b"END=1"]
+    assert [manager.recv(4096) for _ in expected] == expected

@@ -1,4 +1,4 @@
-"""What the supervisor makes of what its servers say."""
+"""How the supervisor reacts to the messages of its servers."""
 
 import array
 import os
@@ -31,7 +31,7 @@ def is_open(descriptor: int) -> bool:
 
 
 def replace_kept(supervisor: Supervisor, child: Child, descriptor: int) -> None:
-    """Say what a server says whose address is another one than before."""
+    """Send the messages of a server whose address has changed."""
     sent = array.array("i", [descriptor])
     named = {"FDNAME": "kept-alerts"}
     supervisor._apply(child, {"FDSTOREREMOVE": "1", **named}, array.array("i"))
@@ -87,7 +87,7 @@ def test_servers_that_live_make_up_for_those_that_died_young(
     supervisor._young_deaths = 5
     supervisor._next = None
     supervisor._serving = Child(
-        pid=1, before=None, prepared=True, ready=True, heard=now - 1.0, ready_at=now - 1.0
+        pid=1, before=None, prepared=True, ready=True, seen_at=now - 1.0, ready_at=now - 1.0
     )
     assert supervisor._goes_on()
     supervisor._serving.ready_at = now
@@ -105,15 +105,15 @@ def test_one_that_is_silent_while_it_takes_over_is_ended(
     monkeypatch.setattr("incm_webhook.supervise.child.os.kill", lambda *both: sent.append(both))
     child = supervisor._next
     assert child
-    for said in (PREPARED, "EXTEND_TIMEOUT_USEC"):  # a sign of life counts as much
-        supervisor._apply(child, {said: "1"}, array.array("i"))
+    for key in (PREPARED, "EXTEND_TIMEOUT_USEC"):  # a sign of life counts as much
+        supervisor._apply(child, {key: "1"}, array.array("i"))
         assert child.check(now + WATCHDOG_S) is None
         now += WATCHDOG_S
     assert "has been silent" in str(child.check(now + 0.1))
     assert "killed" in str(child.check(now + 0.1 + ABORT_S))
     assert sent == [(2, signal.SIGABRT), (2, signal.SIGKILL)]
     assert supervisor._serving
-    supervisor._ended(supervisor._serving, 0)  # it was told to stop
+    supervisor._ended(supervisor._serving, 0)  # it was asked to stop
     supervisor._ended(child, -signal.SIGKILL)
     assert supervisor._restart_at is not None
 
@@ -131,12 +131,12 @@ def test_a_stop_that_comes_before_the_server_can_catch_it_is_graceful() -> None:
 def test_a_pause_of_the_whole_machine_is_no_silence(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container that was frozen has servers that had no way to say that they work."""
+    """A container that was frozen has servers that could not report that they work."""
     now = 1000.0
     sent: list[int] = []
     monkeypatch.setattr("incm_webhook.supervise.supervisor.time.monotonic", lambda: now)
     monkeypatch.setattr("incm_webhook.supervise.child.os.kill", lambda pid, _: sent.append(pid))
-    serving = Child(pid=1, before=None, prepared=True, ready=True, heard=now)
+    serving = Child(pid=1, before=None, prepared=True, ready=True, seen_at=now)
     loading = Child(pid=2, before=1, started=now)
     leaving = Child(pid=3, before=None, ready=True, stopping=True, kill_at=now + STOP_S)
     supervisor._serving, supervisor._next, supervisor._leaving = serving, loading, [leaving]
@@ -189,7 +189,7 @@ os.waitpid(start(["/bin/sh", "-c", script], "@x", kept, None).pid, 0)
     assert done.stdout.splitlines() == [*(str(tmp_path / one) for one in "cba"), "c:b:a"]
 
 
-def test_the_service_manager_above_is_told_that_a_server_is_ready(
+def test_the_service_manager_is_notified_that_a_server_is_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

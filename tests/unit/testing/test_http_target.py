@@ -89,9 +89,7 @@ def test_it_drops_and_sends_rubbish(http_target: HttpTarget, connect: Connect) -
     assert [one.body for one in http_target.wait(2)] == [b"1", b"2"]
 
 
-def test_it_promises_more_than_it_sends_when_told(
-    http_target: HttpTarget, connect: Connect
-) -> None:
+def test_it_can_promise_more_than_it_sends(http_target: HttpTarget, connect: Connect) -> None:
     http_target.respond(body="ab", headers={"Content-Length": "3", "Connection": "close"})
     connection = connect(http_target)
     with pytest.raises(IncompleteRead):
@@ -117,7 +115,7 @@ def test_a_dripping_answer_arrives_whole(http_target: HttpTarget, connect: Conne
     assert call(connection, body=b"").read() == b"abc"
 
 
-def test_waiting_in_vain_counts_what_came(http_target: HttpTarget, connect: Connect) -> None:
+def test_a_wait_that_times_out_counts_what_came(http_target: HttpTarget, connect: Connect) -> None:
     with pytest.raises(TimeoutError, match="0 of 1 requests"):
         http_target.wait(1, timeout=0.0)
 

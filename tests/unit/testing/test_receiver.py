@@ -53,7 +53,7 @@ def test_waiting_ends_when_every_delivery_is_settled(tmp_path: Path) -> None:
     assert sorted(calls) == ["connected 1", "connected 2", "reboot 1", "reboot 2"]
 
 
-def test_waiting_in_vain_names_what_is_open_and_its_failure(tmp_path: Path) -> None:
+def test_a_wait_that_times_out_names_what_is_open_and_its_failure(tmp_path: Path) -> None:
     (tmp_path / "noc.py").write_text("def on_alert(alert):\n raise OSError('the wire is cut')\n")
     with Receiver(tmp_path, plugins=["./noc.py"]) as receiver:
         assert receiver.send(make_alert("reboot"))[0] == 200

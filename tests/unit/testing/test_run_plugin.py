@@ -41,7 +41,7 @@ def test_data_can_be_replaced_and_still_be_filled() -> None:
     assert alert.data == {"a": 1, "serialNumber": "EF1"}
 
 
-def test_run_plugin_tells_each_outcome() -> None:
+def test_run_plugin_returns_each_outcome() -> None:
     def on_alert(alert: Alert, ctx: Context) -> None:
         if alert.type == "reboot":
             raise Retry(after=3)
@@ -105,15 +105,15 @@ def test_importing_needs_no_pytest() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_run_sets_what_the_context_tells() -> None:
-    told: list[tuple[int, str, str]] = []
+def test_a_run_sets_the_fields_of_the_context() -> None:
+    calls: list[tuple[int, str, str]] = []
 
     def keeps(alert: Alert, ctx: Context) -> None:
-        told.append((ctx.attempt, ctx.delivery_key, ctx.endpoint))
+        calls.append((ctx.attempt, ctx.delivery_key, ctx.endpoint))
 
     two = [make_alert("reboot"), make_alert("reboot")]
     run_plugin(keeps, *two, attempt=3, key="k", endpoint="/noc")
-    assert told == [(3, "k-1", "/noc"), (3, "k-2", "/noc")]
+    assert calls == [(3, "k-1", "/noc"), (3, "k-2", "/noc")]
 
 
 @pytest.mark.parametrize("wrong", [{"attempt": 0}, {"key": ""}, {"endpoint": "noc"}])
@@ -167,10 +167,10 @@ def test_a_batch_plugin_without_alerts_is_only_set_up_and_closed() -> None:
 
 
 def test_run_plugin_calls_on_dead_for_what_is_rejected() -> None:
-    told: list[tuple[str | None, int, str]] = []
+    calls: list[tuple[str | None, int, str]] = []
 
     def on_dead(alert: Alert, ctx: Context, reason: str) -> None:
-        told.append((alert.type, ctx.alert_id, reason))
+        calls.append((alert.type, ctx.alert_id, reason))
 
     @plugin("picky", on_dead=on_dead)
     def picky(alert: Alert) -> None:
@@ -180,4 +180,4 @@ def test_run_plugin_calls_on_dead_for_what_is_rejected() -> None:
             raise KeyError("x")
 
     run_plugin(picky, *(make_alert(one) for one in ("connected", "disconnected", "reboot")))
-    assert told == [("reboot", 3, "not mine")]
+    assert calls == [("reboot", 3, "not mine")]

@@ -1,4 +1,4 @@
-"""A plugin that fails fills no log, and one that fails half of the time is told of once."""
+"""A plugin that fails fills no log, and one that fails half of the time is logged once."""
 
 import logging
 import random
@@ -30,7 +30,7 @@ def clock(caplog: pytest.LogCaptureFixture) -> Clock:
     return Clock()
 
 
-def test_the_first_failure_is_told_at_once_and_the_next_together(
+def test_the_first_failure_is_logged_at_once_and_the_next_together(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
@@ -44,7 +44,7 @@ def test_the_first_failure_is_told_at_once_and_the_next_together(
     assert caplog.messages[1:] == ["plugin p: 999 more like this, the last: alert 1000 failed"]
 
 
-def test_another_kind_of_failure_is_told_at_once(
+def test_another_kind_of_failure_is_logged_at_once(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
@@ -54,7 +54,7 @@ def test_another_kind_of_failure_is_told_at_once(
     assert caplog.messages == ["one", "two", "three"]
 
 
-def test_kinds_without_end_are_told_together(
+def test_kinds_without_end_are_logged_together(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
@@ -65,7 +65,7 @@ def test_kinds_without_end_are_told_together(
     assert "9,967 more like this" in caplog.messages[-1]
 
 
-def test_what_was_not_told_is_told_at_the_end(
+def test_what_was_held_back_is_logged_at_the_end(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
@@ -115,7 +115,7 @@ def test_a_target_that_fails_45_percent_does_not_flap_in_the_log(
     assert "5 alerts in a row failed" in caplog.messages[0]
 
 
-def test_a_target_that_comes_back_is_told_soon(
+def test_a_target_that_comes_back_is_logged_soon(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     standing = Standing("p", clock)

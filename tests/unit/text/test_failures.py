@@ -1,4 +1,4 @@
-"""What an exception says is one short line with the plugin's own place, and a bounded traceback."""
+"""An exception is described in a short line with the plugin's own place; tracebacks are bounded."""
 
 import asyncio
 import contextlib
@@ -53,7 +53,7 @@ def test_without_a_frame_of_its_own_the_place_is_the_last_one() -> None:
     assert "json/decoder.py:" in account_of(raised(lambda: json.loads("{"))).line
 
 
-def test_the_place_in_a_package_is_told_from_its_folder_on(
+def test_the_place_in_a_package_begins_with_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "acme_pager"
@@ -72,12 +72,12 @@ def test_the_place_in_a_package_is_told_from_its_folder_on(
         del sys.modules[name]
 
 
-def test_of_a_bundled_plugin_its_file_alone_is_its_own() -> None:
+def test_only_the_file_of_a_bundled_plugin_is_its_own() -> None:
     module = importlib.import_module("incm_webhook.plugins.jsonl")
     assert own_code_of(module).places == (module.__file__,)
 
 
-def test_a_text_of_five_million_characters_is_cut_and_its_length_told() -> None:
+def test_a_text_of_five_million_characters_is_cut_and_its_length_given() -> None:
     error = raised(lambda: fail(RuntimeError("x" * 5_000_000)))
     account = account_of(error, HERE)
     assert len(account.line.encode()) <= LINE_BYTES
@@ -105,12 +105,14 @@ class UnreadableError(Exception):
 
 
 @pytest.mark.parametrize("kind", [UnspeakableError, UnreadableError])
-def test_an_exception_that_cannot_be_told_is_told_by_its_name(kind: type[Exception]) -> None:
+def test_an_exception_without_a_readable_text_is_described_by_its_name(
+    kind: type[Exception],
+) -> None:
     line = account_of(raised(lambda: fail(kind())), HERE).line
     assert line.startswith(f"{kind.__name__}: ")
 
 
-def test_a_group_tells_what_is_in_it_and_where() -> None:
+def test_a_group_lists_what_is_in_it_and_where() -> None:
     async def one() -> None:
         json.loads("{")
 
@@ -124,7 +126,7 @@ def test_a_group_tells_what_is_in_it_and_where() -> None:
     assert " (test_failures.py:" in account.kind
 
 
-def test_a_group_of_many_is_told_by_its_first_and_their_number() -> None:
+def test_a_group_of_many_is_described_by_its_first_and_their_number() -> None:
     inner = ExceptionGroup("inner", [ValueError("x" * 10_000), *(KeyError(i) for i in range(400))])
     line = account_of(ExceptionGroup("outer", [inner, TypeError("t")]), HERE).line
     assert len(line.encode()) <= LINE_BYTES
@@ -150,7 +152,7 @@ def test_a_long_traceback_keeps_its_beginning_and_its_end() -> None:
             raise RuntimeError("deep")
         further(left - 1)
 
-    def further(left: int) -> None:  # Python tells the same line again and again by its number
+    def further(left: int) -> None:  # Python shows the same line again and again by its number
         down(left)
 
     trace = traceback_of(raised(lambda: down(200)))
@@ -182,7 +184,7 @@ def test_failures_of_one_kind_differ_in_their_text_only() -> None:
     assert account_of(errors[0], HERE).kind == account_of(errors[1], HERE).kind
 
 
-def test_of_a_rejection_the_reason_alone_is_told() -> None:
+def test_only_the_reason_of_a_rejection_is_shown() -> None:
     for outcome in (Reject, Unavailable):
         error = raised(functools.partial(fail, outcome("no such user")))
         assert account_of(error, HERE).line == "no such user"
@@ -208,7 +210,7 @@ def test_the_place_of_a_thread_that_the_plugin_started_is_its_own() -> None:
 def timed_out(
     run: Callable[[EventLoop], object], entered: threading.Event, leave: Callable[[], None]
 ) -> str:
-    """What is told of an attempt that has entered its handler."""
+    """The text about an attempt that has entered its handler."""
     attempts: list[Attempt] = []
     loop = EventLoop("x")
 

@@ -81,7 +81,7 @@ TEST_F(InboxApartTest, ADeviceGoesOnWithoutItsDeliveryThatIsSetApart) {
     ASSERT_EQ(fetch_ids(), Ids{1});
 }
 
-TEST_F(InboxApartTest, AReturnThatCannotBeStoredLeavesItsDeliveryToBeTaken) {
+TEST_F(InboxApartTest, AReturnThatCannotBeStoredLeavesItsDeliveryToBeFetched) {
     open();
     append_range(1, 2);
     close();
@@ -138,27 +138,27 @@ TEST_F(InboxApartTest, ARefusedRequestThatCannotBeStoredIsCounted) {
                  "quarantine (the inbox cannot store: made up)"));
 }
 
-/// Says what became of it; fails as often as it is told.
+/// Records its result; runs `body`, which may fail.
 class Step final : public Operation {
  public:
-    struct Told {
+    struct Record {
         int made = 0;
         std::string error;
         std::promise<void> end;
     };
-    Step(Told& told, std::function<void()> body) : told_(told), body_(std::move(body)) {}
+    Step(Record& record, std::function<void()> body) : record_(record), body_(std::move(body)) {}
     void execute(Tables& /*tables*/) override { body_(); }
     void committed() noexcept override {
-        ++told_.made;
-        told_.end.set_value();
+        ++record_.made;
+        record_.end.set_value();
     }
     void failed(const base::Error& error) noexcept override {
-        told_.error = error.text;
-        told_.end.set_value();
+        record_.error = error.text;
+        record_.end.set_value();
     }
 
  private:
-    Told& told_;
+    Record& record_;
     const std::function<void()> body_;
 };
 
@@ -176,11 +176,11 @@ class WriterTest : public InboxApartTest {
         }));
         held_.get_future().wait();
     }
-    void post(Step::Told& told, std::function<void()> body) {
-        writer_->post(list_of(std::make_unique<Step>(told, std::move(body))));
+    void post(Step::Record& record, std::function<void()> body) {
+        writer_->post(list_of(std::make_unique<Step>(record, std::move(body))));
     }
-    void submit(Step::Told& told, std::function<void()> body) {
-        writer_->submit(std::make_unique<Step>(told, std::move(body)));
+    void submit(Step::Record& record, std::function<void()> body) {
+        writer_->submit(std::make_unique<Step>(record, std::move(body)));
     }
     void let_go() { let_go_.set_value(); }
 
@@ -191,13 +191,13 @@ class WriterTest : public InboxApartTest {
     std::unique_ptr<Database> database_;
     std::optional<CommitNote> note_;
     std::optional<Writer> writer_;
-    Step::Told gate_;
+    Step::Record gate_;
     std::promise<void> held_, let_go_;
 };
 
 TEST_F(WriterTest, WhatFailsFailsAloneWithItsOwnError) {
-    Step::Told good[5];
-    Step::Told bad[2];
+    Step::Record good[5];
+    Step::Record bad[2];
     submit(good[0], [] {});
     post(good[1], [] {});
     submit(bad[0], [] { throw std::runtime_error("the first"); });
@@ -206,21 +206,21 @@ TEST_F(WriterTest, WhatFailsFailsAloneWithItsOwnError) {
     submit(good[3], [] {});
     submit(good[4], [] {});
     let_go();
-    for (Step::Told& told : good) {
-        told.end.get_future().wait();
-        EXPECT_EQ(told.made, 1);
+    for (Step::Record& record : good) {
+        record.end.get_future().wait();
+        EXPECT_EQ(record.made, 1);
     }
-    for (Step::Told& told : bad) {
-        told.end.get_future().wait();
+    for (Step::Record& record : bad) {
+        record.end.get_future().wait();
     }
     EXPECT_EQ(bad[0].error, "the inbox cannot store: the first");
     EXPECT_EQ(bad[1].error, "the inbox cannot store: the second");
 }
 
-TEST_F(WriterTest, AThreadThatWaitsIsToldItsOwnError) {
+TEST_F(WriterTest, AThreadThatWaitsGetsItsOwnError) {
     let_go();
-    Step::Told bad;
-    Step::Told good;
+    Step::Record bad;
+    Step::Record good;
     Step failing(bad, [] { throw std::runtime_error("mine"); });
     EXPECT_EQ(writer_->run(failing).error().text, "the inbox cannot store: mine");
     Step other(good, [] {});
@@ -228,9 +228,9 @@ TEST_F(WriterTest, AThreadThatWaitsIsToldItsOwnError) {
 }
 
 TEST_F(WriterTest, WhatLackedMemoryIsTriedAgainAlone) {
-    Step::Told short_of_memory;
-    Step::Told other;
-    Step::Told later;
+    Step::Record short_of_memory;
+    Step::Record other;
+    Step::Record later;
     int times = 0;
     post(short_of_memory, [&] {
         if (++times <= 2) throw std::bad_alloc();

@@ -130,7 +130,7 @@ TEST_F(InboxBackupTest, AFileThatCameMeanwhileStays) {
     EXPECT_FALSE(fs::exists(copy_ + UnfinishedFile::kSuffix));
 }
 
-TEST_F(InboxBackupTest, OfOneThatIsGivenUpNothingIsLeft) {
+TEST_F(InboxBackupTest, ACancelledOneLeavesNothing) {
     open();
     append_large(1, 40);
     start(copy_);
@@ -181,7 +181,7 @@ TEST_F(InboxBackupTest, TwoDoNotMakeTheSameBackup) {
     EXPECT_TRUE(fs::exists(another.path()));
 }
 
-TEST_F(InboxBackupTest, OfOneThatFindsNoRoomNothingIsLeft) {
+TEST_F(InboxBackupTest, OneThatFindsNoRoomLeavesNothing) {
     open();
     append_large(1, 40);
     const BackupProgress progress = [&] {

@@ -158,7 +158,7 @@ TEST_F(InboxCrashTest, FullDiskStoresNothingAndRecovers) {
     EXPECT_EQ(fetch_ids(), Ids{3});
 }
 
-TEST_F(InboxCrashTest, TakeOnAFullDiskIsUndone) {
+TEST_F(InboxCrashTest, AFetchOnAFullDiskIsUndone) {
     open();
     append_range(1, 2);
     ASSERT_EQ(fetch_ids(1), Ids{1});
@@ -176,7 +176,7 @@ TEST_F(InboxCrashTest, TakeOnAFullDiskIsUndone) {
     EXPECT_EQ(fetch_ids(), (Ids{1, 2}));
 }
 
-TEST_F(InboxCrashTest, AfterAFailedSyncNothingIsTaken) {
+TEST_F(InboxCrashTest, AfterAFailedSyncNothingIsStoredOrFetched) {
     open();
     append_range(1, 1);
     disk_broken = true;

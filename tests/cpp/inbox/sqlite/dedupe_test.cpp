@@ -30,12 +30,13 @@ class InboxSeenTest : public SqliteInboxTest {
 
     /// Append the alerts with the numbers first..last; what became of each.
     std::vector<base::Result<Stored>> append_all(std::uint64_t first, std::uint64_t last) {
-        std::vector<std::promise<base::Result<Stored>>> told(last - first + 1);
+        std::vector<std::promise<base::Result<Stored>>> results(last - first + 1);
         for (std::uint64_t number = first; number <= last; ++number) {
-            inbox_->append_later(alert(number), std::make_unique<Promised>(told[number - first]));
+            inbox_->append_later(alert(number),
+                                 std::make_unique<Promised>(results[number - first]));
         }
         std::vector<base::Result<Stored>> stored;
-        for (auto& one : told) {
+        for (auto& one : results) {
             stored.push_back(one.get_future().get());
         }
         return stored;

@@ -24,7 +24,7 @@ class Other {
         pid_ = raw ? static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) : fork();
         if (pid_ == 0) {
             first();
-            [[maybe_unused]] const ssize_t told = write(ready[1], "x", 1);
+            [[maybe_unused]] const ssize_t written = write(ready[1], "x", 1);
             for (;;) pause();
         }
         close(ready[1]);
@@ -113,28 +113,28 @@ TEST_F(FileLockTest, AForkedChildDoesNotHoldIt) {
     EXPECT_EQ(refusal(), "");
 }
 
-TEST_F(FileLockTest, SaysWhoWasLeftBehindByAProcessThatHasEnded) {
+TEST_F(FileLockTest, NamesTheChildrenThatAProcessLeftBehind) {
     std::string left;
     {
-        int told[2];
-        ASSERT_EQ(pipe(told), 0);
+        int ends[2];
+        ASSERT_EQ(pipe(ends), 0);
         const Other owner([&] {
             (new FileLock(path_))->keep();
             const auto* const child = new Other([] {}, true);
             const std::string pid = child->pid();
-            [[maybe_unused]] const ssize_t size = write(told[1], pid.data(), pid.size());
+            [[maybe_unused]] const ssize_t size = write(ends[1], pid.data(), pid.size());
         });
-        close(told[1]);
+        close(ends[1]);
         std::array<char, 16> text{};
-        const ssize_t size = read(told[0], text.data(), text.size());
+        const ssize_t size = read(ends[0], text.data(), text.size());
         left.assign(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-        close(told[0]);
+        close(ends[0]);
     }
-    const std::string said = refusal();
+    const std::string reason = refusal();
     kill(std::stoi(left), SIGKILL);
-    EXPECT_TRUE(said.starts_with("process " + left + " (")) << said;
-    EXPECT_NE(said.find("has ended and left this one behind"), std::string::npos) << said;
-    EXPECT_TRUE(said.ends_with(": end process " + left + " first")) << said;
+    EXPECT_TRUE(reason.starts_with("process " + left + " (")) << reason;
+    EXPECT_NE(reason.find("has ended and left this one behind"), std::string::npos) << reason;
+    EXPECT_TRUE(reason.ends_with(": end process " + left + " first")) << reason;
 }
 
 TEST_F(FileLockTest, IsNotLostWhenAnotherDescriptorOfItIsClosed) {
@@ -160,7 +160,7 @@ TEST_F(FileLockTest, KeepsWhatStandsBehindItsLine) {
     EXPECT_EQ(read_bytes(path_), std::to_string(getpid()) + "\nmark 1\nmark 2\n");
 }
 
-TEST_F(FileLockTest, TellsTheNextWhatTheLastOneLeft) {
+TEST_F(FileLockTest, GivesTheNextOneWhatTheLastOneLeft) {
     {
         FileLock lock(path_);
         EXPECT_EQ(lock.left(), "");

@@ -56,10 +56,11 @@ TEST_F(InboxIdentityTest, NothingIsAcknowledgedThatCannotBeFoundAgain) {
     EXPECT_FALSE(append_later(alert(3)).ok());
     EXPECT_FALSE(inbox_->quarantine().keep({1, "/alerts", "no alert", "[]"}).ok());
     EXPECT_TRUE(inbox_->why_not_stored().has_value());
-    EXPECT_TRUE(log_.has(path() + " was moved or removed while the inbox is open")) << "told";
+    EXPECT_TRUE(log_.has(path() + " was moved or removed while the inbox is open"))
+        << "it is logged";
 }
 
-TEST_F(InboxIdentityTest, AlertsAreTakenAgainWhenTheFileIsPutBack) {
+TEST_F(InboxIdentityTest, AlertsAreStoredAgainWhenTheFileIsPutBack) {
     open();
     move(path(), folder_ / "moved.db");
     EXPECT_TRUE(is_refused(1));
@@ -76,7 +77,7 @@ TEST_F(InboxIdentityTest, AnIdleInboxNoticesThatItsFileIsGone) {
     fs::remove(path());
     inbox_->tidy();
     EXPECT_TRUE(inbox_->why_not_stored().has_value());
-    EXPECT_TRUE(log_.has("`incm-webhook inbox backup FILE`")) << "says what to do";
+    EXPECT_TRUE(log_.has("`incm-webhook inbox backup FILE`")) << "with what to do";
 }
 
 TEST_F(InboxIdentityTest, AFileInItsPlaceIsNotTakenForIt) {
@@ -105,7 +106,7 @@ TEST_F(InboxIdentityTest, WhatIsInARemovedLogIsCopiedIntoTheFile) {
     inbox_->tidy();
     EXPECT_TRUE(inbox_->why_not_stored().has_value());
     EXPECT_TRUE(log_.has(path() + "-wal was moved or removed"));
-    inbox_->tidy();  // begins when the writer has copied what the first one asked for
+    inbox_->tidy();  // begins when the writer has copied what the first call queued
     // As a kill would leave it: the file alone.
     fs::copy_file(path(), folder_ / "left.db");
     EXPECT_EQ(rows(folder_ / "left.db", "SELECT count(*) FROM alert"),
@@ -133,7 +134,7 @@ TEST_F(InboxIdentityTest, CloseOfALostInboxTouchesNoLogOfAnotherFile) {
               std::vector<std::string>{"2"});
 }
 
-TEST_F(InboxIdentityTest, AnIndexThatWasRemovedIsToldAndCostsNothing) {
+TEST_F(InboxIdentityTest, AnIndexThatWasRemovedIsReportedAndCostsNothing) {
     open();
     fs::remove(path() + "-shm");
     inbox_->tidy();
@@ -341,7 +342,7 @@ TEST_F(InboxIdentityTest, AMissingLogIsNoticed) {
     EXPECT_EQ(counts().alerts, 0);
 }
 
-TEST_F(InboxIdentityTest, ACopyWithoutItsLogIsServedWithAWord) {
+TEST_F(InboxIdentityTest, ACopyWithoutItsLogIsServedWithAWarning) {
     open();
     append_range(1, 3);
     leave_as_after_a_crash("crash.db");
@@ -385,9 +386,9 @@ TEST_F(InboxIdentityTest, AFileThatIsAMountOfItsOwnIsRefused) {
             _exit(kNotPermitted);
         }
         const auto opened = try_open();
-        const bool told =
+        const bool refused =
             !opened.ok() && opened.error().text.find("Mount the folder") != std::string::npos;
-        _exit(told ? kRefused : kServed);
+        _exit(refused ? kRefused : kServed);
     }
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);

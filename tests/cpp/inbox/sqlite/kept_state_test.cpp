@@ -43,7 +43,7 @@ class SqliteKeptStateTest : public SqliteInboxTest {
     }
 };
 
-/// After a kill at any moment the alerts that are settled are those whose state is there.
+/// After a kill at any time the alerts that are settled are those whose state is there.
 TEST_F(SqliteKeptStateTest, ACrashKeepsStateAndSettlementOrNeither) {
     for (const int settled : {1, 5, 40, 200}) {
         std::filesystem::remove(path());

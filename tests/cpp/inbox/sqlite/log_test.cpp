@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a start says of a file whose log is gone, and of an inbox that is gone.
+/// How an open reports a file whose log is gone, and an inbox that is gone.
 class InboxLogTest : public SqliteInboxTest {
  protected:
     /// Leave three alerts and a log behind, as a kill does.
@@ -34,11 +34,13 @@ class InboxLogTest : public SqliteInboxTest {
         EXPECT_FALSE(opened.ok());
         return opened.ok() ? "" : opened.error().text;
     }
-    [[nodiscard]] LastCommit told() const {
+    [[nodiscard]] LastCommit last_commit() const {
         const std::string text = read_bytes(path() + ".lock");
         return LastCommit::parse(text.substr(text.find('\n') + 1)).value();
     }
-    void tell(const LastCommit& last) const { write_bytes(path() + ".lock", "1\n" + last.line()); }
+    void write_lock_file(const LastCommit& last) const {
+        write_bytes(path() + ".lock", "1\n" + last.line());
+    }
     /// Another program that opens and closes the inbox: it copies the log into the file.
     void be_read_by_another() const {
         run_sql(path(), "SELECT count(*) FROM alert");
@@ -58,7 +60,7 @@ TEST_F(InboxLogTest, ALogThatAnotherProgramCopiedIntoTheFileIsNotMissing) {
 
 TEST_F(InboxLogTest, ALogThatIsLostIsMissing) {
     be_killed();
-    const std::int64_t made = told().number;
+    const std::int64_t made = last_commit().number;
     EXPECT_GE(made, 1);
     fs::remove(path() + "-wal");
     const std::string text = refusal();
@@ -67,8 +69,8 @@ TEST_F(InboxLogTest, ALogThatIsLostIsMissing) {
               std::string::npos)
         << text;
     EXPECT_NE(text.find("`touch " + path() + ".check`"), std::string::npos) << text;
-    EXPECT_EQ(look_at_log(path()).refusal, text) << "what a check says";
-    EXPECT_FALSE(fs::exists(path() + ".check")) << "nobody asked for it";
+    EXPECT_EQ(look_at_log(path()).refusal, text) << "a check gives the same reason";
+    EXPECT_FALSE(fs::exists(path() + ".check")) << "without a request there is none";
     write_bytes(path() + ".check", "");
     open();
     EXPECT_EQ(counts().alerts, 0);
@@ -78,17 +80,17 @@ TEST_F(InboxLogTest, ALogThatIsLostIsMissing) {
 
 TEST_F(InboxLogTest, ALogOfWhichOnlyThePartBeforeACopyIsThereIsMissing) {
     be_killed();
-    LastCommit last = told();
+    LastCommit last = last_commit();
     ++last.number;  // one commit more than the log had
-    tell(last);
+    write_lock_file(last);
     be_read_by_another();
     EXPECT_NE(refusal().find("with the last 1 transactions"), std::string::npos);
 }
 
-TEST_F(InboxLogTest, WhereNothingTellsBothCasesAreNamed) {
+TEST_F(InboxLogTest, WithoutEvidenceBothCasesAreNamed) {
     be_killed();
     be_read_by_another();
-    const LastCommit last = told();
+    const LastCommit last = last_commit();
     LastCommit other_boot = last;
     other_boot.boot.back() = other_boot.boot.back() == '0' ? '1' : '0';
     LastCommit no_boot = last;
@@ -96,7 +98,7 @@ TEST_F(InboxLogTest, WhereNothingTellsBothCasesAreNamed) {
     LastCommit other_session = last;
     other_session.session = "0011223344556677";
     for (const LastCommit& one : {other_boot, no_boot, other_session}) {
-        tell(one);
+        write_lock_file(one);
         const std::string text = refusal();
         EXPECT_NE(text.find("put it back beside the inbox"), std::string::npos) << text;
         EXPECT_NE(text.find("another program (such as sqlite3) opened the inbox since"),
@@ -109,20 +111,20 @@ TEST_F(InboxLogTest, WhereNothingTellsBothCasesAreNamed) {
         write_bytes(path() + ".lock", text);
         EXPECT_NE(refusal().find("another program (such as sqlite3)"), std::string::npos) << text;
     }
-    tell(last);
+    write_lock_file(last);
     open();
     EXPECT_EQ(counts().alerts, 3);
 }
 
-TEST_F(InboxLogTest, TheLockFileTellsTheLastCommit) {
+TEST_F(InboxLogTest, TheLockFileNamesTheLastCommit) {
     open();
-    const LastCommit before = told();
+    const LastCommit before = last_commit();
     EXPECT_EQ(before.boot, boot_id());
     EXPECT_NE(before.boot, "");
     append_range(1, 2);
     clock_.pass(5000);
     append_range(3, 3);
-    const LastCommit after = told();
+    const LastCommit after = last_commit();
     EXPECT_EQ(after.session, before.session);
     EXPECT_EQ(after.number, before.number + 3);
     EXPECT_EQ(after.wall_ms, clock_.wall_ms);
@@ -131,8 +133,8 @@ TEST_F(InboxLogTest, TheLockFileTellsTheLastCommit) {
     EXPECT_EQ(rows(path(), "SELECT value FROM meta WHERE key = 'commits'"),
               std::vector<std::string>{std::to_string(after.number)});
     open();
-    EXPECT_EQ(told().number, after.number) << "it goes on";
-    EXPECT_NE(told().session, after.session);
+    EXPECT_EQ(last_commit().number, after.number) << "it goes on";
+    EXPECT_NE(last_commit().session, after.session);
     EXPECT_EQ(read_bytes(path() + ".lock").size(), size.size());
 }
 

@@ -30,7 +30,7 @@ class SqliteOperatorTest : public SqliteInboxTest {
     }
 };
 
-TEST_F(SqliteOperatorTest, TellsThoseWhoWaitOnceItIsOnDisk) {
+TEST_F(SqliteOperatorTest, WakesWaitersOnceItIsOnDisk) {
     open();
     append_range(1, 1);
     fetch();

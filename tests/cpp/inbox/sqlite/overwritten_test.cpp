@@ -78,7 +78,7 @@ TEST_F(InboxOverwrittenTest, ACopyThatIsPutOverTheFileIsNotTakenForIt) {
     EXPECT_TRUE(is_refused(6));
     EXPECT_TRUE(inbox_->why_not_stored().has_value());
     EXPECT_TRUE(log_.has(path() + " was overwritten by another program while the inbox is open"));
-    EXPECT_TRUE(log_.has("`incm-webhook inbox restore FILE`")) << "says what to do";
+    EXPECT_TRUE(log_.has("`incm-webhook inbox restore FILE`")) << "with what to do";
     const std::string log = read_bytes(path() + "-wal");
     close();
     EXPECT_TRUE(read_bytes(path() + "-wal") == log) << "nothing is copied into another file";
@@ -158,7 +158,7 @@ TEST_F(InboxOverwrittenTest, WhatAnotherProgramCopiesFromTheLogIsNoOverwriting) 
     EXPECT_EQ(counts().alerts, 8);
 }
 
-TEST_F(InboxOverwrittenTest, WhoCopiesFromTheLogAllTheTimeIsNoOverwriting) {
+TEST_F(InboxOverwrittenTest, AProgramThatCopiesFromTheLogAllTheTimeIsNoOverwriting) {
     std::atomic<bool> over = false;
     std::thread other([&] {
         while (!over) {

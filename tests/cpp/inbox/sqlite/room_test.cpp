@@ -29,7 +29,7 @@ class SqliteRoomTest : public SqliteInboxTest {
     }
 };
 
-TEST_F(SqliteRoomTest, WhatCouldNotBeLeasedTakesNoRoom) {
+TEST_F(SqliteRoomTest, WhatCouldNotBeLeasedUsesNoRoom) {
     open();
     append_large_ones(kOfOne + 1);
     std::signal(SIGXFSZ, SIG_IGN);

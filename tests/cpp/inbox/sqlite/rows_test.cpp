@@ -52,7 +52,7 @@ TEST_F(RowsTest, DeliveredIsGoneAndInTheLedger) {
     EXPECT_EQ(rows(path(), "SELECT * FROM lease"), std::vector<std::string>{});
 }
 
-TEST_F(RowsTest, DeadIsKeptAndNotTaken) {
+TEST_F(RowsTest, DeadLettersAreKeptAndNotFetched) {
     open();
     append_range(1, 1);
     fetch();

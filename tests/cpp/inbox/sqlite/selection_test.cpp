@@ -25,8 +25,8 @@ class Oracle {
     [[nodiscard]] bool is_open(const One& one) const {
         return one.state != State::kDelivered && one.state != State::kDead;
     }
-    /// Whether a delivery may be fetched now: nobody has it, it is due, and none of its device is
-    /// under way or before it.
+    /// Whether a delivery may be fetched now: it is not fetched, it is due, and none of its device
+    /// is under way or before it.
     [[nodiscard]] bool may_go(std::int64_t id, std::int64_t now_ms) const {
         const One& one = all.at(id);
         if (one.state != State::kFresh &&
@@ -72,7 +72,7 @@ class InboxSelectionTest : public SqliteInboxTest, public ::testing::WithParamIn
         made.device = device;
         oracle_.all[append(std::move(made)).id] = {.device = device};
     }
-    void take_some() {
+    void fetch_some() {
         const std::size_t limit = 1 + random_() % 6;
         const std::size_t ready = oracle_.ready(now_ms());
         const std::vector<Delivery> fetched = fetch(limit);
@@ -149,7 +149,7 @@ TEST_P(InboxSelectionTest, HandsOutWhatTheOracleSaysThroughAnyHistory) {
     for (int step = 0; step < 600; ++step) {
         if (chance(35)) arrive();
         if (chance(60)) {
-            ASSERT_NO_FATAL_FAILURE(take_some()) << "step " << step;
+            ASSERT_NO_FATAL_FAILURE(fetch_some()) << "step " << step;
         }
         if (chance(50)) {
             ASSERT_NO_FATAL_FAILURE(end_some());
@@ -235,7 +235,7 @@ class InboxSelectionCostTest : public SqliteInboxTest,
         sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(count_steps));
     }
     void reopen() { GetParam().by_device ? open_by_device() : open(); }
-    /// One take, half of which is given back and half delivered; how many steps it took.
+    /// One fetch, half of which is given back and half delivered; how many steps it took.
     std::int64_t turn() {
         steps = 0;
         const Ids fetched = fetch_ids(8);
@@ -253,7 +253,7 @@ class InboxSelectionCostTest : public SqliteInboxTest,
     }
 };
 
-TEST_P(InboxSelectionCostTest, ATakeCostsWhatItHandsOutWhateverWaits) {
+TEST_P(InboxSelectionCostTest, AFetchCostsWhatItHandsOutWhateverWaits) {
     std::int64_t all = 0;
     for (int i = 0; i < kTurns; ++i) {
         all += turn();
@@ -262,7 +262,7 @@ TEST_P(InboxSelectionCostTest, ATakeCostsWhatItHandsOutWhateverWaits) {
     EXPECT_LT(all, kPassOfARow * kRows + kTurns * kTurnAtMost);
 }
 
-TEST_P(InboxSelectionCostTest, WhoWaitsForRoomForARetryLooksAtNothingMeanwhile) {
+TEST_P(InboxSelectionCostTest, AFetcherThatWaitsForRoomForARetryReadsNothingMeanwhile) {
     while (!inbox_->fetch("a", 1000, 0, 0).value().empty()) {
     }
     steps = 0;

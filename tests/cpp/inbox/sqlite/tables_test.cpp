@@ -230,7 +230,7 @@ TEST_F(BulkInsertTest, WritesAnyNumberOfRowsInTheirOrder) {
     }
 }
 
-TEST_F(BulkInsertTest, OfARowThatIsRefusedNoneStaysAfterARollback) {
+TEST_F(BulkInsertTest, AfterARefusedRowARollbackLeavesNone) {
     for (std::int64_t n = 1; n <= 40; ++n) {
         insert_->add(n == 40 ? 7 : n, std::nullopt);
     }

@@ -101,7 +101,7 @@ TEST_F(InboxTroubleTest, WhatAnEarlierStartLeftHalfMadeGoesBesideAnInbox) {
     EXPECT_EQ(folder_.names(), (std::vector<std::string>{"inbox.db", "inbox.db.lock"}));
 }
 
-TEST_F(InboxTroubleTest, SharedMemoryThatCannotBeMappedIsTold) {
+TEST_F(InboxTroubleTest, SharedMemoryThatCannotBeMappedIsReported) {
     open();
     close();
     sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
@@ -119,14 +119,14 @@ TEST_F(InboxTroubleTest, SharedMemoryThatCannotBeMappedIsTold) {
     open();
 }
 
-TEST_F(InboxTroubleTest, AnotherProgramsLockIsToldAndOverByItself) {
+TEST_F(InboxTroubleTest, AnotherProgramsLockIsReportedAndPasses) {
     open();
     sqlite3* other = nullptr;
     ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
     ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
     const std::string expected =
         "the inbox cannot store: another program has locked it for writing; end its transaction";
-    EXPECT_EQ(why_not_stored(), "") << "nobody has tried";
+    EXPECT_EQ(why_not_stored(), "") << "nothing was tried";
     for (int i = 0; i < 2; ++i) {
         const auto refused = inbox_->append(alert(1, {"a"}));
         ASSERT_FALSE(refused.ok());
@@ -247,7 +247,7 @@ TEST_F(InboxTroubleTest, AnInboxThatIsFoundDamagedIsNotReadyUntilTheNextStartHas
     EXPECT_EQ(try_open().error().code, base::ErrorCode::kInboxUnusable);
 }
 
-TEST_F(InboxTroubleTest, DamageThatAFetchFindsIsToldToo) {
+TEST_F(InboxTroubleTest, DamageThatAFetchFindsIsReportedToo) {
     open();
     append_range(1, 1);
     close();

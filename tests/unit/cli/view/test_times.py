@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 24, 9, 30, tzinfo=ZONE)
     ],
 )
 @pytest.mark.parametrize("past", [True, False])
-def test_moments_that_people_write(text: str, moment: datetime, past: bool) -> None:
+def test_times_that_people_write(text: str, moment: datetime, past: bool) -> None:
     assert parse_moment(text, NOW, past=past, zone=ZONE) == moment
 
 
@@ -71,7 +71,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("berlin")
-def test_a_moment_of_the_summer_is_in_summer_time_also_in_winter() -> None:
+def test_a_time_in_summer_is_in_summer_time_also_in_winter() -> None:
     now = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
     moment = parse_moment("2026-07-01T10:00", now, past=True)
     assert moment == datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
@@ -111,7 +111,7 @@ def test_a_column_of_times_says_its_zone() -> None:
 
 
 @pytest.mark.usefixtures("berlin")
-def test_the_hour_that_comes_twice_is_told_apart() -> None:
+def test_the_two_hours_of_the_same_name_are_distinguished() -> None:
     first, second = "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"
     assert local_time(first) == "2026-10-25 02:30:00 UTC+02:00"
     assert local_time(second, beside=first) == "02:30:00 UTC+01:00"
@@ -131,5 +131,5 @@ def test_the_hour_that_comes_twice_is_told_apart() -> None:
         (3 * 86400 + 4 * 3600 + 59, "3 d 4 h"),
     ],
 )
-def test_spans_are_told_roughly(seconds: float, text: str) -> None:
+def test_spans_are_rounded(seconds: float, text: str) -> None:
     assert roughly(seconds) == text

@@ -1,4 +1,4 @@
-"""What a client speaks that is not taken here is named, for the operator and for the client."""
+"""A protocol or coding that is not accepted is named, for the operator and for the client."""
 
 import gzip
 import socket
@@ -33,7 +33,7 @@ def serve_with(serve: Serve, tmp_path: Path) -> Callable[[str], Receiver]:
     return start
 
 
-def say(receiver: Receiver, words: bytes) -> bytes:
+def exchange(receiver: Receiver, words: bytes) -> bytes:
     """Send, and read until the connection ends."""
     place = urlsplit(receiver.url)
     address = (place.hostname, place.port)
@@ -54,10 +54,10 @@ def test_a_compressed_body_is_refused_with_what_is_taken_and_kept(
     receiver = serve_with("")
     packed = gzip.compress(BODY)
     for signature in (sign(BODY, SECRET), sign(packed, SECRET)):
-        said = say(receiver, coded(packed, signature))
-        assert said.startswith(b"HTTP/1.1 415 ")
-        assert b"\r\nAccept-Encoding: identity\r\n" in said
-        assert b"the body is compressed (Content-Encoding): send it uncompressed" in said
+        answer = exchange(receiver, coded(packed, signature))
+        assert answer.startswith(b"HTTP/1.1 415 ")
+        assert b"\r\nAccept-Encoding: identity\r\n" in answer
+        assert b"the body is compressed (Content-Encoding): send it uncompressed" in answer
     found = kept(command, 2, *admin(receiver))
     assert {one["kind"] for one in found} == {"wrong-signature", "not-json"}
     for one in found:
@@ -72,9 +72,9 @@ def test_an_alert_that_only_says_that_it_is_compressed_is_taken(
     serve_with: Callable[[str], Receiver],
 ) -> None:
     receiver = serve_with("")
-    assert say(receiver, coded(BODY, sign(BODY, SECRET))).startswith(b"HTTP/1.1 200 ")
+    assert exchange(receiver, coded(BODY, sign(BODY, SECRET))).startswith(b"HTTP/1.1 200 ")
     identity = LINE + HOST + SIGNED + b"Content-Encoding: Identity\r\nContent-Length: 12\r\n\r\n"
-    assert say(receiver, identity + BODY).startswith(b"HTTP/1.1 200 ")
+    assert exchange(receiver, identity + BODY).startswith(b"HTTP/1.1 200 ")
 
 
 def test_tls_spoken_to_a_plain_port_is_named(serve_with: Callable[[str], Receiver]) -> None:
@@ -93,7 +93,7 @@ def test_tls_spoken_to_a_plain_port_is_named(serve_with: Callable[[str], Receive
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (
             b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + GOOD,
@@ -107,16 +107,16 @@ def test_tls_spoken_to_a_plain_port_is_named(serve_with: Callable[[str], Receive
     ],
 )
 def test_other_protocols_are_named(
-    serve_with: Callable[[str], Receiver], words: bytes, told: str
+    serve_with: Callable[[str], Receiver], words: bytes, message: str
 ) -> None:
     receiver = serve_with("")
-    say(receiver, words)
-    assert told in receiver.output()
+    exchange(receiver, words)
+    assert message in receiver.output()
 
 
 def test_an_unknown_version_is_a_strangers_fault(serve_with: Callable[[str], Receiver]) -> None:
     receiver = serve_with("")
-    assert say(receiver, b"GET / HTTP/9.9\r\n\r\n").startswith(b"HTTP/1.1 505 ")
+    assert exchange(receiver, b"GET / HTTP/9.9\r\n\r\n").startswith(b"HTTP/1.1 505 ")
     (line,) = [line for line in receiver.output().splitlines() if " with 505" in line]
     assert " WARN " in line
 
@@ -133,7 +133,7 @@ def encrypted(serve_with: Callable[[str], Receiver], tmp_path: Path) -> Receiver
 
 
 def test_plain_http_spoken_to_a_tls_port_is_named(encrypted: Receiver) -> None:
-    assert b"use https:// instead of http" in say(encrypted, GOOD)
+    assert b"use https:// instead of http" in exchange(encrypted, GOOD)
     assert "TLS: the client speaks plain HTTP to this port: use https://" in encrypted.output()
 
 

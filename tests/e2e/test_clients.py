@@ -1,4 +1,4 @@
-"""Who may come in, how many at once, and that nobody who is silent is in the way."""
+"""Which clients may connect, how many at once, and that silent ones delay no other."""
 
 import select
 import socket
@@ -24,8 +24,8 @@ def serve_with(serve: Serve, tmp_path: Path) -> Callable[[str], Receiver]:
 
     def start(configuration: str) -> Receiver:
         (tmp_path / "known").write_text(SECRET)
-        (tmp_path / "door.toml").write_text(configuration)
-        return serve("log", arguments=("--secret-file", "./known", "--config", "door.toml"))
+        (tmp_path / "clients.toml").write_text(configuration)
+        return serve("log", arguments=("--secret-file", "./known", "--config", "clients.toml"))
 
     return start
 
@@ -42,18 +42,18 @@ def connect(receiver: Receiver, source: str = "127.0.0.1") -> socket.socket:
 
 def answer_of(client: socket.socket) -> int:
     """Read one answer; 0 when the connection ends without one."""
-    said = b""
-    while b"\r\n\r\n" not in said or len(said) < length_of(said):
+    received = b""
+    while b"\r\n\r\n" not in received or len(received) < length_of(received):
         part = client.recv(65536)
         if not part:
             return 0
-        said += part
-    return statuses_of(said)[0]
+        received += part
+    return statuses_of(received)[0]
 
 
-def length_of(said: bytes) -> int:
-    """Say how long the answer will be."""
-    head, _, _ = said.partition(b"\r\n\r\n")
+def length_of(received: bytes) -> int:
+    """Return the length of the whole answer."""
+    head, _, _ = received.partition(b"\r\n\r\n")
     return len(head) + 4 + int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
 
 
@@ -68,7 +68,7 @@ def with_fields(fields: str) -> bytes:
     return FIELDS + b"\r\n" + fields.encode() + b"\r\n" + BODY
 
 
-def test_who_is_silent_holds_no_worker(serve_with: Callable[[str], Receiver]) -> None:
+def test_a_silent_client_holds_no_worker(serve_with: Callable[[str], Receiver]) -> None:
     receiver = serve_with("[server]\nworkers = 2\n")
     silent = [connect(receiver) for _ in range(20)]
     begun = [connect(receiver) for _ in range(20)]
@@ -97,7 +97,7 @@ def test_a_request_in_two_parts_is_whole(serve_with: Callable[[str], Receiver]) 
             assert ask(client, GOOD[cut:]) == 200
 
 
-def test_the_idlest_makes_room(serve_with: Callable[[str], Receiver]) -> None:
+def test_the_client_that_never_asked_makes_room(serve_with: Callable[[str], Receiver]) -> None:
     receiver = serve_with("[server]\nmax_connections = 3\nworkers = 2\n")
     first, second, third = (connect(receiver) for _ in range(3))
     assert ask(second) == 200
@@ -105,13 +105,15 @@ def test_the_idlest_makes_room(serve_with: Callable[[str], Receiver]) -> None:
     assert ask(third, GOOD[10:]) == 200
     with connect(receiver) as newcomer:
         assert ask(newcomer) == 200
-        assert first.recv(1) == b""  # said nothing: it cost least to lose
+        assert first.recv(1) == b""  # it has sent nothing, so that closing it costs least
         assert ask(third) == 200
     for one in (first, second, third):
         one.close()
 
 
-def test_the_slowest_makes_room_and_is_told(serve_with: Callable[[str], Receiver]) -> None:
+def test_the_slowest_client_makes_room_and_is_answered_503(
+    serve_with: Callable[[str], Receiver],
+) -> None:
     receiver = serve_with("[server]\nmax_connections = 2\nworkers = 2\n")
     busy = [connect(receiver) for _ in range(2)]
     for one in busy:
@@ -119,15 +121,15 @@ def test_the_slowest_makes_room_and_is_told(serve_with: Callable[[str], Receiver
         one.sendall(GOOD[:-1])
     with connect(receiver) as newcomer:
         assert ask(newcomer) == 200
-        told, _, _ = select.select(busy, [], [])
-        assert answer_of(told[0]) == 503
-    (other,) = (one for one in busy if one is not told[0])
+        evicted, _, _ = select.select(busy, [], [])
+        assert answer_of(evicted[0]) == 503
+    (other,) = (one for one in busy if one is not evicted[0])
     assert ask(other, GOOD[-1:]) == 200
     for one in busy:
         one.close()
 
 
-def test_only_those_allowed(serve_with: Callable[[str], Receiver]) -> None:
+def test_only_allowed_addresses_are_served(serve_with: Callable[[str], Receiver]) -> None:
     receiver = serve_with('[server]\nallow = ["127.0.0.2/31"]\n')
     with connect(receiver, "127.0.0.3") as client:
         assert ask(client) == 200
@@ -136,7 +138,9 @@ def test_only_those_allowed(serve_with: Callable[[str], Receiver]) -> None:
     assert "refused a request from 127.0.0.4 with 403" in receiver.output()
 
 
-def test_forwarded_for_is_believed_of_proxies_only(serve_with: Callable[[str], Receiver]) -> None:
+def test_forwarded_for_counts_from_trusted_proxies_only(
+    serve_with: Callable[[str], Receiver],
+) -> None:
     receiver = serve_with(
         '[server]\nallow = ["192.0.2.7", "127.0.0.5"]\ntrusted_proxies = ["127.0.0.9"]\n'
     )
@@ -171,7 +175,7 @@ def test_proxy_headers(serve_with: Callable[[str], Receiver], header: bytes) -> 
     with connect(receiver, "127.0.0.9") as proxy:
         assert ask(proxy) == 400  # every connection of a proxy has the header
     with connect(receiver, "127.0.0.1") as client:
-        assert ask(client, header + GOOD) == 403  # and nobody else's word counts
+        assert ask(client, header + GOOD) == 403  # and no other peer's header counts
 
 
 def test_an_endpoint_has_a_rate(serve_with: Callable[[str], Receiver]) -> None:
