@@ -11,11 +11,10 @@ from typing import Any, Self
 
 import large
 import paced
+import throughput
 from engine import NOOP
 from service import Server
 from table import Row
-
-import flood
 
 STORED = 600_000
 RATE = 200.0
@@ -72,7 +71,7 @@ class _Copies:
 
 def _turn(server: Server, seconds: float, seed: int) -> tuple[float, float]:
     """Return p50 and p99 of the answers in ms."""
-    requests = flood.prepare(int(RATE * seconds), server.address, seed)[1]
+    requests = throughput.prepare(int(RATE * seconds), server.address, seed)[1]
     answers, _ = paced.send(server.address, requests, RATE, CONNECTIONS)
     times = [answer.seconds * 1e3 for answer in answers]
     return statistics.median(times), statistics.quantiles(times, n=100)[98]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import processes
 import replay
+import throughput
 from servers import (
     ANSWER,
     FASTAPI,
@@ -27,8 +28,6 @@ from servers import (
     Peer,
 )
 from table import Row
-
-import flood
 
 CONNECTIONS = 64
 WARM = 400  # requests before the clock starts, others than those that count
@@ -198,8 +197,8 @@ def measure(
     """
     present = installed(peers)
     with tempfile.TemporaryDirectory(dir=place) as folder:
-        warm = flood.prepare(WARM, "127.0.0.1", seed=2)[1]
-        counted = flood.prepare(distinct, "127.0.0.1", seed=3)[1]
+        warm = throughput.prepare(WARM, "127.0.0.1", seed=2)[1]
+        counted = throughput.prepare(distinct, "127.0.0.1", seed=3)[1]
         requests = {False: written(Path(folder), warm, counted)}
         if any(peer.hexadecimal for peer in present):
             requests[True] = written(Path(folder), warm, counted, hexadecimal=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import replay
+import throughput
 from service import SECRET
 
-import flood
 from incm_webhook._core import Endpoint, Filter, Receiver, Route
 
 BATCH = 64
@@ -71,7 +71,7 @@ def fetch_and_delivered(place: Path, requests: Path) -> Crossing:
 
 def write_requests(path: Path) -> None:
     """Write as many signed alerts as `fetch_and_delivered` takes."""
-    replay.write(path, flood.prepare(BATCH * BATCHES, "127.0.0.1")[1])
+    replay.write(path, throughput.prepare(BATCH * BATCHES, "127.0.0.1")[1])
 
 
 def empty_call_ns() -> float:

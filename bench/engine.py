@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import replay
+import throughput
 from service import Server, cpu_s
 from table import Row
-
-import flood
 
 CONNECTIONS = (32, 64)
 NOOP = Path(__file__).parent / "plugins/noop.py"
@@ -59,7 +58,7 @@ def _poco_turn(side: Side, binary: Path, requests: Path, connections: int) -> li
 
 
 def serve_turn(side: Side, server: Server, requests: Path, connections: int) -> list[str]:
-    """Flood a running server until all its deliveries are made.
+    """Send alerts to a running server until all its deliveries are made.
 
     Args:
         side: where the figures go.
@@ -101,7 +100,7 @@ def measure(
         The rows, and what went wrong.
     """
     requests = place / "requests"
-    replay.write(requests, flood.prepare(count, "127.0.0.1")[1])
+    replay.write(requests, throughput.prepare(count, "127.0.0.1")[1])
     rows: list[Row] = []
     problems: list[str] = []
     for connections in several:

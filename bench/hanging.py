@@ -10,11 +10,10 @@ from pathlib import Path
 
 import paced
 import replay
+import throughput
 from engine import NOOP
 from service import Server
 from table import Row
-
-import flood
 
 HANG = NOOP.with_name("hang.py")
 CONNECTIONS = 64
@@ -41,7 +40,7 @@ def _top_rate(place: Path) -> float:
     with tempfile.TemporaryDirectory(dir=place) as name:
         folder = Path(name)
         requests = folder / "requests"
-        replay.write(requests, flood.prepare(_PROBE_ALERTS, "127.0.0.1")[1])
+        replay.write(requests, throughput.prepare(_PROBE_ALERTS, "127.0.0.1")[1])
         with Server(folder, (str(NOOP),)) as server:
             return replay.send(requests, server.address, CONNECTIONS).rate
 
@@ -54,7 +53,7 @@ def _turn(
         tempfile.TemporaryDirectory(dir=place) as folder,
         Server(Path(folder), plugins) as server,
     ):
-        requests = flood.prepare(int(rate * seconds), server.address)[1]
+        requests = throughput.prepare(int(rate * seconds), server.address)[1]
         answers, answered_at = paced.send(server.address, requests, rate, CONNECTIONS)
         server.wait_until_open(len(answers) * (len(plugins) - 1))  # all but the no-op's
         delays = _delays_ms(server.inbox, answered_at)

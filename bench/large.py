@@ -13,11 +13,11 @@ from itertools import islice
 from pathlib import Path
 
 import replay
+import throughput
 from engine import NOOP, Side, serve_turn
 from service import Server
 from table import Row
 
-import flood
 from incm_webhook import alert_types
 from incm_webhook.sender import samples
 
@@ -98,7 +98,7 @@ def _held(inbox: Path) -> int:
 def build(place: Path, count: int) -> Path:
     """Make an inbox with so many delivered alerts, unless an earlier run has left one.
 
-    Its tables are made by `serve`. What later runs flood it with stays in it, up to a quarter.
+    Its tables are made by `serve`. Alerts of later runs stay in it, up to a quarter.
 
     Args:
         place: a folder that is kept.
@@ -125,12 +125,12 @@ def build(place: Path, count: int) -> Path:
 
 
 def measure(place: Path, rounds: int, count: int, stored: int) -> tuple[list[Row], list[str]]:
-    """Flood the large inbox and an empty one in turns.
+    """Send alerts to a server with the large inbox and to one with an empty inbox, in turns.
 
     Args:
         place: where the large inbox is kept, and the folders are made.
         rounds: how often.
-        count: how many alerts in a flood.
+        count: how many alerts in a turn.
         stored: how many the large inbox holds.
 
     Returns:
@@ -143,7 +143,7 @@ def measure(place: Path, rounds: int, count: int, stored: int) -> tuple[list[Row
     for number in range(rounds):
         with tempfile.TemporaryDirectory(dir=place) as folder:
             requests = Path(folder) / "requests"
-            replay.write(requests, flood.prepare(count, "127.0.0.1", seed=number)[1])
+            replay.write(requests, throughput.prepare(count, "127.0.0.1", seed=number)[1])
             for name in ("empty", "large") if number % 2 == 0 else ("large", "empty"):
                 home = Path(folder) / name
                 home.mkdir()

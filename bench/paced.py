@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-import flood
+import throughput
 
 _IDLE_S = 1.0
 _CREDIT_S = 0.05  # between making the connections and the first alert
@@ -17,13 +17,13 @@ _CREDIT_S = 0.05  # between making the connections and the first alert
 
 def send(
     address: str, requests: Sequence[bytes], rate: float, connections: int
-) -> tuple[list[flood.Answer], dict[int, float]]:
+) -> tuple[list[throughput.Answer], dict[int, float]]:
     """Send requests at a fixed rate; return the answers, and by number the wall clock then."""
-    idle = deque(flood.Talker(address) for _ in range(connections))
+    idle = deque(throughput.Talker(address) for _ in range(connections))
     selector = selectors.DefaultSelector()
     for talker in idle:
         selector.register(talker.socket, selectors.EVENT_READ, talker)
-    answers: list[flood.Answer] = []
+    answers: list[throughput.Answer] = []
     answered_at: dict[int, float] = {}
     begin = time.perf_counter() + _CREDIT_S
     sent, starved = 0, False

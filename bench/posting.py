@@ -10,11 +10,10 @@ import tempfile
 from pathlib import Path
 
 import replay
+import throughput
 from engine import NOOP, Side, bare_poco, serve_turn
 from service import Server
 from table import Row
-
-import flood
 
 CONNECTIONS = 32  # of the load
 WARM_UP = 200  # alerts that do not count
@@ -37,7 +36,7 @@ def measure(place: Path, binary: Path, rounds: int, count: int) -> tuple[list[Ro
         The rows, and what went wrong.
     """
     first, requests = place / "first-posts", place / "posts"
-    bodies = flood.prepare(WARM_UP + count, "127.0.0.1")[1]
+    bodies = throughput.prepare(WARM_UP + count, "127.0.0.1")[1]
     replay.write(first, bodies[:WARM_UP])
     replay.write(requests, bodies[WARM_UP:])
     size = len(bodies[0].partition(b"\r\n\r\n")[2])

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import large
 import paced
+import throughput
 from engine import NOOP
 from service import Server
 from table import Row
-
-import flood
 
 RATE = 5_000.0
 CONNECTIONS = 32
@@ -29,7 +28,7 @@ def _turn(folder: Path, old: Path, retention: str, seconds: float) -> tuple[floa
     shutil.copyfile(old, inbox)
     os.sync()  # or each fsync of the server would wait for the copy
     with Server(folder, (str(NOOP),), inbox, f'retention = "{retention}"') as server:
-        requests = flood.prepare(int(RATE * seconds), server.address)[1]
+        requests = throughput.prepare(int(RATE * seconds), server.address)[1]
         before = server.metrics()["incm_webhook_inbox_alerts"]
         answers, _ = paced.send(server.address, requests, RATE, CONNECTIONS)
         after = server.metrics()["incm_webhook_inbox_alerts"]

@@ -15,7 +15,6 @@ from typing import Any
 
 import backup
 import comparison
-import door
 import engine
 import hanging
 import large
@@ -29,21 +28,21 @@ import regression
 import scenarios
 import servers
 import service
+import slow_clients
 import start
+import throughput
 from table import Row, machine_facts, print_table
-
-import flood
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BINARIES = REPOSITORY / "build/release"
-# In the source tree, since a folder for temporary files may be in memory; a flood has to reach a
-# disk.
+# In the source tree, because a folder for temporary files may be in memory; the alerts have to
+# reach a disk.
 PLACE = REPOSITORY / "build/bench"
 COMMITTED = Path(__file__).with_name("results.json")
 PARTS = (
     "native",
     "service",
-    "flood",
+    "throughput",
     "engine",
     "posting",
     "peers",
@@ -51,12 +50,12 @@ PARTS = (
     "large",
     "hanging",
     "pruning",
-    "door",
+    "slow_clients",
     "start",
     "memory",
     "backup",
 )
-QUICK_PARTS = ("native", "service", "flood", "engine", "peers")
+QUICK_PARTS = ("native", "service", "throughput", "engine", "peers")
 QUICK_STORED = 200_000
 DISTINCT = 80_000  # alerts for a turn of the fastest server that stores
 
@@ -66,7 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="only look for regressions")
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part")
-    parser.add_argument("--alerts", type=int, default=flood.ALERTS, help="in a flood")
+    parser.add_argument("--alerts", type=int, default=throughput.ALERTS, help="for the throughput")
     parser.add_argument("--stored", type=int, help="alerts in the large inbox (default 5,000,000)")
     parser.add_argument("--rounds", type=int, help="of the parts peers and scenarios")
     parser.add_argument("--seconds", type=float, help="of a turn of the parts peers and scenarios")
@@ -83,7 +82,9 @@ def main() -> int:
     PLACE.mkdir(parents=True, exist_ok=True)
     facts = machine_facts(PLACE)
     if facts["filesystem"] in ("tmpfs", "ramfs"):
-        print("the folder of the benchmark is in memory: its floods say nothing", file=sys.stderr)
+        print(
+            "the folder of the benchmark is in memory: no figure includes a disk", file=sys.stderr
+        )
     with tempfile.TemporaryDirectory(dir=PLACE) as folder:
         rows, problems = _measure(parts, Path(folder), options)
     print_table(rows, facts)
@@ -129,9 +130,9 @@ def _measure(
     if "service" in parts:
         _say("start and memory")
         rows += service.measure(folder, 3 if quick else 9)
-    if "flood" in parts:
+    if "throughput" in parts:
         _say(f"{options.alerts:,} alerts")
-        found, wrong = flood.measure(folder, 1 if quick else 3, options.alerts)
+        found, wrong = throughput.measure(folder, 1 if quick else 3, options.alerts)
         rows += found
         problems += wrong
     if "engine" in parts:
@@ -165,9 +166,9 @@ def _measure(
         _say("while old alerts are pruned")
         rounds, seconds = (2, 2.0) if quick else (5, 4.0)
         rows += pruning.measure(PLACE, rounds, seconds, QUICK_STORED)
-    if "door" in parts:
+    if "slow_clients" in parts:
         _say("a good client among slow ones")
-        found, wrong = door.measure(folder, 3, 2_000)
+        found, wrong = slow_clients.measure(folder, 3, 2_000)
         rows += found
         problems += wrong
     if "start" in parts:

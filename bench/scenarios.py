@@ -14,6 +14,7 @@ from pathlib import Path
 
 import comparison
 import replay
+import throughput
 from comparison import Turn
 from servers import (
     FASTAPI,
@@ -28,7 +29,6 @@ from servers import (
 from service import SECRET, Server
 from table import Row
 
-import flood
 from incm_webhook import sign
 from incm_webhook.sender import samples
 
@@ -70,7 +70,7 @@ class Scenario:
 
 
 def _plain(count: int, seed: int) -> list[bytes]:
-    return flood.prepare(count, "127.0.0.1", seed)[1]
+    return throughput.prepare(count, "127.0.0.1", seed)[1]
 
 
 def _closing(count: int, seed: int) -> list[bytes]:
@@ -258,7 +258,7 @@ def _at_half(
     with tempfile.TemporaryDirectory(dir=place) as folder:
         requests = Path(folder) / "paced"
         # No server looks at the name of the host, so all get the same bytes.
-        replay.write(requests, flood.prepare(int(rate * seconds), "127.0.0.1")[1])
+        replay.write(requests, throughput.prepare(int(rate * seconds), "127.0.0.1")[1])
         for _ in range(rounds):
             with _served(place) as server:
                 answers[SERVE].append(_paced(load, requests, rate, server.address))

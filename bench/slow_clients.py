@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import throughput
 from service import Server
 from table import Row
-
-import flood
 
 SILENT = 10_000
 SLOW = 500
@@ -25,7 +24,7 @@ _PATIENCE = 'header_timeout = "5m"\n'
 
 def _tail_ms(address: str, requests: Sequence[bytes]) -> tuple[float, int]:
     """Post one request after the other; give the p99 of the answers, and how many were no 200."""
-    talker = flood.Talker(address)
+    talker = throughput.Talker(address)
     times, refused = [], 0
     for number, request in enumerate(requests):
         talker.send(number, request)
@@ -74,7 +73,7 @@ def measure(place: Path, rounds: int, count: int) -> tuple[list[Row], list[str]]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))
     alone, crowded, memory, problems = [], [], [], []
     for number in range(rounds):
-        _, requests = flood.prepare(4 * count, "127.0.0.1", seed=number)
+        _, requests = throughput.prepare(4 * count, "127.0.0.1", seed=number)
         warm, before, beside, after = (requests[one::4] for one in range(4))
         with tempfile.TemporaryDirectory(dir=place) as folder, ExitStack() as opened:
             server = opened.enter_context(Server(Path(folder), ("log",), server_settings=_PATIENCE))

@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one flood showed."""
+    """The result of one measurement."""
 
     problems: list[str]
     answers: list[Answer]
@@ -166,7 +166,9 @@ def _send_all(
     result.send((answers, time.process_time() - cpu, begin, time.monotonic()))
 
 
-def _flood(address: str, requests: list[bytes]) -> tuple[list[Answer], float, float, float]:
+def _send_in_processes(
+    address: str, requests: list[bytes]
+) -> tuple[list[Answer], float, float, float]:
     """Send all requests; return the answers, the CPU time of it, when it began and ended."""
     start = _fork.Barrier(PROCESSES + 1)
     ends, workers = [], []
@@ -221,7 +223,7 @@ def _sync_s(folder: Path) -> float:
 
 
 def run(folder: Path, count: int) -> Outcome:
-    """Flood a fresh server with the jsonl plugin, then stop it and check what it kept.
+    """Send all alerts to a new server with the jsonl plugin, then stop it and check what it kept.
 
     Args:
         folder: an empty folder on a disk.
@@ -234,7 +236,7 @@ def run(folder: Path, count: int) -> Outcome:
     with Server(folder, ("jsonl",)) as server:
         bodies, requests = prepare(count, server.address)
         cpu = server.cpu_s()
-        answers, load_cpu, begin, finish = _flood(server.address, requests)
+        answers, load_cpu, begin, finish = _send_in_processes(server.address, requests)
         acked = [answer for answer in answers if answer.status == 200]
         in_file_s = _wait_for_lines(server.lines, len(acked)) - finish
         cpu = server.cpu_s() - cpu
@@ -249,7 +251,7 @@ def run(folder: Path, count: int) -> Outcome:
 
 
 def measure(place: Path, rounds: int, count: int) -> tuple[list[Row], list[str]]:
-    """Flood one server after the other.
+    """Measure one server after the other.
 
     Args:
         place: where their folders are made.
