@@ -1,19 +1,19 @@
 """A real `incm-webhook serve` process: how long it takes to start, and what it costs."""
 
-import json
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from table import Row
+
+from incm_webhook.testing.server_process import ServerProcess
 
 SECRET = secrets.token_hex(16)
 START_LIMIT_S = 60.0
@@ -54,33 +54,22 @@ class Server:
         self.lines = folder / "alerts.jsonl"
         self.ready_s = 0.0
         self._plugins = plugins
-        self._log = folder / "serve.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._server: ServerProcess | None = None
 
     def __enter__(self) -> Self:
         self._configure()
-        ready = self.folder / "ready.json"
-        command = [str(Path(sys.executable).with_name("incm-webhook")), "serve"]
-        command += ["--config", "incm-webhook.toml", "--ready-file", ready.name]
-        command += ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("INCM_WEBHOOK_")}
-        with self._log.open("wb") as log:
-            start = time.monotonic()
-            self._process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=kept,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        begin = time.monotonic()
+        self._server = ServerProcess(
+            self.folder,
+            ("--config", "incm-webhook.toml", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"),
+            program=(str(Path(sys.executable).with_name("incm-webhook")),),
+            own_session=True,
+        )
         try:
-            self._wait_for(ready, start + START_LIMIT_S)
-            self.ready_s = time.monotonic() - start
-            facts: dict[str, Any] = json.loads(ready.read_text())
+            facts = self._server.wait_until_ready(START_LIMIT_S, step=0.001)
+            self.ready_s = time.monotonic() - begin
         except BaseException:
-            self._kill()
+            self._server.kill()
             raise
         self.address = str(facts["url"]).split("/")[2]
         self.admin_url = str(facts["admin_url"])
@@ -92,13 +81,13 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._kill()
+        if self._server is not None:
+            self._server.kill()
 
     @property
     def pid(self) -> int:
         """The number of the process."""
-        assert self._process is not None
-        return self._process.pid
+        return self._running.process.pid
 
     def memory_mib(self) -> float:
         """Resident memory."""
@@ -134,14 +123,14 @@ class Server:
 
     def stop(self) -> None:
         """Stop gracefully; RuntimeError when that fails."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        if self._process.wait(STOP_LIMIT_S) != 0:
-            raise RuntimeError(f"serve ended with {self._process.returncode}:\n{self.output()}")
+        process = self._running.process
+        process.send_signal(signal.SIGTERM)
+        if process.wait(STOP_LIMIT_S) != 0:
+            raise RuntimeError(f"serve ended with {process.returncode}:\n{self.output()}")
 
     def output(self) -> str:
         """The last of what the process has written."""
-        return self._log.read_text(errors="replace")[-4000:]
+        return self._running.output()[-4000:]
 
     def _status_mib(self, name: str) -> float:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
@@ -161,17 +150,10 @@ class Server:
         text += self._plugin_settings
         (self.folder / "incm-webhook.toml").write_text(text)
 
-    def _wait_for(self, ready: Path, deadline: float) -> None:
-        assert self._process is not None
-        while not ready.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"serve did not start:\n{self.output()}")
-            time.sleep(0.001)
-
-    def _kill(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+    @property
+    def _running(self) -> ServerProcess:
+        assert self._server is not None
+        return self._server
 
 
 def cpu_s(pid: int) -> float:

@@ -1,16 +1,15 @@
 """`incm-webhook serve` on one inbox, to be started and killed as often as a test wants."""
 
 import json
-import os
 import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from incm_webhook.testing.server_process import ServerProcess
 
 DEADLINE_S = 60.0  # only a test that fails waits so long
 PLUGINS = Path(__file__).parent / "plugins"
@@ -23,12 +22,11 @@ class Server:
     """The process, as a user runs it: with a configuration file, on free ports of loopback.
 
     Shape: use it in a `with` statement; start() and kill() in turns, always on the same inbox.
-    Errors: AssertionError with the output of the process. Threads: one at a time.
+    Errors: AssertionError or TimeoutError, with the output of the process. Threads: one at a time.
 
     Attributes:
         folder: the working directory: configuration, secrets, and by default the inbox.
         inbox: the inbox file.
-        process: the last process that was started.
         url: where alerts are posted.
         admin_url: the admin listener.
     """
@@ -48,14 +46,12 @@ class Server:
         self.inbox = inbox or folder / "inbox.db"
         self.url = ""
         self.admin_url = ""
-        self._ready = folder / "ready.json"
-        self._log = folder / "serve.log"
+        self._server: ServerProcess | None = None
         for number, secret in enumerate(SECRETS):
             (folder / f"secret{number}").write_text(secret)
             (folder / f"secret{number}").chmod(0o600)
         tables = [
-            '[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\nready_file = "ready.json"\n'
-            'grace = "5s"',
+            '[server]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\ngrace = "5s"',
             f'[inbox]\nurl = "{self.inbox}"\nreserve = "{reserve}"',
             '[[endpoint]]\npath = "/webhook"\nsecret_file = ["./secret0", "./secret1"]',
             *(f"[[plugin]]\n{lines}" for lines in plugins),
@@ -76,24 +72,25 @@ class Server:
             wrapper: a command that runs the server and becomes it, such as `strace -D`.
             environ: variables besides those of the test.
         """
-        self._ready.unlink(missing_ok=True)
-        command = [*wrapper, sys.executable, "-m", "incm_webhook", "serve"]
-        command += ["--config", str(self.folder / "incm-webhook.toml")]
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env={**os.environ, **(environ or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        arguments = ("--config", str(self.folder / "incm-webhook.toml"))
+        self._server = ServerProcess(self.folder, arguments, wrapper=wrapper, environ=environ)
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        """The last process that was started."""
+        return self._running.process
+
+    @property
+    def _running(self) -> ServerProcess:
+        assert self._server is not None
+        return self._server
 
     def becomes_ready(self) -> bool:
         """Wait until it serves; False when the process ended instead."""
-        if not self.until(self._ready.exists):
+        ready_file = self._running.ready_file
+        if not self.until(ready_file.exists):
             return False
-        facts = json.loads(self._ready.read_text())
+        facts = json.loads(ready_file.read_text())
         self.url, self.admin_url = facts["url"], facts["admin_url"]
         return True
 
@@ -104,15 +101,7 @@ class Server:
 
     def until(self, condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> bool:
         """Wait for a condition; False when the process ended before it held."""
-        deadline = time.monotonic() + deadline_s
-        while not condition():
-            try:
-                self.process.wait(_STEP_S)  # ends the pause at once when the process ends
-            except subprocess.TimeoutExpired:
-                assert time.monotonic() < deadline, f"waited {deadline_s} s:\n{self.output()}"
-            else:
-                return condition()
-        return True
+        return self._running.wait_until(condition, deadline_s, _STEP_S)
 
     def ended(self) -> int:
         """Wait until the process ends by itself; return its status."""
@@ -149,7 +138,7 @@ class Server:
 
     def output(self) -> str:
         """Return what the last process has written to standard output and error."""
-        return self._log.read_text(errors="replace")
+        return self._running.output()
 
     def __enter__(self) -> Self:
         return self
@@ -160,8 +149,8 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if hasattr(self, "process"):
-            self.kill()
+        if self._server:
+            self._server.kill()
 
 
 def recording(name: str, folder: Path, *, failing: float = 0.0, more: str = "") -> str:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
@@ -17,6 +16,7 @@ from incm_webhook import Alert
 from incm_webhook.http.egress import LOOPBACK
 from incm_webhook.sender import samples
 from incm_webhook.sender.client import Sender, signature_of
+from incm_webhook.testing.server_process import ServerProcess
 from incm_webhook.text.toml import toml_tables, toml_text
 
 Body = Alert | bytes | Mapping[str, Any]
@@ -70,28 +70,13 @@ class Receiver:
         self.secret = os.urandom(16).hex()
         (folder / "secret").write_text(self.secret)
         (folder / "secret").chmod(0o600)
-        self._ready = folder / "ready.json"
-        self._ready.unlink(missing_ok=True)  # an earlier server may have left it
-        self._output = folder / "serve.log"
-        command = [*wrapper, sys.executable, "-m", "incm_webhook", "serve"]
-        command += ["--listen", "127.0.0.1:0"]
-        command += ["--admin", "127.0.0.1:0", "--secret-file", "./secret", "--inbox", "./inbox.db"]
-        command += ["--ready-file", str(self._ready), *arguments]
-        command += self._configured(plugins, config, arguments)
-        environ = {
-            key: one for key, one in os.environ.items() if not key.startswith("INCM_WEBHOOK_")
-        }
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - this very program
-                command,
-                cwd=folder,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+        settings = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        settings += ["--secret-file", "./secret", "--inbox", "./inbox.db", *arguments]
+        settings += self._configured(plugins, config, arguments)
+        self._server = ServerProcess(folder, settings, wrapper=wrapper)
+        self.process = self._server.process
         try:
-            facts = self._wait_until_ready()
+            facts = self._server.wait_until_ready(READY_TIMEOUT_S)
         except BaseException:
             self.stop()
             raise
@@ -177,7 +162,7 @@ class Receiver:
 
     def output(self) -> str:
         """Return what the process has written to standard output and error."""
-        return self._output.read_text(errors="replace")
+        return self._server.output()
 
     def _configured(
         self, plugins: Plugins, config: Mapping[str, Any] | None, arguments: Sequence[str]
@@ -191,21 +176,6 @@ class Receiver:
         config = {"egress": {"allow": LOOPBACK}, **(config or {})}
         path.write_text(f"{toml_text(config)}{toml_tables('plugin', tables)}", encoding="utf-8")
         return ["--config", str(path)]
-
-    def _wait_until_ready(self) -> dict[str, Any]:
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        while not self._ready.exists():
-            try:
-                status = self.process.wait(0.02)  # ends the pause at once when the process ends
-            except subprocess.TimeoutExpired:
-                if time.monotonic() < deadline:
-                    continue
-                raise RuntimeError(
-                    f"not ready after {READY_TIMEOUT_S} s:\n{self.output()}"
-                ) from None
-            raise RuntimeError(f"it ended with exit status {status}:\n{self.output()}")
-        facts: dict[str, Any] = json.loads(self._ready.read_text())
-        return facts
 
     def __enter__(self) -> Self:
         return self
