@@ -106,7 +106,7 @@ void settle(Inbox& inbox, const std::string& plugin, const std::vector<Delivery>
     inbox.settle(std::move(all));
 }
 
-/// What the busy plugin's workers do until they are told to stop, at most so many in a second.
+/// What the busy plugin's workers do until they are stopped, at most so many in a second.
 void work(Inbox& inbox, bool gives_back, double rate, const std::atomic<bool>& stop,
           std::atomic<std::int64_t>& done) {
     const auto begin = Clock::now();

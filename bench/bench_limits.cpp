@@ -51,7 +51,7 @@ void limit_sha256(benchmark::State& state) {
 }
 BENCHMARK(limit_sha256)->Arg(624)->Arg(16 * 1024);
 
-/// The least that a commit does: one page more, and the disk says that it has it.
+/// The least that a commit does: one page more, and the disk reports it as written.
 void limit_fdatasync(benchmark::State& state) {
     std::string name = "micro-XXXXXX";
     const int file = mkstemp(name.data());

@@ -134,7 +134,7 @@ def turn(
     ):
         warm = replay.send(requests.warm, server.address, connections, scheme=scheme)
         if not warm.refused and warm.rate > requests.warm_count / _TRIAL_S:
-            # That was too short to tell how fast it is.
+            # That was too short to measure how fast it is.
             again = warm.rate * _TRIAL_S / 2 / requests.warm_count
             warm = replay.send(requests.warm, server.address, connections, again, scheme)
         times = max(warm.rate * seconds, connections) / requests.count

@@ -32,7 +32,7 @@ class Crossing:
 
 
 def fetch_and_delivered(place: Path, requests: Path) -> Crossing:
-    """Take all alerts of a new inbox and say that they are handled, as a plugin's runner does.
+    """Fetch all alerts of a new inbox and settle them, as a plugin's runner does.
 
     Args:
         place: where the inbox is made.
@@ -61,8 +61,8 @@ def fetch_and_delivered(place: Path, requests: Path) -> Crossing:
             durations = [0.0] * BATCH
             real, cpu = time.perf_counter_ns(), time.thread_time_ns()
             for _ in range(BATCHES):
-                taken = receiver.fetch(PLUGIN, BATCH, 0.0)
-                receiver.delivered(taken, durations)
+                fetched = receiver.fetch(PLUGIN, BATCH, 0.0)
+                receiver.delivered(fetched, durations)
             cpu, real = time.thread_time_ns() - cpu, time.perf_counter_ns() - real
         finally:
             receiver.stop()

@@ -12,8 +12,8 @@ from typing import Any
 import servers
 from comparison import Bar, bars
 
-# Okabe and Ito's colours, which people tell apart however they see colours; the darkness differs
-# too, and the hatching says once more which bars end on a disk.
+# Okabe and Ito's colours, which people with any colour vision distinguish; the darkness differs
+# too, and hatching marks the bars that end on a disk.
 _OURS, _OTHERS = "#0072B2", "#BBBBBB"
 _DOES = {
     "answers": "answers only",

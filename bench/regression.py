@@ -1,7 +1,7 @@
 """Whether a run is clearly worse than the committed one.
 
-Only ratios are compared: both of their sides took turns within one run, so that they say something
-of the program also on another machine or beside other work.
+Only ratios are compared: both of their sides took turns within one run, so they also mean something
+on another machine or beside other work.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
--- For wrk: sends requests that were made before, and says when the last one is answered.
+-- For wrk: sends requests that were made before, and prints when the last one is answered.
 --
 --   wrk --threads N --script replay.lua URL -- FILE N TIMES MORE
 --

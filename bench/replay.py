@@ -21,7 +21,7 @@ class Load:
         answered: how many answers came. When the server ends each connection, some more than were
             sent: the first request was repeated at the end.
         refused: those of them that were not 200.
-        begin: when the first request left, as time.monotonic() says it.
+        begin: when the first request left, by time.monotonic().
         end: when the last answer was there.
         cpu_s: of wrk, with its start and the reading of the file.
     """
@@ -51,7 +51,7 @@ def send(
 ) -> Load:
     """Send the requests of a file, each as soon as a connection is free.
 
-    A connection is kept unless the request or the server says `Connection: close`.
+    A connection is kept unless the request or the answer has `Connection: close`.
 
     Args:
         path: what `write` wrote.

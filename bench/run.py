@@ -1,7 +1,7 @@
 """Measures what the releases promise, and prints one table: `./dev bench [--quick]`.
 
 Exit status: 0 when all is well, 1 when an acknowledged alert was lost or kept twice, 2 when only a
-target of speed or size was missed. With --quick no target counts; 1 then also says that a ratio is
+target of speed or size was missed. With --quick no target counts; 1 then also means that a ratio is
 worse than the committed one by more than a third.
 """
 
@@ -105,7 +105,7 @@ def main() -> int:
 
 
 def _compare(rows: list[dict[str, Any]], committed: Path) -> bool:
-    """Tell how the ratios stand to the committed ones; return whether one is clearly worse."""
+    """Compare the ratios with the committed ones; return whether one is clearly worse."""
     found = regression.compare(rows, json.loads(committed.read_text())["rows"])
     for line in found.unknown:
         print(f"not compared: {line}", file=sys.stderr)

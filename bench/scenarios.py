@@ -249,8 +249,8 @@ def _at_half(
 ) -> tuple[list[Row], list[str]]:
     """Compare the time of an answer at half of the top rate with what the disk takes.
 
-    Others get the same alerts at the same rate. Those that store nothing tell what of the time is
-    the machine's, and not the server's; those that store are compared with the disk, too.
+    Others get the same alerts at the same rate. Those that store nothing show which part of the
+    time is the machine's, and not the server's; those that store are compared with the disk, too.
     """
     name = "half of the top rate"
     answers: dict[str, list[_Paced]] = {label: [] for label in (SERVE, *(o.label for o in others))}

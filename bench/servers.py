@@ -296,7 +296,7 @@ def append_only(binaries: Path) -> Peer:
 
 @contextmanager
 def certificate() -> Iterator[Certificate]:
-    """Make a certificate for 127.0.0.1 that nobody has to trust; it is gone after the block."""
+    """Make a certificate for 127.0.0.1 that no client has to trust; removed after the block."""
     with tempfile.TemporaryDirectory() as name:
         made = Certificate(Path(name) / "certificate.pem", Path(name) / "key.pem")
         command = [

@@ -106,7 +106,7 @@ class Server:
         return cpu_s(self.pid)
 
     def metrics(self) -> dict[str, float]:
-        """What /metrics says, by name and labels."""
+        """The values of /metrics, by name and labels."""
         with urllib.request.urlopen(f"{self.admin_url}/metrics", timeout=ANSWER_LIMIT_S) as page:
             lines = page.read().decode().splitlines()
         samples = [line.rpartition(" ") for line in lines if not line.startswith("#")]

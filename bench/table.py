@@ -60,7 +60,7 @@ class Row:
         return f"max <= {self.at_most:g}" if self.at_most is not None else ""
 
     def as_json(self) -> dict[str, Any]:
-        """The row for the results file, rounded to what a noisy machine can tell."""
+        """The row for the results file, rounded to the accuracy of a noisy machine."""
         return {
             "name": self.name,
             "unit": self.unit,

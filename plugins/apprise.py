@@ -62,9 +62,9 @@ class Apprise:
     """Send alerts to the services that the library Apprise knows.
 
     Shape: one notification for each alert and URL; all URLs at once. A repetition after a failure
-    goes only to the URLs that have not taken the alert.
-    Errors: Retry when a service does not take an alert, whatever the reason is: Apprise tells only
-    that. PluginError when Apprise is missing, does not know a URL, or cannot tell whether it works.
+    goes only to the URLs that have not accepted the alert.
+    Errors: Retry when a service does not accept an alert: Apprise does not report why.
+    PluginError when Apprise is missing, does not know a URL, or cannot check it.
     Threads: any; a lock is held during a notification, because Apprise's services are not made for
     several threads.
     """
@@ -77,21 +77,21 @@ class Apprise:
         self._library, self._apprise = _services(config, self._names)
 
     def handle(self, alert: Alert, ctx: Context) -> None:
-        """Notify each service that has not taken this alert yet."""
+        """Notify each service that has not accepted this alert yet."""
         key = f"{_STATE}{ctx.delivery_key}"
         known = ctx.state.get(key) or {}
-        taken = set(known.get("urls", ()))
-        missing = [name for name in self._names if name not in taken]
+        accepted = set(known.get("urls", ()))
+        missing = [name for name in self._names if name not in accepted]
         with self._lock:
             failed = self._notify(missing, alert, ctx)
         if not failed:
             if known:
                 ctx.state.delete(key)
             return
-        taken |= set(missing) - set(failed)
-        if taken:
+        accepted |= set(missing) - set(failed)
+        if accepted:
             self._sweep(ctx)
-            ctx.state.set(key, {"urls": sorted(taken), "at": time.time()})
+            ctx.state.set(key, {"urls": sorted(accepted), "at": time.time()})
         raise Retry(reason="; ".join(failed.values()))
 
     def _notify(self, names: list[str], alert: Alert, ctx: Context) -> dict[str, str]:
@@ -179,7 +179,7 @@ def _services(config: AppriseConfig, names: list[str]) -> tuple[Any, Any]:
 
 
 def _name_of(url: str) -> str:
-    """Return a name that tells one URL from another and does not give it away."""
+    """Return a name that differs for each URL and does not reveal it."""
     return "u" + hashlib.sha256(url.encode()).hexdigest()[:16]
 
 

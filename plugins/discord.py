@@ -38,7 +38,7 @@ class DiscordConfig(BaseModel):
 class Discord:
     """Post alerts to a Discord channel.
 
-    Shape: one message for each alert. Nobody is mentioned, whatever an alert says.
+    Shape: one message for each alert. No person is mentioned, whatever is in an alert.
     Errors: Retry for 429 (after the time that Discord names), 5xx and no answer; Unavailable for
     401, 403 and 404, because Discord bans addresses that go on posting to a removed webhook; Reject
     for any other status.

@@ -80,7 +80,7 @@ class ImConfig(BaseModel):
 class Im:
     """Send alerts to a group robot.
 
-    Shape: one plain text for each alert; nobody is mentioned, whatever an alert says.
+    Shape: one plain text for each alert; no person is mentioned, whatever is in an alert.
     Errors: the services answer 200 to almost everything, so the code in the body counts. Retry when
     the robot is busy or has had too many messages; Unavailable when key, signature, keyword or
     address are refused, or the robot is switched off; Reject for any other code.
@@ -147,7 +147,7 @@ class Im:
         return {"timestamp": stamp, "sign": sign}
 
     def _refusal(self, answer: Answer, code: int | None, message: str) -> Exception:
-        """Choose the outcome of a message that was not taken."""
+        """Choose the outcome of a message that was refused."""
         reason = f"{self._config.service} answered {answer.status}"
         if code is None:
             return outcome_of(answer) or Retry(

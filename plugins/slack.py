@@ -97,7 +97,7 @@ class Slack:
     """Post alerts to a Slack channel.
 
     Shape: one message for each alert. As a bot, an alert that ends another is posted to the thread
-    of that one. Nobody is mentioned, whatever an alert says.
+    of that one. No person is mentioned, whatever is in an alert.
     Errors: Retry for 429 (after the time that Slack names), 5xx and no answer; Reject when Slack
     refuses the message; Unavailable when it refuses webhook, token or channel. Slack answers most
     refusals of a bot with 200: the body counts.
@@ -124,7 +124,7 @@ class Slack:
             ctx.state.set(incident, body["ts"])
 
     async def connect(self, ctx: Context) -> None:
-        """Ask Slack who the bot is; an incoming webhook cannot be tried without a message."""
+        """Ask for the bot's identity; an incoming webhook cannot be tried without a message."""
         if self._config.token is not None:
             await self._call(ctx, "auth.test", {})
 

@@ -75,8 +75,8 @@ class Syslog:
 
     Shape: over TCP and TLS, a batch goes through a connection of its own, in frames with their
     length (RFC 6587, RFC 5425). The batch is delivered when the server has closed the connection
-    in answer to its end, because a write that succeeds says nothing about the server. Over UDP each
-    alert is a datagram.
+    in answer to its end, because a write that succeeds proves nothing about the server. Over UDP
+    each alert is a datagram.
     Errors: Unavailable when the server's certificate is not valid; OSError otherwise, and the whole
     batch is sent again.
     Threads: any.

@@ -50,7 +50,7 @@ class TeamsConfig(BaseModel):
 class Teams:
     """Post alerts to Teams as Adaptive Cards.
 
-    Shape: one card for each alert. Its texts are not read as Markdown, and mention nobody.
+    Shape: one card for each alert. Its texts are not read as Markdown, and mention no person.
     Errors: Retry for 429, 5xx and no answer; Reject for 413; Unavailable for any other status,
     because a workflow takes every card: its URL is wrong, or it was removed or switched off.
     Threads: an event loop.

@@ -24,7 +24,7 @@ from incm_webhook.fields import PositiveDuration
 from incm_webhook.message import incident_key, is_clear, one_line, subject, text, without_controls
 
 _UNITS = 4096  # of UTF-16: the longest message
-# What Telegram says when the bot or the chat is at fault, not the text.
+# Parts of Telegram's descriptions when the bot or the chat is at fault, not the text.
 _OF_THE_CHAT = (
     "chat not found",
     "user not found",

@@ -31,7 +31,7 @@ def wait_for(condition: Callable[[], bool], server: int) -> None:
 
 
 def main(ready_file: Path, server: int, *, once: bool) -> None:
-    """Send the alert, and say how to send the next one."""
+    """Send the alert, and print how to send the next one."""
     wait_for(ready_file.exists, server)
     ready = json.loads(ready_file.read_text())
     send = ["send", ready["url"], "--secret-file", "var/secret", "--type", "disconnected"]

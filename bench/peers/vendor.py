@@ -1,6 +1,6 @@
 """What every Python peer does with a request: the vendor's verifier, and one commit if asked to.
 
-The environment says how: PEER_SECRET is the secret token, PEER_INBOX a database to keep alerts in;
+Variables configure it: PEER_SECRET is the secret token, PEER_INBOX a database to keep alerts in;
 without it nothing is stored.
 """
 

@@ -18,7 +18,7 @@ void bind_log(py::module_& module) {
             PyEval_RestoreThread(state);
         },
         py::arg("line"),
-        R"(Write a line to standard error as the core does: a reader that stops reading blocks nobody.
+        R"(Write a line to standard error as the core does: a reader that stops reading blocks no thread.
 
 Shape:   the line in UTF-8, with its line end. It may be dropped; a later line reports that.
 Threads: any.

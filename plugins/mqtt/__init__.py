@@ -1,6 +1,6 @@
 """Publishes each alert to an MQTT broker, with a retained state of each device.
 
-It speaks MQTT 5, because only there a broker says that it has refused a message. Delivery is at
+It speaks MQTT 5, because only there a broker reports that it has refused a message. Delivery is at
 least once: after a lost acknowledgement a message comes again, with the same user property
 delivery_key.
 

@@ -1,4 +1,4 @@
-"""What the plugin `mqtt` has to know about a broker: where it is, what it takes, what it says."""
+"""What the plugin `mqtt` has to know about a broker: its address, limits and reason codes."""
 
 import ssl
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class BrokerConfig(BaseModel):
             connection of a client when another one comes with the same identifier.
         keepalive: the silence after which the connection counts as lost.
         time_limit: the longest time that one alert may take, connecting included.
-        qos: 1 waits until the broker has taken the message, 0 does not.
+        qos: 1 waits until the broker has acknowledged the message, 0 does not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -134,7 +134,7 @@ def check_size(message: Message, config: BrokerConfig, largest: int | None) -> N
     Args:
         message: what is to be published.
         config: the quality of service, and the broker's name for the reason.
-        largest: the largest packet that the broker takes, in bytes; None when it did not say.
+        largest: the largest packet that the broker takes, in bytes; None when it named none.
     """
     topic = message.topic.encode()
     if len(topic) > 0xFFFF:

@@ -1,7 +1,7 @@
 """The connection of the plugin `mqtt` to its broker, made with paho-mqtt.
 
-paho's own reconnecting is not used, because it also sends again what nobody waits for any more.
-Here each connection has a client object of its own, and nothing outlives it.
+paho's own reconnecting is not used, because it also sends messages again whose calls
+have failed. Here each connection has a client object of its own, and nothing outlives it.
 """
 
 import socket
@@ -178,7 +178,7 @@ class Connection:
         self.drop()
 
     def publish(self, message: Message, deadline: float) -> None:
-        """Publish a message, and wait until the broker has taken it.
+        """Publish a message, and wait until the broker has acknowledged it.
 
         Raises:
             Reject: the broker takes no such message.

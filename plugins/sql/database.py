@@ -67,7 +67,7 @@ class Database:
         self._complete = False
 
     def write(self, deliveries: Sequence[tuple[Alert, Context]]) -> None:
-        """Write alerts, and what they say of devices, in one transaction.
+        """Write alerts, and the state of their devices, in one transaction.
 
         Raises:
             Reject: the database refuses the values of one of them.
@@ -123,7 +123,7 @@ class Database:
         self._newest = connection
 
     def _cut(self) -> None:
-        """End the connection from another thread: whoever waits for it gets an error."""
+        """End the connection from another thread: a call that waits for it fails."""
         with suppress(Exception), socket.socket(fileno=self._newest.fileno()) as one:
             try:
                 one.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
 """Which log records are kept: ours and the plugins' from a level up, those of libraries if asked.
 
-An HTTP library writes every URL that it calls at INFO, tokens and all: nobody asked for that.
+HTTP libraries log every URL that they call at INFO, with its tokens. Here that needs a setting.
 """
 
 import logging
@@ -75,7 +75,7 @@ class KeptRecords(logging.Filter):
         logger: logging.Logger | None = logging.getLogger(record.name)
         while logger is not None and logger.parent is not None:
             if logger.level:
-                return True  # whoever set it asked for it
+                return True  # it was set on purpose
             logger = logger.parent
         return False
 

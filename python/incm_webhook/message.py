@@ -185,7 +185,7 @@ def colour(alert: Alert) -> str:
 
 
 def is_clear(alert: Alert) -> bool:
-    """Tell whether an alert says that something is over.
+    """Return whether an alert reports that something is over.
 
     Args:
         alert: any alert.

@@ -123,7 +123,7 @@ class LoadedPlugin:
         return "on_dead" in self._hooks
 
     def on_dead(self, alert: "Alert", context: Context, reason: str) -> Outcome:
-        """Tell the plugin that the delivery of an alert has become a dead letter."""
+        """Call on_dead: the delivery of an alert has become a dead letter."""
         return self._kept(self._hooks["on_dead"].call(alert, context, reason), context)
 
     def ready(self) -> bool:

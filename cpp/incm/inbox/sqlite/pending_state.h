@@ -26,7 +26,7 @@ class PendingState {
     PendingState(const PendingState&) = delete;
     PendingState& operator=(const PendingState&) = delete;
 
-    /// Show changes to everybody who reads, until the last pointer to them ends.
+    /// Show changes to all readers, until the last pointer to them ends.
     /// Errors:  bad_alloc.
     [[nodiscard]] std::shared_ptr<PendingWrite> add(std::string plugin,
                                                     std::vector<StateChange> changes);

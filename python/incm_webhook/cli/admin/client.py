@@ -283,7 +283,9 @@ def _offline(
 
     path = settings.inbox.path
     admin = settings.server.admin
-    nobody = f"nothing answers at {admin}" if admin else "the configuration has no admin listener"
+    situation = (
+        f"nothing answers at {admin}" if admin else "the configuration has no admin listener"
+    )
     try:
         inbox = open_offline(settings, endpoints, filters=filters, read_only=read_only, warn=warn)
     except InboxInUseError as error:
@@ -293,9 +295,9 @@ def _offline(
             if admin
             else "restart it with an admin listener, or stop it to read the file"
         )
-        raise InboxInUseError(f"{nobody}, and {in_use}: {what_to_do}") from None
+        raise InboxInUseError(f"{situation}, and {in_use}: {what_to_do}") from None
     except InboxError as error:
-        raise InboxError(f"{nobody}, and {error} (--admin and --inbox name others)") from None
-    nobody = f"the server at {admin} has another inbox" if another else "no server runs"
-    warn(f"{nobody}: using the inbox file {path} itself")
+        raise InboxError(f"{situation}, and {error} (--admin and --inbox name others)") from None
+    situation = f"the server at {admin} has another inbox" if another else "no server runs"
+    warn(f"{situation}: using the inbox file {path} itself")
     return AdminClient(inbox, str(path), offline=True)
