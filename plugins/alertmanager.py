@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from incm_webhook import Alert, Context, Reject, Retry, Template, Unavailable, alert_types, plugin
-from incm_webhook.fields import PositiveDuration
+from incm_webhook.fields import PositiveDuration, Url
 from incm_webhook.message import incident_key, is_clear, one_line, subject, text
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -42,7 +42,7 @@ class AlertmanagerConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    urls: tuple[str, ...] = Field(min_length=1)
+    urls: tuple[Url, ...] = Field(min_length=1)
     username: str | None = None
     password: SecretStr | None = None
     token: SecretStr | None = None
@@ -53,16 +53,10 @@ class AlertmanagerConfig(BaseModel):
     event_lasts: PositiveDuration = 3600.0
     time_limit: PositiveDuration = 10.0
 
-    @field_validator("urls")
-    @classmethod
-    def _addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        for one in urls:
-            if not re.match(r"https?://[^/]", one):
-                raise ValueError(f'wants addresses such as "http://alertmanager:9093", not {one!r}')
-        return tuple(one.rstrip("/") for one in urls)
-
     @model_validator(mode="after")
     def _one_account(self) -> "AlertmanagerConfig":
+        if self.password is not None and self.username is None:
+            raise ValueError("has a password, and no username")
         if self.token is not None and self.username is not None:
             raise ValueError("wants either `token`, or `username` and `password`, not both")
         return self
@@ -89,6 +83,7 @@ class Alertmanager:
 
     def __init__(self, config: AlertmanagerConfig) -> None:
         self._config = config
+        self._urls = [one.rstrip("/") for one in config.urls]
         self._headers: dict[str, SecretStr] = {}
         if config.username is not None:
             password = config.password.get_secret_value() if config.password else ""
@@ -100,13 +95,13 @@ class Alertmanager:
     async def handle(self, alert: Alert, ctx: Context) -> None:
         """Post one alert to every Alertmanager."""
         failures = []
-        for url in self._config.urls:
+        for url in self._urls:
             try:
                 await ctx.http.post(
                     f"{url}/api/v2/alerts",
                     json=[self._alert(alert, ctx)],
                     headers=self._headers,
-                    timeout=self._config.time_limit / len(self._config.urls),
+                    timeout=self._config.time_limit / len(self._urls),
                 )
             except _WORST as outcome:
                 failures.append(outcome)
@@ -117,7 +112,7 @@ class Alertmanager:
 
     async def connect(self, ctx: Context) -> None:
         """Ask every Alertmanager for its status."""
-        for url in self._config.urls:
+        for url in self._urls:
             await ctx.http.get(
                 f"{url}/api/v2/status", headers=self._headers, timeout=self._config.time_limit
             )

@@ -116,7 +116,7 @@ class Apprise:
             failed.pop(name, None)
             if not one:
                 number = self._names.index(name)
-                failed[name] = f"{one_line(one.name, 60)} (urls.{number}): {_why(one)}"
+                failed[name] = f"{one_line(one.name, 60)} (urls[{number + 1}]): {_why(one)}"
         return failed
 
     def _sweep(self, ctx: Context) -> None:
@@ -155,19 +155,20 @@ def _services(config: AppriseConfig, names: list[str]) -> tuple[Any, Any]:
     made = apprise.Apprise(asset=asset)
     for number, (secret, name) in enumerate(zip(config.urls, names, strict=True)):
         url = secret.get_secret_value()
+        place = f"config urls[{number + 1}]"
         if names.index(name) < number:
-            raise PluginError(f"config urls.{number}: it is the same as urls.{names.index(name)}")
+            raise PluginError(f"{place}: it is the same as urls[{names.index(name) + 1}]")
         service = apprise.Apprise.instantiate(url, asset=asset, tag=name)
         scheme = one_line(url.partition("://")[0], 20) if "://" in url else ""
         if service is None:
             about = f' of the kind "{scheme}://"' if scheme else ""
             raise PluginError(
-                f"config urls.{number}: Apprise does not know this URL{about}; "
+                f"{place}: Apprise does not know this URL{about}; "
                 "https://github.com/caronc/apprise/wiki lists what it knows"
             )
         if type(service).__module__.rpartition(".")[2] in _ELSEWHERE:
             raise PluginError(
-                f"config urls.{number}: Apprise reports success whatever {service.service_name} "
+                f"{place}: Apprise reports success whatever {service.service_name} "
                 "answers: use the plugin im, which reads the answer"
             )
         service.request_rate_per_sec = 0  # `rate` of [[plugin]] limits the rate

@@ -8,10 +8,10 @@ config = { url = { file = "discord-url" } }
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict
 
 from incm_webhook import Alert, Answer, Context, Retry, Template, outcome_of, plugin
-from incm_webhook.fields import PositiveDuration
+from incm_webhook.fields import PositiveDuration, SecretUrl
 from incm_webhook.message import colour, facts, one_line, subject, without_controls
 
 _CONTENT, _TITLE, _DESCRIPTION, _FIELD = 2000, 256, 1000, 200  # characters
@@ -29,7 +29,7 @@ class DiscordConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: SecretStr = Field(min_length=1)
+    url: SecretUrl
     text: Template | None = None
     time_limit: PositiveDuration = 10.0
 

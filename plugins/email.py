@@ -25,9 +25,26 @@ from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 
-from incm_webhook import Alert, Context, Reject, Retry, Template, Unavailable, plugin
+from incm_webhook import (
+    Alert,
+    Context,
+    PluginError,
+    Reject,
+    Retry,
+    Template,
+    Unavailable,
+    plugin,
+)
 from incm_webhook.fields import PositiveDuration
 from incm_webhook.message import colour, facts, incident_key, one_line, subject, text
 
@@ -94,6 +111,12 @@ class EmailConfig(BaseModel):
     html: Template | None = None
     time_limit: PositiveDuration = 20.0
 
+    @model_validator(mode="after")
+    def _whole_account(self) -> "EmailConfig":
+        if (self.username is None) != (self.password is None):
+            raise ValueError("wants both username and password, or neither")
+        return self
+
 
 @plugin("email", config=EmailConfig, concurrency=2, timeout="30s")
 class Email:
@@ -111,7 +134,10 @@ class Email:
 
     def __init__(self, config: EmailConfig) -> None:
         self._config = config
-        self._tls = ssl.create_default_context(cafile=config.ca_file)
+        try:
+            self._tls = ssl.create_default_context(cafile=config.ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise PluginError(f"config ca_file: cannot use {config.ca_file}: {error}") from None
 
     def handle(self, alert: Alert, ctx: Context) -> None:
         """Send one mail to those recipients that have not got it yet."""
@@ -195,9 +221,8 @@ class Email:
         try:
             if config.security == "starttls":
                 session.starttls(context=self._tls)
-            if config.username is not None:
-                password = config.password.get_secret_value() if config.password else ""
-                session.login(config.username, password)
+            if config.username is not None and config.password is not None:
+                session.login(config.username, config.password.get_secret_value())
         except smtplib.SMTPNotSupportedError as error:
             raise Unavailable(
                 f"the mail server does not offer what is configured: {error}"

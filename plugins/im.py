@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import time
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -25,7 +24,7 @@ from incm_webhook import (
     outcome_of,
     plugin,
 )
-from incm_webhook.fields import PositiveDuration
+from incm_webhook.fields import PositiveDuration, SecretUrl
 from incm_webhook.message import one_line, subject, text, truncate_bytes, without_controls
 
 _LARGEST = {"wecom": 2048, "dingtalk": 15000, "feishu": 15000}  # bytes of a text in UTF-8
@@ -61,7 +60,7 @@ class ImConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     service: Literal["wecom", "dingtalk", "feishu", "lark"]
-    url: SecretStr
+    url: SecretUrl
     secret: SecretStr | None = Field(default=None, min_length=1)
     keyword: str = ""
     text: Template | None = None
@@ -69,10 +68,8 @@ class ImConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_the_service(self) -> "ImConfig":
-        if not urlsplit(self.url.get_secret_value()).netloc:
-            raise ValueError("url: wants the robot's whole URL, beginning with https://")
         if self.service == "wecom" and self.secret is not None:
-            raise ValueError("secret: robots of WeCom check no signature")
+            raise ValueError("secret does not suit WeCom, whose robots check no signature")
         return self
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from incm_webhook import Alert, Context, Reject, Template, Unavailable, outcome_of, plugin
-from incm_webhook.fields import PositiveDuration
+from incm_webhook.fields import PositiveDuration, Url
 from incm_webhook.message import facts, incident_key, is_clear, one_line, severity, subject
 
 _SUMMARY = 1024  # characters
@@ -30,7 +30,7 @@ class PagerDutyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     routing_key: SecretStr = Field(min_length=1)
-    url: str = Field(default="https://events.pagerduty.com/v2/enqueue", pattern=r"^https?://")
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
     summary: Template | None = None
     time_limit: PositiveDuration = 10.0
 

@@ -24,7 +24,7 @@ from incm_webhook import (
     outcome_of,
     plugin,
 )
-from incm_webhook.fields import PositiveDuration
+from incm_webhook.fields import PositiveDuration, SecretUrl, Url
 from incm_webhook.message import (
     colour,
     facts,
@@ -73,11 +73,11 @@ class SlackConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: SecretStr | None = Field(default=None, min_length=1)
+    url: SecretUrl | None = None
     token: SecretStr | None = Field(default=None, min_length=1)
     channel: str | None = Field(default=None, min_length=1)
     text: Template | None = None
-    api: str = Field(default="https://slack.com/api", pattern=r"^https?://")
+    api: Url = "https://slack.com/api"
     time_limit: PositiveDuration = 10.0
 
     @model_validator(mode="after")

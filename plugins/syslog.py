@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from incm_webhook import Alert, Context, Unavailable, plugin
+from incm_webhook import Alert, Context, PluginError, Unavailable, plugin
 from incm_webhook.fields import PositiveDuration, Size
 from incm_webhook.message import is_clear, one_line, severity, subject, truncate_bytes
 
@@ -67,6 +67,17 @@ class SyslogConfig(BaseModel):
     enterprise: int = Field(default=32473, ge=0, le=2**31 - 1)
     largest: Size | None = Field(default=None, ge=2048, le=65507)
     time_limit: PositiveDuration = 10.0
+
+    @model_validator(mode="after")
+    def _files_are_used(self) -> "SyslogConfig":
+        files = (self.ca_file, self.certificate_file, self.private_key_file)
+        if self.transport != "tls" and any(files):
+            raise ValueError(
+                'ca_file, certificate_file and private_key_file need transport = "tls"'
+            )
+        if self.private_key_file and not self.certificate_file:
+            raise ValueError("has a private_key_file, and no certificate_file")
+        return self
 
 
 @plugin("syslog", config=SyslogConfig, concurrency=1, timeout="30s")
@@ -135,9 +146,19 @@ class Syslog:
 
 
 def _tls_context(config: SyslogConfig) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=config.ca_file)
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise PluginError(f"config ca_file: cannot use {config.ca_file}: {error}") from None
     if config.certificate_file:
-        context.load_cert_chain(config.certificate_file, config.private_key_file)
+        try:
+            context.load_cert_chain(config.certificate_file, config.private_key_file)
+        except OSError as error:
+            key = config.private_key_file or config.certificate_file
+            raise PluginError(
+                f"config certificate_file: cannot use {config.certificate_file} with the key in "
+                f"{key}: {error}"
+            ) from None
     return context
 
 

@@ -7,10 +7,10 @@ config = { url = { file = "teams-url" } }
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict
 
 from incm_webhook import Alert, Context, Retry, Template, Unavailable, outcome_of, plugin
-from incm_webhook.fields import PositiveDuration
+from incm_webhook.fields import PositiveDuration, SecretUrl
 from incm_webhook.message import (
     facts,
     one_line,
@@ -41,7 +41,7 @@ class TeamsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: SecretStr = Field(min_length=1)
+    url: SecretUrl
     text: Template | None = None
     time_limit: PositiveDuration = 10.0
 

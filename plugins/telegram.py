@@ -5,9 +5,10 @@ use = "telegram"
 config = { token = { file = "telegram-token" }, chat = -1001234567890 }
 """
 
+import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from incm_webhook import (
     Alert,
@@ -20,9 +21,10 @@ from incm_webhook import (
     outcome_of,
     plugin,
 )
-from incm_webhook.fields import PositiveDuration
+from incm_webhook.fields import PositiveDuration, Url
 from incm_webhook.message import incident_key, is_clear, one_line, subject, text, without_controls
 
+_TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 _UNITS = 4096  # of UTF-16: the longest message
 # Parts of Telegram's descriptions when the bot or the chat is at fault, not the text.
 _OF_THE_CHAT = (
@@ -55,12 +57,26 @@ class TelegramConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    token: SecretStr = Field(min_length=1)
+    token: SecretStr
     chat: int | str
     topic: int | None = None
     text: Template | None = None
-    api: str = Field(default="https://api.telegram.org", pattern=r"^https?://")
+    api: Url = "https://api.telegram.org"
     time_limit: PositiveDuration = 10.0
+
+    @field_validator("token")
+    @classmethod
+    def _is_a_token(cls, token: SecretStr) -> SecretStr:
+        if not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("wants the token that @BotFather gave, such as 110201543:AAHdqTcv...")
+        return token
+
+    @field_validator("chat", mode="before")
+    @classmethod
+    def _is_a_chat(cls, chat: object) -> object:
+        if isinstance(chat, bool) or not isinstance(chat, int | str) or chat == "":
+            raise ValueError('wants the id of a chat, such as -1001234567890, or "@channel"')
+        return chat
 
 
 @plugin("telegram", config=TelegramConfig, concurrency=1, order="device", timeout="30s")

@@ -41,7 +41,7 @@ class Database:
     def __init__(self, config: "SqlConfig") -> None:
         try:
             url = make_url(config.url.get_secret_value())
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # the latter for a port that is no number
             raise ValueError("it is not a URL such as postgresql://USER@HOST/DATABASE") from None
         port = f":{url.port}" if url.port else ""
         self._where = f"{url.host}{port}/{url.database}" if url.host else str(url.database)

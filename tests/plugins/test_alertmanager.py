@@ -116,7 +116,7 @@ def test_the_account_is_sent(account: dict[str, str], header: str) -> None:
     ("config", "sentence"),
     [
         ({"urls": []}, "urls"),
-        ({"urls": ["alertmanager:9093"]}, "wants addresses such as"),
+        ({"urls": ["alertmanager:9093"]}, "wants a URL such as"),
         ({"labels": {"a-b": "c"}}, "is no name of a label"),
         ({"token": "t", "username": "u"}, "not both"),
         ({"summary": "{{ alert."}, "summary"),

@@ -89,7 +89,7 @@ def test_every_fault_is_tried_again(server: FaultServer, fault: Behaviour) -> No
     (got,) = send([url_of(server)], DOWN, config={"time_limit": "2s"})
     assert isinstance(got, Retry)
     assert got.after is None
-    assert got.reason.startswith("JSON (urls.0): ")
+    assert got.reason.startswith("JSON (urls[1]): ")
     assert len(server.requests) == 1  # Apprise itself tries nothing again
 
 
@@ -119,8 +119,8 @@ def test_a_repetition_goes_only_where_the_alert_has_not_arrived(server: FaultSer
         for attempt in (1, 2):
             (got,) = send(urls, DOWN, attempt=attempt, state=state)
             assert isinstance(got, Retry)
-            assert "(urls.1): " in got.reason
-            assert "(urls.0)" not in got.reason
+            assert "(urls[2]): " in got.reason
+            assert "(urls[1])" not in got.reason
         assert (len(server.requests), len(other.requests)) == (1, 2)
         assert list(state) == ["sent/test-1"]
         assert server.url not in str(state)
@@ -156,13 +156,13 @@ def test_a_url_that_cannot_work_is_refused_and_not_repeated(
 ) -> None:
     with pytest.raises(PluginError) as caught:
         send([url_of(server), url], DOWN)
-    assert "config urls.1: " in str(caught.value)
+    assert "config urls[2]: " in str(caught.value)
     assert text in str(caught.value)
     assert "topsecret" not in str(caught.value)
 
 
 def test_one_url_stands_once(server: FaultServer) -> None:
-    with pytest.raises(PluginError, match=r"config urls.1: .* the same as urls.0"):
+    with pytest.raises(PluginError, match=r"config urls\[2\]: .* the same as urls\[1\]"):
         send([url_of(server)] * 2, DOWN)
     with pytest.raises(PluginError, match="config urls"):
         send([], DOWN)

@@ -189,7 +189,7 @@ def test_apprise_in_a_process_reaches_no_denied_network(
     with Receiver(tmp_path, plugins=[table], config=rules) as receiver:
         receiver.send(make_alert())
         wait_for_output(receiver, f"plugin apprise: no connection: {DENIED}")
-        wait_for_output(receiver, "JSON (urls.0): ")
+        wait_for_output(receiver, "JSON (urls[1]): ")
     assert server.accepted == 0
 
 

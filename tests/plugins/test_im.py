@@ -141,7 +141,7 @@ def test_the_gateway_of_feishu_limits_with_a_status(server: FaultServer) -> None
     ("config", "sentence"),
     [
         ({"service": "qq"}, "service"),
-        ({"url": "robot"}, "whole URL"),
+        ({"url": "robot"}, "wants a URL such as"),
         ({"service": "wecom", "secret": "x"}, "check no signature"),
     ],
 )

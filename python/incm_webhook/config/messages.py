@@ -30,8 +30,12 @@ _WANTS = {
     "less_than_equal": "wants at most {le}",
     "less_than": "wants less than {lt}",
     "finite_number": "wants a finite number",
+    "too_short": "wants at least {min_length} items",
+    "too_long": "wants at most {max_length} items",
     "string_too_short": "must not be shorter than {min_length} characters",
     "string_too_long": "must not be longer than {max_length} characters",
+    "string_pattern_mismatch": "wants a text that fits the pattern {pattern}",
+    "path_type": "wants a path in quotes",
     "literal_error": "wants {expected}",
     "enum": "wants {expected}",
 }
@@ -89,9 +93,12 @@ def located_sentences(
     place: Callable[[Location], tuple[str, Location]],
 ) -> Iterator[tuple[Location, str]]:
     """Yield what `sentences` returns, each sentence with the location of its error."""
-    for detail in error.errors(include_url=False, include_input=False):
+    details = error.errors(include_url=False, include_input=False)
+    for detail in details:
         location = detail["loc"]
         kind = detail["type"]
+        if kind == "too_short" and any(len(one["loc"]) > len(location) for one in details):
+            continue  # pydantic counts no items that are wrong themselves
         context = detail.get("ctx", {})
         if kind == "extra_forbidden":
             table, inner = place(location[:-1])
@@ -103,7 +110,7 @@ def located_sentences(
             table, inner = place(location)
             if kind == "value_error":
                 what = str(context["error"])
-            elif kind == "string_too_short" and context["min_length"] == 1:
+            elif kind in ("string_too_short", "too_short") and context["min_length"] == 1:
                 what = "must not be empty"
             elif kind in _WANTS:
                 what = _WANTS[kind].format(**context)

@@ -119,9 +119,8 @@ def _validated(model: type[BaseModel], config: dict[str, Any], problems: list[st
 
 def _key_of(problem: str) -> str:
     """Return the key that a problem is about, as its sentence begins: `config.url`."""
-    key = re.match(r"config[^\s:]*", problem)
-    unknown = re.match(r'(config[^\s:]*): unknown key "([^"]+)"', problem)
-    return f"{unknown[1]}.{unknown[2]}" if unknown else key[0] if key else "config"
+    found = re.match(r'config(?:[ .]([^\s:]+))?(?:: unknown key "([^"]+)")?', problem)
+    return ".".join(filter(None, ("config", *(found.groups() if found else ()))))
 
 
 def _is_model(declared: object) -> typing.TypeGuard[type[BaseModel]]:
