@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 LOGGER_NAME = "incm_webhook"
 LEVELS = {
@@ -16,6 +17,19 @@ LEVELS = {
     "error": logging.ERROR,
 }
 _LOGGER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+# The first parts of our own loggers, which the log shows without our name.
+_OURS = {
+    "access",
+    "config",
+    "core",
+    "dispatcher",
+    "isolation",
+    "plugin",
+    "service",
+    "stray",
+    "supervisor",
+    "worker",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +38,37 @@ class LogLevels:
 
     Attributes:
         own: from which level on what we and the plugins say is kept.
-        others: the same for loggers of libraries, by name; those that are not named: WARNING.
+        others: the same for single loggers, by their full names; libraries that are not named:
+            WARNING.
     """
 
     own: int = logging.INFO
     others: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def of_core(self) -> str:
+        """The name of the level from which on lines of the core are kept."""
+        level = self.others.get(f"{LOGGER_NAME}.core", self.others.get(LOGGER_NAME, self.own))
+        return next(name for name, number in LEVELS.items() if number == level)
+
+    def with_loggers(self, named: Mapping[str, str]) -> "LogLevels":
+        """Add the levels of single loggers, by names that `full_name` takes."""
+        more = {full_name(name): LEVELS[level] for name, level in named.items()}
+        return LogLevels(self.own, {**self.others, **more})
+
+    def as_order(self) -> dict[str, Any]:
+        """Return the levels as JSON values: `own` and `others`, the fields of this class."""
+        return {"own": self.own, "others": dict(self.others)}
+
+
+def full_name(name: str) -> str:
+    """Return the full name of a logger that may be written as the log shows it: "plugin.pager"."""
+    return f"{LOGGER_NAME}.{name}" if name.partition(".")[0] in _OURS else name
+
+
+def is_logger(name: str) -> bool:
+    """Return whether a text can be the name of a logger."""
+    return _LOGGER.fullmatch(name) is not None
 
 
 def parse_log_levels(text: object) -> LogLevels:
@@ -48,7 +88,7 @@ def parse_log_levels(text: object) -> LogLevels:
         name, equals, level = one.strip().partition("=")
         if not equals or not _LOGGER.fullmatch(name) or level.lower() not in LEVELS:
             raise ValueError(wanted)
-        others[name] = LEVELS[level.lower()]
+        others[full_name(name)] = LEVELS[level.lower()]
     if first.strip().lower() not in LEVELS:
         raise ValueError(wanted)
     return LogLevels(LEVELS[first.strip().lower()], others)
@@ -86,9 +126,9 @@ kept_records = KeptRecords()
 _current = LogLevels()
 
 
-def current_log_levels() -> str:
-    """Write the levels that were applied, as `parse_log_levels` reads them."""
-    return format_log_levels(_current)
+def current() -> LogLevels:
+    """Return the levels that were applied last."""
+    return _current
 
 
 def format_log_levels(levels: LogLevels) -> str:

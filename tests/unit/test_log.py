@@ -124,9 +124,11 @@ def test_debug_adds_the_traceback(stream: io.StringIO) -> None:
 def test_a_traceback_in_the_log_is_shorter_than_the_one_that_is_kept(stream: io.StringIO) -> None:
     set_up_logging(stream, debug=True)
     lines = "\n".join(f"line {number}" for number in range(3000))
-    logging.getLogger("x").error("failed", extra={"traceback": lines})
+    logging.getLogger("incm_webhook.x").error("failed", extra={"traceback": lines})
     head, *kept = stream.getvalue().splitlines()
     assert head.endswith("x: failed")
+    assert all(line.startswith("    ") for line in kept), "none can be taken for a record"
+    kept = [line.removeprefix("    ") for line in kept]
     assert len("\n".join(kept)) <= LINE_BYTES < len(lines)
     assert (kept[0], kept[-1]) == ("line 0", "line 2999")
     assert any("lines left out]" in line for line in kept)

@@ -20,7 +20,8 @@ class LogSink {
     virtual void write(LogLevel level, std::string_view text) noexcept = 0;
 };
 
-/// The sink that writes `TIME LEVEL core: TEXT` to standard error (standard_error.h).
+/// The sink that writes to standard error (standard_error.h), in the style of the process, as the
+/// logger `core` (log_line.h).
 class StderrSink final : public LogSink {
  public:
     void write(LogLevel level, std::string_view text) noexcept override;

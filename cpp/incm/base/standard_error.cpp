@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <span>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "incm/base/clock.h"
+#include "incm/base/log_line.h"
 
 namespace incm::base {
 
@@ -93,16 +95,33 @@ bool write_all(const Way& way, std::string_view text, std::int64_t patience_ms) 
     return true;
 }
 
+/// Write the line that reports a drop. People see "..." in place of what is missing.
+std::size_t dropped_line(std::span<char, kMaxLogLineBytes> line,
+                         std::string_view sentence) noexcept {
+    if (log_style().format != LogFormat::kText) {
+        return write_log_line(line, Priority::kWarning, "core", sentence);
+    }
+    std::size_t size = std::string_view("... ").copy(line.data(), line.size());
+    size += sentence.copy(line.data() + size, line.size() - size);
+    line[size] = '\n';
+    return size + 1;
+}
+
 /// True when nothing was dropped, or the drop has been reported.
 bool tell_dropped(const Way& way) noexcept {
     const std::uint64_t count = dropped.exchange(0);
     if (count == 0) return true;
     const bool was_torn = is_torn.exchange(false);
-    std::array<char, 128> text{};
-    const int size = std::snprintf(text.data(), text.size(),
-                                   "%s... standard error took nothing: %llu lines were dropped\n",
-                                   was_torn ? "\n" : "", static_cast<unsigned long long>(count));
-    if (write_all(way, {text.data(), static_cast<std::size_t>(size)}, 0)) return true;
+    std::array<char, 128> said{};
+    const int said_size = std::snprintf(said.data(), said.size(),
+                                        "standard error took nothing: %llu lines were dropped",
+                                        static_cast<unsigned long long>(count));
+    const std::string_view sentence(said.data(), static_cast<std::size_t>(said_size));
+    std::array<char, kMaxLogLineBytes + 1> text;
+    text[0] = '\n';
+    const std::size_t size = dropped_line(std::span(text).subspan<1>(), sentence);
+    const std::size_t begin = was_torn ? 0 : 1;
+    if (write_all(way, {text.data() + begin, size + 1 - begin}, 0)) return true;
     if (was_torn) is_torn = true;
     dropped += count;
     return false;

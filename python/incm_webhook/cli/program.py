@@ -31,7 +31,7 @@ from incm_webhook.cli.sections import GroupInSections
 from incm_webhook.cli.simulate import simulate
 from incm_webhook.cli.types import types
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
-from incm_webhook.log import describe, is_debug, set_up_logging, write_line
+from incm_webhook.log import describe, is_debug, set_up_logging, write_failure
 from incm_webhook.process import early
 from incm_webhook.process.shutdown import bound_the_end
 
@@ -66,6 +66,7 @@ def commands(context: click.Context) -> None:
 @what_is_served
 @option("--ready-file", "File that is written when it serves (JSON).", metavar="FILE")
 @option("--log-level", 'debug, info, warning or error; also "info,httpx=debug".', metavar="LEVEL")
+@option("--log-format", "text, json, or journal for a service of systemd.", metavar="FORMAT")
 @click.option(
     "--supervise",
     is_flag=True,
@@ -90,8 +91,13 @@ def serve(*, supervise: bool, dev: bool, **overrides: Any) -> int:
     """
     import logging
 
+    from incm_webhook.config.early_log import early_log
+
+    cwd = Path.cwd()
+    style, levels = early_log(overrides, os.environ, cwd)
     if (supervise or dev) and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
-        _become_supervisor()
+        _become_supervisor(style, levels.own)
+    set_up_logging(levels=levels, style=style)
 
     from incm_webhook.process.orphans import stand_in_front
     from incm_webhook.process.signals import Signals
@@ -106,16 +112,14 @@ def serve(*, supervise: bool, dev: bool, **overrides: Any) -> int:
     from incm_webhook.log_levels import LogLevels
     from incm_webhook.process.stray_errors import catch_stray_errors
 
-    cwd = Path.cwd()
-
     def load() -> Settings:
         return load_settings(overrides, os.environ, cwd)
 
     settings = load()
-    levels = settings.server.log_level
+    levels = settings.log.all_levels
     if is_debug() or (dev and levels == LogLevels()):
         levels = replace(levels, own=logging.DEBUG)
-    set_up_logging(levels=levels)
+    set_up_logging(levels=levels, style=settings.log.format)
     catch_stray_errors()
     logger = logging.getLogger("incm_webhook.config")
     for warning in settings.warnings:
@@ -132,7 +136,7 @@ def serve(*, supervise: bool, dev: bool, **overrides: Any) -> int:
     return run.run(settings, load, signals, dev=dev)
 
 
-def _become_supervisor() -> None:
+def _become_supervisor(style: str, level: int) -> None:
     """Replace this process with the supervisor of this command, which loads few modules."""
     import signal
 
@@ -140,8 +144,9 @@ def _become_supervisor() -> None:
     # `python -m` puts the working directory on the path, for plugins too; a script does not.
     path_rule = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
     child = [sys.executable, *path_rule, "-m", "incm_webhook", *sys.argv[1:]]
+    log = ["--log", style, str(level)]
     supervise = Path(__file__).parents[1] / "supervise" / "__main__.py"
-    os.execv(sys.executable, [sys.executable, "-I", "-S", str(supervise), *child])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-I", "-S", str(supervise), *log, *child])  # noqa: S606
 
 
 @commands.command(short_help="Check whether serve could start.")
@@ -287,14 +292,14 @@ def _command_path(arguments: list[str]) -> str:
 
 def _tell(failure: _Failure, *, waits: bool) -> None:
     """Write a failure to standard error; without `waits` as a log line, which may be dropped."""
-    text = f"{PROGRAM}: {failure.message}"
+    trace = ""
     if failure.error is not None and is_debug():
         import traceback
 
         from incm_webhook.text.redaction import without_secrets
 
-        text = without_secrets("".join(traceback.format_exception(failure.error))) + text
+        trace = without_secrets("".join(traceback.format_exception(failure.error)))
     if waits:
-        click.echo(text, err=True)
+        click.echo(f"{trace}{PROGRAM}: {failure.message}", err=True)
     else:
-        write_line(text)
+        write_failure(failure.message, trace)

@@ -9,6 +9,7 @@ from typing import Any
 from incm_webhook.config.lines import KeyPath, lines_of
 from incm_webhook.errors import ConfigError
 
+DEFAULT_FILE = "incm-webhook.toml"  # read when no other file is named
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from incm_webhook.config import advice, messages
-from incm_webhook.config.file import read_toml
+from incm_webhook.config.file import DEFAULT_FILE, read_toml
 from incm_webhook.config.lines import KeyPath
+from incm_webhook.config.log import move_log_level
 from incm_webhook.config.messages import Location
 from incm_webhook.config.origins import Origins, below, line_of, named_in, override_of
 from incm_webhook.config.overrides import OVERRIDES, Override, gather, unknown_variables
@@ -39,8 +40,7 @@ __all__ = [
     "load_settings",
 ]
 
-DEFAULT_FILE = "incm-webhook.toml"
-_TABLES = ("server", "inbox", "egress")
+_TABLES = ("server", "log", "inbox", "egress")
 _LISTS = ("endpoint", "plugin")
 
 
@@ -76,8 +76,9 @@ def load_settings(
     """Read, merge and check all settings, and read the secrets.
 
     Args:
-        overrides: the values of flags: config, listen, admin, ready_file, log_level, inbox, path,
-            secret_file, unsigned, plugin (a sequence). A key that is None or missing is not given.
+        overrides: the values of flags: config, listen, admin, ready_file, log_level, log_format,
+            inbox, path, secret_file, unsigned, plugin (a sequence). A key that is None or missing
+            is not given.
         environ: INCM_WEBHOOK_* variables (an empty one is not given), $STATE_DIRECTORY,
             $CREDENTIALS_DIRECTORY, and the variables that `{ env = "NAME" }` names.
         cwd: the folder that relative paths in flags and variables are relative to; the file
@@ -150,6 +151,10 @@ def _check_shape(draft: _Draft) -> None:
 
 
 def _merge_server(draft: _Draft, given: Mapping[str, Override]) -> None:
+    draft.lines = move_log_level(draft.raw, draft.lines)
+    if "log_level" in draft.raw["server"]:
+        del draft.raw["server"]["log_level"]
+        draft.add("[server] log_level: is given as [log] level, too: keep that", "log", "level")
     for key, ((table, *rest), _) in OVERRIDES.items():
         if table in _TABLES and key in given:
             draft.raw[table][rest[0]] = given[key].value

@@ -10,7 +10,6 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_valida
 
 from incm_webhook.config.types import Duration, PositiveDuration, Size, Table, as_list, url_path
 from incm_webhook.config.written import Written, key, one_or_list
-from incm_webhook.log_levels import LogLevels, format_log_levels, parse_log_levels
 
 _EVERYBODY = ipaddress.IPv4Address("255.255.255.255")
 
@@ -207,16 +206,6 @@ class ServerSettings(Table):
         "File that is written when it serves: its addresses, and the process to signal",
         example="ready.json",
         without="none",
-    )
-    log_level: Annotated[
-        LogLevels,
-        BeforeValidator(parse_log_levels),
-        Written("log level", {"type": "string"}, format_log_levels),
-    ] = key(
-        LogLevels(),
-        "debug (with tracebacks), info, warning or error; libraries only from warning on, unless "
-        "they are named",
-        example="info,httpx=debug",
     )
     tls: TlsSettings | None = key(
         None,

@@ -7,6 +7,7 @@ from pydantic import PrivateAttr, model_validator
 from incm_webhook.config.egress import GO_ANYWHERE, EgressSettings
 from incm_webhook.config.endpoint import EndpointSettings, SecretSource
 from incm_webhook.config.inbox import InboxSettings, inbox_path
+from incm_webhook.config.log import LogSettings
 from incm_webhook.config.origins import Origins
 from incm_webhook.config.paths import endpoint_of
 from incm_webhook.config.plugin import PluginSettings, RetrySettings, default_plugin_name
@@ -33,6 +34,7 @@ class Settings(Table):
 
     Attributes:
         server: `[server]`.
+        log: `[log]`.
         inbox: `[inbox]`.
         egress: `[egress]`.
         endpoint: `[[endpoint]]`, at least one, with unique paths.
@@ -40,6 +42,7 @@ class Settings(Table):
     """
 
     server: ServerSettings = key(ServerSettings(), "Addresses of the server, and its limits")
+    log: LogSettings = key(LogSettings(), "What is logged, and how a line is written")
     inbox: InboxSettings = key(InboxSettings(), "Where alerts are stored, and for how long")
     egress: EgressSettings = key(EgressSettings(), "Where the requests of plugins may go")
     endpoint: tuple[EndpointSettings, ...] = key(

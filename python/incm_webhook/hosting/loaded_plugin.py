@@ -14,6 +14,7 @@ from incm_webhook.plugin import CallFacts, Context, context_of
 from incm_webhook.process.forked import end_in_child
 from incm_webhook.state import MemoryStore, StateKeeper, changes_of
 from incm_webhook.text.failures import OwnCode
+from incm_webhook.text.log_facts import note_call
 
 if TYPE_CHECKING:
     from incm_webhook._core import Alert, Delivery
@@ -114,6 +115,8 @@ class LoadedPlugin:
 
     def handle(self, alert: Any, context: Context) -> Outcome:
         """Call the handler with one alert, or with a list of alerts when `batch` is true."""
+        alert_id = 0 if self.batch else context.alert_id
+        note_call(self.name, alert_id, context.attempt, getattr(alert, "type", None))
         result: Outcome = self._handle.call(alert, context)
         return result
 

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from incm_webhook import Alert, Reject, Retry, Unavailable
 from incm_webhook.errors import PluginError
@@ -29,8 +29,7 @@ from incm_webhook.hosting.state_channel import RemoteStore
 from incm_webhook.hosting.worker_protocol import read_facts, write_account
 from incm_webhook.http import egress, plain_loop
 from incm_webhook.http.own_connections import deny_own_connections
-from incm_webhook.log import describe, set_up_logging
-from incm_webhook.log_levels import parse_log_levels
+from incm_webhook.log import LogStyle, describe, set_up_as_ordered, set_up_logging
 from incm_webhook.plugin import Context
 from incm_webhook.process.stray_errors import catch_stray_errors
 from incm_webhook.state import Room, StateKeeper, changes_of
@@ -86,7 +85,7 @@ class Worker:
         self._control.send(self._close())
 
     def _load(self, order: dict[str, Any]) -> None:
-        set_up_logging(levels=parse_log_levels(order["log_levels"]))
+        set_up_as_ordered(order["log"])
         sys.path[:] = order["path"]
         egress.apply(egress.Egress.of(*order["egress"]))
         settings = unpack_settings(order["settings"])
@@ -210,15 +209,18 @@ def _leave_signals_to_the_receiver() -> None:
 
 
 def main() -> None:
-    """Serve a receiver; the two arguments are a descriptor and the receiver's process number."""
-    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
+    """Serve a receiver.
+
+    The arguments: a descriptor, the receiver's process number, the style of the log.
+    """
+    descriptor, parent, style = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     _die_with(parent)
     _leave_signals_to_the_receiver()
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keyword
     sys.argv[1:] = []
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)  # so that a killed process loses no whole line
-    set_up_logging()
+    set_up_logging(style=cast("LogStyle", style))
     catch_stray_errors()
     try:
         Worker(Channel(socket.socket(fileno=descriptor))).run()

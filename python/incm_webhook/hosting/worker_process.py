@@ -37,7 +37,7 @@ from incm_webhook.hosting.worker_protocol import (
     read_outcome,
 )
 from incm_webhook.http.egress import current
-from incm_webhook.log_levels import current_log_levels
+from incm_webhook.log import log_order
 from incm_webhook.process.ending import ending_of
 from incm_webhook.process.resident import resident_bytes
 from incm_webhook.state import MemoryStore
@@ -141,7 +141,7 @@ class WorkerProcess:
             "base": str(self._base),
             "path": sys.path,
             "memory": self._memory,
-            "log_levels": current_log_levels(),
+            "log": log_order(),
             "place": self._spec.place,
             "lines": dict(self._spec.lines),
             "egress": current().texts,
@@ -286,7 +286,7 @@ class WorkerProcess:
         # -P: a file in the working directory must not replace a module of Python
         command = [sys.executable, "-P", "-m", "incm_webhook.hosting.worker", str(descriptor)]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, str(os.getpid())],
+            [*command, str(os.getpid()), log_order()["style"]],
             stdin=subprocess.DEVNULL,
             cwd=self._folder,
             pass_fds=[descriptor],

@@ -23,6 +23,7 @@ from incm_webhook.process.forked import keep_from_children
 from incm_webhook.process.shutdown import end_by, flushed
 from incm_webhook.process.signals import Signals
 from incm_webhook.service import listeners
+from incm_webhook.service.announcement import log_start, log_stop, scheme_of
 from incm_webhook.service.certificate import look_at_certificate
 from incm_webhook.service.changed_files import ChangedFiles
 from incm_webhook.service.heartbeat import Heartbeat
@@ -58,11 +59,6 @@ def load_plugin(spec: PluginSettings, base: Path, folder: Path | None = None) ->
     for warning in (*plugin.warnings, *registry.hidden_by(spec.use)):
         _log.warning("plugin %s: %s", spec.name, warning)
     return plugin
-
-
-def scheme_of(settings: Settings) -> str:
-    """Return the scheme of the alert listener: http or https."""
-    return "http" if settings.server.tls is None else "https"
 
 
 def check_ready_file(path: Path | None, called: str) -> None:
@@ -189,7 +185,7 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals, *, 
         return 0
     heartbeat = Heartbeat(watch)
     dispatcher.start()
-    _log_listeners(settings, receiver)
+    log_start(settings, receiver, [plugin.name for plugin in plugins])
     _log_certificate(running=settings)
     if settings.server.ready_file is not None:
         write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
@@ -217,15 +213,6 @@ def _reload_changed(changes: ChangedFiles, supervision: Supervision) -> None:
     for file in changes.look():
         _log.info("%s has changed: a new server loads it", file)
         os.kill(supervision.pid, signal.SIGHUP)
-
-
-def _log_listeners(settings: Settings, receiver: Receiver) -> None:
-    for one in settings.endpoint:
-        signed = "unsigned" if one.unsigned else "signed"
-        address = f"{scheme_of(settings)}://{receiver.address}{one.path}"
-        _log.info("listening on %s (%s)", address, signed)
-    if receiver.metrics_address is not None:
-        _log.info("health and metrics on http://%s", receiver.metrics_address)
 
 
 def _load_plugins(settings: Settings, signals: Signals) -> list[LoadedPlugin]:
@@ -296,7 +283,7 @@ def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings])
         _log.warning(warning)
     _log_certificate(running)
     _log.info("reloaded endpoints, secrets and certificates")
-    for table in ("server", "inbox", "egress", "plugin"):
+    for table in ("server", "log", "inbox", "egress", "plugin"):
         if getattr(settings, table) != getattr(running, table):
             _log.warning("the new [%s] settings take effect at the next start", table)
 
@@ -330,8 +317,7 @@ def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings) -> int
         receiver.stop_listening(answers_s)
     left = receiver.stats().get("open", 0)
     receiver.stop()
-    words = "delivery stays" if left == 1 else "deliveries stay"
-    _log.info("stopped%s", f"; {left:,} {words} open in the inbox" if left else "")
+    log_stop(left)
     was_flushed = flushed()
     if finished and was_flushed:
         return 0

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from incm_webhook.log import write_line
+from incm_webhook.log import write_failure
 from incm_webhook.process.early import HELD
 
 WATCHDOG_S = 30.0  # a child that is silent for this long is aborted
@@ -141,6 +141,6 @@ def start(
         os.execve(command[0], list(command), environ)  # noqa: S606 - our own command line
     except BaseException as error:  # a fork must never return
         reason = error.strerror if isinstance(error, OSError) else error
-        write_line(f"incm-webhook: cannot run {command[0]}: {reason}")
+        write_failure(f"cannot run {command[0]}: {reason}")
     finally:
         os._exit(3)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from incm_webhook.log import set_up_logging, write_line
+from incm_webhook.log import write_failure
 from incm_webhook.supervise.child import SIGNALS, Child, ending_of, start
 from incm_webhook.supervise.sd_listen_fds import take_passed
 from incm_webhook.supervise.sd_notify import CLOSED, PREPARED, Notifier
@@ -65,11 +65,10 @@ class Supervisor:
 
     def run(self) -> int:
         """Supervise until a signal; return the last server's exit status."""
-        set_up_logging()
         try:
             self._inherit()
         except ValueError as error:
-            write_line(f"incm-webhook: {error}")  # the form of every command's last line
+            write_failure(str(error))
             return _CANNOT_LISTEN
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
