@@ -38,6 +38,12 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "its alerts have been failing since",
         "ConnectionError: the pager is down",
     ),
+    "failing, without a breaker": (
+        "def on_alert(alert): raise ConnectionError('the pager is down')\n",
+        "breaker = 0\nretry = { first = '1h', max = '2h' }",
+        "its alerts have been failing since",
+        "ConnectionError: the pager is down (pager.py:1) (breaker = 0: each is tried)",
+    ),
     "unavailable": (
         "from incm_webhook import Unavailable\n"
         "def on_alert(alert): raise Unavailable('401: the key was revoked')\n",
@@ -94,10 +100,11 @@ def test_the_state_and_its_reason_are_shown_everywhere(
     serve: Serve, tmp_path: Path, command: Command, state: str
 ) -> None:
     code, settings, sentence, reason = CASES[state]
+    state = state.partition(",")[0]
     (tmp_path / "pager.py").write_text(code)
     (tmp_path / "incm-webhook.toml").write_text(f'[[plugin]]\nuse = "./pager.py"\n{settings}\n')
     receiver = serve(arguments=("--config", "incm-webhook.toml"))
-    for number in range(2):
+    for number in range(5):
         assert receiver.send(make_alert("reboot", id=f"a{number}"))[0] == 200
     status = wait_for_state(receiver, state)
     assert reason in (status["reason"] or "")

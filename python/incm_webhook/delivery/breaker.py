@@ -8,6 +8,7 @@ from collections.abc import Callable
 from incm_webhook.delivery.retry import RetryPolicy, delay
 
 LONGEST_PAUSE_S = 60.0  # so that the recovery of a target is noticed within a minute
+_SHOWN_FROM = 5  # failed alerts: a breaker that failures never open shows them as others would
 
 
 class Breaker:
@@ -52,6 +53,11 @@ class Breaker:
         """Whether deliveries are held back."""
         return self._openings > 0
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether five different alerts failed in a row, and failures never open the breaker."""
+        return self._threshold == 0 and len(self._failed) >= _SHOWN_FROM
+
     def wait(self) -> float:
         """Return the seconds until an attempt may begin: 0 for now, inf while a probe runs."""
         with self._lock:
@@ -89,10 +95,9 @@ class Breaker:
         """
         with self._lock:
             if self._openings == 0:
-                if self._threshold == 0:
-                    return 0.0
-                self._failed.add(alert_id)
-                if len(self._failed) < self._threshold:
+                if len(self._failed) < (self._threshold or _SHOWN_FROM):
+                    self._failed.add(alert_id)
+                if self._threshold == 0 or len(self._failed) < self._threshold:
                     return 0.0
             return self._open()
 

@@ -66,6 +66,8 @@ class PluginState:
             return "unavailable", self._settlements.why_unavailable
         if self._breaker.is_open:
             return "failing", self._settlements.last_failure
+        if self._breaker.is_failing:
+            return "failing", f"{self._settlements.last_failure} (breaker = 0: each is tried)"
         if self._rate.wait() > 0:
             return "rate-limited", f"{self._plugin.settings.rate} at most"
         return "ready", f"{_handlers(hanging)}; others go on" if hanging else ""

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -46,6 +47,22 @@ def test_one_alert_that_fails_again_and_again_opens_nothing() -> None:
     breaker, _ = make()
     assert fail(breaker, *[1] * 100, 2) == 0.0
     assert not breaker.is_open
+
+
+@pytest.mark.parametrize(
+    ("threshold", "alert_ids", "shown"),
+    [(0, [1, 2, 3, *[4] * 100], False), (0, range(10_000), True), (5, range(5), False)],
+)
+def test_failures_show_where_they_never_open_it(
+    threshold: int, alert_ids: Sequence[int], *, shown: bool
+) -> None:
+    breaker, _ = make(threshold)
+    fail(breaker, *alert_ids)
+    assert breaker.is_failing == shown
+    assert breaker.is_open == (threshold == 5)
+    assert len(breaker._failed) <= 5, "it remembers no more than it needs"
+    breaker.succeeded()
+    assert not breaker.is_failing
 
 
 def test_a_success_between_them_starts_the_count_anew() -> None:

@@ -9,7 +9,7 @@ from incm_webhook.config.loading import Settings
 _SENTENCES = {
     "starting": "its set-up has been running since {since}",
     "setup-failed": "its set-up has been failing since {since}, and is retried",
-    "failing": "its alerts have been failing since {since}, so one is tried now and then",
+    "failing": "its alerts have been failing since {since}",
     "unavailable": "its target has been unavailable since {since}, so one alert is tried now and "
     "then",
     "hanging": "has been hanging since {since}",
