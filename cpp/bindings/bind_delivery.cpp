@@ -10,7 +10,8 @@ void bind_delivery(py::module_& module) {
 
 Shape:   `alert`; `alert_id`: its number in the inbox; `plugin`; `delivery_key`: the same on every attempt;
          `attempt`: 1 for the first; `tries`: as `attempt`, but counted from 1 again after a person retried the delivery,
-         and without the attempts that found the target unavailable;
+         and without the attempts that found the target unavailable; below 1, the process ended during its last
+         attempt, after `give_up`: it is to be settled as dead without another attempt;
          `received_at`: an aware datetime; `age`: seconds since the delivery was created, independent of the wall clock,
          without the time for which the plugin's target was unavailable;
          `endpoint`: the path that received the alert.

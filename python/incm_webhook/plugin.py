@@ -290,8 +290,9 @@ def plugin(
         check: called by `incm-webhook check`, without a set-up; raises when the plugin cannot work.
         connect: called by `incm-webhook check --connect`, after the set-up; tries the real target,
             and raises when that fails.
-        on_dead: called with alert, context and reason, at most once, when a delivery of the plugin
-            has become a dead letter. When it raises, that is logged, and nothing else changes.
+        on_dead: called with alert, context and reason, once, when a delivery of the plugin has
+            become a dead letter; perhaps not or again when the server crashes meanwhile. When it
+            raises, that is logged, and nothing else changes.
         close: called after the last alert.
 
     Returns:

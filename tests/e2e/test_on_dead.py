@@ -48,3 +48,70 @@ def test_it_is_called_after_a_rejection_and_after_a_give_up(
     assert receiver.stop() == 0
     assert reports.none_waits()
     assert "on_dead for alert" in receiver.output()
+
+
+HANGING = """
+import signal, time
+
+
+def setup(ctx):
+    tell(setup=True)
+
+
+def on_alert(alert, ctx):
+    tell(attempt=ctx.attempt)
+    time.sleep(3600)
+
+
+def on_dead(alert, ctx, reason):
+    tell(dead=ctx.alert_id, type=alert.type, attempt=ctx.attempt, reason=reason)
+    if not os.path.exists("told"):
+        open("told", "w").close()
+        os.kill(os.getppid() if {isolated} else os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_it_is_told_of_what_a_crash_made_a_dead_letter(
+    serve: Callable[..., Receiver],
+    reports: Reports,
+    tmp_path: Path,
+    command: Command,
+    isolation: str,
+) -> None:
+    reports.plugin(
+        tmp_path / "pager.py", HANGING.replace("{isolated}", str(isolation == "process"))
+    )
+    (tmp_path / "incm-webhook.toml").write_text(
+        f'[[plugin]]\nuse = "./pager.py"\nisolation = "{isolation}"\ntimeout = "1h"\n'
+        'retry = { first = "10ms", max = "10ms", give_up = "1ms" }\n'
+    )
+
+    def start() -> Receiver:
+        receiver = serve(arguments=("--config", "incm-webhook.toml"))
+        assert reports.next() == {"setup": True}
+        return receiver
+
+    receiver = start()
+    assert receiver.send(make_alert("reboot"))[0] == 200
+    for attempt in (1, 2):
+        assert reports.next() == {"attempt": attempt}
+        receiver.process.kill()
+        receiver.process.wait()
+        receiver = start()
+    told = {
+        "dead": 1,
+        "type": "reboot",
+        "attempt": 2,
+        "reason": "the receiver ended before the plugin was done with the alert",
+    }
+    assert reports.next() == told
+    receiver.process.wait()
+    receiver = start()
+    assert reports.next() == told, "the process ended before it was stored that it was told"
+    place = admin(receiver)
+    while not (listed := command("dead", "list", "--json", *place)[1]):
+        pass
+    assert '"attempts": 2' in listed
+    assert receiver.stop() == 0
+    assert reports.none_waits()

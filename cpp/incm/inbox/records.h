@@ -59,8 +59,8 @@ struct Delivery {
     std::string plugin;
     std::string key;  ///< the same on every attempt, unique among all deliveries of all inboxes
     std::int64_t attempt;  ///< 1 for the first
-    /// As attempt, but counted again from 1 when an operator retries it, and without the attempts
-    /// that found the target unavailable.
+    /// As attempt, but counted from 1 when an operator retries it, and without those that found the
+    /// target unavailable. Below 1: expired (interrupted.h); settle it as dead without an attempt.
     std::int64_t tries;
     std::int64_t received_at_ms;  ///< wall clock
     /// Since the delivery was made, by the inbox clock, without the outages of its plugin.

@@ -13,6 +13,8 @@ from incm_webhook.text.failure_log import FailureLog
 from incm_webhook.text.failures import Account, account_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from incm_webhook._core import Delivery, PluginThread, PythonWatch
     from incm_webhook.hosting.event_loop import EventLoop
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
@@ -23,11 +25,16 @@ _MOST_HANGING = 2  # calls whose thread is replaced
 _log = logging.getLogger("incm_webhook.dispatcher")
 
 
+def _nothing() -> None:
+    pass
+
+
 class DeadLetterCalls:
     """Calls on_dead in a thread of its own, one dead letter after the other, each at most once.
 
     A call that fails or takes too long is logged, and nothing else changes. When too many dead
     letters wait, or too many calls hang, the call for a further one is left out, which is logged.
+    One whose delivery is settled only after the call is never left out because others wait.
     Threads: any may call add(); one at a time look() and stop().
     """
 
@@ -37,27 +44,37 @@ class DeadLetterCalls:
         self._watch = watch
         self._failures = FailureLog(f"plugin {plugin.name}: on_dead", _log, time.monotonic)
         self._changed = threading.Condition()  # guards all below
-        self._waiting: deque[tuple[Delivery, str]] = deque()
+        self._waiting: deque[tuple[Delivery, str, Callable[[], None]]] = deque()
         self._thread: threading.Thread | None = None  # the one that works; the others hang
         self._started: float | None = None  # of the call that runs, in monotonic seconds
         self._alert_id = 0  # of that call
+        self._then: Callable[[], None] = _nothing  # what follows that call
         self._hanging = 0
         self._stopping = False
 
-    def add(self, delivery: Delivery, reason: str) -> None:
-        """Have on_dead called for a dead letter, if the plugin has one."""
+    def add(self, delivery: Delivery, reason: str, then: Callable[[], None] | None = None) -> None:
+        """Have on_dead called for a dead letter, if the plugin has one.
+
+        Args:
+            delivery: the dead letter.
+            reason: why it is one.
+            then: settles the delivery. It is called after on_dead, also when on_dead fails, is left
+                out, or is none of the plugin's; but not when the server stops before the call. None
+                when the delivery is settled.
+        """
         if not self._plugin.wants_dead:
-            return
+            return (then or _nothing)()
         with self._changed:
             if self._stopping:
-                return
-            full = len(self._waiting) >= _MOST_WAITING
+                return None
+            full = then is None and len(self._waiting) >= _MOST_WAITING
             if not full and self._start():
-                self._waiting.append((delivery, reason))
+                self._waiting.append((delivery, reason, then or _nothing))
                 self._changed.notify_all()
-                return
+                return None
         why = f"{_MOST_WAITING} others wait" if full else "no thread is left for it"
         self._note(delivery.alert_id, f"is not called: {why}", Account(why, why))
+        return (then or _nothing)()
 
     def look(self) -> None:
         """Give up a call that exceeds the plugin's time-out, and let the others go on."""
@@ -68,12 +85,13 @@ class DeadLetterCalls:
             if not late or self._plugin.limits_itself:
                 return
             self._hanging += 1
-            alert_id = self._alert_id
+            alert_id, then = self._alert_id, self._then
             self._thread = self._started = None
             if self._waiting:
                 self._start()
         text = f"TimeoutError: no result within {limit:g} s"
         self._note(alert_id, f"failed: {text}", Account(text, text))
+        then()
 
     def stop(self, deadline: float) -> None:
         """Make the calls that wait until `deadline` (monotonic seconds), and no further ones."""
@@ -116,8 +134,9 @@ class DeadLetterCalls:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if not self._waiting:
                     return
-                delivery, reason = self._waiting.popleft()
-                self._alert_id, self._started = delivery.alert_id, time.monotonic()
+                delivery, reason, then = self._waiting.popleft()
+                self._alert_id, self._then = delivery.alert_id, then
+                self._started = time.monotonic()
             if place is not None:
                 place.enter(delivery.alert_id)
             self._call(delivery, reason, place)
@@ -130,6 +149,7 @@ class DeadLetterCalls:
                         self._start()
                     return
                 self._started = None
+            then()
 
     def _call(self, delivery: Delivery, reason: str, place: PluginThread | None) -> None:
         plugin = self._plugin

@@ -110,7 +110,7 @@ class Fetcher:
                     _log.error("plugin %s: %s", self._plugin.name, describe(error))
                     self._stopping.wait(PAUSE_S)
                     continue
-                self._ready.extend(fetched)
+                self._ready.extend(self._settlements.without_expired(fetched))
         return deque()
 
     def give_back(self, burst: Burst) -> None:

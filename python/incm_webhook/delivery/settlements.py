@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from incm_webhook.delivery.breaker import LONGEST_PAUSE_S
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
     from incm_webhook.state import Changes
 
+INTERRUPTED = "the receiver ended before the plugin was done with the alert"  # as in the ledger
 _LONGEST_WAIT_S = 1e9  # thirty years: the longest time that the inbox accepts
 
 _log = logging.getLogger("incm_webhook.dispatcher")
@@ -45,7 +47,7 @@ class Settlements:
         plugin: LoadedPlugin,
         breaker: Breaker,
         rng: random.Random,
-        on_dead: Callable[[Delivery, str], None],
+        on_dead: Callable[..., None],
     ) -> None:
         """Prepare to settle.
 
@@ -54,7 +56,8 @@ class Settlements:
             plugin: whose attempts they are.
             breaker: learns of successes and failures.
             rng: the source of the jitter.
-            on_dead: called for each delivery that has become a dead letter, with the reason.
+            on_dead: called for each delivery that has become a dead letter, with the reason; for
+                one that is not settled yet also with a function that settles it.
         """
         self._receiver = receiver
         self._on_dead = on_dead
@@ -150,6 +153,32 @@ class Settlements:
         pause = self._breaker.failed(deliveries[0].alert_id)
         if pause:
             self._standing.opened(self._plugin.settings.breaker, pause)
+
+    def without_expired(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Make dead letters of those that the last process was interrupted in after `give_up`.
+
+        They are settled once the plugin was told of them: a crash before that tells it again.
+
+        Returns:
+            The others, which are to be attempted.
+        """
+        expired = [one for one in deliveries if one.tries < 1]
+        if not expired:
+            return deliveries
+        for one in expired:
+            self._on_dead(one, INTERRUPTED, partial(self._end_expired, one))
+        return [one for one in deliveries if one.tries >= 1]
+
+    def _end_expired(self, delivery: Delivery) -> None:
+        with contextlib.suppress(ClosedError):
+            self._receiver.settle_failed([delivery], [("dead", 0.0)], INTERRUPTED, 0.0, "")
+        _log.error(
+            "alert %d to plugin %s: dead letter after attempt %d: %s",
+            delivery.alert_id,
+            self._plugin.name,
+            delivery.attempt,
+            INTERRUPTED,
+        )
 
     def close(self) -> None:
         """Log the failures that were counted and not logged yet."""

@@ -73,7 +73,7 @@ TEST_P(InboxInterruptedTest, AttemptsBeforeAReplayMakeNoPauseLonger) {
     EXPECT_EQ(fetch().at(0).tries, 1) << "the device's next one";
 }
 
-TEST_P(InboxInterruptedTest, OneThatIsOlderThanGiveUpIsADeadLetter) {
+TEST_P(InboxInterruptedTest, OneThatIsOlderThanGiveUpBecomesADeadLetter) {
     const RetryPolicy retry{.give_up_s = 60};
     open_retrying(retry);
     append_range(1, 1);
@@ -84,10 +84,50 @@ TEST_P(InboxInterruptedTest, OneThatIsOlderThanGiveUpIsADeadLetter) {
         log_.has("1 deliveries were under way when the receiver ended: they are due again"));
     ASSERT_EQ(fetch_ids(), Ids{1}) << "nothing is a dead letter that was tried only once";
     open_retrying(retry);
+    EXPECT_TRUE(log_.has("after the give_up of their plugin: they become dead letters"));
+    const auto expired = fetch();
+    ASSERT_EQ(expired.size(), 1U) << "its plugin learns of it first";
+    EXPECT_EQ(expired[0].attempt, 2);
+    EXPECT_EQ(expired[0].tries, 0);
+    settle(1, Outcome::kDead);
+    flush();
     EXPECT_EQ(counts().dead, 1);
     EXPECT_EQ(counts().open, 0);
-    EXPECT_TRUE(log_.has("after the give_up of their plugin: they are dead letters"));
+    EXPECT_EQ(ledger(1), (std::vector<std::string>{"1|interrupted|", "2|dead|7"}));
+    ASSERT_EQ(inbox_->change(OperatorAction::kRetry, {{"a", 1}}).value(), 1);
+    const auto again = fetch();
+    ASSERT_EQ(again.size(), 1U);
+    EXPECT_EQ(again[0].attempt, 3);
+    EXPECT_EQ(again[0].tries, 1);
+}
+
+TEST_P(InboxInterruptedTest, AnExpiredOneStaysSoUntilItIsSettled) {
+    const RetryPolicy retry{.give_up_s = 60};
+    open_retrying(retry);
+    append_range(1, 1);
+    clock_.pass(120'000);
+    ASSERT_EQ(fetch_ids(), Ids{1});
+    open_retrying(retry);
+    ASSERT_EQ(fetch_ids(), Ids{1});
+    open_retrying(retry);
+    open_retrying(retry);
+    ASSERT_EQ(fetch().at(0).tries, 0) << "it was not leased meanwhile";
+    inbox_->give_back("a", Ids{1});
+    EXPECT_EQ(fetch().at(0).tries, 0);
+    open_retrying(retry);
+    EXPECT_EQ(fetch().at(0).tries, -1);
+    open_retrying(retry);
+    EXPECT_EQ(counts().dead, 0);
+    const auto last = fetch();
+    ASSERT_EQ(last.size(), 1U);
+    EXPECT_EQ(last[0].tries, -2);
+    EXPECT_EQ(last[0].attempt, 2) << "no attempt was made";
+    open_retrying(retry);
+    EXPECT_EQ(counts().dead, 1) << "whoever learns of it ends the process each time";
+    EXPECT_EQ(counts().open, 0);
     EXPECT_EQ(ledger(1), (std::vector<std::string>{"1|interrupted|", "2|dead|"}));
+    ASSERT_EQ(inbox_->change(OperatorAction::kRetry, {{"a", 1}}).value(), 1);
+    EXPECT_EQ(fetch().at(0).tries, 1);
 }
 
 TEST_P(InboxInterruptedTest, TheTimeWithoutAProcessMakesNothingOlder) {
@@ -100,7 +140,10 @@ TEST_P(InboxInterruptedTest, TheTimeWithoutAProcessMakesNothingOlder) {
         clock_.pass(3'600'000);
         open_retrying(retry);
     }
-    EXPECT_EQ(counts().dead, 1) << "it is old: it waited for an hour, and was tried twice";
+    const auto expired = fetch();
+    ASSERT_EQ(expired.size(), 1U);
+    EXPECT_EQ(expired[0].tries, 0) << "it is old: it waited for an hour, and was tried twice";
+    settle(1, Outcome::kDead);
     append_range(2, 2);
     ASSERT_EQ(fetch_ids(), Ids{2});
     settle(2, Outcome::kRetry, 0);

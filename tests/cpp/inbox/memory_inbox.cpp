@@ -12,6 +12,7 @@
 
 #include "incm/inbox/errors.h"
 #include "incm/inbox/fair_turns.h"
+#include "incm/inbox/interrupted.h"
 
 namespace incm::inbox::test {
 
@@ -88,7 +89,7 @@ MemoryInbox::~MemoryInbox() {
 void MemoryInbox::recover(std::int64_t stopped_at_ms) {
     const RetryPolicy of_others{.give_up_s = std::numeric_limits<double>::infinity()};
     std::int64_t again = 0;
-    std::int64_t dead = 0;
+    std::int64_t ended = 0;
     for (MemoryStore::Plugin& plugin : store_->plugins) {
         const auto queue = queues_.find(plugin.name);
         const RetryPolicy policy = queue == queues_.end() ? of_others : queue->second.options.retry;
@@ -96,10 +97,19 @@ void MemoryInbox::recover(std::int64_t stopped_at_ms) {
             if (!delivery.leased_at_ms) {
                 continue;
             }
-            ++delivery.attempts;
-            const std::int64_t tries = delivery.attempts - delivery.base;
+            const std::int64_t tries = delivery.attempts + 1 - delivery.base;
             const auto age_s = static_cast<double>(plugin.age_ms(delivery, stopped_at_ms)) / 1e3;
-            delivery.dead = tries > 1 && policy.gives_up(age_s);
+            const Interrupted fate = after_interruption(tries, age_s, policy);
+            ended += fate == Interrupted::kAgain ? 0 : 1;
+            if (fate == Interrupted::kExpired) {
+                delivery.base = delivery.attempts + 1 - expired_tries(tries);
+                delivery.due_at_ms = clock_.now_ms();
+                delivery.error = kInterrupted;
+                delivery.leased_at_ms.reset();
+                continue;
+            }
+            ++delivery.attempts;
+            delivery.dead = fate == Interrupted::kDead;
             const double pause_s = tries > 1 ? policy.pause_s(tries, 0.5) : 0;
             delivery.due_at_ms = clock_.now_ms() + std::llround(pause_s * 1e3);
             delivery.error = kInterrupted;
@@ -111,17 +121,17 @@ void MemoryInbox::recover(std::int64_t stopped_at_ms) {
                           .error = kInterrupted},
                          clock_.wall_ms());
             delivery.leased_at_ms.reset();
-            ++(delivery.dead ? dead : again);
+            again += delivery.dead ? 0 : 1;
         }
     }
     const std::string when = " deliveries were under way when the receiver ended";
     if (again > 0) {
         log_.write(base::LogLevel::kWarning, std::to_string(again) + when + ": they are due again");
     }
-    if (dead > 0) {
+    if (ended > 0) {
         log_.write(base::LogLevel::kError,
-                   std::to_string(dead) + when +
-                       ", after the give_up of their plugin: they are dead letters");
+                   std::to_string(ended) + when +
+                       ", after the give_up of their plugin: they become dead letters");
     }
 }
 

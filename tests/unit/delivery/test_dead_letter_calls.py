@@ -143,3 +143,76 @@ def test_beyond_its_room_it_is_left_out(caplog: pytest.LogCaptureFixture) -> Non
     lines = [one.getMessage() for one in caplog.records if "on_dead" in one.getMessage()]
     assert lines[0] == "plugin pager: on_dead for alert 102 is not called: 100 others wait"
     assert len(calls.wait(101)) == 101
+
+
+def started(receiver: FakeReceiver, handler: Any, on_dead: Any, **more: Any) -> PluginRunner:
+    marked = plugin("pager", on_dead=on_dead)(handler)
+    loaded = registry.load_object(marked, PluginSettings(use="x", name="pager", **more))
+    runner = PluginRunner(receiver, loaded, random.Random(1), PythonWatch())  # type: ignore[arg-type]
+    runner.start()
+    return runner
+
+
+def test_what_expired_is_settled_after_it_was_told_and_never_attempted() -> None:
+    seen: list[Any] = []
+    receiver = FakeReceiver()
+
+    def handle(alert: Alert, ctx: Context) -> None:
+        seen.append(ctx.alert_id)
+
+    def tell(alert: Alert, ctx: Context, reason: str) -> None:
+        seen.append((ctx.alert_id, ctx.attempt, reason, list(receiver.settled)))
+        raise RuntimeError("fails, too")
+
+    expired = [FakeDelivery(number, "pager", 2, expired=True) for number in (1, 2)]
+    receiver.offer(*expired)
+    runner = started(receiver, handle, tell)
+    reason = "the receiver ended before the plugin was done with the alert"
+    assert receiver.wait_settled(2) == [("dead", 1, reason), ("dead", 2, reason)]
+    assert [one[:3] for one in seen] == [(1, 2, reason), (2, 2, reason)]
+    assert seen[0][3] == [], "a crash in on_dead leaves it open"
+    receiver.offer(FakeDelivery(3, "pager"))
+    receiver.wait_settled(3)
+    assert seen[2:] == [3]
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+
+
+def test_more_may_have_expired_than_dead_letters_can_wait() -> None:
+    told: list[int] = []
+
+    def tell(alert: Alert, ctx: Context, reason: str) -> None:
+        told.append(ctx.alert_id)
+
+    receiver = FakeReceiver()
+    receiver.offer(*(FakeDelivery(number, "pager", 2, expired=True) for number in range(300)))
+    runner = started(receiver, refuse, tell, concurrency=200)
+    receiver.wait_settled(300)
+    assert sorted(told) == list(range(300))
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+
+
+def test_what_expired_is_settled_when_on_dead_hangs() -> None:
+    goes_on = threading.Event()
+
+    def hang(alert: Alert, ctx: Context, reason: str) -> None:
+        goes_on.wait(DEADLINE_S)
+
+    receiver = FakeReceiver()
+    receiver.offer(FakeDelivery(1, "pager", 2, expired=True))
+    runner = started(receiver, refuse, hang, timeout=0.05)
+    while not receiver.settled:
+        runner.expire()
+    assert [one[:2] for one in receiver.settled] == [("dead", 1)]
+    goes_on.set()
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+    assert len(receiver.settled) == 1
+
+
+def test_what_expired_is_settled_without_an_on_dead() -> None:
+    receiver = FakeReceiver()
+    receiver.offer(FakeDelivery(1, "refuse", 2, expired=True))
+    loaded = registry.load_object(refuse, PluginSettings(use="x", name="refuse"))
+    runner = PluginRunner(receiver, loaded, random.Random(1), PythonWatch())  # type: ignore[arg-type]
+    runner.start()
+    assert receiver.wait_settled(1)[0][:2] == ("dead", 1)
+    assert runner.stop(time.monotonic() + DEADLINE_S)

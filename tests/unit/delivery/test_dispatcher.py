@@ -38,6 +38,7 @@ class FakeDelivery:
     alert: Alert = field(default_factory=lambda: make_alert("reboot"))
     endpoint: str = "/webhook"
     received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    expired: bool = False  # the last attempt was interrupted, after give_up
 
     @property
     def delivery_key(self) -> str:
@@ -45,7 +46,7 @@ class FakeDelivery:
 
     @property
     def tries(self) -> int:
-        return self.attempt
+        return 0 if self.expired else self.attempt
 
 
 class FakeReceiver:

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
+#include "incm/inbox/interrupted.h"
 #include "incm/inbox/sqlite/lease_ids.h"
 #include "incm/inbox/sqlite/outage_table.h"
 
@@ -38,13 +39,14 @@ std::vector<Lease> read_leases(Database& database) {
 
 struct Recovered {
     std::int64_t again = 0;
+    std::int64_t expired = 0;
     std::int64_t dead = 0;
 };
 
 /// Changes the rows of interrupted deliveries.
-class Interrupted {
+class InterruptedRows {
  public:
-    Interrupted(Database& database, std::int64_t now_ms, std::int64_t wall_ms)
+    InterruptedRows(Database& database, std::int64_t now_ms, std::int64_t wall_ms)
         : now_ms_(now_ms),
           ended_ms_(stored_clock_ms(database)),
           wall_ms_(wall_ms),
@@ -57,6 +59,9 @@ class Interrupted {
           count_(database,
                  "UPDATE delivery SET attempts = ?3, due_at_ms = ?4, dead = ?5, error = ?6"
                  " WHERE plugin_id = ?1 AND alert_id = ?2"),
+          expire_(database,
+                  "UPDATE delivery SET base = ?3, due_at_ms = ?4, error = ?5"
+                  " WHERE plugin_id = ?1 AND alert_id = ?2"),
           ledger_(database,
                   "INSERT INTO attempt(alert_id, plugin_id, attempt, started_at_ms, ended_at_ms,"
                   " outcome, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)") {}
@@ -76,7 +81,16 @@ class Interrupted {
             tries = attempts - rows.integer(1);
             age_ms = ended_ms_ - rows.integer(2) - outages.within(rows.integer(2), ended_ms_);
         }
-        const bool dead = tries > 1 && policy.gives_up(static_cast<double>(age_ms) / 1e3);
+        const Interrupted fate =
+            after_interruption(tries, static_cast<double>(age_ms) / 1e3, policy);
+        if (fate == Interrupted::kExpired) {
+            // The attempt is counted when it is settled as a dead letter.
+            expire_.run(lease.plugin_id, alert_id, attempts - expired_tries(tries), now_ms_,
+                        kInterrupted);
+            ++recovered.expired;
+            return;
+        }
+        const bool dead = fate == Interrupted::kDead;
         const double pause_s = tries > 1 ? policy.pause_s(tries, luck_(random_)) : 0;
         count_.run(lease.plugin_id, alert_id, attempts, now_ms_ + std::llround(pause_s * 1e3),
                    std::int64_t{dead}, kInterrupted);
@@ -89,7 +103,7 @@ class Interrupted {
     const std::int64_t now_ms_;
     const std::int64_t ended_ms_;  ///< inbox clock of the last commit before the end
     const std::int64_t wall_ms_;
-    Statement find_, count_, ledger_;
+    Statement find_, count_, expire_, ledger_;
     std::set<std::pair<std::int64_t, std::int64_t>> done_;
     std::minstd_rand random_{std::random_device()()};
     std::uniform_real_distribution<double> luck_{0, 1};
@@ -101,10 +115,10 @@ void log_recovered(const Recovered& recovered, base::LogSink& log) {
         log.write(base::LogLevel::kWarning,
                   std::to_string(recovered.again) + when + ": they are due again");
     }
-    if (recovered.dead > 0) {
+    if (const std::int64_t ended = recovered.expired + recovered.dead; ended > 0) {
         log.write(base::LogLevel::kError,
-                  std::to_string(recovered.dead) + when +
-                      ", after the give_up of their plugin: they are dead letters, which "
+                  std::to_string(ended) + when +
+                      ", after the give_up of their plugin: they become dead letters, which "
                       "`incm-webhook dead list` names");
     }
 }
@@ -120,7 +134,7 @@ void recover_leases(Database& database, const RetryPolicies& policies, std::int6
     const RetryPolicy of_others{.give_up_s = std::numeric_limits<double>::infinity()};
     Recovered recovered;
     Transaction transaction(database, true);
-    Interrupted interrupted(database, now_ms, wall_ms);
+    InterruptedRows interrupted(database, now_ms, wall_ms);
     for (const Lease& lease : leases) {
         const auto policy = policies.find(lease.plugin_id);
         const Outages outages(read_outages(database, lease.plugin_id));

@@ -15,14 +15,16 @@ namespace incm::inbox::sqlite {
 using RetryPolicies = std::unordered_map<std::int64_t, RetryPolicy>;
 
 /// Count an attempt for every delivery that is still leased, because the process that fetched it
-/// ended before settling it. Then end all leases. Runs in one transaction.
+/// ended before settling it. Then end all leases. Runs in one transaction. interrupted.h decides
+/// what becomes of each delivery.
 ///
 /// After its first try a delivery is due at once, after later tries it waits for the pause of its
 /// plugin's policy. Tries before an operator's retry do not count. A delivery with an earlier try
-/// whose age has reached `give_up` of the policy becomes a dead letter. The time since the last
-/// commit and the outages of its plugin do not add to its age. A plugin without a policy
-/// here gets the default policy, and no dead letters. The number of interrupted deliveries is
-/// logged.
+/// whose age has reached `give_up` of the policy is expired: it is due at once with `tries` below
+/// 1, so that its plugin learns of it before it is settled as a dead letter; its attempt counts
+/// then. The time since the last commit and the outages of its plugin do not add to its age. A
+/// plugin without a policy here gets the default policy, and no delivery of it expires. The number
+/// of interrupted deliveries is logged.
 /// Units:   now_ms inbox clock, wall_ms wall clock.
 /// Errors:  SqlError; nothing is changed then.
 void recover_leases(Database& database, const RetryPolicies& policies, std::int64_t now_ms,
