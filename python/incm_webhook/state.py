@@ -57,8 +57,10 @@ class State:
 
     Shape: keys are texts of 1 to 256 bytes of UTF-8 without the character NUL. Values are None,
     bool, int, finite float, str, and lists and dicts (with str keys) of them: at most 65,536 bytes
-    of JSON. A plugin has at most 10,000 keys; one call changes at most 1 MiB of keys and values,
-    where each change counts 32 bytes more.
+    of JSON. A plugin has at most 10,000 keys, and what one call adds to those that are there never
+    exceeds that; calls that run at the same time do not see each other's new keys, and may exceed
+    it together. One call changes at most 1 MiB of keys and values, where each change counts 32
+    bytes more.
     Changes are seen at once by this call. They are stored together with its outcome (a return,
     Retry, Reject or Unavailable), so that a crash loses both or neither, and dropped when the
     handler raises anything else or takes too long. Calls that begin later see them then. Of two
@@ -71,7 +73,7 @@ class State:
     Source: plugins/README.md, State.
     """
 
-    __slots__ = ("_bytes", "_changes", "_keeper", "_lock", "_over")
+    __slots__ = ("_bytes", "_changes", "_keeper", "_lock", "_over", "_stored")
 
     def __init__(self, keeper: "StateKeeper") -> None:
         self._keeper = keeper
@@ -79,6 +81,7 @@ class State:
         self._changes: dict[str, str | None] = {}
         self._bytes = 0
         self._over = False
+        self._stored: dict[str, bool] = {}  # whether these keys were there before the call
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a new copy of the value of a key, or `default` when there is none."""
@@ -94,7 +97,8 @@ class State:
         text = encode(key, value)
         with self._lock:
             self._check_open()
-            if self._changes.get(key) is None and not self._keeper.has_room(key, self._own()):
+            fits = self._changes.get(key) is not None or self._keeper.has_room()
+            if not fits and not self._has_room(key):
                 raise ValueError(
                     f"the state of a plugin has at most {KEYS:,} keys: delete some before {key!r} "
                     "is added"
@@ -158,8 +162,21 @@ class State:
         self._changes[key] = text
         self._bytes = size
 
-    def _own(self) -> int:
-        return sum(text is not None for text in self._changes.values())
+    def _has_room(self, key: str) -> bool:
+        """Count whether a key that this call has not set, or has deleted, may be set."""
+        after = {**self._changes, key: ""}
+        most = sum(text is not None for text in after.values())
+        if self._keeper.count_room(most):
+            return True
+        if key not in self._changes and self._was_stored(key):
+            return True
+        more = sum((text is not None) - self._was_stored(one) for one, text in after.items())
+        return self._keeper.count_room(more)
+
+    def _was_stored(self, key: str) -> bool:
+        if key not in self._stored:
+            self._stored[key] = self._keeper.store.get(key) is not None
+        return self._stored[key]
 
     def _check_open(self) -> None:
         if self._over:
@@ -191,15 +208,17 @@ class StateKeeper:
         self.store = store
         self._room = room or Room()
 
-    def has_room(self, key: str, own: int) -> bool:
-        """Whether a call may set a key, of which it has changed `own` others."""
+    def has_room(self) -> bool:
+        """Whether there was room for one key more when the keys were last counted."""
         with self._room.lock:
-            if self._room.left <= 0:
-                self._room.left = KEYS - self.store.count() - own
-            if self._room.left > 0:
-                self._room.left -= 1  # also for a key that is there: counting again costs little
-                return True
-        return self.store.get(key) is not None
+            self._room.left -= 1  # also for a key that is there: counting again costs little
+            return self._room.left >= 0
+
+    def count_room(self, more: int) -> bool:
+        """Count the keys; return whether there is room for so many more, and take it."""
+        with self._room.lock:
+            self._room.left = KEYS - self.store.count() - more
+            return self._room.left >= 0
 
 
 def open_state(keeper: StateKeeper | None) -> State:

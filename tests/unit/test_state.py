@@ -172,6 +172,47 @@ def test_a_plugin_has_so_many_keys_and_no_more() -> None:
     assert dict(state.end()) == {"0": "3"}
 
 
+def test_a_call_that_replaces_and_deletes_keys_may_add_what_fits() -> None:
+    values: dict[str, Any] = {str(number): 0 for number in range(KEYS)}
+    state = state_of(values)
+    for number in range(100):
+        state.set(str(number), 1)
+    state.delete("0")
+    state.delete("200")
+    state.delete("never there")
+    state.set("new 1", 1)
+    state.set("0", 2)
+    with pytest.raises(ValueError, match="at most 10,000 keys"):
+        state.set("new 2", 1)
+    with pytest.raises(ValueError, match="at most 10,000 keys"):
+        state.set("200", 1)
+    state.delete("new 1")
+    state.set("200", 1)
+    MemoryStore(values).write(state.end())
+    assert len(values) == KEYS
+
+
+def test_calls_at_the_same_time_exceed_it_at_most_by_what_they_add() -> None:
+    values: dict[str, Any] = {str(number): 0 for number in range(KEYS - 1)}
+    store = MemoryStore(values)
+    keeper = StateKeeper(store)
+    both = (State(keeper), State(keeper))
+    for number, state in enumerate(both):
+        state.set(f"new {number}", 1)
+    for state in both:
+        store.write(state.end())
+    assert len(values) == KEYS + 1
+    later = State(keeper)
+    later.set("new 0", 2)
+    later.delete("0")
+    with pytest.raises(ValueError, match="at most 10,000 keys"):
+        later.set("more", 1)
+    later.delete("1")
+    later.set("more", 1)
+    store.write(later.end())
+    assert len(values) == KEYS
+
+
 def test_one_call_changes_so_many_bytes_and_no_more() -> None:
     state = state_of()
     for number in range(15):
