@@ -21,7 +21,7 @@ from incm_webhook.config.secrets import (
     read_secret_file,
 )
 from incm_webhook.errors import ConfigError
-from incm_webhook.text.redaction import hide, hide_url, redacted
+from incm_webhook.text.redaction import SHORTEST_HIDDEN, hide, hide_url, redacted
 
 __all__ = ["Filled", "filled", "shown"]
 
@@ -31,6 +31,8 @@ _SECRET_NAME = re.compile(
 )
 
 _Schema = dict[str, Any]
+_SHORTEST = 8  # characters of a secret that occurs nowhere else
+_SHORTEST_OF_LETTERS = 16  # shorter ones may be words
 
 
 class _Lenient(GenerateJsonSchema):
@@ -127,7 +129,7 @@ class _Reader:
             ]
         if isinstance(raw, str):
             if any(place.node.get("format") == "password" for place in places):
-                hide(raw)
+                self._hide(raw, dotted(("config", *location)))
             hide_url(raw)
         return raw
 
@@ -139,9 +141,18 @@ class _Reader:
         except ConfigError as error:
             self._result.problems.append(f"{where}: {error}")
             return None
-        hide(text)
+        self._hide(text, where)
         hide_url(text)
         return text
+
+    def _hide(self, text: str, where: str) -> None:
+        hide(text)
+        what = _weakness(text)
+        if what:
+            self._result.warnings.append(
+                f"{where}: the secret {what}; use a longer one with digits (or, if it is no "
+                "secret, a text without env or file)"
+            )
 
     def _from_env(self, name: str) -> str:
         text = self._environ.get(name, "")
@@ -164,6 +175,21 @@ class _Reader:
             return value.decode()
         except UnicodeDecodeError:
             raise ConfigError(f"the secret file {path} is not UTF-8 text") from None
+
+
+def _weakness(text: str) -> str:
+    """Describe why the secret cannot be masked well; "" when it can."""
+    if not text:
+        return ""  # the plugin decides whether that is a secret
+    if len(text) < SHORTEST_HIDDEN:
+        return f"has fewer than {SHORTEST_HIDDEN} characters, so it is not masked in the log"
+    if len(text) < _SHORTEST:
+        what = f"has fewer than {_SHORTEST} characters"
+    elif text.isalpha() and len(text) < _SHORTEST_OF_LETTERS:
+        what = f"has letters only, and fewer than {_SHORTEST_OF_LETTERS}"
+    else:
+        return ""
+    return f"{what}, so the log and messages have *** where other texts contain it, too"
 
 
 def _is_source(raw: dict[str, Any]) -> bool:

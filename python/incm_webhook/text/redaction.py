@@ -11,7 +11,7 @@ import threading
 from urllib.parse import quote
 
 _HIDDEN = "***"
-_SHORTEST = 4  # characters of a secret; shorter ones occur in ordinary words
+SHORTEST_HIDDEN = 4  # characters of a secret; shorter ones occur in ordinary words
 _SHORTEST_OF_URL = 8  # characters of a part of a URL's path
 _LONGEST_LISTED = 5000  # spellings that are kept at most
 
@@ -59,7 +59,7 @@ class _Known:
 
     def add(self, value: str) -> None:
         with self._lock:
-            if len(value) < _SHORTEST or len(self._values) >= _LONGEST_LISTED:
+            if len(value) < SHORTEST_HIDDEN or len(self._values) >= _LONGEST_LISTED:
                 return
             self._values |= {value, quote(value, safe=""), quote(value)}
             self._values |= {repr(value)[1:-1], json.dumps(value)[1:-1]}
@@ -95,7 +95,7 @@ def parts_of_url(text: str) -> list[str]:
     first, _, more = rest[len(authority) :].removeprefix("/").partition("/")
     parts = [first, more, _up_to(more, "?#"), *re.split("[/?#&=]", f"{first}/{more}")]
     found = [one for one in parts if len(one) >= _SHORTEST_OF_URL and not _WORD.fullmatch(one)]
-    return [password, *found] if len(password) >= _SHORTEST else found
+    return [password, *found] if len(password) >= SHORTEST_HIDDEN else found
 
 
 def without_secrets(text: str) -> str:

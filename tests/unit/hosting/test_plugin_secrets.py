@@ -128,6 +128,39 @@ def test_what_cannot_be_read_is_named_with_its_place(
         config_of(config, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("secret", "what"),
+    [
+        ("abc", "has fewer than 4 characters, so it is not masked in the log"),
+        ("right", "has fewer than 8 characters, so the log and messages have ***"),
+        ("1234567", "has fewer than 8 characters, so the log and messages have ***"),
+        ("Correctly", "has letters only, and fewer than 16, so the log and messages have ***"),
+        ("correct1", ""),
+        ("qzxwvtkpbnmhgfds", ""),
+        ("", ""),
+    ],
+)
+def test_a_secret_that_other_texts_may_contain_is_warned_of(
+    secret: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEAK", secret or "not-in-use-1")
+    for config in ({"password": secret}, {"token": {"env": "WEAK"}}):
+
+        @plugin("pager", config=Config)
+        def handle(alert: Alert, ctx: Context) -> None:
+            pass
+
+        spec = PluginSettings(use="pager", config=config)
+        warnings = registry.load_object(handle, spec, None, Path()).warnings
+        (key,) = config
+        if not what:
+            assert warnings == ()
+            continue
+        (warning,) = warnings
+        assert warning.startswith(f"config.{key}: the secret {what}")
+        assert secret not in warning.replace("characters", "")
+
+
 class Picky(BaseModel):
     token: str
 

@@ -89,6 +89,14 @@ def test_a_secret_within_another_leaves_nothing_of_either() -> None:
 
 
 @pytest.mark.usefixtures("_nothing_known")
+def test_a_secret_is_hidden_within_a_longer_word_too() -> None:
+    hide("hunter22")
+    hide("right")
+    text = without_secrets("user=adminhunter22x, x_hunter22_y, hunter22hunter22, copyright")
+    assert text == "user=admin***x, x_***_y, ******, copy***"
+
+
+@pytest.mark.usefixtures("_nothing_known")
 def test_what_is_too_short_is_no_secret() -> None:
     hide("a")
     hide("")
