@@ -1,30 +1,9 @@
-#include "inbox_fixture.h"
-
-#include "incm/inbox/operator_action.h"
+#include "operator_calls.h"
 
 namespace incm::inbox::test {
 namespace {
 
-class InboxOperatorTest : public InboxTest {
- protected:
-    std::int64_t change(OperatorAction how, std::vector<DeliveryName> deliveries) {
-        auto changed = inbox_->change(how, std::move(deliveries));
-        EXPECT_TRUE(changed.ok()) << changed.error().text;
-        return changed.ok() ? changed.value() : -1;
-    }
-    void expect_counts(std::int64_t open, std::int64_t dead) {
-        EXPECT_EQ(counts().open, open);
-        EXPECT_EQ(counts().dead, dead);
-    }
-    /// The totals in memory are those of the rows.
-    void expect_counts_after_restart(std::int64_t open, std::int64_t dead,
-                                     std::vector<std::string> plugins = {"a"}) {
-        expect_counts(open, dead);
-        expect_totals();
-        this->open(std::move(plugins));
-        expect_counts(open, dead);
-    }
-};
+class InboxOperatorTest : public OperatorCalls<InboxTest> {};
 
 TEST_P(InboxOperatorTest, ARetriedDeadLetterIsDueNowAndCountsAnew) {
     open();

@@ -2,32 +2,14 @@
 #include <thread>
 #include <vector>
 
-#include "inbox_fixture.h"
-
-#include "incm/inbox/fetched_bytes.h"
+#include "large_alerts.h"
 
 namespace incm::inbox::test {
 namespace {
 
-constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::size_t kOfOne = FetchedBytes::kMaxOfOne / kMiB;
-constexpr std::size_t kOfAll = FetchedBytes::kMaxOfAll / kMiB;
-
 /// How much text may be fetched and not settled.
-class InboxRoomTest : public InboxTest {
+class InboxRoomTest : public LargeAlerts<InboxTest> {
  protected:
-    void append_large(std::uint64_t number, std::int64_t bytes,
-                      std::vector<std::string> plugins = {"a"}) {
-        NewAlert made = alert(number, std::move(plugins));
-        made.text.resize(static_cast<std::size_t>(bytes), ' ');
-        made.device = "device-" + std::to_string(number);
-        EXPECT_FALSE(append(std::move(made)).duplicate);
-    }
-    void append_large_ones(std::uint64_t count, const std::vector<std::string>& plugins = {"a"}) {
-        for (std::uint64_t number = 1; number <= count; ++number) {
-            append_large(number, kMiB, plugins);
-        }
-    }
     void expect_room_of_one() {
         append_large_ones(2 * kOfOne);
         EXPECT_EQ(fetch_ids().size(), kOfOne);

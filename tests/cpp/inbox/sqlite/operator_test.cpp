@@ -1,7 +1,7 @@
+#include "../operator_calls.h"
 #include "sqlite_fixture.h"
 
 #include "incm/inbox/delivery_queue.h"
-#include "incm/inbox/operator_action.h"
 #include "incm/inbox/sqlite/database_file.h"
 #include "incm/inbox/sqlite/operator_change.h"
 #include "incm/inbox/sqlite/tables.h"
@@ -9,25 +9,9 @@
 namespace incm::inbox::sqlite::test {
 namespace {
 
-class SqliteOperatorTest : public SqliteInboxTest {
+class SqliteOperatorTest : public OperatorCalls<SqliteInboxTest> {
  protected:
-    std::int64_t change(OperatorAction how, std::vector<DeliveryName> deliveries) {
-        auto changed = inbox_->change(how, std::move(deliveries));
-        EXPECT_TRUE(changed.ok()) << changed.error().text;
-        return changed.ok() ? changed.value() : -1;
-    }
-    void expect_counts(std::int64_t open, std::int64_t dead) {
-        EXPECT_EQ(counts().open, open);
-        EXPECT_EQ(counts().dead, dead);
-    }
-    /// The totals in memory are those of the rows.
-    void expect_counts_after_restart(std::int64_t open, std::int64_t dead,
-                                     std::vector<std::string> plugins = {"a"}) {
-        expect_counts(open, dead);
-        expect_totals_in_rows();
-        this->open(std::move(plugins));
-        expect_counts(open, dead);
-    }
+    void expect_stored_totals() override { expect_totals_in_rows(); }
 };
 
 TEST_F(SqliteOperatorTest, WakesWaitersOnceItIsOnDisk) {

@@ -1,56 +1,15 @@
+#include "../quarantine_calls.h"
 #include "sqlite_fixture.h"
 
 namespace incm::inbox::sqlite::test {
 namespace {
 
-class SqliteQuarantineTest : public SqliteInboxTest {
+class SqliteQuarantineTest : public QuarantineCalls<SqliteInboxTest> {
  protected:
-    /// A request whose sender is not authenticated; its body begins with its number.
-    static QuarantinedRequest hostile(const std::string& source, std::int64_t number,
-                                      std::size_t body_bytes = 0) {
-        QuarantinedRequest made;
-        made.received_at_ms = number;
-        made.endpoint = "/alerts";
-        made.reason = "wrong";
-        made.kind = QuarantineKind::kWrongSignature;
-        made.source = source;
-        made.signature = "sig";
-        made.body = std::to_string(number) + std::string(body_bytes, 'x');
-        return made;
-    }
-    void keep_later(QuarantinedRequest rejected) {
-        EXPECT_TRUE(inbox_->quarantine().keep_later(std::move(rejected)));
-        flush();
-    }
-    void keep_many(const std::string& source, std::int64_t count, std::size_t body_bytes = 0) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            EXPECT_TRUE(inbox_->quarantine().keep_later(hostile(source, i, body_bytes)));
-            if (i % 5 == 4) {
-                flush();
-            }
-        }
-        flush();
-    }
-    void keep(std::int64_t number, const std::string& body = "{}") {
-        ASSERT_TRUE(inbox_->quarantine().keep({number, "/alerts", "no alert", body}).ok());
-    }
-    RejectedPage list(const RejectedQuery& query = {.limit = 5000}) {
-        auto page = inbox_->catalog().quarantine(query);
-        EXPECT_TRUE(page.ok()) << page.error().text;
-        return page.ok() ? page.value() : RejectedPage{};
-    }
-    Ids ids(const RejectedQuery& query = {.limit = 5000}) {
-        Ids found;
-        for (const StoredRejected& one : list(query).found) {
-            found.push_back(one.id);
-        }
-        return found;
-    }
     std::int64_t count_of(const std::string& source) {
         return std::stoll(
             rows(path(), "SELECT count(*) FROM quarantine WHERE source = '" + source + "'").at(0));
     }
-    std::int64_t wrong() { return counts().quarantined[QuarantineKind::kWrongSignature]; }
 };
 
 TEST_F(SqliteQuarantineTest, WhatWaitsIsBounded) {
