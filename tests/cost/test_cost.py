@@ -1,4 +1,4 @@
-"""What a stranger can make the receiver compute before a signature, counted in instructions.
+"""The instructions that an unauthenticated client can make the receiver execute.
 
 callgrind counts them exactly, so these bounds hold on every machine, whatever else it does. It
 hides the processor's own SHA-256 from the program, so a digest costs several times what it does.

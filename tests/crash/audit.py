@@ -14,7 +14,7 @@ from crash.senders import Acknowledged, digest_of
 
 @dataclass
 class Audit:
-    """What an audit found.
+    """The result of an audit.
 
     Attributes:
         acknowledged: how many answers were 200.

@@ -126,7 +126,7 @@ def post(
 
 
 class Senders:
-    """So many threads as InCloud Manager would hardly have, each with a connection of its own.
+    """More threads than InCloud Manager would have, each with a connection of its own.
 
     Shape: use it in a `with` statement: the threads begin, post while a server is announced, and
     end. Threads: announce() from one thread.

@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Server:
 
 @pytest.fixture
 def deaf(tmp_path: Path) -> Server:
-    """One whose plugin wants no alert: its writer thread commits alerts and nothing else."""
+    """A server whose plugin wants no alert: its writer thread commits alerts and nothing else."""
     made = Server(tmp_path, recording("deaf", tmp_path, more='types = ["nothing"]'))
     made.create_inbox()
     return made

@@ -1,4 +1,4 @@
-"""What a plugin forks without exec: it holds nothing of the server, and does nothing of it."""
+"""Processes that a plugin forks without exec hold nothing of the server, and do not serve."""
 
 import contextlib
 import os

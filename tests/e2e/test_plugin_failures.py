@@ -54,7 +54,7 @@ class Case:
         self.server = serve(table, arguments=("--log-level", "error"))
 
     def output_of(self, *arguments: str) -> str:
-        """What a command writes."""
+        """The output of a command."""
         status, out, err = self._command(*arguments, *admin(self.server))
         assert status == 0, err
         return out
@@ -91,7 +91,7 @@ def broken(serve: Serve, reports: Reports, command: Command, tmp_path: Path) -> 
 
 
 def tracebacks(delivery: dict[str, Any]) -> dict[int, str]:
-    """Those of a delivery, by attempt."""
+    """The tracebacks of a delivery, by attempt."""
     return {line["attempt"]: line["traceback"] for line in delivery["ledger"] if line["traceback"]}
 
 

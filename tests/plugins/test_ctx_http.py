@@ -213,7 +213,7 @@ def test_an_answer_of_any_status_on_demand(server: FaultServer, post: Call) -> N
 
 
 def test_no_secret_is_revealed(server: FaultServer, post: Call) -> None:
-    """Not even when the target repeats the request."""
+    """The target repeats the request, secrets and all, in its answer."""
     token, key = "tok-0123456789", "key=0123456789"
     server.behave(answers(400, f"Cannot POST {SECRET_PATH}?{key} with Bearer {token}, {token}"))
     url = f"{server.url}{SECRET_PATH}?{key}"
@@ -322,7 +322,7 @@ def test_a_connection_is_kept(server: FaultServer) -> None:
 
 
 def test_nothing_is_left_after_the_loop(server: FaultServer) -> None:
-    """Also on a loop that is not ours: it closes the session as it shuts down."""
+    """A loop of the test's own closes the session, too, when it shuts down."""
 
     async def main() -> None:
         await Context().http.get(server.url)

@@ -120,7 +120,7 @@ def test_an_example_sends_what_the_page_shows(
 def test_a_recipe_takes_every_alert(
     example: str, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of every type, without any field, and with texts that try to add members."""
+    """Alerts of every type, without any field, and with texts that try to add members."""
     monkeypatch.setenv("SERVICENOW_AUTHORIZATION", SECRETS["SERVICENOW_AUTHORIZATION"])
     alerts = [
         PAIR[0],

@@ -227,7 +227,7 @@ def test_the_log_of_the_plugin_is_on_standard_error(write: Write) -> None:
 
 
 def test_requests_may_go_to_loopback(run: Run, write: Write, endpoint: Endpoint) -> None:
-    """And the reason of an outcome is printed."""
+    """Requests of a plugin reach a target on loopback; the reason of an outcome is printed."""
     endpoint.status = 503
     write("noc.py", f"def on_alert(alert, ctx):\n    ctx.http.post({endpoint.url!r}, json=1)\n")
     _, out, _ = run("plugin", "run", "./noc.py")

@@ -533,7 +533,7 @@ def test_what_cannot_be_loaded_is_a_sentence(isolate: Isolate, source: str, text
 
 @pytest.mark.parametrize("where", ["import", "setup"])
 def test_what_failed_to_start_leaves_no_process(isolate: Isolate, pipe: Pipe, where: str) -> None:
-    """Not even one that does not end by itself, because of a thread that runs."""
+    """A thread of the plugin keeps the process from ending by itself."""
     fails = """
         held = open(PIPE, "w")
         threading.Thread(target=threading.Event().wait).start()

@@ -41,7 +41,7 @@ def replace_kept(supervisor: Supervisor, child: Child, descriptor: int) -> None:
 
 @pytest.fixture
 def supervisor() -> Supervisor:
-    """One that keeps a descriptor, with one server, and one to come."""
+    """A supervisor with a kept descriptor, a server, and a server that starts."""
     made = Supervisor(["incm-webhook"])
     made._keep("kept-alerts", pipe_end())
     made._serving = Child(pid=1, before=None, prepared=True, ready=True, stopping=True)
@@ -81,7 +81,7 @@ def test_a_server_that_is_ready_changes_the_kept_socket(supervisor: Supervisor) 
 def test_servers_that_live_make_up_for_those_that_died_young(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One killed soon after each second reload is no server that cannot live."""
+    """A server that is killed soon after every second reload does not end the supervisor."""
     now = 1000.0
     monkeypatch.setattr("incm_webhook.supervise.supervisor.time.monotonic", lambda: now)
     supervisor._young_deaths = 5
