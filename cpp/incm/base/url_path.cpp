@@ -7,19 +7,13 @@
 #include <vector>
 
 #include "incm/base/ascii.h"
+#include "incm/base/hex.h"
 
 namespace incm::base {
 
 namespace {
 
 constexpr std::size_t kComparedBytes = 256;
-
-std::optional<int> hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return std::nullopt;
-}
 
 bool is_unreserved(char c) {
     return is_letter_or_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';

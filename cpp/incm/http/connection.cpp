@@ -24,10 +24,6 @@ constexpr std::size_t kProxyBytes = 4 * 1024;  // more than the longest PROXY he
 constexpr int kPatientReads = 2;
 constexpr std::size_t kFreeBytes = 4 * 1024;  // a connection may hold so much without being counted
 
-std::int64_t now_ms() {
-    return base::steady_ms();
-}
-
 /// A connection must cost little between two requests.
 void release_if_large(std::string& empty) {
     if (empty.empty() && empty.capacity() > kFreeBytes) std::string().swap(empty);
@@ -45,7 +41,7 @@ Connection::Connection(std::unique_ptr<net::Transport> transport, const net::IpA
       port_(port),
       state_(rules.proxy_protocol && rules.is_proxy(peer) ? State::kProxyHeader
                                                           : State::kFirstByte),
-      came_ms_(now_ms()),
+      came_ms_(base::steady_ms()),
       since_ms_(came_ms_) {}
 
 Connection::~Connection() {
@@ -255,7 +251,7 @@ Connection::Step Connection::wait(Io io) {
         const State now_in = has_no_request() ? before : State::kHead;
         if (now_in != state_) move_to(now_in);
     }
-    if (const std::int64_t now = now_ms(); since_ms_ == kNotYet) {
+    if (const std::int64_t now = base::steady_ms(); since_ms_ == kNotYet) {
         since_ms_ = now;
     } else if (now >= deadline_ms()) {
         expire();  // it sends so often that the loop never finds it waiting

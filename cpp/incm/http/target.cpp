@@ -6,15 +6,12 @@
 #include <cstdint>
 
 #include "incm/base/ascii.h"
+#include "incm/base/hex.h"
 #include "incm/net/ip_address.h"
 
 namespace incm::http {
 
 namespace {
-
-bool is_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
 
 bool is_port(std::string_view text) {
     std::uint16_t port = 0;
@@ -27,7 +24,9 @@ bool is_name(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (c == '%') {
-            if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+            if (i + 2 >= text.size() || !base::hex_value(text[i + 1]) ||
+                !base::hex_value(text[i + 2]))
+                return false;
             i += 2;
         } else if (!base::is_letter_or_digit(c) && kOthers.find(c) == std::string_view::npos) {
             return false;

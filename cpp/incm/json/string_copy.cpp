@@ -4,9 +4,11 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "incm/base/ascii.h"
+#include "incm/base/hex.h"
 
 namespace incm::json {
 namespace {
@@ -83,19 +85,6 @@ const char* skip_plain(const char* from, const char* end) {
     }
 }
 
-std::uint32_t hex_digit(char c) {
-    if (c >= '0' && c <= '9') {
-        return static_cast<std::uint32_t>(c - '0');
-    }
-    if (c >= 'a' && c <= 'f') {
-        return static_cast<std::uint32_t>(c - 'a' + 10);
-    }
-    if (c >= 'A' && c <= 'F') {
-        return static_cast<std::uint32_t>(c - 'A' + 10);
-    }
-    return kNoUnit;
-}
-
 /// Return the UTF-16 unit of the four hexadecimal digits at `from`, or kNoUnit.
 std::uint32_t read_unit(const char* from, const char* end) {
     if (end - from < 4) {
@@ -103,11 +92,11 @@ std::uint32_t read_unit(const char* from, const char* end) {
     }
     std::uint32_t unit = 0;
     for (int i = 0; i < 4; ++i) {
-        const std::uint32_t digit = hex_digit(from[i]);
-        if (digit == kNoUnit) {
+        const std::optional<int> digit = base::hex_value(from[i]);
+        if (!digit) {
             return kNoUnit;
         }
-        unit = unit << 4 | digit;
+        unit = unit << 4 | static_cast<std::uint32_t>(*digit);
     }
     return unit;
 }

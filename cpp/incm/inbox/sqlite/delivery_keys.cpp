@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "incm/base/ascii.h"
 #include "incm/base/stable_hash.h"
 #include "incm/inbox/sqlite/recovery.h"
 
@@ -11,10 +12,9 @@ namespace incm::inbox::sqlite {
 namespace {
 
 std::string hex(std::uint64_t value) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
     std::array<char, 16> text{};
     for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
-        *digit = kDigits[value & 0xF];
+        *digit = base::kHexDigits[value & 0xF];
     }
     return {text.data(), text.size()};
 }
