@@ -57,6 +57,12 @@ class UnreachableError(SendError):
     """The server cannot be reached: the connection is refused, or there is no address or route."""
 
 
+def unreadable(error: OSError) -> str:
+    """Say why a file cannot be read, for the end of a message, and what to do about rights."""
+    reason = (error.strerror or str(error)).lower()
+    return f"{reason}: let this user read it" if isinstance(error, PermissionError) else reason
+
+
 def exit_status(error: BaseException) -> int:
     """Return the exit status of a command that failed with this error.
 

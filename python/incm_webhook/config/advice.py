@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from incm_webhook import alert_types
 from incm_webhook.config.filters import TOP_KEYS, FilterKeys
 from incm_webhook.config.messages import nearest
+from incm_webhook.config.origins import Location
 from incm_webhook.config.quantities import format_duration
 from incm_webhook.config.server import is_loopback
 from incm_webhook.config.settings import EndpointSettings, PluginSettings, Settings
@@ -26,93 +27,129 @@ def warnings_of(settings: Settings) -> list[str]:
 
     Source: docs/configuration.md, Every key.
     """
-    return list(_warnings(settings))
+    return [
+        f"{sentence}{settings.origins.suffix(location)}"
+        for location, sentence in _warnings(settings)
+    ]
 
 
-def _warnings(settings: Settings) -> Iterator[str]:
+def _warnings(settings: Settings) -> Iterator[tuple[Location, str]]:
     server = settings.server
     if not is_loopback(server.listen) and server.tls is None:
         yield (
-            f"listening on {server.listen} without TLS: alerts and their signatures cross the "
-            "network in the clear; configure TLS, or put a proxy in front"
+            ("server", "listen"),
+            (
+                f"listening on {server.listen} without TLS: alerts and their signatures cross the "
+                "network in the clear; configure TLS, or put a proxy in front"
+            ),
         )
     if server.admin is not None and not is_loopback(server.admin):
         yield (
-            f"the admin listener on {server.admin} has no password: anyone who reaches it can read "
-            "all alerts, and replay or drop them; keep it on loopback, and give scrapers and "
-            'health checks an address of their own, such as metrics = "0.0.0.0:9465"'
+            ("server", "admin"),
+            (
+                f"the admin listener on {server.admin} has no password: anyone who reaches it can "
+                "read all alerts, and replay or drop them; keep it on loopback, and give scrapers "
+                'and health checks an address of their own, such as metrics = "0.0.0.0:9465"'
+            ),
         )
     retention = settings.inbox.retention
     if retention is not None and retention < _SHORT_RETENTION_S:
         yield (
-            f"{settings.place_of('inbox', 'retention')}: alerts are deleted "
-            f"{format_duration(retention)} after they were delivered; a number without a unit "
-            'means seconds, 90 days are written "90d"'
+            ("inbox", "retention"),
+            (
+                "[inbox] retention: alerts are deleted "
+                f"{format_duration(retention)} after they were delivered; a number without a unit "
+                'means seconds, 90 days are written "90d"'
+            ),
         )
-    for endpoint in settings.endpoint:
-        yield from _of_endpoint(endpoint)
-        if endpoint.ack == "processed" and not settings.plugin:
-            yield (
-                f'endpoint {endpoint.path}: ack = "processed" waits for plugins, but there are '
-                "none: every alert is answered 200 once it is stored"
-            )
+    yield from _of_endpoints(settings)
     if not settings.plugin:
         yield (
-            "no plugin is configured: alerts are stored, but not delivered; "
-            'add a [[plugin]] with use = "log", or --plugin log'
+            (),
+            (
+                "no plugin is configured: alerts are stored, but not delivered; "
+                'add a [[plugin]] with use = "log", or --plugin log'
+            ),
         )
     paths = {endpoint.path for endpoint in settings.endpoint}
-    for plugin in settings.plugin:
-        yield from _of_filters(plugin, paths)
+    for index, plugin in enumerate(settings.plugin):
+        place: Location = ("plugin", index)
+        yield from (((*place, *key), sentence) for key, sentence in _of_filters(plugin, paths))
         if plugin.retry.first > plugin.retry.max:
             yield (
-                f"plugin {plugin.name}: retry: first ({format_duration(plugin.retry.first)}) is "
-                f"longer than max ({format_duration(plugin.retry.max)}), so max applies"
+                (*place, "retry", "first"),
+                (
+                    f"plugin {plugin.name}: retry: first ({format_duration(plugin.retry.first)}) "
+                    f"is longer than max ({format_duration(plugin.retry.max)}), so max applies"
+                ),
             )
         if "memory" in plugin.model_fields_set and plugin.isolation != "process":
             yield (
-                f"plugin {plugin.name}: memory limits a process, but this plugin has none: add "
-                'isolation = "process", or leave memory out'
+                (*place, "memory"),
+                (
+                    f"plugin {plugin.name}: memory limits a process, but this plugin has none: add "
+                    'isolation = "process", or leave memory out'
+                ),
             )
 
 
-def _of_endpoint(endpoint: EndpointSettings) -> Iterator[str]:
+def _of_endpoints(settings: Settings) -> Iterator[tuple[Location, str]]:
+    for index, endpoint in enumerate(settings.endpoint):
+        place: Location = ("endpoint", index)
+        yield from (((*place, key), sentence) for key, sentence in _of_endpoint(endpoint))
+        if endpoint.ack == "processed" and not settings.plugin:
+            yield (
+                (*place, "ack"),
+                (
+                    f'endpoint {endpoint.path}: ack = "processed" waits for plugins, but there are '
+                    "none: every alert is answered 200 once it is stored"
+                ),
+            )
+
+
+def _of_endpoint(endpoint: EndpointSettings) -> Iterator[tuple[str, str]]:
     if any(source.inline is not None for source in endpoint.secret):
         yield (
-            f"endpoint {endpoint.path}: the secret is written in the configuration itself; "
-            "secret_file keeps it apart"
+            "secret",
+            (
+                f"endpoint {endpoint.path}: the secret is written in the configuration itself; "
+                "secret_file keeps it apart"
+            ),
         )
+    key = "secret_file" if endpoint.secret_file else "secret"
     for sentence in endpoint.secret_warnings:
-        yield f"endpoint {endpoint.path}: {sentence}"
+        yield key, f"endpoint {endpoint.path}: {sentence}"
 
 
-def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[str]:
+def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[tuple[Location, str]]:
     name = f"plugin {plugin.name}:"
-    yield from (f"{name} {sentence}" for sentence in _of_keys(plugin, paths))
-    yield from (f"{name} not: {sentence}" for sentence in _of_keys(plugin.unwanted, paths))
+    yield from (((key,), f"{name} {one}") for key, one in _of_keys(plugin, paths))
+    for key, sentence in _of_keys(plugin.unwanted, paths):
+        yield ("not", key), f"{name} not: {sentence}"
     for key, values in plugin.filters.items():
         for pattern in values:
             if isinstance(pattern, str) and pattern != pattern.strip():
                 yield (
+                    tuple(key.split(" ")[:2]),
                     f'{name} {key}: "{pattern}" begins or ends with a space, which '
-                    "is part of the pattern: leave it out unless it is intended"
+                    "is part of the pattern: leave it out unless it is intended",
                 )
 
 
-def _of_keys(keys: FilterKeys, paths: set[str]) -> Iterator[str]:
-    yield from unknown_types(keys.types)
+def _of_keys(keys: FilterKeys, paths: set[str]) -> Iterator[tuple[str, str]]:
+    yield from (("types", sentence) for sentence in unknown_types(keys.types))
     for path in keys.endpoints:
         if path not in paths and not _WILD & set(path):
-            yield f'endpoints: there is no endpoint "{path}"'
+            yield "endpoints", f'endpoints: there is no endpoint "{path}"'
     for status in keys.status:
         if not any(fnmatchcase(one, status.lower()) for one in _STATUS):
             guess = nearest(status, _STATUS)
-            yield f'status: "{status}" is not a known status{guess}'
+            yield "status", f'status: "{status}" is not a known status{guess}'
     for path in keys.where:
         top = path.split(".")[0]
         guess = nearest(top, TOP_KEYS)
         if top not in TOP_KEYS and "did you mean" in guess:
-            yield f'where {path}: "{top}" is not a documented key of an alert{guess}'
+            yield "where", f'where {path}: "{top}" is not a documented key of an alert{guess}'
 
 
 def unknown_types(patterns: Iterable[str]) -> Iterator[str]:

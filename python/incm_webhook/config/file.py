@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from incm_webhook.config.lines import KeyPath, lines_of
-from incm_webhook.errors import ConfigError
+from incm_webhook.errors import ConfigError, unreadable
 
 DEFAULT_FILE = "incm-webhook.toml"  # read when no other file is named
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -29,8 +29,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
+        raise ConfigError(f"cannot read the configuration {path}: {unreadable(error)}") from None
     text = _text(path, content)
     try:
         return tomllib.loads(text), lines_of(text)

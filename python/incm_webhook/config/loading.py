@@ -117,10 +117,10 @@ def load_settings(
             f"{heading('plugin', index, draft)} of {draft.source}",
             below(("plugin", index), draft.lines),
         )
+    origins = Origins(draft.source, draft.lines, draft.origins)
+    settings.hold(draft.source, draft.base, [], origins)
     warnings = [*advice.warnings_of(settings), *draft.unknown]
-    settings.hold(
-        draft.source, draft.base, warnings, Origins(draft.source, draft.lines, draft.origins)
-    )
+    settings.hold(draft.source, draft.base, warnings, origins)
     return settings
 
 

@@ -127,6 +127,10 @@ def _belongs(key: str, model: type[BaseModel], location: Location) -> str:
             if key in known_keys(model, (table,)):
                 return f'; "{key}" belongs below [{table}], or [[{table}]] if there are several'
     keys = known_keys(model, location)
+    if len(location) == 1 and "did you mean" not in nearest(key, keys):
+        for table in known_keys(model, ()):
+            if key in known_keys(model, (table,)):
+                return f'; "{key}" belongs below [{table}]'
     if "config" in keys and "did you mean" not in nearest(key, keys):
         return "; the plugin's own keys belong in config = { ... }"
     return ""

@@ -63,6 +63,16 @@ class Origins:
         file = f"{self.source}:{line}: " if line else f"{self.source}: " if self.source else ""
         return f"{file}[{table}] {key}"
 
+    def suffix(self, location: Location) -> str:
+        """Return the place of a value for the end of a message: " (/etc/incm.toml, line 12)".
+
+        It is "" for a flag, a variable, and a value that the file does not have.
+        """
+        if override_of(location, self.overrides) is not None:
+            return ""
+        line = line_of(location, self.lines)
+        return f" ({self.source}, line {line})" if line else ""
+
 
 def override_of(location: Location, overrides: Mapping[tuple[str, ...], str]) -> str | None:
     """Return the flag or the variable that a value comes from; None when it is no such value."""

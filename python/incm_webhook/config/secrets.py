@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
-from incm_webhook.errors import ConfigError
+from incm_webhook.errors import ConfigError, unreadable
 
 MAX_SECRET_BYTES = 4096
 MOUNTED_SECRETS = Path("/run/secrets")
@@ -115,8 +115,7 @@ def read_secret_file(path: Path) -> Secret:
         with path.open("rb") as file:
             value = file.read(MAX_SECRET_BYTES + 3)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot read the secret file {path}: {reason}") from None
+        raise ConfigError(f"cannot read the secret file {path}: {unreadable(error)}") from None
     except ValueError:
         raise ConfigError(f"cannot read the secret file {path!r}: no such path") from None
     if value.endswith(b"\n"):

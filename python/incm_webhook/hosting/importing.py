@@ -42,7 +42,10 @@ def import_file(path: Path) -> ModuleType:
         PluginError: there is no such file, or running it fails.
     """
     if not path.is_file():
-        raise PluginError(f"there is no file {path}")
+        raise PluginError(
+            f"there is no file {path}: a relative path begins at the folder of the configuration, "
+            "or for a flag at the working directory"
+        )
     name = f"incm_webhook_file_{next(_serial)}_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
     loader = _FreshLoader(name, str(path))
     module = importlib.util.module_from_spec(
@@ -103,7 +106,7 @@ def failure(error: BaseException, what: Path | str) -> str:
     own = [one for one in frames if code.name_of(one.filename)] or frames
     place = f"{own[-1].filename}:{own[-1].lineno}" if own else str(what)
     if isinstance(error, SystemExit):
-        text = f"it ends the program (exit {text_of(error.code)})"
+        text = f"it ends the program (exit {text_of(error.code)}): leave that call out"
     else:
         text = f"{type(error).__name__}: {text_of(error)}"
     hint = ""

@@ -205,4 +205,7 @@ def test_numbers_that_are_hardly_meant_are_warned_about(workdir: Path, write: Wr
     assert 'days are written "90d"' in one
     write("incm-webhook.toml", f"{SIGNED}{plugin}retry = {{ first = '10m', max = '1s' }}\n")
     (one,) = load(workdir)
-    assert one == "plugin log: retry: first (10m) is longer than max (1s), so max applies"
+    file = workdir / "incm-webhook.toml"
+    assert one == (
+        f"plugin log: retry: first (10m) is longer than max (1s), so max applies ({file}, line 5)"
+    )

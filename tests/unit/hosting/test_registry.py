@@ -229,7 +229,8 @@ def test_a_broken_file_is_reported_with_its_line(
 def test_a_missing_file_and_a_missing_name(workdir: Path, write: Write) -> None:
     assert (
         refused("./nowhere.py", workdir)
-        == f'plugin "nowhere": there is no file {workdir}/nowhere.py'
+        == f'plugin "nowhere": there is no file {workdir}/nowhere.py: a relative path begins at '
+        "the folder of the configuration, or for a flag at the working directory"
     )
     assert 'there is no plugin "jsonk"; did you mean "jsonl"?' in refused("jsonk", workdir)
     assert refused("nowhere_at_all.x:y", workdir) == (
