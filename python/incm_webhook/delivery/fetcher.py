@@ -1,4 +1,4 @@
-"""Fetches one plugin's due deliveries, at its pace, and hands them to its workers."""
+"""Fetches one plugin's due deliveries, at its pace, and hands them out for calls of its handler."""
 
 from __future__ import annotations
 
@@ -34,11 +34,14 @@ _log = logging.getLogger("incm_webhook.dispatcher")
 
 
 class Fetcher:
-    """Keeps the deliveries that are fetched and not attempted yet, and hands them out in bursts.
+    """Keeps the deliveries that are fetched and not attempted yet, and hands them out.
 
-    One worker fetches at a time. It waits for deliveries, or for the plugin's pace, which the
-    breaker and the rate set. The other workers wait for their turn, or handle their burst.
-    Threads: any. Call give_back_ready() only when no worker is in next() any more.
+    Shape: worker threads call next(), which waits. One of them fetches at a time: it waits for
+    deliveries, or for the plugin's pace, which the breaker and the rate set. The other workers wait
+    for their turn, or handle their burst.
+    For the tasks of an event loop, one thread calls fetch_ahead(), and the loop calls take(), which
+    never waits, and ask_if_low().
+    Threads: any.
     """
 
     def __init__(
@@ -54,14 +57,17 @@ class Fetcher:
         self._receiver = receiver
         self._plugin = plugin
         self._breaker = breaker
-        self._rate = rate  # only the holder of _fetching spends it
+        self._rate = rate  # only the holder of _fetching, or the loop, spends it
         self._share = share
         self._attempts = attempts
         self._settlements = settlements
         self._stopping = threading.Event()
         self._woken = threading.Event()  # the pace may have changed, or a stop is requested
+        self._asked = threading.Event()  # the loop needs more deliveries, or a stop is requested
+        self._asked.set()
         self._fetching = threading.Lock()
-        self._ready: deque[Delivery] = deque()  # fetched, not attempted; guarded by _fetching
+        self._handing_out = threading.Lock()  # guards _ready, and is never held during a wait
+        self._ready: deque[Delivery] = deque()  # fetched, not attempted
         self._mean_s = 0.0  # duration of a call; workers may overwrite each other's update
 
     @property
@@ -69,15 +75,25 @@ class Fetcher:
         """An event that is set as soon as no new attempt may begin."""
         return self._stopping
 
+    @property
+    def ready(self) -> int:
+        """How many deliveries are fetched and not attempted."""
+        return len(self._ready)
+
     def stop(self) -> None:
-        """Make every next() return an empty burst, those that wait now and all later calls."""
+        """Let no attempt begin, and make next() and fetch_ahead() return at once, now and later."""
         self._stopping.set()
         self._woken.set()
+        self._asked.set()
         self._receiver.wake_fetchers()
 
     def wake(self) -> None:
-        """Make the worker that waits for the pace check it again, because an attempt ended."""
+        """Make the thread that waits for the pace check it again, because an attempt ended."""
         self._woken.set()
+
+    def must_pause(self) -> bool:
+        """Whether no attempt may begin before the pace has been waited for."""
+        return self._stopping.is_set() or self._breaker.is_open
 
     def note_call(self, seconds: float) -> None:
         """Note how long a call of the handler took."""
@@ -90,28 +106,47 @@ class Fetcher:
             ClosedError: the inbox is closed.
         """
         with self._fetching:
-            while not self._stopping.is_set():
-                pause = max(self._breaker.wait(), self._rate.wait())
-                if pause > 0:
-                    self.give_back_ready()
-                    self._woken.wait(min(pause, _FETCH_WAIT_S))
-                    self._woken.clear()
-                    continue
-                if not self._plugin.ready():
-                    break
-                retries = self._attempts.retry_durations()
-                if held := self._share.hold(self._ready, retries):
-                    self._settlements.give_back(held)
+            while self._wait_for_pace():
+                self._hold()
                 if self._ready:
-                    return self._pop_burst()
-                try:
-                    fetched = self._fetch()
-                except InboxError as error:
-                    _log.error("plugin %s: %s", self._plugin.name, describe(error))
-                    self._stopping.wait(PAUSE_S)
-                    continue
-                self._ready.extend(self._settlements.without_expired(fetched))
+                    return self._pop_burst(self._burst_size())
+                self._fetch()
         return deque()
+
+    def fetch_ahead(self) -> bool:
+        """Wait until the loop asks, then for deliveries; False when the thread should end.
+
+        Raises:
+            ClosedError: the inbox is closed.
+        """
+        while not self._stopping.is_set():
+            self._asked.wait()
+            if self._wait_for_pace() and self._fetch():
+                self._asked.clear()  # only now: while it waited, the loop asked again and again
+                return True
+        return False
+
+    def take(self) -> list[Delivery]:
+        """Return the deliveries of one call that must begin now; none when none may begin."""
+        if self._stopping.is_set() or max(self._breaker.wait(), self._rate.wait()) > 0:
+            self.give_back_ready()
+            return []
+        if self._ready and self._ready[0].attempt > 1:
+            self._hold()
+        burst = self._pop_burst(1)
+        return burst[0] if burst else []
+
+    def ask_if_low(self, free: int) -> None:
+        """Have more deliveries fetched, if fewer are ready than the loop will soon need.
+
+        Args:
+            free: how many further calls may begin now.
+        """
+        low = 0 if free > 0 else -1
+        if 0.0 < self._mean_s < LASTS_S:
+            low = self._wanted() // 2  # brief calls: they come before they are needed
+        if len(self._ready) <= low:
+            self._asked.set()
 
     def give_back(self, burst: Burst) -> None:
         """Give back the calls of a burst that have not begun.
@@ -129,11 +164,37 @@ class Fetcher:
 
     def give_back_ready(self) -> None:
         """Give back the fetched deliveries, because a crash would count each as an attempt."""
-        if self._ready:
-            self._settlements.give_back(list(self._ready))
+        with self._handing_out:
+            ready = list(self._ready)
             self._ready.clear()
+        if ready:
+            self._settlements.give_back(ready)
 
-    def _fetch(self) -> list[Delivery]:
+    def _wait_for_pace(self) -> bool:
+        """Wait until an attempt may begin; False when none will."""
+        while not self._stopping.is_set():
+            pause = max(self._breaker.wait(), self._rate.wait())
+            if pause <= 0:
+                return self._plugin.ready()
+            self.give_back_ready()
+            self._woken.wait(min(pause, _FETCH_WAIT_S))
+            self._woken.clear()
+        return False
+
+    def _fetch(self) -> bool:
+        """Wait for deliveries; False when there are none yet."""
+        try:
+            fetched = self._fetched()
+        except InboxError as error:
+            _log.error("plugin %s: %s", self._plugin.name, describe(error))
+            self._stopping.wait(PAUSE_S)
+            return False
+        attempted = self._settlements.without_expired(fetched)
+        with self._handing_out:
+            self._ready.extend(attempted)
+        return bool(attempted)
+
+    def _fetched(self) -> list[Delivery]:
         name, most = self._plugin.name, self._max_to_fetch()
         if self._share.new_first() and (fetched := self._receiver.fetch(name, most, 0.0, 0)):
             return fetched
@@ -143,27 +204,47 @@ class Fetcher:
     def _max_to_fetch(self) -> int:
         if self._breaker.is_open:
             return 1  # the probe
+        return max(1, self._rate.room(self._wanted()) - len(self._ready))
+
+    def _wanted(self) -> int:
+        """Return how many deliveries should be ready, as far as the rate allows."""
         wanted = self._plugin.settings.concurrency
         if self._plugin.batch:
-            wanted = _MAX_BATCH
-        elif self._mean_s > 0.0:
+            return _MAX_BATCH
+        if self._mean_s > 0.0:
             wanted = max(wanted, min(_MAX_FETCHED, int(wanted * _AHEAD_S / self._mean_s)))
-        return max(1, self._rate.room(wanted))
+        return wanted
 
-    def _pop_burst(self) -> Burst:
-        most = self._rate.room(_MAX_BATCH if self._plugin.batch else _MAX_FETCHED)
-        if self._plugin.batch:
-            batch = [self._ready.popleft()]
-            # An alert that failed before is tried alone, so that others do not fail with it.
-            while batch[0].attempt == 1 and len(batch) < most and self._ready:
-                if self._ready[0].attempt > 1:
-                    break
-                batch.append(self._ready.popleft())
-            burst = deque([batch])
-        else:
-            known = self._mean_s > 0.0 and not self._breaker.is_open
-            size = max(1, int(_BURST_S / self._mean_s)) if known else 1
-            burst = self._share.burst(self._ready, min(size, most))
+    def _burst_size(self) -> int:
+        known = self._mean_s > 0.0 and not self._breaker.is_open
+        return max(1, int(_BURST_S / self._mean_s)) if known else 1
+
+    def _hold(self) -> None:
+        """Give back the fetched retries for which there is no room any more."""
+        with self._handing_out:
+            held = self._share.hold(self._ready, self._attempts.retry_durations())
+        if held:
+            self._settlements.give_back(held)
+
+    def _pop_burst(self, size: int) -> Burst:
+        """Remove the next calls from those that are ready, at most `size`; they begin now."""
+        with self._handing_out:
+            if not self._ready:
+                return deque()
+            most = self._rate.room(_MAX_BATCH if self._plugin.batch else _MAX_FETCHED)
+            if self._plugin.batch:
+                burst = deque([self._pop_batch(most)])
+            else:
+                burst = self._share.burst(self._ready, min(size, most))
         self._rate.spend(sum(map(len, burst)))
         self._breaker.begin()
         return burst
+
+    def _pop_batch(self, most: int) -> list[Delivery]:
+        batch = [self._ready.popleft()]
+        # An alert that failed before is tried alone, so that others do not fail with it.
+        while batch[0].attempt == 1 and len(batch) < most and self._ready:
+            if self._ready[0].attempt > 1:
+                break
+            batch.append(self._ready.popleft())
+        return batch

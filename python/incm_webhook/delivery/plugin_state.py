@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from incm_webhook._core import PythonWatch
     from incm_webhook.delivery.breaker import Breaker
     from incm_webhook.delivery.plugin_steps import PluginSteps
+    from incm_webhook.delivery.pool import Pool
     from incm_webhook.delivery.rate_limit import RateLimit
     from incm_webhook.delivery.settlements import Settlements
-    from incm_webhook.delivery.worker_threads import WorkerThreads
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 
 _LONGEST_REASON = 300  # characters: a line that a person reads
@@ -27,7 +27,7 @@ class PluginState:
         watch: PythonWatch,
         plugin: LoadedPlugin,
         steps: PluginSteps,
-        threads: WorkerThreads,
+        pool: Pool,
         breaker: Breaker,
         rate: RateLimit,
         settlements: Settlements,
@@ -35,7 +35,7 @@ class PluginState:
         self._watch = watch
         self._plugin = plugin
         self._steps = steps
-        self._threads = threads
+        self._pool = pool
         self._breaker = breaker
         self._rate = rate
         self._settlements = settlements
@@ -57,11 +57,11 @@ class PluginState:
         trouble = self._plugin.trouble()
         if trouble:
             return "replacing", trouble
-        hanging, active = self._threads.hanging, self._threads.active
+        hanging, active = self._pool.hanging, self._pool.active
         if active <= 0 and hanging:
             return "hanging", f"{_handlers(hanging)}; it gets no alerts until one returns"
         if active <= 0:
-            return "hanging", f"it has no thread: {self._threads.missing}"
+            return "hanging", f"it has no thread: {self._pool.missing}"
         if self._breaker.is_open and self._settlements.why_unavailable:
             return "unavailable", self._settlements.why_unavailable
         if self._breaker.is_open:

@@ -73,10 +73,11 @@ class RetryShare:
             The removed retries, which the caller must give back. The other deliveries stay in
             ready, in their order.
         """
-        if not any(one.attempt > 1 for one in ready):
+        most, new_first = self.limit(under_way), self.new_first()
+        if most == NO_LIMIT and not new_first:
             return []
-        room = self.limit(under_way) - len(under_way)
-        if self.new_first() and any(one.attempt == 1 for one in ready):
+        room = most - len(under_way)
+        if new_first and any(one.attempt == 1 for one in ready):
             room = 0
         held: list[Delivery] = []
         for _ in range(len(ready)):

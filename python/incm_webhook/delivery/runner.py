@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from incm_webhook.delivery.breaker import Breaker
+from incm_webhook.delivery.calls import Calls
 from incm_webhook.delivery.dead_letter_calls import DeadLetterCalls
 from incm_webhook.delivery.fetcher import Fetcher
 from incm_webhook.delivery.plugin_state import PluginState
@@ -14,6 +15,7 @@ from incm_webhook.delivery.plugin_steps import PluginSteps
 from incm_webhook.delivery.rate_limit import RateLimit
 from incm_webhook.delivery.retry_share import RetryShare
 from incm_webhook.delivery.settlements import Settlements
+from incm_webhook.delivery.task_pool import TaskPool
 from incm_webhook.delivery.under_way import AttemptsUnderWay
 from incm_webhook.delivery.worker_pool import WorkerPool
 from incm_webhook.hosting.event_loop import EventLoop
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     import random
 
     from incm_webhook._core import PythonWatch
+    from incm_webhook.delivery.pool import Pool
     from incm_webhook.delivery.source import Deliveries
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 
@@ -53,26 +56,18 @@ class PluginRunner:
             receiver, plugin, self._breaker, rng, self._dead_letters.add
         )
         rate = RateLimit(settings.rate, time.monotonic)
-        share = RetryShare(lambda: self._pool.threads.places)
+        share = RetryShare(lambda: self._pool.places)
         attempts = AttemptsUnderWay()
         self._fetcher = Fetcher(
             receiver, plugin, self._breaker, rate, share, attempts, self._settlements
         )
-        self._pool = WorkerPool(
-            plugin,
-            self._fetcher,
-            attempts,
-            share,
-            self._breaker,
-            self._settlements,
-            self._loop,
-            watch,
-        )
+        calls = Calls(plugin, self._fetcher, attempts, share, self._breaker, self._settlements)
+        self._pool = _pool_of(plugin, self._fetcher, calls, self._loop, watch)
         self._state = PluginState(
             watch,
             plugin,
             self._steps,
-            self._pool.threads,
+            self._pool,
             self._breaker,
             rate,
             self._settlements,
@@ -86,18 +81,16 @@ class PluginRunner:
     def start(self) -> None:
         """Set the plugin up in a thread of its own, which then starts the workers."""
         self._state.look()
-        self._steps.start(self._fetcher.stopping, self._pool.threads.fill)
+        self._steps.start(self._fetcher.stopping, self._pool.fill)
 
     def expire(self) -> None:
         """Write the collected settlements, and settle attempts that exceed the time-out."""
         self._state.look()
         if self._steps.done:
-            self._pool.threads.fill()
+            self._pool.fill()
         self._settlements.flush()
         self._dead_letters.look()
-        self._pool.give_back_behind_slow()
-        if not self._plugin.limits_itself:
-            self._pool.give_up_late()
+        self._pool.watch()
 
     def ask_to_stop(self) -> None:
         """Make the workers begin no new attempt."""
@@ -114,7 +107,7 @@ class PluginRunner:
             self._steps.close(deadline)  # this also ends the calls that run
         ended = self._steps.join(max(0.0, deadline - time.monotonic()))
         # Join the workers only now: until its end, the set-up may have started more of them.
-        if not self._pool.threads.join(deadline) or not ended:
+        if not self._pool.join(deadline) or not ended:
             self._settlements.flush()  # the successes that the busy worker had before
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
@@ -125,3 +118,11 @@ class PluginRunner:
             self._steps.close(deadline)
         self._loop.stop()
         return True
+
+
+def _pool_of(
+    plugin: LoadedPlugin, fetcher: Fetcher, calls: Calls, loop: EventLoop, watch: PythonWatch
+) -> Pool:
+    if plugin.is_async and not plugin.limits_itself:
+        return TaskPool(plugin, fetcher, calls, loop)
+    return WorkerPool(plugin, fetcher, calls, loop, watch)

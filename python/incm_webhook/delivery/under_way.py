@@ -21,8 +21,8 @@ class AttemptsUnderWay:
     def __init__(self) -> None:
         self._attempts: set[Attempt] = set()
 
-    def begin(self, deliveries: list[Delivery], rest: Burst) -> Attempt:
-        """Note that the calling worker begins an attempt, and will handle `rest` after it."""
+    def begin(self, deliveries: list[Delivery], rest: Burst | None = None) -> Attempt:
+        """Note that the calling thread begins an attempt, and will handle `rest` after it."""
         attempt = Attempt(deliveries, rest)
         self._attempts.add(attempt)
         return attempt

@@ -1,4 +1,4 @@
-"""Runs the workers of one plugin: they call its handler and settle the outcomes."""
+"""Runs a plugin's handler in threads: they call it and settle the outcomes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,16 @@ from incm_webhook.delivery.retry_share import LASTS_S
 from incm_webhook.delivery.worker_threads import WorkerThreads
 from incm_webhook.errors import ClosedError
 from incm_webhook.hosting.attempt import Failure, failure_of, time_out
-from incm_webhook.hosting.worker_protocol import WorkerLost
 from incm_webhook.log import describe
-from incm_webhook.plugin import DECLARED
-from incm_webhook.state import changes_of
 
 if TYPE_CHECKING:
     from incm_webhook._core import Delivery, PluginThread, PythonWatch
-    from incm_webhook.delivery.breaker import Breaker
+    from incm_webhook.delivery.calls import Calls
     from incm_webhook.delivery.fetcher import Fetcher
-    from incm_webhook.delivery.retry_share import RetryShare
-    from incm_webhook.delivery.settlements import Settlements
-    from incm_webhook.delivery.under_way import AttemptsUnderWay
     from incm_webhook.hosting.attempt import Attempt, Burst
     from incm_webhook.hosting.event_loop import EventLoop
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
     from incm_webhook.plugin import Context
-    from incm_webhook.state import Changes
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
@@ -35,61 +28,73 @@ _log = logging.getLogger("incm_webhook.dispatcher")
 class WorkerPool:
     """Runs a plugin's handler in threads, and replaces those in which it hangs.
 
-    A handler that fails, hangs or exits affects only its own worker.
-    Threads: one thread at a time may call give_up_late() and give_back_behind_slow(). The pool
-    starts its own worker threads.
+    Shape: as Pool. A handler that fails, hangs or exits affects only its own worker.
+    Threads: as Pool. The pool starts its own worker threads.
     """
 
     def __init__(
         self,
         plugin: LoadedPlugin,
         fetcher: Fetcher,
-        attempts: AttemptsUnderWay,
-        share: RetryShare,
-        breaker: Breaker,
-        settlements: Settlements,
+        calls: Calls,
         loop: EventLoop,
         watch: PythonWatch,
     ) -> None:
         self._plugin = plugin
         self._fetcher = fetcher
-        self._attempts = attempts
-        self._share = share
-        self._breaker = breaker
-        self._settlements = settlements
+        self._calls = calls
         self._loop = loop
         self._watch = watch
-        self.threads = WorkerThreads(plugin.name, plugin.settings.concurrency, self._work)
+        self._threads = WorkerThreads(plugin.name, plugin.settings.concurrency, self._work)
 
-    def give_back_behind_slow(self) -> None:
-        """Give back the deliveries that wait behind slow calls, so that other workers get them."""
-        for attempt in self._attempts.all():
-            if attempt.duration > LASTS_S:
-                self._fetcher.give_back(attempt.rest)
+    @property
+    def places(self) -> int:
+        """How many threads may work in addition to those that hang."""
+        return self._threads.places
 
-    def give_up_late(self) -> None:
-        """Settle attempts that exceed the plugin's time-out as failed.
+    @property
+    def active(self) -> int:
+        """The number of threads that do not hang."""
+        return self._threads.active
+
+    @property
+    def hanging(self) -> int:
+        """The number of threads that hang."""
+        return self._threads.hanging
+
+    @property
+    def missing(self) -> str:
+        """Why a thread could not be started; "" when all were started."""
+        return self._threads.missing
+
+    def fill(self) -> None:
+        """Start the missing threads, or as many of them as the system allows."""
+        self._threads.fill()
+
+    def join(self, deadline: float) -> bool:
+        """Wait for all threads until `deadline` (monotonic seconds); False when one still runs."""
+        return self._threads.join(deadline)
+
+    def watch(self) -> None:
+        """Settle attempts that exceed the plugin's time-out as failed; free what waits behind them.
 
         A handler that hangs keeps its thread, and its result is ignored when it returns. When too
         many handlers hang, the plugin gets no alerts until one returns; its deliveries stay in the
         inbox.
         """
-        limit = self._plugin.settings.timeout
-        under_way = self._attempts.all()
-        if not any(one.duration > limit for one in under_way):
+        for attempt in self._calls.under_way():
+            if attempt.duration > LASTS_S:
+                self._fetcher.give_back(attempt.rest)  # so that other workers get them
+        if self._plugin.limits_itself or not self._calls.is_late():
             return
-        late = self.threads.give_up(
-            lambda: [one for one in under_way if one.duration > limit and self._attempts.claim(one)]
-        )
+        late = self._threads.give_up(self._calls.claim_late)
         for attempt in late:
-            self._share.ended(retry=attempt.retry, seconds=attempt.duration)
-            self._fail(attempt, time_out(attempt, limit, self._plugin.code, self._loop))
-            self._fetcher.give_back(attempt.rest)
-        if late and self.threads.active == 0:
+            self._calls.give_up(attempt, self._time_out)
+        if late and self.active == 0:
             _log.error(
                 "plugin %s: %d handlers hang; it gets no more alerts until one returns",
                 self._plugin.name,
-                self.threads.hanging,
+                self.hanging,
             )
 
     def run_burst(self, burst: Burst, place: PluginThread | None = None) -> bool:
@@ -105,20 +110,20 @@ class WorkerPool:
                 except IndexError:  # the watchdog has given the rest back
                     break
                 if not self.run_call(call, burst, place):
-                    return self.threads.release_slot()
-                if self._fetcher.stopping.is_set() or self._breaker.is_open:
+                    return self._threads.release_slot()
+                if self._fetcher.must_pause():
                     self._fetcher.give_back(burst)
         finally:
             if place is not None:
                 place.leave()
-            self._settlements.flush()
+            self._calls.flush()
         return True
 
     def run_call(
         self, deliveries: list[Delivery], rest: Burst, place: PluginThread | None = None
     ) -> bool:
         """Make one call of the handler and settle it; False when the watchdog has settled it."""
-        attempt = self._attempts.begin(deliveries, rest)
+        attempt = self._calls.begin(deliveries, rest)
         failure: Failure | None = None
         context: Context | None = None
         try:
@@ -126,18 +131,10 @@ class WorkerPool:
             self._handle(deliveries, context, place)
         except BaseException as error:  # no exception of a plugin may end its worker
             failure = failure_of(error, self._plugin.code)
-        changes = () if context is None else changes_of(context)
-        if not self._attempts.claim(attempt):
+        if not self._calls.end(attempt, failure, context):
             return False
-        duration = attempt.duration
-        self._share.ended(retry=attempt.retry, seconds=duration)
-        self._fetcher.note_call(duration)
-        if duration > LASTS_S:
+        if attempt.duration > LASTS_S:
             self._fetcher.give_back(rest)  # the next calls of this worker may be as slow
-        if failure is not None:
-            self._fail(attempt, failure, changes)
-        elif self._settlements.delivered(deliveries, duration, changes):
-            self._fetcher.wake()
         return True
 
     def _work(self) -> None:
@@ -166,19 +163,11 @@ class WorkerPool:
         plugin = self._plugin
         if place is not None:
             place.enter(deliveries[0].alert_id)
-        work = [one.alert for one in deliveries] if plugin.batch else deliveries[0].alert
-        result = plugin.handle(work, context)
+        result = plugin.handle(self._calls.work_of(deliveries), context)
         if result is not None and inspect.isawaitable(result):
             if place is not None:
                 place.leave()  # the coroutine runs on the event loop, which has its own place
             self._loop.run(result, plugin.settings.timeout)
 
-    def _fail(self, attempt: Attempt, failure: Failure, changes: Changes = ()) -> None:
-        if isinstance(failure.error, WorkerLost):
-            self._breaker.withdrawn()
-            self._settlements.give_back(attempt.deliveries)
-        else:
-            if not isinstance(failure.error, DECLARED):
-                changes = ()
-            self._settlements.failed(attempt.deliveries, failure, attempt.duration, changes)
-        self._fetcher.wake()
+    def _time_out(self, attempt: Attempt) -> Failure:
+        return time_out(attempt, self._plugin.settings.timeout, self._plugin.code, self._loop)

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from incm_webhook.plugin import Retry
 from incm_webhook.retry_after import seconds_until
 from incm_webhook.text.failures import Account, OwnCode, account_of
-from incm_webhook.text.tracebacks import trace_of_thread
+from incm_webhook.text.tracebacks import trace_of_awaitable, trace_of_thread
 
 if TYPE_CHECKING:
+    import asyncio
+    from types import TracebackType
+
     from incm_webhook._core import Delivery
     from incm_webhook.hosting.event_loop import EventLoop
 
@@ -29,17 +32,21 @@ class Attempt:
         rest: the calls that the worker will make after this one.
         retry: whether the delivery failed before.
         started: the start of the call, in monotonic seconds.
-        thread: the identifier of the worker thread.
+        thread: the identifier of the thread that began it.
+        task: the task of the thread's event loop in which it runs; None when the thread waits.
+        awaitable: what that task waits for; None before it has called the handler.
     """
 
-    __slots__ = ("deliveries", "rest", "retry", "started", "thread")
+    __slots__ = ("awaitable", "deliveries", "rest", "retry", "started", "task", "thread")
 
-    def __init__(self, deliveries: list[Delivery], rest: Burst) -> None:
+    def __init__(self, deliveries: list[Delivery], rest: Burst | None = None) -> None:
         self.deliveries = deliveries
-        self.rest = rest
+        self.rest: Burst = deque() if rest is None else rest
         self.retry = deliveries[0].attempt > 1
         self.started = time.monotonic()
         self.thread = threading.get_ident()
+        self.task: asyncio.Task[None] | None = None
+        self.awaitable: object = None
 
     @property
     def duration(self) -> float:
@@ -84,7 +91,16 @@ def failure_of(error: BaseException, code: OwnCode) -> Failure:
 def time_out(attempt: Attempt, limit: float, code: OwnCode, loop: EventLoop) -> Failure:
     """Describe an attempt that exceeds `limit` (seconds), with the plugin's line that it is at."""
     error = TimeoutError(f"no result within {limit:g} s")
-    where = loop.where(attempt.thread) or trace_of_thread(attempt.thread)
+    where = _where_it_waits(attempt, loop) or trace_of_thread(attempt.thread)
     if any(code.name_of(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(where)):
         error.__traceback__ = where  # else the thread has just left the plugin's code
     return failure_of(error, code)
+
+
+def _where_it_waits(attempt: Attempt, loop: EventLoop) -> TracebackType | None:
+    """Return where a coroutine waits; None when there is none, or when it is running."""
+    if attempt.awaitable is None:
+        return loop.where(attempt.thread)
+    if getattr(attempt.awaitable, "cr_running", False):
+        return None  # it blocks its loop: only the stack of the thread has its inner calls
+    return trace_of_awaitable(attempt.awaitable)

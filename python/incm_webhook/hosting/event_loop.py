@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from incm_webhook._core import PluginThread, PythonWatch
@@ -24,7 +24,8 @@ class EventLoop:
     """Runs the awaitables of one plugin on one loop, which starts with the first awaitable.
 
     Each plugin has its own loop, so that a plugin that blocks its loop does not delay others.
-    Threads: any number may call run(); one may call stop(), after the last run().
+    Threads: any number may call run() and post(); the loop's own thread occupy(); one may call
+    stop(), after all others.
     Source: own choice.
     """
 
@@ -40,6 +41,7 @@ class EventLoop:
         self._place: PluginThread | None = None
         self._ended = False  # set by the loop's own thread
         self._awaited: dict[int, object] = {}  # by waiting thread; each access is atomic
+        self._occupied = False  # whether tasks of the caller run
         self._lock = threading.Lock()  # guards _loop, _thread and _place
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -78,6 +80,25 @@ class EventLoop:
             self._awaited.pop(threading.get_ident(), None)
             self._report()
 
+    @property
+    def has_started(self) -> bool:
+        """Whether anything has been run or posted."""
+        return self._loop is not None
+
+    def post(self, action: Callable[..., object], *arguments: Any) -> None:
+        """Have a function called in the loop's thread; start the loop if it has not started.
+
+        Raises:
+            RuntimeError: the system has no room for another thread.
+        """
+        self._started().call_soon_threadsafe(action, *arguments)
+
+    def occupy(self, *, occupied: bool) -> None:
+        """Tell the watch whether tasks that the caller made run code of the plugin."""
+        if occupied != self._occupied:
+            self._occupied = occupied
+            self._report()
+
     def where(self, thread: int) -> TracebackType | None:
         """Return the point at which the awaitable of a waiting thread is, as a traceback."""
         return trace_of_awaitable(self._awaited.get(thread))
@@ -94,18 +115,24 @@ class EventLoop:
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._serve, args=(self._loop,), name=f"{self._name}-loop", daemon=True
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(
+                    target=self._serve, args=(loop,), name=f"{self._name}-loop", daemon=True
                 )
-                self._thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:
+                    loop.close()
+                    raise
+                self._loop, self._thread = loop, thread
             return self._loop
 
     def _report(self) -> None:
         """Report to the watch whether the plugin's code may run on the loop."""
         with self._lock:
             if self._place is not None:
-                self._place.enter() if self._awaited else self._place.leave()
+                busy = self._awaited or self._occupied
+                self._place.enter() if busy else self._place.leave()
 
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         self._ended = True

@@ -146,7 +146,8 @@ async def all_awaited(handler: Coroutine[Any, Any, object] | Any) -> object:
     """Await a handler, and fail when it leaves a request of `ctx.http` without an `await`.
 
     Args:
-        handler: the awaitable that the handler returned.
+        handler: the awaitable that the handler returned; it is awaited in the calling task, which
+            must have no other handler.
 
     Returns:
         The handler's result.
@@ -156,13 +157,12 @@ async def all_awaited(handler: Coroutine[Any, Any, object] | Any) -> object:
         BaseException: whatever the handler raises.
     """
     begun: set[Pending] = set()
-    token = _begun.set(begun)
+    _begun.set(begun)
     try:
         result = await handler
         if begun:
             raise RuntimeError(next(iter(begun)).complaint())
         return result
     finally:
-        _begun.reset(token)
         for one in begun:
             one.drop()

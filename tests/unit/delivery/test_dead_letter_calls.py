@@ -15,7 +15,7 @@ from incm_webhook._core import PythonWatch
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.delivery.runner import PluginRunner
 from incm_webhook.hosting import registry
-from unit.delivery.test_dispatcher import DEADLINE_S, FakeDelivery, FakeReceiver
+from unit.delivery.test_dispatcher import DEADLINE_S, FakeDelivery, FakeReceiver, pool_of
 
 
 class Calls:
@@ -46,7 +46,7 @@ def runner_of(
 
 def deliver(runner: PluginRunner, *deliveries: FakeDelivery) -> None:
     for one in deliveries:
-        runner._pool.run_call([one], deque())  # type: ignore[list-item]
+        pool_of(runner).run_call([one], deque())  # type: ignore[list-item]
 
 
 def refuse(alert: Alert, ctx: Context) -> None:

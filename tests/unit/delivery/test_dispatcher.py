@@ -20,6 +20,7 @@ from incm_webhook.config.settings import PluginSettings
 from incm_webhook.delivery.dispatcher import Dispatcher
 from incm_webhook.delivery.retry_share import LASTS_S
 from incm_webhook.delivery.runner import PluginRunner
+from incm_webhook.delivery.worker_pool import WorkerPool
 from incm_webhook.hosting import registry
 from incm_webhook.hosting.attempt import Attempt
 from incm_webhook.hosting.worker_protocol import WorkerLost
@@ -171,6 +172,11 @@ def runner_of(handler: Any, **settings: Any) -> tuple[PluginRunner, FakeReceiver
     name = handler.__name__
     plugin = registry.load_object(handler, PluginSettings(use="x", name=name, **settings))
     return PluginRunner(receiver, plugin, random.Random(1), PythonWatch()), receiver  # type: ignore[arg-type]
+
+
+def pool_of(runner: PluginRunner) -> WorkerPool:
+    assert isinstance(runner._pool, WorkerPool)
+    return runner._pool
 
 
 def test_a_return_is_a_delivery(start: Start) -> None:
@@ -528,7 +534,7 @@ def test_a_success_that_closes_a_breaker_just_opened_ends_the_pause() -> None:
         return close()
 
     runner._breaker.succeeded = opened_meanwhile  # type: ignore[method-assign]
-    assert runner._pool.run_call([FakeDelivery(1, "ok")], deque())  # type: ignore[list-item]
+    assert pool_of(runner).run_call([FakeDelivery(1, "ok")], deque())  # type: ignore[list-item]
     assert runner._fetcher._woken.is_set()
 
 
@@ -626,7 +632,7 @@ def test_what_stands_behind_a_slow_call_is_given_back() -> None:
         pass
 
     runner, receiver = runner_of(slow)
-    assert runner._pool.run_burst(burst_of("slow", 1, 2, 3))
+    assert pool_of(runner).run_burst(burst_of("slow", 1, 2, 3))
     assert [one[1] for one in receiver.settled] == [1]
     assert receiver.returned == [2, 3]
 
@@ -637,7 +643,7 @@ def test_watchdog_and_worker_give_each_back_once() -> None:
         runner.expire()
 
     runner, receiver = runner_of(watched)
-    assert runner._pool.run_burst(burst_of("watched", 1, 2, 3))
+    assert pool_of(runner).run_burst(burst_of("watched", 1, 2, 3))
     assert receiver.returned == [2, 3]
 
     class Emptied(deque[Any]):
@@ -646,7 +652,7 @@ def test_watchdog_and_worker_give_each_back_once() -> None:
         def __bool__(self) -> bool:
             return True
 
-    assert runner._pool.run_burst(Emptied())
+    assert pool_of(runner).run_burst(Emptied())
 
 
 def test_nothing_of_a_burst_is_begun_once_a_stop_is_asked_for() -> None:
@@ -654,7 +660,7 @@ def test_nothing_of_a_burst_is_begun_once_a_stop_is_asked_for() -> None:
         runner.ask_to_stop()
 
     runner, receiver = runner_of(stopped)
-    assert runner._pool.run_burst(burst_of("stopped", 1, 2, 3))
+    assert pool_of(runner).run_burst(burst_of("stopped", 1, 2, 3))
     assert [one[:2] for one in receiver.settled] == [("delivered", 1)]
     assert receiver.returned == [2, 3]
 
@@ -664,10 +670,10 @@ def test_a_probe_is_one_alert_also_of_a_brief_handler() -> None:
         pass
 
     runner, _ = runner_of(brief, breaker=1)
-    runner._pool.run_burst(burst_of("brief", 1))
+    pool_of(runner).run_burst(burst_of("brief", 1))
     runner._fetcher._ready.extend(FakeDelivery(number, "brief") for number in range(2, 65))  # type: ignore[misc]
     runner._breaker.failed(1)
-    assert len(runner._fetcher._pop_burst()) == 1
+    assert len(runner._fetcher._pop_burst(runner._fetcher._burst_size())) == 1
 
 
 def test_a_probe_whose_process_was_lost_is_followed_by_another() -> None:
@@ -677,7 +683,7 @@ def test_a_probe_whose_process_was_lost_is_followed_by_another() -> None:
     runner, receiver = runner_of(lost, breaker=1, retry={"first": 0.001})
     runner._breaker.failed(1)
     runner._breaker.begin()
-    assert runner._pool.run_burst(burst_of("lost", 2))
+    assert pool_of(runner).run_burst(burst_of("lost", 2))
     assert runner._breaker.wait() < math.inf
     assert (receiver.settled, receiver.returned) == ([], [2])
 
@@ -689,7 +695,7 @@ def test_a_rejected_probe_closes_the_breaker() -> None:
     runner, _ = runner_of(picky, breaker=1)
     runner._breaker.failed(1)
     runner._breaker.begin()
-    runner._pool.run_burst(burst_of("picky", 2))
+    pool_of(runner).run_burst(burst_of("picky", 2))
     assert not runner._breaker.is_open
 
 
@@ -707,7 +713,7 @@ def test_the_watchdog_settles_what_went_before_a_call_that_lasts(
 
     settled_before: list[Any] = []
     runner, receiver = runner_of(watched)
-    runner._pool.run_burst(burst_of("watched", 1, 2))
+    pool_of(runner).run_burst(burst_of("watched", 1, 2))
     assert settled_before == [("delivered", 1, None)]
 
 
@@ -719,7 +725,7 @@ def test_no_more_is_fetched_or_batched_than_the_rate_allows() -> None:
     runner, _ = runner_of(Batches, rate="3/h")
     assert runner._fetcher._max_to_fetch() == 3
     runner._fetcher._ready.extend(FakeDelivery(number, "Batches") for number in range(1, 10))  # type: ignore[misc]
-    assert [len(call) for call in runner._fetcher._pop_burst()] == [3]
+    assert [len(call) for call in runner._fetcher._pop_burst(runner._fetcher._burst_size())] == [3]
 
 
 def test_a_failure_among_brief_calls_is_its_own(start: Start) -> None:
@@ -778,7 +784,7 @@ def test_a_worker_that_cannot_be_started_costs_no_attempt(
         raise RuntimeError("can't start new thread")
 
     runner, receiver = runner_of(hanging, timeout=0.001)
-    worker = threading.Thread(target=runner._pool.run_burst, args=(burst_of("hanging", 1, 2),))
+    worker = threading.Thread(target=pool_of(runner).run_burst, args=(burst_of("hanging", 1, 2),))
     worker.start()
     assert begun.wait(DEADLINE_S)
     monkeypatch.setattr(threading.Thread, "start", no_room)
@@ -828,8 +834,10 @@ def test_a_stop_that_leaves_a_hanging_call_behind_settles_what_went_before(
             hang.wait(DEADLINE_S)
 
     runner, receiver = runner_of(second_hangs)
-    worker = threading.Thread(target=runner._pool.run_burst, args=(burst_of("second_hangs", 1, 2),))
-    runner._pool.threads._threads.add(worker)
+    worker = threading.Thread(
+        target=pool_of(runner).run_burst, args=(burst_of("second_hangs", 1, 2),)
+    )
+    pool_of(runner)._threads._threads.add(worker)
     worker.start()
     assert begun.wait(DEADLINE_S)
     assert not runner.stop(time.monotonic())
@@ -944,9 +952,9 @@ def test_retries_that_were_fetched_while_brief_are_given_back_when_one_lasts() -
         pass
 
     runner, receiver = runner_of(handle, concurrency=4)
-    runner._pool._share.ended(retry=True, seconds=0.0)  # brief
+    runner._fetcher._share.ended(retry=True, seconds=0.0)  # brief
     lasting = [Attempt([FakeDelivery(number, "handle", attempt=2)], deque()) for number in (1, 2)]  # type: ignore[list-item]
-    runner._pool._attempts._attempts.update(lasting)
+    runner._fetcher._attempts._attempts.update(lasting)
     taken = [FakeDelivery(number, "handle", attempt=2 - number % 2) for number in range(10, 20)]
     runner._fetcher._ready.extend(taken)  # type: ignore[arg-type]
     assert len(runner._fetcher.next()) == 1
@@ -989,12 +997,12 @@ def test_an_unavailable_target_opens_the_breaker_at_once(
         pager, breaker=breaker, retry={"first": "1h", "max": "1h", "give_up": "1s"}
     )
     burst = deque([[FakeDelivery(number, "pager", age=99)] for number in (1, 2, 3)])
-    runner._pool.run_burst(burst)  # type: ignore[arg-type]
+    pool_of(runner).run_burst(burst)  # type: ignore[arg-type]
     ((outcome, alert_id, (wait, reason)),) = receiver.settled
     assert (outcome, alert_id, reason) == ("unavailable", 1, "401: the key was revoked")
     assert 0 < wait <= 60
     assert receiver.returned == [2, 3]
-    runner._pool.run_call([FakeDelivery(4, "pager")], deque())  # type: ignore[list-item]
+    pool_of(runner).run_call([FakeDelivery(4, "pager")], deque())  # type: ignore[list-item]
     (line,) = (one.getMessage() for one in caplog.records)
     assert line.startswith(
         "plugin pager: its target is unavailable: 401: the key was revoked; its alerts are kept"
@@ -1015,7 +1023,7 @@ def test_an_unavailable_without_a_readable_text_counts_as_one(
         raise error
 
     runner, receiver = runner_of(odd)
-    runner._pool.run_call([FakeDelivery(1, "odd")], deque())  # type: ignore[list-item]
+    pool_of(runner).run_call([FakeDelivery(1, "odd")], deque())  # type: ignore[list-item]
     ((outcome, _, (_, message)),) = receiver.settled
     assert (outcome, message) == ("unavailable", reason)
 
@@ -1043,12 +1051,12 @@ def test_the_first_success_after_an_outage_lets_all_others_pass() -> None:
 
     runner, receiver = runner_of(pager, breaker=0)
     one = FakeDelivery(1, "pager")
-    runner._pool.run_call([one], deque())  # type: ignore[list-item]
+    pool_of(runner).run_call([one], deque())  # type: ignore[list-item]
     opened = runner._breaker.is_open
     assert opened
     assert runner._settlements.why_unavailable == "404: the channel is gone"
     broken.clear()
-    runner._pool.run_call([one], deque())  # type: ignore[list-item]
+    pool_of(runner).run_call([one], deque())  # type: ignore[list-item]
     runner._settlements.flush()
     assert [kind for kind, *_ in receiver.settled] == ["unavailable", "delivered"]
     assert not runner._breaker.is_open

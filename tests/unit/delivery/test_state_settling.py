@@ -14,7 +14,7 @@ from incm_webhook.delivery.dispatcher import Dispatcher
 from incm_webhook.hosting import registry
 from incm_webhook.state import State, StateKeeper
 
-from .test_dispatcher import DEADLINE_S, FakeDelivery, FakeReceiver, runner_of
+from .test_dispatcher import DEADLINE_S, FakeDelivery, FakeReceiver, pool_of, runner_of
 
 Handler = Callable[[Alert, Context], None]
 
@@ -24,7 +24,7 @@ def settled(handler: Any, *alert_ids: int, **settings: Any) -> FakeReceiver:
     runner, receiver = runner_of(handler, **settings)
     for alert_id in alert_ids:
         delivery: Any = FakeDelivery(alert_id, runner.name)
-        runner._pool.run_call([delivery], deque())
+        pool_of(runner).run_call([delivery], deque())
     runner._settlements.flush()
     return receiver
 
@@ -116,7 +116,7 @@ def batch_of(handle: Callable[[Context], None], count: int = 3) -> FakeReceiver:
 
     runner, receiver = runner_of(Batch)
     deliveries: Any = [FakeDelivery(number, runner.name) for number in range(count)]
-    runner._pool.run_call(deliveries, deque())
+    pool_of(runner).run_call(deliveries, deque())
     runner._settlements.flush()
     return receiver
 
