@@ -4,7 +4,6 @@ Wherever the plugin's model has a text, the config may have `{ env = "NAME" }` o
 `{ file = "FILE" }`.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +20,9 @@ from incm_webhook.config.secrets import (
     read_secret_file,
 )
 from incm_webhook.errors import ConfigError
-from incm_webhook.text.redaction import SHORTEST_HIDDEN, hide, hide_url, redacted
+from incm_webhook.text.redaction import SHORTEST_HIDDEN, hide, hide_url
 
-__all__ = ["Filled", "filled", "shown"]
-
-_SECRET_NAME = re.compile(
-    "password|passwd|passphrase|secret|token|credential|authorization|cookie|api.?key",
-    re.IGNORECASE,
-)
+__all__ = ["Filled", "filled"]
 
 _Schema = dict[str, Any]
 _SHORTEST = 8  # characters of a secret that occurs nowhere else
@@ -239,35 +233,3 @@ def _arms(node: object, whole: _Schema, depth: int = 0) -> Iterator[_Place]:
             yield from _arms(one, whole, depth + 1)
     if "type" in node:
         yield _Place(node, whole)
-
-
-def shown(config: dict[str, Any], model: type[BaseModel] | None) -> dict[str, Any]:
-    """Return a config without its secrets, to be printed.
-
-    Args:
-        config: the plugin's `config` table, as it stands in the file.
-        model: the plugin's model; None when it has none, or is not known. Then nothing tells a
-            secret from another value, and every text and number becomes ***.
-
-    Returns:
-        The same table: what the model declares secret, what has the name of a secret and what the
-        model does not know is ***, and URLs are shortened. `{ env = "X" }` and `{ file = "X" }`
-        stay.
-    """
-    places = [] if model is None else _places_of(model)
-    return {key: _shown(one, _members(places, key), key) for key, one in config.items()}
-
-
-def _shown(raw: Any, places: list[_Place], key: str) -> Any:
-    if isinstance(raw, dict):
-        if _is_source(raw):
-            return raw
-        return {name: _shown(one, _members(places, name), name) for name, one in raw.items()}
-    if isinstance(raw, list):
-        return [_shown(one, _items(places, index), key) for index, one in enumerate(raw)]
-    if isinstance(raw, bool):
-        return raw
-    secret = any(place.node.get("format") == "password" for place in places)
-    if not places or secret or _SECRET_NAME.search(key):
-        return "***"
-    return redacted(raw) if isinstance(raw, str) else raw

@@ -98,8 +98,8 @@ def _written(table: BaseModel, name: str, value: Any) -> Any:
 
 
 def _config_of(spec: PluginSettings, base: Path) -> dict[str, Any]:
-    from incm_webhook.hosting.plugin_secrets import shown
     from incm_webhook.hosting.registry import look_at
+    from incm_webhook.hosting.shown_config import shown
 
     if not spec.config:
         return {}
