@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from incm_webhook.retry_after import seconds_until
@@ -83,6 +84,13 @@ class Unavailable(Exception):  # noqa: N818 - an outcome, not an error
 DECLARED = (Retry, Reject, Unavailable)  # the outcomes that a handler raises
 
 
+@cache  # an import statement, even of a loaded module, takes a microsecond
+def _http_client() -> "type[HttpClient]":
+    from incm_webhook.http.client import HttpClient
+
+    return HttpClient
+
+
 class CallFacts(TypedDict, total=False):
     """What all contexts of one call share, with `state` once something has used it."""
 
@@ -130,9 +138,7 @@ class Context:
     @property
     def http(self) -> "HttpClient":
         """The HTTP client of this call."""
-        from incm_webhook.http.client import HttpClient
-
-        return HttpClient(self._facts_of_call().get("until"))
+        return _http_client()(self._facts_of_call().get("until"))
 
     @property
     def state(self) -> "State":

@@ -65,13 +65,17 @@ class Call:
             raise ValueError(f"an HTTP method is a word such as POST, not {method[:40]!r}")
         text = _text(url, "the URL")
         self.url = _url(text).extend_query(params) if params else _url(text)
-        self.headers = _headers(headers or {})
-        if self.url.raw_user is not None and "authorization" in map(str.lower, self.headers):
+        self.headers = {
+            name: value if isinstance(value, str) else _text(value, f"the header {name}")
+            for name, value in (headers or {}).items()
+        }
+        names = _checked_names(tuple(self.headers.items()))
+        if "authorization" in names and self.url.raw_user is not None:
             raise ValueError("the URL has a user, and there is a header Authorization: give one")
-        self.body = self._body(json, data)
+        self.body = self._body(json, data, typed="content-type" in names)
         self.seconds = _seconds(timeout, until)
 
-    def _body(self, json: Any, data: Data | None) -> bytes | None:
+    def _body(self, json: Any, data: Data | None, *, typed: bool) -> bytes | None:
         if json is not None and data is not None:
             raise TypeError("give json or data, not both")
         if json is not None:
@@ -87,7 +91,7 @@ class Call:
             kind = "application/x-www-form-urlencoded"
         else:
             raise TypeError(f"data is bytes, a text or a mapping, not {type(data).__name__}")
-        if not any(name.lower() == "content-type" for name in self.headers):
+        if not typed:
             utf8 = "; charset=utf-8" if kind == "text/plain" else ""
             self.headers["Content-Type"] = kind + utf8
         return body if isinstance(body, bytes) else body.encode("utf-8", "replace")
@@ -131,16 +135,14 @@ def _url(text: str) -> URL:
     return url
 
 
-def _headers(given: Mapping[str, Text]) -> dict[str, str]:
-    headers = {}
-    for name, value in given.items():
-        text = _text(value, f"the header {name}")
-        _check_header(name, text)
-        headers[name] = text
-    return headers
-
-
 @lru_cache(256)
+def _checked_names(headers: tuple[tuple[str, str], ...]) -> frozenset[str]:
+    """Check header fields, most of which are the same for each request; return their names."""
+    for name, text in headers:
+        _check_header(name, text)
+    return frozenset(name.lower() for name, _ in headers)
+
+
 def _check_header(name: str, text: str) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} is no name of a header")

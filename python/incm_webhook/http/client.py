@@ -1,7 +1,8 @@
 """`ctx.http`: sends requests from plain and from asynchronous handlers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import cache
 from typing import Any, TypedDict, Unpack
 
 from incm_webhook.http import plain_loop
@@ -36,6 +37,13 @@ class BodyOptions(Options, total=False):
 
     json: Any
     data: Data | None
+
+
+@cache  # an import statement, even of a loaded module, takes a microsecond
+def _sender() -> Callable[..., Coroutine[Any, Any, Answer]]:
+    from incm_webhook.http.transport import send  # it loads the HTTP library
+
+    return send
 
 
 class HttpClient:
@@ -118,8 +126,6 @@ class HttpClient:
         Raises:
             Retry, Reject, Unavailable, ValueError, TypeError: see the class.
         """
-        from incm_webhook.http.transport import send  # it loads the HTTP library
-
         call = Call(
             method,
             url,
@@ -130,7 +136,7 @@ class HttpClient:
             timeout=timeout,
             until=self._until,
         )
-        sending = send(call, raise_outcome=raise_outcome)
+        sending = _sender()(call, raise_outcome=raise_outcome)
         if asyncio._get_running_loop() is not None:
             return Pending(sending, call)
         return plain_loop.run(sending)
