@@ -216,3 +216,21 @@ def test_what_expired_is_settled_without_an_on_dead() -> None:
     runner.start()
     assert receiver.wait_settled(1)[0][:2] == ("dead", 1)
     assert runner.stop(time.monotonic() + DEADLINE_S)
+
+
+def test_what_expired_stays_open_when_the_server_stops_before_the_call() -> None:
+    goes_on = threading.Event()
+
+    def hang(alert: Alert, ctx: Context, reason: str) -> None:
+        goes_on.wait(DEADLINE_S)
+
+    receiver = FakeReceiver()
+    receiver.offer(*(FakeDelivery(number, "pager", 2, expired=True) for number in (1, 2, 3)))
+    runner = started(receiver, refuse, hang, concurrency=8)
+    while len(runner._dead_letters._waiting) < 2:
+        pass
+    runner._dead_letters.stop(time.monotonic())
+    goes_on.set()
+    assert receiver.wait_settled(1)[0][:2] == ("dead", 1)
+    assert runner.stop(time.monotonic() + DEADLINE_S)
+    assert len(receiver.settled) == 1
