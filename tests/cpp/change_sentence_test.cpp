@@ -29,6 +29,16 @@ TEST(ChangeSentenceTest, ReportsEveryResultOfARetryOfTheQuarantine) {
            "1 quarantined request duplicate, 2 refused");
 }
 
+TEST(ChangeSentenceTest, NamesThePluginWhoseKeysWereDropped) {
+    const std::string path = "/api/v1/state/drop";
+    expect(path, R"({"plugin":"keeper","dropped":4,"next":null})",
+           "4 keys of plugin keeper dropped");
+    expect(path, R"({"plugin":"a\nb","dropped":1,"next":"k"})",
+           R"(1 key of plugin a\x0ab dropped)");
+    expect(path, R"({"plugin":"keeper","dropped":0,"next":null})",
+           "no keys of plugin keeper dropped");
+}
+
 TEST(ChangeSentenceTest, ReportsThatNothingWasChanged) {
     expect("/api/v1/dead/retry", R"({"retried":0,"next":null})", "no deliveries retried");
     expect("/api/v1/quarantine/retry", R"({"accepted":0,"duplicate":0,"refused":0})",

@@ -20,11 +20,16 @@ constexpr std::array kResults = {"retried",  "dropped",   "replayed",
                                  "accepted", "duplicate", "refused"};
 
 struct Noun {
-    const char* one;
-    const char* many;
+    std::string one;
+    std::string many;
 };
 
-Noun noun_for(std::string_view path) {
+Noun noun_for(std::string_view path, const Object& reply) {
+    if (path.starts_with("/api/v1/state/")) {
+        const std::string of =
+            " of plugin " + base::printable(reply.optValue<std::string>("plugin", ""));
+        return {"key" + of, "keys" + of};
+    }
     if (path.starts_with("/api/v1/quarantine/")) {
         return {"quarantined request", "quarantined requests"};
     }
@@ -44,7 +49,7 @@ std::string counted(const Noun& noun, const Object& reply) {
     }
     if (!text.empty()) return text;
     for (const char* result : kResults) {
-        if (reply.has(result)) return std::string("no ") + noun.many + " " + result;
+        if (reply.has(result)) return "no " + noun.many + " " + result;
     }
     return "";
 }
@@ -55,7 +60,7 @@ std::string change(std::string_view path, const std::string& reply) {
     if (path == "/api/v1/backup") {
         return "backup to " + base::printable(object->getValue<std::string>("file")) + " started";
     }
-    return counted(noun_for(path), *object);
+    return counted(noun_for(path, *object), *object);
 }
 
 }  // namespace
