@@ -23,18 +23,18 @@ from incm_webhook.testing import Receiver
 Command = Callable[..., tuple[int, str, str]]
 DEADLINE_S = 30.0  # only a test that fails waits so long
 
-# A plugin file's head: `tell(...)` sends a JSON value to the test.
+# A plugin file's head: `report(...)` sends a JSON value to the test.
 REPORTING = """\
 import json, os, socket
 from incm_webhook import Alert, Context, Reject, Retry, plugin
 _socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-def tell(**facts):
+def report(**facts):
     _socket.sendto(json.dumps(facts).encode(), {path!r})
 """
 
 
 class Reports:
-    """The test's end of what plugins tell."""
+    """Receives what the plugins of a test report."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="incm-"))
@@ -61,7 +61,7 @@ class Reports:
         return False
 
     def plugin(self, path: Path, code: str) -> Path:
-        """Write a plugin file that can `tell`."""
+        """Write a plugin file that can call `report`."""
         path.write_text(REPORTING.format(path=self.path) + code)
         return path
 
@@ -75,7 +75,7 @@ class Reports:
 
 @pytest.fixture
 def reports() -> Iterator[Reports]:
-    """The test's end of what plugins tell."""
+    """Receives what the plugins of a test report."""
     with Reports() as opened:
         yield opened
 

@@ -15,7 +15,7 @@ Serve = Callable[..., Receiver]
 FAILS_ONCE = """
 tried = set()
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id, device=alert.device_id, attempt=ctx.attempt)
+    report(id=alert.id, device=alert.device_id, attempt=ctx.attempt)
     if alert.content == "fails once" and alert.id not in tried:
         tried.add(alert.id)
         raise OSError("no Slack today")
@@ -26,7 +26,7 @@ STEERED = """
 import pathlib, time
 folder = pathlib.Path({folder!r})
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id, attempt=ctx.attempt)
+    report(id=alert.id, attempt=ctx.attempt)
     os.close(os.open(folder / alert.id, os.O_RDONLY))  # a FIFO: opens once the test opens it
     outcome = (folder / (alert.id + ".outcome")).read_text()
     if outcome == "reject":
@@ -203,7 +203,7 @@ def test_alerts_from_before_a_plugin_are_not_delivered_to_it(
 HANGS_AGAIN = """
 hang = threading.Event()
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id, attempt=ctx.attempt)
+    report(id=alert.id, attempt=ctx.attempt)
     if alert.content == "go":
         hang.set()
     elif alert.content == "hangs" and ctx.attempt == 1:

@@ -12,9 +12,9 @@ from .test_supervise import send_until_answered
 Serve = Callable[..., Receiver]
 VERSIONED = """
 class Sink:
-    def setup(self): tell(setup={version})
-    def handle(self, alert): tell(handled={version})
-    def close(self): tell(close={version})
+    def setup(self): report(setup={version})
+    def handle(self, alert): report(handled={version})
+    def close(self): report(close={version})
 """
 
 

@@ -10,12 +10,12 @@ Serve = Callable[..., Receiver]
 
 PLUGIN = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    plugin(plugin=ctx.plugin, id=ctx.alert_id)
+    report(plugin=ctx.plugin, id=ctx.alert_id)
 """
 MARKED = """
 @plugin("marked", where={"data.interface": "wan*"}, not_={"devices": ["lab-*"]})
 def page(alert: Alert, ctx: Context) -> None:
-    plugin(plugin=ctx.plugin, id=ctx.alert_id)
+    report(plugin=ctx.plugin, id=ctx.alert_id)
 """
 
 

@@ -57,7 +57,7 @@ def fork():
 }
 REPORT_CHILD = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(child=fork())
+    report(child=fork())
 """
 
 
@@ -174,7 +174,7 @@ def test_a_client_sees_the_end_of_a_killed_server_beside_a_child(
 RETURNS = """
 def on_alert(alert: Alert, ctx: Context) -> None:
     if os.fork():
-        tell(parent=os.getpid(), alert=alert.id)
+        report(parent=os.getpid(), alert=alert.id)
     elif alert.reason == "raises":
         raise RuntimeError("in the child")
     elif alert.reason == "exits":
@@ -208,9 +208,9 @@ SETS_UP = """
 class Handler:
     def setup(self) -> None:
         os.fork()
-        tell(setup=os.getpid())
+        report(setup=os.getpid())
     def handle(self, alert: Alert, ctx: Context) -> None:
-        tell(handled_by=os.getpid())
+        report(handled_by=os.getpid())
 """
 
 
@@ -233,7 +233,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     child.start()
     child.terminate()
     child.join()
-    tell(exitcode=child.exitcode)
+    report(exitcode=child.exitcode)
 """
 
 
@@ -257,7 +257,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     prepared = subprocess.run(
         LIST, close_fds=False, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: None
     ).stdout
-    tell(spawned=spawned, kept=kept, prepared=prepared)
+    report(spawned=spawned, kept=kept, prepared=prepared)
 """
 
 

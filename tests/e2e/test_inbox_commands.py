@@ -27,13 +27,13 @@ PAGER = """
 @plugin("pager", types=["disconnected"])
 def page(alert: Alert, ctx: Context) -> None:
     if not os.path.exists("works"):
-        tell(rejected=ctx.alert_id)
+        report(rejected=ctx.alert_id)
         raise Reject("the gateway \\x1b[31mrefused")
-    tell(id=alert.id, key=ctx.delivery_key, attempt=ctx.attempt)
+    report(id=alert.id, key=ctx.delivery_key, attempt=ctx.attempt)
 """
 STORE = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(stored=ctx.alert_id, key=ctx.delivery_key, attempt=ctx.attempt)
+    report(stored=ctx.alert_id, key=ctx.delivery_key, attempt=ctx.attempt)
 """
 CONFIG = """
 [inbox]

@@ -18,13 +18,13 @@ Serve = Callable[..., Receiver]
 HOSTILE = """
 import ctypes, time
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(plugin="hostile", id=alert.id, attempt=ctx.attempt, pid=os.getpid())
+    report(plugin="hostile", id=alert.id, attempt=ctx.attempt, pid=os.getpid())
     if ctx.attempt == 1:
         {deed}
 """
 HARMLESS = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(plugin="harmless", id=alert.id, pid=os.getpid())
+    report(plugin="harmless", id=alert.id, pid=os.getpid())
 """
 DEEDS = {
     "hang": ("time.sleep(3600)", "no result within"),
@@ -82,12 +82,12 @@ def test_order_and_batches_work_in_a_process(
     code = """
 class Store:
     def setup(self) -> None:
-        tell(step="setup", pid=os.getpid())
+        report(step="setup", pid=os.getpid())
     def handle_batch(self, alerts: list[Alert], ctx: Context) -> None:
         for alert, one in zip(alerts, ctx.each):
-            tell(id=alert.id, key=one.delivery_key)
+            report(id=alert.id, key=one.delivery_key)
     def close(self) -> None:
-        tell(step="close")
+        report(step="close")
 """
     plugin = reports.plugin(tmp_path / "store.py", code)
     harmless = tmp_path / "quiet.py"

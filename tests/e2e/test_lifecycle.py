@@ -26,13 +26,13 @@ Serve = Callable[..., Receiver]
 
 SEE = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id, attempt=ctx.attempt, key=ctx.delivery_key)
+    report(id=alert.id, attempt=ctx.attempt, key=ctx.delivery_key)
 """
 
 # Reports, then blocks as long as the test holds the other end of the pipe.
 BLOCK = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id, attempt=ctx.attempt, key=ctx.delivery_key)
+    report(id=alert.id, attempt=ctx.attempt, key=ctx.delivery_key)
     if os.path.exists("blocked"):
         import threading
         threading.Event().wait()
@@ -152,7 +152,7 @@ def test_a_log_that_nobody_reads_stops_nothing(
     code = """
 def on_alert(alert: Alert, ctx: Context) -> None:
     ctx.log.warning("of a plugin")
-    tell(id=alert.id)
+    report(id=alert.id)
 """
     plugin = reports.plugin(tmp_path / "printing.py", code)
     receiver = serve(plugin, wrapper=("sh", "-c", 'exec "$@" 2>log', "sh"))
@@ -180,7 +180,7 @@ def test_a_handler_whose_print_nobody_reads_does_not_hold_a_stop(
     os.write(writing, b"z" * fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ))
     code = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id)
+    report(id=alert.id)
     print(alert.id, flush=True)
 """
     receiver = serve(
@@ -201,7 +201,7 @@ def test_what_was_printed_and_nobody_reads_does_not_hold_the_end(
     code = """
 def on_alert(alert: Alert, ctx: Context) -> None:
     print(alert.id)
-    tell(id=alert.id)
+    report(id=alert.id)
 """
     writing = f"/proc/{os.getpid()}/fd/{full_pipe[1]}"
     buffered = ("env", "-u", "PYTHONUNBUFFERED")
@@ -227,7 +227,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
 def test_what_a_plugin_left_behind_does_not_hold_the_end(
     serve: Serve, reports: Reports, tmp_path: Path, left: str, message: str
 ) -> None:
-    code = f"import atexit, threading\n{left}\ndef on_alert(alert: Alert): tell(id=alert.id)\n"
+    code = f"import atexit, threading\n{left}\ndef on_alert(alert: Alert): report(id=alert.id)\n"
     plugin = reports.plugin(tmp_path / "leaves.py", code)
     receiver = serve(plugin, arguments=short_grace(tmp_path))
     receiver.send(make_alert("reboot"))
@@ -258,7 +258,7 @@ def test_what_is_opened_is_no_standard_stream(serve: Serve, reports: Reports) ->
     code = """
 def on_alert(alert: Alert, ctx: Context) -> None:
     ctx.log.info("not for what the plugin has opened")
-    tell(descriptor=_socket.fileno())
+    report(descriptor=_socket.fileno())
 """
     plugin = reports.plugin(reports.folder / "opens.py", code)
     configuration = reports.folder / "incm-webhook.toml"
@@ -275,7 +275,7 @@ def test_a_stop_says_how_many_deliveries_stay_open(
 ) -> None:
     code = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id)
+    report(id=alert.id)
     raise Retry(after=3600)
 """
     receiver = serve(reports.plugin(tmp_path / "later.py", code))
@@ -291,10 +291,10 @@ def test_a_stop_lets_the_running_handler_finish(
     code = """
 import time
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(step="begin")
+    report(step="begin")
     while not os.path.exists("go"):
         time.sleep(0.01)
-    tell(step="end")
+    report(step="end")
 """
     receiver = serve(reports.plugin(tmp_path / "slow.py", code))
     assert receiver.send(make_alert("reboot"))[0] == 200

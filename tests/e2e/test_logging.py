@@ -60,7 +60,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     thread.start()
     thread.join()
     print("printed: \\x1b as it is", flush=True)
-    tell(id=alert.id)
+    report(id=alert.id)
     if ctx.attempt == 1:
         raise ValueError(f"at first: {alert.title}")
 """
@@ -229,7 +229,7 @@ def test_the_journal_gets_a_priority_for_each_line(
 
 def test_one_logger_has_a_level_of_its_own(servers: Any, reports: Reports, tmp_path: Path) -> None:
     code = "def on_alert(alert: Alert, ctx: Context) -> None:\n"
-    code += "    ctx.log.debug('in detail')\n    tell()\n"
+    code += "    ctx.log.debug('in detail')\n    report()\n"
     plugin = reports.plugin(tmp_path / "pager.py", code)
     levels = '[log]\nlevel = "error"\nlevels = { "plugin.pager" = "debug" }\n'
     for isolation in ("thread", "process"):

@@ -17,7 +17,7 @@ def on_alert(alert, ctx):
 
 
 def on_dead(alert, ctx, reason):
-    tell(type=alert.type, alert=ctx.alert_id, reason=reason)
+    report(type=alert.type, alert=ctx.alert_id, reason=reason)
     raise RuntimeError("on_dead fails, too")
 """
 
@@ -55,16 +55,16 @@ import signal, time
 
 
 def setup(ctx):
-    tell(setup=True)
+    report(setup=True)
 
 
 def on_alert(alert, ctx):
-    tell(attempt=ctx.attempt)
+    report(attempt=ctx.attempt)
     time.sleep(3600)
 
 
 def on_dead(alert, ctx, reason):
-    tell(dead=ctx.alert_id, type=alert.type, attempt=ctx.attempt, reason=reason)
+    report(dead=ctx.alert_id, type=alert.type, attempt=ctx.attempt, reason=reason)
     if not os.path.exists("told"):
         open("told", "w").close()
         os.kill(os.getppid() if {isolated} else os.getpid(), signal.SIGKILL)

@@ -32,9 +32,9 @@ class Config(BaseModel):
 class Broken:
     {coroutine}def handle{batch}(self, given, context: Context) -> None:
         if context.attempt > {fails}:
-            tell(delivered=context.alert_id)
+            report(delivered=context.alert_id)
             return
-        tell(failed=context.attempt)
+        report(failed=context.attempt)
         ask("https://user:pass@example.net/hooks/T0/B0?key=abcdefgh", context.config.token)
 """
 

@@ -25,14 +25,14 @@ KEEPS_THE_LOCK = """
 import ctypes
 libc = ctypes.PyDLL(None)
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(plugin="greedy", id=ctx.alert_id)
+    report(plugin="greedy", id=ctx.alert_id)
     if not os.path.exists("once"):
         open("once", "w").close()
         libc.read(os.open("pipe", os.O_RDWR), ctypes.create_string_buffer(1), 1)
 """
 QUIET = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(plugin="quiet", id=ctx.alert_id)
+    report(plugin="quiet", id=ctx.alert_id)
 """
 
 

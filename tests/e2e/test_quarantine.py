@@ -20,7 +20,7 @@ BURST = 100
 
 STORE = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id)
+    report(id=alert.id)
 """
 
 

@@ -16,7 +16,7 @@ Serve = Callable[..., Receiver]
 
 FUNCTION = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id, raw=alert.raw.decode(), type=alert.type, key=ctx.delivery_key,
+    report(id=alert.id, raw=alert.raw.decode(), type=alert.type, key=ctx.delivery_key,
          attempt=ctx.attempt, number=ctx.alert_id, endpoint=ctx.endpoint, plugin=ctx.plugin)
 """
 
@@ -50,11 +50,11 @@ def test_every_spelling_of_a_canonically_signed_alert_is_taken(
 ASYNC_CLASS = """
 class Pager:
     async def setup(self) -> None:
-        tell(step="setup")
+        report(step="setup")
     async def handle(self, alert: Alert, ctx: Context) -> None:
-        tell(step="handle", id=alert.id)
+        report(step="handle", id=alert.id)
     async def close(self) -> None:
-        tell(step="close")
+        report(step="close")
 """
 
 BATCH_CLASS = """
@@ -62,13 +62,13 @@ class Store:
     def handle_batch(self, alerts: list[Alert], ctx: Context) -> None:
         assert [one.alert_id for one in ctx.each] == sorted(one.alert_id for one in ctx.each)
         for alert in alerts:
-            tell(id=alert.id)
+            report(id=alert.id)
 """
 
 DECORATED = """
 @plugin("pager", types=["disconnected"])
 async def page(alert: Alert, ctx: Context) -> None:
-    tell(id=alert.id, type=alert.type)
+    report(id=alert.id, type=alert.type)
 """
 
 
@@ -105,7 +105,7 @@ def test_a_filter_keeps_other_alerts_away(serve: Serve, reports: Reports, tmp_pa
 FAILING = """
 seen = []
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(attempt=ctx.attempt, key=ctx.delivery_key)
+    report(attempt=ctx.attempt, key=ctx.delivery_key)
     if ctx.attempt == 1:
         raise RuntimeError("Slack is down")
     if ctx.attempt == 2:
@@ -138,7 +138,7 @@ def test_a_failing_plugin_is_retried_with_the_same_key_and_disturbs_no_other(
 
 REJECTING = """
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(attempt=ctx.attempt)
+    report(attempt=ctx.attempt)
     raise Reject("not for me")
 """
 
@@ -161,7 +161,7 @@ def test_a_rejected_alert_is_a_dead_letter_at_once(
 HANGING = """
 import threading
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(attempt=ctx.attempt)
+    report(attempt=ctx.attempt)
     if ctx.attempt == 1:
         threading.Event().wait()
 """

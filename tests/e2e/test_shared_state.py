@@ -49,7 +49,7 @@ def test_a_changed_working_directory_moves_no_file_of_the_server(
     apart = reports.plugin(
         tmp_path / "apart.py",
         "def on_alert(alert: Alert) -> None:\n"
-        "    tell(folder=os.getcwd())\n"
+        "    report(folder=os.getcwd())\n"
         "    if alert.id == 'a1': os._exit(3)\n",
     )
     (tmp_path / "incm-webhook.toml").write_text(

@@ -111,7 +111,7 @@ def test_a_server_takes_care_of_the_orphans_that_it_gets(
 STATUS = """
 import subprocess
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(status=subprocess.run(["sh", "-c", "exit 7"]).returncode)
+    report(status=subprocess.run(["sh", "-c", "exit 7"]).returncode)
 """
 
 

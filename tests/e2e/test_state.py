@@ -18,7 +18,7 @@ def on_alert(alert: Alert, ctx: Context) -> None:
     seen = ctx.state.get("seen", 0)
     ctx.state.set("seen", seen + 1)
     ctx.state.set(f"alert/{ctx.alert_id}", {"type": alert.type, "note": "\\x1b[31m仓库"})
-    tell(seen=seen, keys=[key for key, _ in ctx.state.items()])
+    report(seen=seen, keys=[key for key, _ in ctx.state.items()])
 """
 
 

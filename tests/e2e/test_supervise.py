@@ -37,7 +37,7 @@ import subprocess
 def on_alert(alert: Alert, ctx: Context) -> None:
     script = "for _ in 1 2 3 4 5 6 7 8; do sleep 1000 >/dev/null & echo $!; done"
     listed = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
-    tell(orphans=[int(one) for one in listed.stdout.split()])
+    report(orphans=[int(one) for one in listed.stdout.split()])
 """
 
 
@@ -193,7 +193,9 @@ def test_what_a_killed_server_leaves_is_no_zombie(
     serve: Serve, reports: Reports, tmp_path: Path
 ) -> None:
     """The process of a plugin ends with its server, and has no parent by then."""
-    plugin = reports.plugin(tmp_path / "mine.py", "tell(pid=os.getpid())\ndef on_alert(_): pass\n")
+    plugin = reports.plugin(
+        tmp_path / "mine.py", "report(pid=os.getpid())\ndef on_alert(_): pass\n"
+    )
     settings = tmp_path / "site.toml"
     settings.write_text(f'[[plugin]]\nuse = "{plugin}"\nisolation = "process"\n')
     receiver = serve_as_init(serve, "--config", str(settings))

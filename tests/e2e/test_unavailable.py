@@ -25,11 +25,11 @@ FAULT = Path(%r)
 def on_alert(alert, ctx):
     fault = FAULT.read_text() if FAULT.exists() else ""
     if fault:
-        tell(fault=fault, attempt=ctx.attempt)
+        report(fault=fault, attempt=ctx.attempt)
         if fault == "refused" or (fault.startswith("refused, then ") and ctx.attempt == 1):
             raise ConnectionError("refused")
         raise Unavailable(fault.removeprefix("refused, then "))
-    tell(handled=alert.serial_number)
+    report(handled=alert.serial_number)
 """
 GIVE_UP_S = 3.0  # more than a busy machine needs from an alert to the begin of the outage
 RETRY = f'retry = {{ first = "20ms", max = "20ms", give_up = "{GIVE_UP_S:g}s" }}'

@@ -153,20 +153,20 @@ def started(receiver: FakeReceiver, handler: Any, on_dead: Any, **more: Any) -> 
     return runner
 
 
-def test_what_expired_is_settled_after_it_was_told_and_never_attempted() -> None:
+def test_what_expired_is_settled_after_on_dead_and_never_attempted() -> None:
     seen: list[Any] = []
     receiver = FakeReceiver()
 
     def handle(alert: Alert, ctx: Context) -> None:
         seen.append(ctx.alert_id)
 
-    def tell(alert: Alert, ctx: Context, reason: str) -> None:
+    def on_dead(alert: Alert, ctx: Context, reason: str) -> None:
         seen.append((ctx.alert_id, ctx.attempt, reason, list(receiver.settled)))
         raise RuntimeError("fails, too")
 
     expired = [FakeDelivery(number, "pager", 2, expired=True) for number in (1, 2)]
     receiver.offer(*expired)
-    runner = started(receiver, handle, tell)
+    runner = started(receiver, handle, on_dead)
     reason = "the receiver ended before the plugin was done with the alert"
     assert receiver.wait_settled(2) == [("dead", 1, reason), ("dead", 2, reason)]
     assert [one[:3] for one in seen] == [(1, 2, reason), (2, 2, reason)]
@@ -178,16 +178,16 @@ def test_what_expired_is_settled_after_it_was_told_and_never_attempted() -> None
 
 
 def test_more_may_have_expired_than_dead_letters_can_wait() -> None:
-    told: list[int] = []
+    called: list[int] = []
 
-    def tell(alert: Alert, ctx: Context, reason: str) -> None:
-        told.append(ctx.alert_id)
+    def on_dead(alert: Alert, ctx: Context, reason: str) -> None:
+        called.append(ctx.alert_id)
 
     receiver = FakeReceiver()
     receiver.offer(*(FakeDelivery(number, "pager", 2, expired=True) for number in range(300)))
-    runner = started(receiver, refuse, tell, concurrency=200)
+    runner = started(receiver, refuse, on_dead, concurrency=200)
     receiver.wait_settled(300)
-    assert sorted(told) == list(range(300))
+    assert sorted(called) == list(range(300))
     assert runner.stop(time.monotonic() + DEADLINE_S)
 
 
