@@ -244,7 +244,7 @@ def test_one_logger_has_a_level_of_its_own(servers: Any, reports: Reports, tmp_p
         (tmp_path / "err").unlink()
 
 
-def test_a_terminal_shows_levels_in_colour_unless_told_not_to(
+def test_a_terminal_shows_levels_in_colour_unless_no_color_is_set(
     servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")

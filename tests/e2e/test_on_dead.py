@@ -65,14 +65,14 @@ def on_alert(alert, ctx):
 
 def on_dead(alert, ctx, reason):
     report(dead=ctx.alert_id, type=alert.type, attempt=ctx.attempt, reason=reason)
-    if not os.path.exists("told"):
-        open("told", "w").close()
+    if not os.path.exists("called"):
+        open("called", "w").close()
         os.kill(os.getppid() if {isolated} else os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
-def test_it_is_told_of_what_a_crash_made_a_dead_letter(
+def test_it_is_called_for_what_a_crash_made_a_dead_letter(
     serve: Callable[..., Receiver],
     reports: Reports,
     tmp_path: Path,
@@ -99,16 +99,16 @@ def test_it_is_told_of_what_a_crash_made_a_dead_letter(
         receiver.process.kill()
         receiver.process.wait()
         receiver = start()
-    told = {
+    call = {
         "dead": 1,
         "type": "reboot",
         "attempt": 2,
         "reason": "the receiver ended before the plugin was done with the alert",
     }
-    assert reports.next() == told
+    assert reports.next() == call
     receiver.process.wait()
     receiver = start()
-    assert reports.next() == told, "the process ended before it was stored that it was told"
+    assert reports.next() == call, "the process ended before the call was stored"
     place = admin(receiver)
     while not (listed := command("dead", "list", "--json", *place)[1]):
         pass

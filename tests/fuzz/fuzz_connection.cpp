@@ -57,7 +57,7 @@ class Exchange {
         return serve();
     }
 
-    /// The client has said all.
+    /// The client has sent everything.
     void finish() {
         ::shutdown(client_, SHUT_WR);
         if (serve()) require(false, "an end ends it");

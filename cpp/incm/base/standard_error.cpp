@@ -108,15 +108,15 @@ std::size_t dropped_line(std::span<char, kMaxLogLineBytes> line,
 }
 
 /// True when nothing was dropped, or the drop has been reported.
-bool tell_dropped(const Way& way) noexcept {
+bool report_dropped(const Way& way) noexcept {
     const std::uint64_t count = dropped.exchange(0);
     if (count == 0) return true;
     const bool was_torn = is_torn.exchange(false);
-    std::array<char, 128> said{};
-    const int said_size = std::snprintf(said.data(), said.size(),
-                                        "standard error took nothing: %llu lines were dropped",
-                                        static_cast<unsigned long long>(count));
-    const std::string_view sentence(said.data(), static_cast<std::size_t>(said_size));
+    std::array<char, 128> buffer{};
+    const int length = std::snprintf(buffer.data(), buffer.size(),
+                                     "standard error took nothing: %llu lines were dropped",
+                                     static_cast<unsigned long long>(count));
+    const std::string_view sentence(buffer.data(), static_cast<std::size_t>(length));
     std::array<char, kMaxLogLineBytes + 1> text;
     text[0] = '\n';
     const std::size_t size = dropped_line(std::span(text).subspan<1>(), sentence);
@@ -132,7 +132,7 @@ bool tell_dropped(const Way& way) noexcept {
 void write_to_stderr(std::string_view line) noexcept {
     const Way way;
     const bool was_stuck = is_stuck;
-    if (tell_dropped(way) && write_all(way, line, was_stuck ? 0 : kPatienceMs)) {
+    if (report_dropped(way) && write_all(way, line, was_stuck ? 0 : kPatienceMs)) {
         is_stuck = false;
     } else {
         is_stuck = true;

@@ -157,7 +157,7 @@ class Settlements:
     def without_expired(self, deliveries: list[Delivery]) -> list[Delivery]:
         """Make dead letters of those that the last process was interrupted in after `give_up`.
 
-        They are settled once the plugin was told of them: a crash before that tells it again.
+        They are settled after on_dead was called: a crash before that leads to another call.
 
         Returns:
             The others, which are to be attempted.
