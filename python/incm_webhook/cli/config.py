@@ -22,6 +22,7 @@ def config() -> None:
 @what_is_served
 @option("--ready-file", "File that is written when it serves (JSON).", metavar="FILE")
 @option("--log-level", 'debug, info, warning or error; also "info,httpx=debug".', metavar="LEVEL")
+@option("--log-format", "text, json, or journal for a service of systemd.", metavar="FORMAT")
 @click.option("--origin", is_flag=True, help="Print where each value comes from.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the origins.")
 def show(*, origin: bool, as_json: bool, **overrides: Any) -> int:

@@ -29,9 +29,12 @@ _config_option = click.option(
     short_help="List or describe plugins, and what they keep.",
 )
 @_config_option
+@click.option(
+    "--admin", metavar="HOST:PORT", help="List the plugins of this server; read no configuration."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; of one plugin its schema.")
 @click.pass_context
-def plugins(context: click.Context, *, config: str | None, as_json: bool) -> int:
+def plugins(context: click.Context, *, config: str | None, admin: str | None, as_json: bool) -> int:
     """List the bundled, the installed and the configured plugins, or describe the plugin NAME.
 
     NAME is a bundled or installed plugin, ./file.py, package.module:object, or the name of a
@@ -39,6 +42,8 @@ def plugins(context: click.Context, *, config: str | None, as_json: bool) -> int
 
     Example: incm-webhook plugins jsonl
     """
+    if context.invoked_subcommand is None and admin is not None:
+        return list_served(admin, as_json=as_json)
     if context.invoked_subcommand is None:
         return list_plugins({"config": config}, os.environ, Path.cwd(), as_json=as_json)
     return 0
@@ -97,6 +102,38 @@ def list_plugins(
     else:
         _print_table(rows)
     return EXIT_PLUGIN if any(row["error"] for row in rows) else 0
+
+
+def list_served(admin: str, *, as_json: bool) -> int:
+    """Print the plugins of a running server, with what each is doing.
+
+    Args:
+        admin: HOST:PORT of its admin listener.
+        as_json: print JSON as `list_plugins` does; only name and status are known.
+
+    Returns:
+        0.
+
+    Raises:
+        click.ClickException: the server does not answer, or is no receiver.
+    """
+    from incm_webhook.cli.admin.client import Where, connect
+
+    nothing = dict.fromkeys(("use", "version", "origin", "summary", "error"))
+    with connect(Where(admin=admin), read_only=True) as client:
+        if client.offline:
+            raise click.ClickException(f"no server answers on {admin}: start it, or name another")
+        rows = [
+            {"kind": "served", "name": one["plugin"], **nothing, "warnings": (), "status": status}
+            for one in client.get("stats")["plugins"]
+            for status in [one["status"]]
+            if status
+        ]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _print_table([{**row, "summary": row["status"]["state"]} for row in rows])
+    return 0
 
 
 def _row(kind: str, spec: "PluginSettings", base: Path) -> dict[str, Any]:
