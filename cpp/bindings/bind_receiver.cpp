@@ -150,7 +150,7 @@ std::unique_ptr<ReceiverView> make_receiver(
     double retention, std::int64_t reserve_bytes, std::optional<int> listen_fd,
     std::optional<int> admin_fd, const std::shared_ptr<WatchView>& watch,
     const std::optional<std::string>& metrics, std::optional<int> metrics_fd,
-    std::vector<std::string> admin_hosts) {
+    std::vector<std::string> admin_hosts, double access_log) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .listen_fd = listen_fd,
                             .admin_fd = admin_fd,
@@ -166,6 +166,7 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .tls = std::move(clients.tls),
                             .retention_ms = milliseconds(retention),
                             .reserve_bytes = reserve_bytes,
+                            .access_log = access_log,
                             .plugins = board_of(watch)};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
     if (metrics) config.metrics = value_or_throw(receiver::parse_address(*metrics));
@@ -211,12 +212,13 @@ Source:  docs/architecture.md, Pull, not push.)")
             py::arg("reserve_bytes") = 0, py::arg("listen_fd") = py::none(),
             py::arg("admin_fd") = py::none(), py::arg("watch") = py::none(),
             py::arg("metrics") = py::none(), py::arg("metrics_fd") = py::none(),
-            py::arg("admin_hosts") = std::vector<std::string>{},
+            py::arg("admin_hosts") = std::vector<std::string>{}, py::arg("access_log") = 0.0,
             "listen, admin and metrics: HOST:PORT. inbox: a URL such as sqlite:PATH. clients: the "
             "rules of the alert listener. retention: seconds, 0: no limit. listen_fd, admin_fd and "
             "metrics_fd: listening sockets to serve instead of binding; the caller keeps them. "
             "watch: has the status of the plugins, for the admin listener. admin_hosts: host names "
-            "by which admin and metrics may be addressed.\n\n"
+            "by which admin and metrics may be addressed. access_log: the share of requests that "
+            "get a line in the log.\n\n"
             "Errors:  ConfigError for an address that cannot be read.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen.\n\n"

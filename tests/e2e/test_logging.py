@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -43,6 +44,7 @@ FACTS = {
     "configuration": str,
     "uptime_s": float,
     "open": int,
+    "failures": int,
     # of the access log
     "peer": str,
     "method": str,
@@ -98,7 +100,8 @@ class Server:
         place = urlsplit(self.url)
         connection = http.client.HTTPConnection(place.netloc, timeout=DEADLINE_S)
         with contextlib.closing(connection):
-            connection.request("POST", place.path, body, {"Content-Type": "application/json"})
+            target = place._replace(scheme="", netloc="").geturl()
+            connection.request("POST", target, body, {"Content-Type": "application/json"})
             return connection.getresponse().status
 
     def lines(self) -> list[str]:
@@ -225,6 +228,57 @@ def test_the_journal_gets_a_priority_for_each_line(
     assert all(re.match(r"<[2-7]>[\w.]+: ", line) for line in lines), lines
     assert any(line.startswith("<4>core: refused a request") for line in lines)
     assert any(" | Traceback (most recent call last): | " in line for line in lines)
+
+
+ACCESS = ["peer", "method", "path", "status", "bytes", "duration_s", "alert_id"]
+
+
+def test_each_request_gets_a_line_of_its_own_when_that_is_asked_for(servers: Any) -> None:
+    server = servers('[log]\nformat = "json"\naccess = true\n[[plugin]]\nuse = "log"\n')
+    place = urlsplit(server.url)
+    body = body_of(1)
+    assert (server.post(body), server.post(body)) == (200, 200)
+    server.post(b"no json")
+    server.url += "?token=not-for-the-log"
+    server.post(body_of(2))
+    server.url = f"http://{place.netloc}/{'n' * 300}"
+    server.post(body_of(3))
+    with socket.create_connection((place.hostname or "", place.port or 0)) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n")
+        while client.recv(4096):
+            pass
+    server.stop()
+    assert "not-for-the-log" not in (server.folder / "err").read_text()
+    lines = [one for one in server.records() if one["logger"] == "access"]
+    assert all(one["peer"] == "127.0.0.1" and one["duration_s"] >= 0 for one in lines)
+    said = [tuple(one.get(name) for name in ACCESS[1:4]) for one in lines]
+    assert said == [
+        ("POST", "/webhook", 200),
+        ("POST", "/webhook", 200),
+        ("POST", "/webhook", 400),
+        ("POST", "/webhook", 200),
+        ("POST", f"/{'n' * 199}...", 404),
+        ("GET", "/healthz", 200),
+        (None, None, 400),
+    ]
+    assert [one.get("alert_id") for one in lines] == [1, 1, None, 2, None, None, None]
+    assert lines[0]["bytes"] == len('{"status": "accepted", "id": 1}')
+    assert list(lines[0])[4:] == ACCESS
+
+
+def test_a_share_of_the_requests_is_exact_and_none_is_the_default(
+    servers: Any, tmp_path: Path
+) -> None:
+    for access, logged in (("access = 0.25", 10), ("", 0)):
+        (tmp_path / "ready.json").unlink(missing_ok=True)
+        server = servers(f'[log]\n{access}\n[[plugin]]\nuse = "log"\n')
+        for number in range(40):
+            assert server.post(body_of(number)) == 200
+        server.stop()
+        lines = [line for line in server.lines() if " access: " in line]
+        assert len(lines) == logged
+        assert all(" INFO  access: 127.0.0.1 POST /webhook 200, " in line for line in lines)
+        (tmp_path / "err").unlink()
 
 
 def test_one_logger_has_a_level_of_its_own(servers: Any, reports: Reports, tmp_path: Path) -> None:

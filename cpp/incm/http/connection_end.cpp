@@ -4,6 +4,7 @@
 #include <array>
 #include <exception>
 #include <string>
+#include <utility>
 
 #include "incm/http/connection.h"
 #include "incm/http/problem.h"
@@ -84,6 +85,12 @@ void Connection::reject(const Error& error, State then) {
     consumed_ = head_end_ = 0;
     static_cast<void>(account());
     rules_.refused(error, client_.text());
+    if (rules_.access && rules_.access->wants_next()) {
+        Access access;
+        access.client = client_.text();
+        access.status = problem_for(error.code).status;
+        rules_.access->note(std::move(access));
+    }
     if (is_plain) return transport_->write_raw(answer);
     // A handshake only to send a refusal is not worth its cost.
     transport_->can_send() ? send(answer) : abandon();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
+#include "incm/http/access_log.h"
 #include "incm/net/ip_address.h"
 
 namespace incm::http {
@@ -61,6 +62,7 @@ struct ConnectionRules {
     bool proxy_protocol = false;        ///< connections of `proxies` begin with a PROXY header
     std::string health_path;            ///< path that answers whether alerts are taken; "": none
     Refused refused;
+    AccessLog* access = nullptr;  ///< outlives the listener and its answers; null: no access log
 
     [[nodiscard]] bool is_proxy(const net::IpAddress& peer) const { return holds(proxies, peer); }
     [[nodiscard]] bool counts(const net::IpAddress& peer) const {

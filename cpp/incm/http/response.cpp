@@ -1,5 +1,6 @@
 #include "incm/http/response.h"
 
+#include <chrono>
 #include <utility>
 
 #include "incm/http/answer_text.h"
@@ -14,6 +15,12 @@ namespace {
 constexpr std::size_t kUsualFields = 192;
 constexpr std::string_view kLastFields = "Connection: Close\r\n";
 
+std::int64_t now_us() {
+    using std::chrono::microseconds;
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<microseconds>(since).count();
+}
+
 }  // namespace
 
 Response::Response(const Request& request, std::unique_ptr<Connection>& from,
@@ -21,16 +28,38 @@ Response::Response(const Request& request, std::unique_ptr<Connection>& from,
     : place_(&from), manager_(&manager), version_(request.version()), keep_alive_(keep_alive) {
     fields_.reserve(kUsualFields);
     add("Date", http_date());
+    AccessLog* const log = manager.rules().access;
+    if (log && log->wants_next()) begin_access(request);
+}
+
+void Response::begin_access(const Request& request) {
+    access_ = std::make_unique<Access>();
+    access_->client = request.client(manager_->rules()).text();
+    access_->method = request.method();
+    access_->path = request.path();
+    access_->began_us = now_us();
+}
+
+/// Report the request, whose answer is complete. Nothing is left to report then.
+void Response::end_access(int status, std::size_t bytes) noexcept {
+    const std::unique_ptr<Access> access = std::move(access_);
+    if (!access) return;
+    access->status = status;
+    access->bytes = bytes;
+    access->took_us = now_us() - access->began_us;
+    manager_->rules().access->note(std::move(*access));
 }
 
 Response::Response(std::unique_ptr<Connection> connection, Response& from)
     : postponed_(std::move(connection)),
       manager_(from.manager_),
+      access_(std::move(from.access_)),
       version_(std::move(from.version_)),
       fields_(std::move(from.fields_)),
       keep_alive_(from.keep_alive_) {}
 
 Response::~Response() {
+    end_access(0, 0);
     if (!postponed_) return;
     postponed_->abandon();
     manager_->answered(std::move(postponed_));
@@ -45,11 +74,13 @@ void Response::send(int status, std::string_view content_type, std::string_view 
     const bool keep_alive = keep_alive_ && !manager_->is_draining();
     Connection& connection = postponed_ ? *postponed_ : **place_;
     const std::size_t given = fields_.size();
+    std::size_t sent_bytes = 0;
     try {
         fields_.append(keep_alive ? manager_->kept_fields() : kLastFields);
         add("Content-Type", content_type);
         add("Content-Length", std::to_string(body.size()));
         if (connection.head().head_only) body = {};
+        sent_bytes = body.size();
         if (!connection.answer(answer_text(version_, status, fields_, body), keep_alive,
                                status < 300)) {
             const base::Error busy{base::ErrorCode::kBusy,
@@ -63,6 +94,7 @@ void Response::send(int status, std::string_view content_type, std::string_view 
         throw;
     }
     sent_ = true;
+    end_access(status, sent_bytes);
     if (postponed_) manager_->answered(std::move(postponed_));
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "incm/base/result.h"
+#include "incm/http/access_log.h"
 #include "incm/http/connection.h"
 
 namespace incm::http {
@@ -31,6 +33,11 @@ class Response {
     /// Ends the connection when the answer was postponed and never given.
     ~Response();
 
+    /// Note the alert that the request brought, for the access log.
+    void note_alert(std::int64_t id) noexcept {
+        if (access_) access_->alert_id = id;
+    }
+
     /// Add a header field.
     void add(std::string_view name, std::string_view value);
 
@@ -48,10 +55,13 @@ class Response {
 
  private:
     Response(std::unique_ptr<Connection> connection, Response& from);
+    void begin_access(const Request& request);
+    void end_access(int status, std::size_t bytes) noexcept;
 
     std::unique_ptr<Connection>* place_ = nullptr;  // where the worker keeps the connection
     std::unique_ptr<Connection> postponed_;         // the connection of a postponed answer
     ConnectionManager* manager_;
+    std::unique_ptr<Access> access_;  // null: this request is not reported
     std::string version_;
     std::string fields_;
     bool keep_alive_;

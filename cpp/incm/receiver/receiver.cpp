@@ -87,7 +87,11 @@ Receiver::Receiver(Config config, base::LogSink& log)
       endpoints_(config_.endpoints),
       log_(log),
       inbox_log_(log),
-      refusals_(log) {}
+      refusals_(log) {
+    if (config_.access_log > 0) {
+        access_log_ = std::make_unique<SampledAccessLog>(config_.access_log);
+    }
+}
 
 Receiver::~Receiver() {
     stop();
@@ -194,6 +198,7 @@ http::ServerOptions Receiver::alerts_listener() {
                                 .rules = config_.rules,
                                 .limits = config_.limits};
     options.rules.refused = refused(/*counted=*/true);
+    options.rules.access = access_log_.get();
     options.limits.connections =
         std::min(options.limits.connections, shares_of_descriptors().alerts);
     options.limits.request_bytes = std::max(options.limits.request_bytes,
@@ -302,6 +307,7 @@ void Receiver::stop() {
     // Fetchers may still be inside the inbox in other threads, so it is closed here and freed with
     // this object.
     if (inbox_) inbox_->close();
+    if (access_log_) access_log_->flush();
 }
 
 }  // namespace incm::receiver

@@ -20,6 +20,7 @@
 #include "incm/ingest/ingest.h"
 #include "incm/net/tls_context.h"
 #include "incm/receiver/refusal_log.h"
+#include "incm/receiver/sampled_access_log.h"
 #include "incm/receiver/start_log.h"
 
 namespace incm::receiver {
@@ -55,6 +56,7 @@ struct Config {
     std::optional<net::TlsFiles> tls;  ///< of the alert listener; none: plain TCP
     std::int64_t retention_ms = 0;     ///< see inbox::Options
     std::int64_t reserve_bytes = 0;    ///< see inbox::Options
+    double access_log = 0.0;           ///< the share of requests that get a line in the log
     /// Status of the plugins; null when none run.
     std::shared_ptr<const admin::PluginBoard> plugins;
 };
@@ -144,6 +146,7 @@ class Receiver {
     StartLog inbox_log_;
     ingest::Counters counters_;
     RefusalLog refusals_;
+    std::unique_ptr<SampledAccessLog> access_log_;  ///< null: none is wanted
     std::atomic<bool> ready_{false};
     std::atomic<bool> is_open_{false};  ///< whether requests go to the handlers below
     http::Answer alerts_answer_;        ///< these do not change while is_open_

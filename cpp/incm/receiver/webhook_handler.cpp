@@ -92,6 +92,7 @@ class WebhookHandler {
         std::string body = stored.duplicate ? R"({"status": "duplicate", "id": )"
                                             : R"({"status": "accepted", "id": )";
         body.append(std::to_string(stored.id)).append("}");
+        response.note_alert(stored.id);
         response.send(200, "application/json", body);
     }
 

@@ -18,6 +18,7 @@ from incm_webhook.log_levels import (
 
 _OLD = ("server", "log_level")
 _LOGGERS = {"type": "object", "additionalProperties": {"enum": list(LEVELS)}}
+_SHARE = {"anyOf": [{"type": "boolean"}, {"type": "number", "minimum": 0, "maximum": 1}]}
 
 
 def _loggers(value: object) -> object:
@@ -33,6 +34,14 @@ def _loggers(value: object) -> object:
         if level not in tuple(LEVELS):
             raise ValueError(f'the level of "{name}" is none of {", ".join(LEVELS)}')
     return value
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool):
+        return float(value)
+    if isinstance(value, (int, float)) and 0 <= value <= 1:
+        return float(value)
+    raise ValueError("wants true, false, or the share of requests to log, from 0 to 1, such as 0.1")
 
 
 class LogSettings(Table):
@@ -62,6 +71,17 @@ class LogSettings(Table):
         "text",
         '"text" for people; "json": one object a line; "journal": for a service of systemd',
         example="json",
+    )
+    access: Annotated[
+        float,
+        BeforeValidator(_share),
+        Written(
+            "true, false or a share", _SHARE, lambda value: value if 0 < value < 1 else value > 0
+        ),
+    ] = key(
+        0.0,
+        "A line for each request, or for this share of them: 0.1 is every tenth; see logging.md",
+        example=0.1,
     )
 
     @property

@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from incm_webhook.delivery.breaker import LONGEST_PAUSE_S
 from incm_webhook.delivery.retry import delay, gives_up
@@ -92,6 +92,7 @@ class Settlements:
                     one.alert_id,
                     self._plugin.name,
                     duration * 1000,
+                    extra={"facts": self._facts(one, duration)},
                 )
         if changes:
             self._receiver.delivered(deliveries, [duration] * len(deliveries), changes)
@@ -142,7 +143,7 @@ class Settlements:
             self._standing.unavailable(account.line, pause)
             return
         for delivery, (outcome, wait) in zip(deliveries, outcomes, strict=True):
-            self._note_failure(delivery, failure, outcome, wait)
+            self._note_failure(delivery, failure, outcome, wait, duration)
             if outcome in ("rejected", "dead"):
                 self._on_dead(delivery, account.line)
         if isinstance(failure.error, Reject):
@@ -208,7 +209,7 @@ class Settlements:
         return "retry", self._wait_after(failure, delivery)
 
     def _note_failure(
-        self, delivery: Delivery, failure: Failure, outcome: str, wait: float
+        self, delivery: Delivery, failure: Failure, outcome: str, wait: float, duration: float
     ) -> None:
         where = f"alert {delivery.alert_id} to plugin {self._plugin.name}"
         times = f"attempt {delivery.attempt}"
@@ -221,7 +222,17 @@ class Settlements:
             sentence = f"{where}: dead letter, rejected: {text}"
         else:
             sentence = f"{where}: dead letter after {times}: {text}"
-        self._failures.note(level, sentence, failure.account)
+        self._failures.note(level, sentence, failure.account, self._facts(delivery, duration))
+
+    def _facts(self, delivery: Delivery, duration: float) -> dict[str, Any]:
+        """Return what a line as JSON tells about an attempt."""
+        return {
+            "plugin": self._plugin.name,
+            "alert_id": delivery.alert_id,
+            "alert_type": delivery.alert.type,
+            "attempt": delivery.attempt,
+            "duration_s": duration,
+        }
 
     def _wait_after(self, failure: Failure, delivery: Delivery) -> float:
         after = failure.after

@@ -19,7 +19,7 @@ def catch_stray_errors() -> None:
 
     Threads: call it in the main thread, before others start.
     """
-    failures = FailureLog("stray errors", _log, time.monotonic)
+    failures = FailureLog("code outside of any call", _log, time.monotonic)
 
     def of_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is None or isinstance(args.exc_value, SystemExit):

@@ -266,6 +266,7 @@ def _receiver(
         clients=clients_of(settings.server),
         retention=settings.inbox.retention or 0.0,
         reserve_bytes=settings.inbox.reserve,
+        access_log=settings.log.access,
         watch=watch,
     )
 

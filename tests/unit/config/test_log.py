@@ -27,7 +27,7 @@ def error(workdir: Path, environ: dict[str, str] | None = None, **overrides: Any
 
 def test_by_default_people_read_the_log(workdir: Path) -> None:
     log = load(workdir).log
-    assert (log.format, log.all_levels) == ("text", LogLevels())
+    assert (log.format, log.all_levels, log.access) == ("text", LogLevels(), 0.0)
 
 
 def test_a_flag_wins_over_the_variable_and_that_over_the_file(workdir: Path, write: Write) -> None:
@@ -58,11 +58,24 @@ def test_single_loggers_have_levels_under_the_names_that_the_log_shows(
 
 
 @pytest.mark.parametrize(
+    ("value", "share"), [("true", 1.0), ("false", 0.0), ("0.25", 0.25), ("1", 1.0), ("0", 0.0)]
+)
+def test_access_is_a_switch_or_a_share(
+    workdir: Path, write: Write, value: str, share: float
+) -> None:
+    write("incm-webhook.toml", f"[log]\naccess = {value}\n")
+    assert load(workdir).log.access == share
+
+
+@pytest.mark.parametrize(
     ("key", "sentence"),
     [
         ('format = "xml"', "[log] format: wants 'text', 'json' or 'journal'"),
         ("format = 3", "[log] format: wants 'text', 'json' or 'journal'"),
         ('level = "loud"', "[log] level: wants debug, info, warning or error"),
+        ("access = 1.5", "[log] access: wants true, false, or the share of requests to log"),
+        ("access = nan", "[log] access: wants true, false, or the share of requests to log"),
+        ('access = "yes"', "[log] access: wants true, false, or the share of requests to log"),
         ("levels = 3", "[log] levels: wants a table of loggers and levels"),
         ('levels = { httpx = "loud" }', '[log] levels: the level of "httpx" is none of debug'),
         ('levels = { "a b" = "info" }', '[log] levels: "a b" can be no logger'),

@@ -41,7 +41,52 @@ def test_the_first_failure_is_logged_at_once_and_the_next_together(
     clock.now += QUIET_S
     log.log_due()
     log.log_due()
-    assert caplog.messages[1:] == ["plugin p: 999 more like this, the last: alert 1000 failed"]
+    assert caplog.messages[1:] == [
+        "plugin p: failed 999 more times in 60 s, the last: alert 1000 failed"
+    ]
+
+
+def test_failures_without_end_are_a_line_a_minute_and_their_end_is_one(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
+    for number in range(6000):  # ten minutes
+        log.note(logging.WARNING, f"alert {number}", account("ValueError (p.py:4)"))
+        clock.now += 0.1
+    for _ in range(300):
+        clock.now += 1
+        log.log_due()
+    assert caplog.messages[0] == "alert 0"
+    assert all("times in 6" in one for one in caplog.messages[1:-1])
+    assert 10 <= len(caplog.messages) <= 12
+    assert caplog.messages[-1] == (
+        "plugin p: has not failed for 60 s as before: ValueError (p.py:4)"
+    )
+
+
+def test_one_failure_that_does_not_repeat_is_one_line(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
+    log.note(logging.WARNING, "one", account("ValueError (p.py:4)"))
+    clock.now += 10 * QUIET_S
+    log.log_due()
+    log.log_due(everything=True)
+    assert caplog.messages == ["one"]
+
+
+def test_a_line_about_many_failures_says_how_many_and_which_was_the_last(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = FailureLog("plugin p", logging.getLogger("incm_webhook.x"), clock)
+    for number in (1, 2, 3):
+        log.note(logging.WARNING, "failed", account("E", str(number)), {"alert_id": number})
+    log.log_due(everything=True)
+    facts = [getattr(one, "facts", None) for one in caplog.records]
+    assert facts == [
+        {"alert_id": 1, "error": "E: 1"},
+        {"alert_id": 3, "error": "E: 3", "failures": 2},
+    ]
 
 
 def test_another_kind_of_failure_is_logged_at_once(
@@ -62,7 +107,7 @@ def test_kinds_without_end_are_logged_together(
         log.note(logging.WARNING, f"alert {number}", account(f"E{number}"))
     log.log_due(everything=True)
     assert len(caplog.messages) < 40
-    assert "9,967 more like this" in caplog.messages[-1]
+    assert "failed 9,967 more times" in caplog.messages[-1]
 
 
 def test_what_was_held_back_is_logged_at_the_end(
@@ -72,7 +117,7 @@ def test_what_was_held_back_is_logged_at_the_end(
     log.note(logging.WARNING, "one", account("E"))
     log.note(logging.WARNING, "two", account("E"))
     log.log_due(everything=True)
-    assert caplog.messages == ["one", "plugin p: 1 more like this, the last: two"]
+    assert caplog.messages == ["one", "plugin p: failed once more in 0 s, the last: two"]
 
 
 def test_the_traceback_goes_along_for_those_who_want_it(
