@@ -46,7 +46,15 @@ from incm_webhook import (
     plugin,
 )
 from incm_webhook.fields import PositiveDuration
-from incm_webhook.message import colour, facts, incident_key, one_line, subject, text
+from incm_webhook.message import (
+    colour,
+    facts,
+    incident_key,
+    one_line,
+    subject,
+    text,
+    without_controls,
+)
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _SUBJECT = 200  # characters
@@ -285,9 +293,9 @@ def compose(alert: Alert, ctx: Context, config: EmailConfig) -> EmailMessage:
     mail["References"] = f"<{incident_key(alert)}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     body = ctx.render(config.text, alert) if config.text else text(alert)
-    mail.set_content(_clean(body))
+    mail.set_content(without_controls(body))
     if config.html:
-        mail.add_alternative(_clean(ctx.render(config.html, alert)), subtype="html")
+        mail.add_alternative(without_controls(ctx.render(config.html, alert)), subtype="html")
     elif not config.text:
         mail.add_alternative(_page(alert), subtype="html")
     return mail
@@ -307,11 +315,6 @@ def _page(alert: Alert) -> str:
         f'<h3 style="margin:0 0 8px">{html.escape(subject(alert))}</h3>'
         f"{f'<p>{content}</p>' if content else ''}<table>{rows}</table></div></body></html>\n"
     )
-
-
-def _clean(body: str) -> str:
-    """Replace what no mail can carry: lone surrogates and NUL."""
-    return body.encode(errors="replace").decode().replace("\0", "")
 
 
 def _readable(code: int, answer: Any) -> str:

@@ -8,6 +8,7 @@ config = { service = "dingtalk", url = { file = "robot-url" }, secret = { file =
 import base64
 import hashlib
 import hmac
+import json
 import time
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from incm_webhook.fields import PositiveDuration, SecretUrl
 from incm_webhook.message import one_line, subject, text, truncate_bytes, without_controls
 
 _LARGEST = {"wecom": 2048, "dingtalk": 15000, "feishu": 15000}  # bytes of a text in UTF-8
+_REQUEST = 20_000  # bytes of a request, in which JSON needs up to six for one of the text
 _SILENCE_S = 600  # DingTalk takes nothing for ten minutes after too many messages
 _MINUTE_S = 60
 # What the services answer, nearly always with status 200. A code that is not here speaks of the
@@ -95,7 +97,8 @@ class Im:
         answer = await ctx.http.post(
             self._config.url,
             params=self._query(now),
-            json=self._message(self._text(alert, ctx), subject(alert), now),
+            data=self._request(self._text(alert, ctx), subject(alert), now),
+            headers={"Content-Type": "application/json"},
             timeout=self._config.time_limit,
             raise_outcome=False,
         )
@@ -120,6 +123,14 @@ class Im:
         stamp = str(int(now * 1000))
         digest = hmac.digest(secret.encode(), f"{stamp}\n{secret}".encode(), hashlib.sha256)
         return {"timestamp": stamp, "sign": base64.b64encode(digest).decode()}
+
+    def _request(self, body: str, title: str, now: float) -> bytes:
+        """Write a message in UTF-8, with as much of the text as fits."""
+        request = json.dumps(self._message(body, title, now), ensure_ascii=False).encode()
+        while len(request) > _REQUEST:
+            body = truncate_bytes(body, len(body.encode()) * 3 // 4)
+            request = json.dumps(self._message(body, title, now), ensure_ascii=False).encode()
+        return request
 
     def _message(self, body: str, title: str, now: float) -> dict[str, Any]:
         if self._protocol == "wecom":

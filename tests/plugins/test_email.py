@@ -1,3 +1,4 @@
+import re
 import socket
 import ssl
 import threading
@@ -237,6 +238,28 @@ def test_a_hostile_text_adds_no_header_and_no_markup(
     _, page = parts(mail)
     assert "<script" not in page
     assert len(mail.as_bytes()) < 64 * 1024
+
+
+EVERYTHING = (
+    "{{ alert.content or '-' }}\n{{ alert.title | default('-', true) }}\n{{ alert | tojson }}"
+)
+
+
+@pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
+def test_a_template_brings_no_control_character_into_a_mail(
+    server: SmtpServer, name: str, body: bytes
+) -> None:
+    templates = {
+        "subject": EVERYTHING,
+        "text": EVERYTHING,
+        "html": "{{ alert.content or '-' | e }}",
+    }
+    assert send(server.port, Alert.from_json(body), **templates) == ["delivered"]
+    ((_, mail),) = server.box.mails
+    assert len(mail.keys()) == 9
+    for text in (mail["Subject"], *parts(mail)):
+        harmful = re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text)
+        assert not harmful, f"{name}: {harmful!r}"
 
 
 @pytest.mark.parametrize(

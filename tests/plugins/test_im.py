@@ -90,6 +90,7 @@ def test_a_hostile_alert_mentions_nobody_and_fits(
     for request in server.requests:
         text = text_of(request.json())
         assert len(text.encode()) <= (2048 if service == "wecom" else 20_000)
+        assert len(request.body) <= 20_000
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Wherever the plugin's model has a text, the config may have `{ env = "NAME" }` o
 `{ file = "FILE" }`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ from incm_webhook.errors import ConfigError
 from incm_webhook.text.redaction import SHORTEST_HIDDEN, hide, hide_url
 
 __all__ = ["Filled", "filled"]
+
+# A URL without user, path and query: what it says is the host, and that is no secret.
+_HOST = re.compile(r"https?://[^/@?#\s]+/?")
 
 _Schema = dict[str, Any]
 _SHORTEST = 8  # characters of a secret that occurs nowhere else
@@ -140,6 +144,8 @@ class _Reader:
         return text
 
     def _hide(self, text: str, where: str) -> None:
+        if _HOST.fullmatch(text):
+            return  # messages should name it
         hide(text)
         what = _weakness(text)
         if what:

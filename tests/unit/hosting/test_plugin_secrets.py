@@ -10,8 +10,10 @@ from incm_webhook import Alert, Context, plugin
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
 from incm_webhook.hosting import registry
+from incm_webhook.hosting.plugin_secrets import filled
 from incm_webhook.text import redaction
 from incm_webhook.text.failures import account_of
+from incm_webhook.text.redaction import without_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +208,23 @@ def test_pydantic_does_not_show_what_it_was_given() -> None:
     assert "count" in account.line
     assert "type=int_parsing" in account.line
     assert "not-for-the-log" not in account.line + account.traceback
+
+
+@pytest.mark.parametrize(
+    ("url", "is_secret"),
+    [
+        ("http://127.0.0.1:8000/", False),
+        ("https://pager.example.com", False),
+        ("https://pager.example.com/9f8e7d6c5b4a", True),
+        ("https://k7Zq93xWmP@pager.example.com/", True),
+        ("https://pager.example.com/?key=k7Zq93xWmP", True),
+        ("k7Zq93xWmP", True),
+    ],
+)
+def test_an_address_of_a_host_alone_is_no_secret(url: str, is_secret: bool) -> None:
+    filled({"url": url}, Addressed, {}, Path())
+    assert (without_secrets(f"POST {url} failed") == "POST *** failed") == is_secret
+
+
+class Addressed(BaseModel):
+    url: SecretStr
