@@ -12,7 +12,7 @@ from pathlib import Path
 
 import replay
 import throughput
-from service import Server, cpu_s
+from service import LOOK_S, Server, cpu_s
 from table import Row
 
 CONNECTIONS = (32, 64)
@@ -57,7 +57,9 @@ def _poco_turn(side: Side, binary: Path, requests: Path, connections: int) -> li
     return [f"bare Poco refused {load.refused} requests"] if load.refused else []
 
 
-def serve_turn(side: Side, server: Server, requests: Path, connections: int) -> list[str]:
+def serve_turn(
+    side: Side, server: Server, requests: Path, connections: int, look_s: float = LOOK_S
+) -> list[str]:
     """Send alerts to a running server until all its deliveries are made.
 
     Args:
@@ -65,13 +67,14 @@ def serve_turn(side: Side, server: Server, requests: Path, connections: int) -> 
         server: with an inbox that has none of the alerts.
         requests: what `replay.write` wrote.
         connections: how many.
+        look_s: how often to look whether all deliveries are made.
 
     Returns:
         What was refused or stored more than once, in sentences.
     """
     cpu, before = server.cpu_s(), server.metrics()
     load = replay.send(requests, server.address, connections)
-    settled = server.wait_until_open(0)
+    settled = server.wait_until_open(0, look_s)
     side.cpu_us.append((server.cpu_s() - cpu) / load.answered * 1e6)
     side.answers.append(load.rate)
     side.settled.append(load.answered / (settled - load.begin))

@@ -60,6 +60,8 @@ class Breaker:
 
     def wait(self) -> float:
         """Return the seconds until an attempt may begin: 0 for now, inf while a probe runs."""
+        if self._openings == 0:  # the usual case, which needs no lock
+            return 0.0
         with self._lock:
             if self._openings == 0:
                 return 0.0
@@ -67,6 +69,8 @@ class Breaker:
 
     def begin(self) -> None:
         """Note that an attempt begins; while the breaker is open, this attempt is the probe."""
+        if self._openings == 0 and not self._probing:  # the usual case, which needs no lock
+            return
         with self._lock:
             self._probing = self._openings > 0
 

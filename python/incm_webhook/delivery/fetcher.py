@@ -133,8 +133,16 @@ class Fetcher:
             return []
         if self._ready and self._ready[0].attempt > 1:
             self._hold()
-        burst = self._pop_burst(1)
-        return burst[0] if burst else []
+        with self._handing_out:
+            if not self._ready:
+                return []
+            if self._plugin.batch:
+                call = self._pop_batch(self._rate.room(_MAX_BATCH))
+            else:
+                call = [self._ready.popleft()]
+        self._rate.spend(len(call))
+        self._breaker.begin()
+        return call
 
     def ask_if_low(self, free: int) -> None:
         """Have more deliveries fetched, if fewer are ready than the loop will soon need.

@@ -38,6 +38,8 @@ class RateLimit:
 
     def spend(self, count: int) -> None:
         """Note that `count` alerts went."""
+        if self._rate is None:
+            return
         with self._lock:
             self._tokens -= count
 
