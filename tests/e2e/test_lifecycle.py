@@ -125,7 +125,7 @@ def test_a_supervisor_whose_command_cannot_be_run_ends(full_pipe: tuple[int, int
 def test_a_stop_waits_for_no_plugin_that_is_loaded(
     reports: Reports, tmp_path: Path, isolation: str
 ) -> None:
-    code = "import threading\ntell(loaded=True)\nthreading.Event().wait()\n"
+    code = "import threading\nreport(loaded=True)\nthreading.Event().wait()\n"
     plugin = reports.plugin(tmp_path / "hangs.py", code)
     (tmp_path / "incm-webhook.toml").write_text(
         f'[[endpoint]]\nunsigned = true\n[[plugin]]\nuse = "{plugin}"\nisolation = "{isolation}"\n'

@@ -155,7 +155,7 @@ def test_a_stop_waits_for_no_plugin_that_is_loaded(
 ) -> None:
     plugin = reports.plugin(tmp_path / "mine.py", "def on_alert(alert): pass\n")
     receiver = serve(plugin, arguments=SUPERVISED)
-    reports.plugin(plugin, "import threading\ntell(loaded=True)\nthreading.Event().wait()\n")
+    reports.plugin(plugin, "import threading\nreport(loaded=True)\nthreading.Event().wait()\n")
     receiver.process.send_signal(signal.SIGHUP)
     assert reports.next() == {"loaded": True}
     assert receiver.stop() == 0

@@ -252,7 +252,7 @@ def _run(arguments: list[str], *, waits: bool) -> int:
         failure = _Failure(f"unexpected error: {describe(error)}", EXIT_FAILED, error)
     else:
         return status if isinstance(status, int) else 0
-    _tell(failure, waits=waits)
+    _print_failure(failure, waits=waits)
     return failure.status
 
 
@@ -290,7 +290,7 @@ def _command_path(arguments: list[str]) -> str:
     return path
 
 
-def _tell(failure: _Failure, *, waits: bool) -> None:
+def _print_failure(failure: _Failure, *, waits: bool) -> None:
     """Write a failure to standard error; without `waits` as a log line, which may be dropped."""
     trace = ""
     if failure.error is not None and is_debug():

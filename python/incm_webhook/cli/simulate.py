@@ -178,7 +178,7 @@ def simulate(
     simulation = Simulation(url, traffic, secret=secret, manner=manner)
     if admin_url is None:
         _run(simulation, duration, count)
-        return _tell(simulation.tally.verdict(), as_json=as_json)
+        return _print_verdict(simulation.tally.verdict(), as_json=as_json)
     with closing(InboxReader(admin_url)) as reader:
         last = reader.last_number()
         reader.close()
@@ -188,7 +188,7 @@ def simulate(
         try:
             verdict.inbox = check_inbox(reader, tally.acknowledgements, tally.sent_ids, after=last)
         finally:  # the results are printed even when the inbox cannot be read
-            status = _tell(verdict, as_json=as_json)
+            status = _print_verdict(verdict, as_json=as_json)
     return status
 
 
@@ -248,7 +248,7 @@ def _summary(verdict: "Verdict | None") -> str | None:
     return ", ".join(facts)
 
 
-def _tell(verdict: "Verdict", *, as_json: bool) -> int:
+def _print_verdict(verdict: "Verdict", *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(verdict.as_dict()))
     else:
