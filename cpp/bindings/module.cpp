@@ -1,5 +1,7 @@
 #include "bindings.h"
 
+#include "incm/receiver/library_versions.h"
+
 #ifndef INCM_VERSION
 #define INCM_VERSION "0"
 #endif
@@ -7,6 +9,10 @@
 PYBIND11_MODULE(_core, module) {
     module.doc() = "The native core of incm_webhook.";
     module.attr("__version__") = INCM_VERSION;
+    pybind11::dict libraries;
+    for (const auto& [name, version] : incm::receiver::library_versions())
+        libraries[pybind11::str(name)] = version;
+    module.attr("library_versions") = libraries;
     // The errors come first: the other parts name them in their docstrings.
     incm::bindings::bind_errors(module);
     incm::bindings::bind_log(module);

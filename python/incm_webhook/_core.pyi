@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, final
 
 __version__: Final[str]
+library_versions: Final[Mapping[str, str]]
 inbox_application_id: Final[int]
 inbox_schema_version: Final[int]
 

@@ -30,6 +30,7 @@ from incm_webhook.cli.quarantine import quarantine
 from incm_webhook.cli.sections import GroupInSections
 from incm_webhook.cli.simulate import simulate
 from incm_webhook.cli.types import types
+from incm_webhook.cli.version import version
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
 from incm_webhook.log import describe, is_debug, set_up_logging, write_failure
 from incm_webhook.process import early
@@ -170,23 +171,6 @@ def check(*, connect: bool, **overrides: Any) -> int:
     return run_check(overrides, os.environ, Path.cwd(), connect=connect)
 
 
-@commands.command(short_help="Print the versions.")
-def version() -> int:
-    """Print the versions of the program, of Python and of the native core.
-
-    Example: incm-webhook version
-    """
-    import platform
-    from importlib import metadata
-
-    try:
-        program = metadata.version(PROGRAM)
-    except metadata.PackageNotFoundError:
-        program = __version__
-    click.echo(f"{PROGRAM} {program}, Python {platform.python_version()}, core {__version__}")
-    return 0
-
-
 commands.add_command(send)
 commands.add_command(init)
 commands.add_command(config)
@@ -207,6 +191,7 @@ commands.add_command(inbox)
 commands.add_command(dead)
 commands.add_command(replay)
 commands.add_command(quarantine)
+commands.add_command(version)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

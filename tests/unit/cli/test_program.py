@@ -1,6 +1,7 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -223,7 +224,7 @@ def test_help_names_the_variables(run: Any) -> None:
     assert "INCM_WEBHOOK_READY_FILE" in out
 
 
-def test_version_names_program_python_and_core(run: Any) -> None:
+def test_version_names_program_python_core_and_libraries(run: Any) -> None:
     import platform
 
     import incm_webhook
@@ -232,6 +233,10 @@ def test_version_names_program_python_and_core(run: Any) -> None:
     assert status == 0
     assert f"Python {platform.python_version()}" in out
     assert f"core {incm_webhook.__version__}" in out
+    libraries = [
+        re.fullmatch(r"(\w+) \d+\.\d+\.\d+", one) for one in out.splitlines()[1].split(", ")
+    ]
+    assert [found and found[1] for found in libraries] == ["SQLite", "OpenSSL", "Poco", "simdjson"]
 
 
 def test_check_shows_what_would_be_served(run: Any, write: Write) -> None:
