@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # The parts of ./dev test, in the order of its help.
-readonly test_parts=(unit cpp asan plugins e2e conformance fuzz flood crash cost)
+readonly test_parts=(unit cpp asan plugins e2e conformance package fuzz flood crash cost)
 readonly test_logs=build/test
 
 run_ctest() {
@@ -23,7 +23,7 @@ run_part() {
             fuzz_shortly
             ;;
         # These tests are independent of each other, so they run in parallel.
-        unit | plugins | e2e | conformance)
+        unit | plugins | e2e | conformance | package)
             "$bin/python" -m pytest -q -n "$(nproc)" --dist worksteal "tests/$part" "$@"
             ;;
         flood | crash | cost) "$bin/python" -m pytest "tests/$part" "$@" ;;
@@ -77,7 +77,7 @@ run_tests() {
             setup
             run_part plugins "$@"
             ;;
-        unit | e2e | conformance | flood | crash | cost)
+        unit | e2e | conformance | package | flood | crash | cost)
             need_packages "${build_packages[@]}" "${test_packages[@]}"
             setup
             run_part "$part" "$@"
