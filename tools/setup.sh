@@ -4,7 +4,7 @@
 readonly build_packages=(g++ cmake ninja-build libpoco-dev libssl-dev libsqlite3-dev libsimdjson-dev)
 readonly cpp_test_packages=(libgtest-dev libbenchmark-dev)
 readonly test_packages=("${cpp_test_packages[@]}" strace faketime openssl slowhttptest nginx-light
-    haproxy valgrind)
+    haproxy caddy valgrind)
 # The real targets of the bundled plugins; a test skips if its server is not installed.
 readonly plugin_test_packages=(mosquitto prometheus-alertmanager rsyslog rsyslog-openssl mariadb-server
     postgresql)
