@@ -26,7 +26,7 @@ lint_ruff() {
 lint_mypy() {
     setup_tools
     "$bin/mypy" python plugins
-    "$bin/mypy" tests tools bench  # separately: plugins and tests/plugins would be the same module
+    "$bin/mypy" tests tools bench packaging  # separately: plugins and tests/plugins would be the same module
 }
 
 lint() {

@@ -35,6 +35,7 @@ def test_everything_that_its_pages_link_to_is_in_it(sdist: Path) -> None:
 def test_it_has_what_builds_and_tests_it(sdist: Path) -> None:
     for name in ("dev", "LICENSE", "pyproject.toml", "cpp/CMakeLists.txt", "tools/setup.sh"):
         assert (sdist / name).exists(), name
+    assert (sdist / "packaging/libraries.toml").exists()
 
 
 def test_it_has_nothing_that_was_built_or_installed(sdist: Path) -> None:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(
     path
-    for folder in (ROOT, DOCS, DOCS / "plugins", ROOT / "plugins", ROOT / "bench")
+    for folder in (ROOT, DOCS, DOCS / "deploy", DOCS / "plugins", ROOT / "plugins", ROOT / "bench")
     for path in folder.glob("*.md")
 )
 CODE = sorted(
