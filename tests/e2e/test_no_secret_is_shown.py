@@ -78,8 +78,9 @@ CONFIGURATION = f"""\
 [server]
 listen = "127.0.0.1:0"
 admin = "127.0.0.1:0"
-log_level = "debug"
 tls = {{ certificate_file = "tls.pem", private_key_file = "tls.pem" }}
+[log]
+level = "debug"
 [egress]
 allow = ["127.0.0.0/8"]
 [[endpoint]]

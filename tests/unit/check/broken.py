@@ -65,7 +65,12 @@ TYPES_AND_RANGES = [
     server(
         "a network with a host part", 'allow = ["10.0.0.1/8"]', "allow[1]: wants", '"192.0.2.7"'
     ),
-    server("an unknown log level", 'log_level = "loud"', "log_level: wants debug", "warning"),
+    Broken("an unknown log level", '[log]\nlevel = "loud" #!\n', "level: wants debug", "warning"),
+    Broken(
+        "its former place", '[server]\nlog_level = "loud" #!\n', "level: wants debug", "warning"
+    ),
+    Broken("an unknown format", '[log]\nformat = "xml" #!\n', "format: wants", "'json'"),
+    Broken("no logger", '[log]\nlevels = { "a b" = "info" } #!\n', "can be no logger", "such as"),
     server("a host name with port", 'admin_hosts = ["a:80"]', "admin_hosts", "without a port"),
     server(
         "half a certificate", 'tls = { certificate_file = "c" }', "tls.private_key_file", "is re"
