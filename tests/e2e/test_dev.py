@@ -79,8 +79,8 @@ def test_every_failure_is_logged_with_its_traceback(
     for _ in range(3):
         assert receiver.send(make_alert("reboot"))[0] == 200
     receiver.wait_until_settled()
-    wait_for(receiver, "alert 3 to plugin noc: dead letter, rejected: bah\nTraceback")
-    assert receiver.output().count("rejected: bah\nTraceback") == 3
+    wait_for(receiver, "alert 3 to plugin noc: dead letter, rejected: bah\n    Traceback")
+    assert receiver.output().count("rejected: bah\n    Traceback") == 3
 
 
 def test_an_address_that_is_not_loopback_is_warned_about(serve: Serve) -> None:
