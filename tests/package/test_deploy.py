@@ -1,4 +1,4 @@
-"""The configurations of image and manifest, and the bill of materials of a wheel."""
+"""The configurations of image, package and manifest, and the bill of materials of a wheel."""
 
 import importlib
 import json
@@ -24,11 +24,12 @@ def configurations() -> dict[str, str]:
     assert inner
     return {
         "image": (PACKAGING / "container/incm-webhook.toml").read_text(),
+        "package": (PACKAGING / "deb/incm-webhook.toml").read_text(),
         "manifest": textwrap.dedent(inner[1]),
     }
 
 
-@pytest.mark.parametrize("name", ["image", "manifest"])
+@pytest.mark.parametrize("name", ["image", "package", "manifest"])
 def test_a_configuration_that_is_shipped_is_right(name: str, tmp_path: Path) -> None:
     file = tmp_path / "incm-webhook.toml"
     file.write_text(configurations()[name])
@@ -36,7 +37,8 @@ def test_a_configuration_that_is_shipped_is_right(name: str, tmp_path: Path) -> 
     (tmp_path / "incm-secret").chmod(0o600)
     settings = load_settings({"config": str(file)}, {}, tmp_path)
     assert str(settings.inbox.path) == "/var/lib/incm-webhook/inbox.db"
-    assert len(settings.warnings) == 1  # they listen on every address, and leave TLS to others
+    # The others listen on every address, and leave TLS to something else.
+    assert len(settings.warnings) == (0 if name == "package" else 1)
 
 
 def test_the_ports_of_image_and_manifest_are_those_of_their_configurations() -> None:
