@@ -232,7 +232,7 @@ def _slow_plugin(place: Path, rounds: int) -> list[Row]:
 
 def _delivered_rate(server: Server) -> float:
     """How many open deliveries are made in a second, looked at over a second."""
-    name = 'incm_webhook_deliveries{state="open"}'
+    name = 'incm_webhook_inbox_deliveries{state="open"}'
     begin, before = time.monotonic(), server.metrics()[name]
     time.sleep(1.0)
     after = server.metrics()[name]

@@ -155,7 +155,7 @@ def _serve(*plugins: str) -> Start:
         with Server(folder, plugins, server_settings=tls_settings(certificate)) as server:
 
             def kept() -> int:
-                return int(server.metrics()["incm_webhook_alerts_accepted_total"])
+                return server.accepted()
 
             yield Running(server.address, server.pid, kept, lambda: server.wait_until_open(0))
 

@@ -112,6 +112,11 @@ class Server:
         samples = [line.rpartition(" ") for line in lines if not line.startswith("#")]
         return {name: float(value) for name, _, value in samples}
 
+    def accepted(self) -> int:
+        """How many alerts were stored since the start, on all endpoints."""
+        name = "incm_webhook_alerts_accepted_total{"
+        return int(sum(value for one, value in self.metrics().items() if one.startswith(name)))
+
     def wait_until_open(self, deliveries: int, look_s: float = LOOK_S) -> float:
         """Wait until no more deliveries than that are to be made; return the time then.
 
@@ -120,7 +125,7 @@ class Server:
             look_s: how often the metrics are read, which takes 100 us of the server's CPU.
         """
         deadline = time.monotonic() + SETTLE_LIMIT_S
-        while self.metrics()['incm_webhook_deliveries{state="open"}'] > deliveries:
+        while self.metrics()['incm_webhook_inbox_deliveries{state="open"}'] > deliveries:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"deliveries are left over:\n{self.output()}")
             time.sleep(look_s)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 DEADLINE_S = 60.0
 PROGRAM = f"{sys.prefix}/bin/incm-webhook"
-OPEN_DELIVERIES = 'incm_webhook_deliveries{state="open"}'
+OPEN_DELIVERIES = 'incm_webhook_inbox_deliveries{state="open"}'
 
 
 def wait_for(condition: Callable[[], bool], server: int) -> None:

@@ -64,6 +64,7 @@ std::tuple<std::int64_t, std::int64_t, std::string> restore_inbox(const std::str
 }  // namespace
 
 void bind_offline(py::module_& module) {
+    module.attr("sqlite_version") = inbox::sqlite::library_version();
     module.attr("inbox_application_id") = inbox::sqlite::kApplicationId;
     module.attr("inbox_schema_version") = inbox::sqlite::schema_version();
     using WithoutGil = py::call_guard<py::gil_scoped_release>;

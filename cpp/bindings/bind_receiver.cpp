@@ -77,7 +77,9 @@ class ReceiverView {
                            .error = {}});
         }
         native().inbox().settle(std::move(all), std::move(state));
-        for (DeliveryView* view : views) view->end();
+        for (std::size_t i = 0; i < views.size(); ++i) {
+            end(*views[i], inbox::Outcome::kDelivered, durations_s[i]);
+        }
     }
 
     void settle_failed(const std::vector<DeliveryView*>& views,
@@ -100,7 +102,9 @@ class ReceiverView {
                            .traceback = traceback});
         }
         native().inbox().settle(std::move(all), std::move(state));
-        for (DeliveryView* view : views) view->end();
+        for (std::size_t i = 0; i < views.size(); ++i) {
+            end(*views[i], outcome_named(outcomes[i].first), duration_s);
+        }
     }
 
     std::unique_ptr<StateView> state(std::string plugin) {
@@ -115,6 +119,14 @@ class ReceiverView {
     }
 
  private:
+    /// Note that an attempt has ended, and was settled.
+    void end(DeliveryView& view, inbox::Outcome outcome, double duration_s) {
+        view.end();
+        inbox::PluginActivity* const plugin = native().activity().of(view.delivery.plugin);
+        if (plugin == nullptr) return;
+        plugin->ended(outcome, std::llround(duration_s * 1e6), view.waited_ms());
+    }
+
     static std::optional<std::string> text_of(const std::optional<receiver::Address>& address) {
         return address ? std::optional(address->text()) : std::nullopt;
     }
@@ -150,7 +162,8 @@ std::unique_ptr<ReceiverView> make_receiver(
     double retention, std::int64_t reserve_bytes, std::optional<int> listen_fd,
     std::optional<int> admin_fd, const std::shared_ptr<WatchView>& watch,
     const std::optional<std::string>& metrics, std::optional<int> metrics_fd,
-    std::vector<std::string> admin_hosts, double access_log) {
+    std::vector<std::string> admin_hosts, double access_log,
+    std::vector<std::pair<std::string, std::string>> build) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .listen_fd = listen_fd,
                             .admin_fd = admin_fd,
@@ -167,7 +180,8 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .retention_ms = milliseconds(retention),
                             .reserve_bytes = reserve_bytes,
                             .access_log = access_log,
-                            .plugins = board_of(watch)};
+                            .plugins = board_of(watch),
+                            .build = std::move(build)};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
     if (metrics) config.metrics = value_or_throw(receiver::parse_address(*metrics));
     return std::make_unique<ReceiverView>(std::move(config));
@@ -176,14 +190,10 @@ std::unique_ptr<ReceiverView> make_receiver(
 /// Return counters and row counts by name; the row counts are missing while the inbox is closed.
 py::dict stats(ReceiverView& self) {
     const ingest::Counters& counters = self.native().counters();
-    std::uint64_t refused = 0;
-    for (std::size_t i = 0; i <= static_cast<std::size_t>(base::kLastErrorCode); ++i) {
-        refused += counters.refused(static_cast<base::ErrorCode>(i));
-    }
     py::dict all;
     all["accepted"] = counters.accepted();
     all["duplicate"] = counters.duplicates();
-    all["refused"] = refused;
+    all["refused"] = counters.refused();
     const auto counts = [&] {
         const py::gil_scoped_release release;
         return self.native().inbox().counts();
@@ -213,12 +223,14 @@ Source:  docs/architecture.md, Pull, not push.)")
             py::arg("admin_fd") = py::none(), py::arg("watch") = py::none(),
             py::arg("metrics") = py::none(), py::arg("metrics_fd") = py::none(),
             py::arg("admin_hosts") = std::vector<std::string>{}, py::arg("access_log") = 0.0,
+            py::arg("build") = std::vector<std::pair<std::string, std::string>>{},
             "listen, admin and metrics: HOST:PORT. inbox: a URL such as sqlite:PATH. clients: the "
             "rules of the alert listener. retention: seconds, 0: no limit. listen_fd, admin_fd and "
             "metrics_fd: listening sockets to serve instead of binding; the caller keeps them. "
             "watch: has the status of the plugins, for the admin listener. admin_hosts: host names "
             "by which admin and metrics may be addressed. access_log: the share of requests that "
-            "get a line in the log.\n\n"
+            "get a line in the log. build: names and versions of the parts, for the admin "
+            "listener.\n\n"
             "Errors:  ConfigError for an address that cannot be read.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen.\n\n"
@@ -268,6 +280,18 @@ Source:  docs/architecture.md, Pull, not push.)")
             WithoutGil(),
             "Read certificate and key again, for connections from now on.\n\n"
             "Errors:  ConfigError; the old ones stay then.")
+        .def(
+            "look", [](ReceiverView& self) { self.native().look(); }, WithoutGil(),
+            "Sample what the admin listener shows of the last minute. Call it at least once a "
+            "second between start() and stop().")
+        .def(
+            "note_reload",
+            [](ReceiverView& self, std::string error) {
+                self.native().note_reload(std::move(error));
+            },
+            py::arg("error") = "",
+            "Note, for the admin listener, that the configuration was read again. error: why it "
+            "could not be used.")
         .def_property_readonly(
             "beat_age",
             [](ReceiverView& self) {

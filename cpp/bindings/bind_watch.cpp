@@ -1,5 +1,8 @@
 #include "bind_watch.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -115,7 +118,22 @@ Threads: any.)")
             },
             py::arg("plugin"), py::arg("state"), py::arg("reason") = "",
             "Record the state of a plugin, one of plugin_states, and the reason for a person to "
-            "read.");
+            "read.")
+        .def(
+            "set_plugin_figures",
+            [](WatchView& self, const std::string& plugin, bool breaker_open, std::int64_t hanging,
+               const std::map<std::string, std::int64_t>& restarts) {
+                admin::PluginFigures figures{breaker_open, hanging, {}};
+                for (std::size_t i = 0; i < admin::kRestartReasons.size(); ++i) {
+                    const auto found = restarts.find(admin::kRestartReasons[i]);
+                    if (found != restarts.end()) figures.restarts[i] = found->second;
+                }
+                self.watch.board().set_figures(plugin, figures);
+            },
+            py::arg("plugin"), py::arg("breaker_open"), py::arg("hanging_calls"),
+            py::arg("restarts"),
+            "Record numbers about a plugin whose state is recorded. restarts: how often its own "
+            "process ended without having been asked to, by the reason: timeout, memory or died.");
     bind_guard(module);
     py::list states;
     for (const char* const state : admin::kPluginStates) states.append(state);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "incm/base/clock.h"
 #include "incm/base/log.h"
 #include "incm/inbox/kept_state.h"
 #include "incm/model/alert.h"
@@ -31,6 +32,7 @@ class DeliveryView {
         : delivery(std::move(other.delivery)),
           alert(std::move(other.alert)),
           from_(std::move(other.from_)),
+          fetched_ms_(other.fetched_ms_),
           ended_(other.ended_.load()) {}
     DeliveryView(const DeliveryView&) = delete;
     DeliveryView& operator=(const DeliveryView&) = delete;
@@ -40,6 +42,10 @@ class DeliveryView {
             from->receiver.inbox().give_back(delivery.plugin, {&delivery.alert_id, 1});
         }
     }
+    /// How long the delivery has waited, since it was made.
+    [[nodiscard]] std::int64_t waited_ms() const {
+        return delivery.waited_ms + base::steady_ms() - fetched_ms_;
+    }
     /// Note that the delivery was settled or given back.
     void end() noexcept { ended_ = true; }
 
@@ -48,6 +54,7 @@ class DeliveryView {
 
  private:
     std::weak_ptr<Running> from_;
+    std::int64_t fetched_ms_ = base::steady_ms();
     std::atomic<bool> ended_{false};
 };
 

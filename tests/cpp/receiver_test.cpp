@@ -390,9 +390,10 @@ TEST_F(ReceiverTest, TheAdminListenerShowsHealthAndMetrics) {
     EXPECT_EQ(get("/readyz").status, 200);
     const std::string page = get("/metrics").body;
     for (const std::string line :
-         {"incm_webhook_alerts_accepted_total 1\n", "incm_webhook_inbox_alerts 1\n",
+         {"incm_webhook_alerts_accepted_total{endpoint=\"/webhook\",type=\"reboot\"} 1\n",
+          "incm_webhook_inbox_alerts 1\n",
           "incm_webhook_requests_refused_total{reason=\"missing-signature\"} 1\n",
-          "incm_webhook_deliveries{state=\"open\"} 2\n"}) {
+          "incm_webhook_inbox_deliveries{state=\"open\"} 2\n"}) {
         EXPECT_NE(page.find(line), std::string::npos) << line << page;
     }
     expect_problem(get("/other"), 404, "not-found");

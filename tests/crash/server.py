@@ -116,7 +116,7 @@ class Server:
         """Wait until every delivery was made; many kills before make long waits."""
 
         def nothing_is_open() -> bool:
-            return self.metric('deliveries{state="open"}') == 0
+            return self.metric('inbox_deliveries{state="open"}') == 0
 
         assert self.until(nothing_is_open, _LONGEST_PAUSE_S + DEADLINE_S), self.output()
 

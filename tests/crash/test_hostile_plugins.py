@@ -46,8 +46,8 @@ def test_a_hostile_plugin_delays_no_answer_and_no_other_plugin(tmp_path: Path, t
         others, refused = post(server.url, [titled("", number) for number in range(ALERTS)])
         assert (len(asking), len(others), refused) == (3, ALERTS, [])
         assert server.until(lambda: len(delivered(server)) == 3 + ALERTS)
-        assert server.until(lambda: server.metric('deliveries{state="dead"}') == 3)
-        assert server.until(lambda: server.metric('deliveries{state="open"}') == 0)
+        assert server.until(lambda: server.metric('inbox_deliveries{state="dead"}') == 3)
+        assert server.until(lambda: server.metric('inbox_deliveries{state="open"}') == 0)
         server.kill()
         audit(server.inbox, [*asking, *others], {"plain": tmp_path / "plain.log"}).assert_clean()
 

@@ -180,4 +180,4 @@ def test_the_length_of_the_log_is_in_the_metrics(serve: Serve) -> None:
     with urllib.request.urlopen(receiver.admin_url + "/metrics") as answer:
         page = answer.read().decode()
     assert "incm_webhook_inbox_log_warnings_total 0\n" in page
-    assert "incm_webhook_inbox_log_bytes " in page
+    assert 'incm_webhook_inbox_file_bytes{file="log"} ' in page

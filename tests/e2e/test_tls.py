@@ -117,7 +117,9 @@ def test_both_versions(
         with urllib.request.urlopen(f"{receiver.admin_url}/metrics") as page:
             metrics = page.read().decode()
     assert "\nincm_webhook_connections 1\n" in metrics
-    assert "\nincm_webhook_certificate_end_timestamp_seconds " in metrics
+    assert (
+        '\nincm_webhook_tls_certificate_not_after_timestamp_seconds{listener="alerts"} ' in metrics
+    )
     with shaken(receiver, context, session) as client:
         assert client.session_reused
         assert ask(client) == 200

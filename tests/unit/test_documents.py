@@ -25,7 +25,15 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(
     path
-    for folder in (ROOT, DOCS, DOCS / "deploy", DOCS / "plugins", ROOT / "plugins", ROOT / "bench")
+    for folder in (
+        ROOT,
+        DOCS,
+        DOCS / "deploy",
+        DOCS / "plugins",
+        DOCS / "observability",
+        ROOT / "plugins",
+        ROOT / "bench",
+    )
     for path in folder.glob("*.md")
 )
 CODE = sorted(
@@ -227,16 +235,19 @@ def test_the_help_of_every_command_has_an_example_that_works() -> None:
 
 def test_the_metrics_and_problems_of_the_page_are_those_of_the_core() -> None:
     sources_of = "".join(path.read_text() for path in (ROOT / "cpp" / "incm").rglob("*.cpp"))
-    listed = {re.match(r"\w+", codes(row[0])[0])[0] for row in rows("http-api.md", "Metrics")}  # type: ignore[index]
-    assert listed == set(re.findall(r'"(incm_webhook_\w+)"', sources_of))
+    cells = [row[0] for row in rows("http-api.md", "Metrics")]
+    listed = {code.partition("{")[0] for cell in cells for code in codes(cell)}
+    names_of = re.findall(r'page\.(?:family|one)\(\s*"(\w+)"', sources_of)
+    known = {one if one.startswith("process_") else f"incm_webhook_{one}" for one in names_of}
+    assert listed == known
     problems = (ROOT / "cpp" / "incm" / "http" / "problem.cpp").read_text()
-    listed = {
+    said = {
         (word, status)
         for cell, status in rows("http-api.md", "Problem documents")
         for word in codes(cell)
     }
-    known = {(word, status) for status, word in re.findall(r'\{(\d+), "([\w-]+)",', problems)}
-    assert listed - {("python-stalled", "503")} == known
+    answers = {(word, status) for status, word in re.findall(r'\{(\d+), "([\w-]+)",', problems)}
+    assert said - {("python-stalled", "503")} == answers
 
 
 def tool(name: str) -> Any:

@@ -1,13 +1,17 @@
 #include "incm/admin/handler.h"
 
 #include <exception>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "incm/admin/backlog.h"
 #include "incm/admin/change_sentence.h"
+#include "incm/admin/findings.h"
 #include "incm/admin/metrics_page.h"
 #include "incm/admin/plugin_pages.h"
 #include "incm/admin/readiness.h"
+#include "incm/admin/status_json.h"
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
 #include "incm/http/problem.h"
@@ -17,6 +21,7 @@ namespace incm::admin {
 
 namespace {
 
+constexpr std::string_view kStatusPath = "/api/v1/status";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -28,29 +33,69 @@ struct Admin {
     const AdminApi& api;
     const Shows shows;
     const ingest::Counters& counters;
+    const inbox::Activity& activity;
     const std::atomic<bool>& ready;
     const std::vector<std::string> hosts;
     base::LogSink& log;
-    const std::function<AlertListenerState()> listener;
+    const std::function<ServerState()> server;
+    const std::shared_ptr<Backlog> backlog = std::make_shared<Backlog>(inbox.catalog());
 
     void handle(http::Request& request, http::Response& response) const {
         const Page page = page_of(request, response, shows, hosts);
         if (page == Page::kNone) return;
-        if (page == Page::kCall) return answer_call(request, response);
+        if (page == Page::kCall && request.path() != kStatusPath) {
+            return answer_call(request, response);
+        }
         if (page == Page::kHealth) return answer_alive(response);
         const base::Result<inbox::Counts> counts = inbox.counts();
         if (!counts.ok()) return send_reason(response, counts.error());
         if (page == Page::kMetrics) {
-            std::string text = metrics_page(counters, counts.value(), inbox.disk_use(), listener());
-            if (api.plugins() != nullptr) text += plugin_metrics(*api.plugins());
-            return response.send(200, kMetricsType, text);
+            return response.send(200, kMetricsType, metrics_page(sources(counts.value())));
         }
-        if (const auto why = why_not_ready(inbox, ready)) return send_reason(response, *why);
+        const auto why = why_not_ready(inbox, ready);
+        if (page == Page::kCall) return answer_status(request, counts.value(), why, response);
+        if (request.target() == "/readyz?verbose")
+            return answer_verbose(counts.value(), why, response);
+        if (why) return send_reason(response, *why);
         if (const auto stall = stalled()) return answer_stalled(*stall, response);
         response.send(200, kText,
                       api.plugins() == nullptr
                           ? "ready\n"
                           : ready_text(*api.plugins(), /*with_reasons=*/shows == Shows::kAll));
+    }
+
+    void answer_status(const http::Request& request, const inbox::Counts& counts,
+                       const std::optional<base::Error>& why, http::Response& response) const {
+        if (request.method() != "GET" && request.method() != "HEAD") {
+            response.add("Allow", "GET, HEAD");
+            return response.send_problem(
+                {base::ErrorCode::kMethodNotAllowed, "this page needs the method GET"});
+        }
+        const std::int64_t now_ms = base::now().wall_ms;
+        const MetricsSources from = sources(counts);
+        response.send(200, "application/json",
+                      status_json(from, findings_of(from, why, now_ms), now_ms) + "\n");
+    }
+
+    void answer_verbose(const inbox::Counts& counts, const std::optional<base::Error>& why,
+                        http::Response& response) const {
+        const MetricsSources from = sources(counts);
+        const auto findings = findings_of(from, why, base::now().wall_ms);
+        response.send(from.ready ? 200 : 503, kText,
+                      verbose_text(findings, from.ready, /*with_reasons=*/shows == Shows::kAll));
+    }
+
+    [[nodiscard]] MetricsSources sources(const inbox::Counts& counts) const {
+        base::Result<inbox::Statistics> counted = backlog->statistics();
+        return {
+            .counters = counters,
+            .activity = activity,
+            .counts = counts,
+            .statistics = counted.ok() ? std::optional(std::move(counted).value()) : std::nullopt,
+            .disk = inbox.disk_use(),
+            .server = server(),
+            .ready = !why_not_ready(inbox, ready) && !stalled(),
+            .plugins = api.plugins()};
     }
 
     [[nodiscard]] std::optional<Stall> stalled() const {
@@ -88,11 +133,11 @@ struct Admin {
 }  // namespace
 
 http::Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
-                          const ingest::Counters& counters, const std::atomic<bool>& ready,
-                          std::vector<std::string> hosts, base::LogSink& log,
-                          std::function<AlertListenerState()> listener) {
-    return [admin = Admin{inbox, api, shows, counters, ready, std::move(hosts), log,
-                          std::move(listener)},
+                          const ingest::Counters& counters, const inbox::Activity& activity,
+                          const std::atomic<bool>& ready, std::vector<std::string> hosts,
+                          base::LogSink& log, std::function<ServerState()> server) {
+    return [admin = Admin{inbox, api, shows, counters, activity, ready, std::move(hosts), log,
+                          std::move(server)},
             &log](http::Request& request, http::Response& response) {
         try {
             admin.handle(request, response);

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "incm/admin/api.h"
-#include "incm/admin/metrics_page.h"
 #include "incm/admin/pages.h"
+#include "incm/admin/server_state.h"
 #include "incm/base/log.h"
 #include "incm/http/server.h"
+#include "incm/inbox/activity.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
 
@@ -23,13 +24,15 @@ namespace incm::admin {
 ///
 /// api: has the plugins' status; its pages are served only by a listener that shows all.
 /// hosts: host names by which the listener may be addressed.
-/// listener: returns the state of the alert listener; called from any thread.
+/// activity: what the inbox has done. server: returns the state of the server; called from any
+/// thread.
 /// Threads: as webhook_answer(); ready may change at any time.
 /// Source:  docs/http-api.md, The admin listener.
 [[nodiscard]] http::Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
                                         const ingest::Counters& counters,
+                                        const inbox::Activity& activity,
                                         const std::atomic<bool>& ready,
                                         std::vector<std::string> hosts, base::LogSink& log,
-                                        std::function<AlertListenerState()> listener);
+                                        std::function<ServerState()> server);
 
 }  // namespace incm::admin

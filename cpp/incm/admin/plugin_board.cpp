@@ -15,6 +15,12 @@ void PluginBoard::set_state(const std::string& plugin, std::string state, std::s
     reported.reason = std::move(reason);
 }
 
+void PluginBoard::set_figures(const std::string& plugin, const PluginFigures& figures) {
+    const std::lock_guard lock(mutex_);
+    const auto found = reported_.find(plugin);
+    if (found != reported_.end()) found->second.figures = figures;
+}
+
 void PluginBoard::stalled(Stall stall) {
     const std::lock_guard lock(mutex_);
     stall_ = std::move(stall);
@@ -58,7 +64,7 @@ std::map<std::string, std::int64_t> PluginBoard::held_ms() const {
 /// The caller holds mutex_.
 PluginStatus PluginBoard::seen(const PluginStatus& reported) const {
     if (!stall_) return reported;
-    return {reported.plugin, "stalled", stall_->since_ms, stall_->reason};
+    return {reported.plugin, "stalled", stall_->since_ms, stall_->reason, reported.figures};
 }
 
 }  // namespace incm::admin

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -9,12 +10,24 @@
 
 namespace incm::admin {
 
+/// Why a plugin's own process ended without having been asked to, as in metrics: a call exceeded
+/// its time-out, it used too much memory, or it ended by itself.
+inline constexpr std::array<const char*, 3> kRestartReasons = {"timeout", "memory", "died"};
+
+/// Numbers about a plugin, as Python reported them last.
+struct PluginFigures {
+    bool breaker_open = false;
+    std::int64_t hanging_calls = 0;  ///< that have exceeded the time-out and still run
+    std::array<std::int64_t, kRestartReasons.size()> restarts{};  ///< since the start, by reason
+};
+
 /// The status of a plugin.
 struct PluginStatus {
     std::string plugin;
     std::string state;          ///< one of kPluginStates
     std::int64_t since_ms = 0;  ///< Unix time
     std::string reason;  ///< in words for a person, UTF-8; "" when there is nothing to report
+    PluginFigures figures;
 };
 
 /// The states of a plugin; only the first one is normal.
@@ -42,6 +55,9 @@ class PluginBoard {
  public:
     /// Record the state of a plugin. `since_ms` changes only when the state does.
     void set_state(const std::string& plugin, std::string state, std::string reason);
+
+    /// Record the numbers about a plugin whose state is recorded.
+    void set_figures(const std::string& plugin, const PluginFigures& figures);
 
     void stalled(Stall stall);
     void runs_again();

@@ -14,35 +14,7 @@ namespace {
 constexpr std::string_view kReady = "ready";
 constexpr std::string_view kRateLimited = "rate-limited";  // as its configuration wants
 
-void head(std::string& page, std::string_view name, std::string_view type, std::string_view help) {
-    page.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");
-    page.append(name).append(" ").append(type).append("\n");
-}
-
 }  // namespace
-
-std::string plugin_metrics(const PluginBoard& board) {
-    std::string page;
-    constexpr std::string_view kState = "incm_webhook_plugin_state";
-    head(page, kState, "gauge", "1 for the state that a plugin is in.");
-    for (const PluginStatus& one : board.all()) {
-        for (const std::string_view state : kPluginStates) {
-            page.append(kState).append("{plugin=\"").append(one.plugin).append("\",state=\"");
-            page.append(state).append(one.state == state ? "\"} 1\n" : "\"} 0\n");
-        }
-    }
-    constexpr std::string_view kRuns = "incm_webhook_python_runs";
-    head(page, kRuns, "gauge", "0 while a plugin keeps Python from running.");
-    page.append(kRuns).append(board.stall() ? " 0\n" : " 1\n");
-    constexpr std::string_view kHeld = "incm_webhook_python_held_seconds_total";
-    head(page, kHeld, "counter",
-         "Seconds for which a plugin kept Python from running, where that was a second or more.");
-    for (const auto& [plugin, held_ms] : board.held_ms()) {
-        page.append(kHeld).append("{plugin=\"").append(plugin).append("\"} ");
-        page.append(std::to_string(static_cast<double>(held_ms) / 1e3)).append("\n");
-    }
-    return page;
-}
 
 std::string ready_text(const PluginBoard& board, bool with_reasons) {
     std::string text(kReady);

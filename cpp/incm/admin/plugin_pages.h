@@ -9,10 +9,6 @@ namespace incm::admin {
 
 /// The parts of the admin pages that are about plugins. Threads: any.
 
-/// Return the metrics of the plugins: the state of each one (1 for its current state), and whether
-/// Python runs.
-[[nodiscard]] std::string plugin_metrics(const PluginBoard& board);
-
 /// Return the text of /readyz: `ready`, and a line for each plugin that gets no alerts.
 ///
 /// with_reasons: add why, which may name targets of the plugins; not for clients that may only read

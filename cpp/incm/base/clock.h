@@ -15,5 +15,7 @@ struct Instant {
 [[nodiscard]] Instant now();
 /// Read only the monotonic clock.
 [[nodiscard]] std::int64_t steady_ms();
+/// Read the same clock in microseconds, to measure how long something takes.
+[[nodiscard]] std::int64_t steady_us();
 
 }  // namespace incm::base

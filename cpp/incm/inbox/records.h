@@ -13,6 +13,8 @@
 
 namespace incm::inbox {
 
+class Activity;
+
 /// A plugin that gets deliveries.
 struct PluginOptions {
     std::string name;        ///< not empty, unique
@@ -27,6 +29,8 @@ struct Options {
     std::int64_t reserve_bytes = 0;  ///< free disk below which new alerts are refused
     /// The source of time; tests pass their own.
     std::function<base::Instant()> clock = base::now;
+    /// Counts what the inbox does; must outlive it. Null: nothing is counted.
+    Activity* activity = nullptr;
 };
 
 /// An alert to store, already verified and parsed.
@@ -65,6 +69,7 @@ struct Delivery {
     std::int64_t received_at_ms;  ///< wall clock
     /// Since the delivery was made, by the inbox clock, without the outages of its plugin.
     std::int64_t age_ms;
+    std::int64_t waited_ms = 0;  ///< as age_ms, with the outages
     std::string endpoint;
     std::string device;  ///< as in NewAlert
     std::string text;    ///< the verified text
@@ -113,10 +118,11 @@ enum class Progress {
 
 /// The disk of the inbox, as its housekeeping measured it.
 struct DiskUse {
-    std::int64_t free_bytes = 0;    ///< what an unprivileged user may still write
-    bool low = false;               ///< new alerts are refused, because the reserve is used up
-    std::int64_t log_bytes = 0;     ///< length of the write-ahead log
-    std::int64_t log_warnings = 0;  ///< how often a warning said that the log is long
+    std::int64_t free_bytes = 0;     ///< what an unprivileged user may still write
+    std::int64_t reserve_bytes = 0;  ///< as Options
+    bool low = false;                ///< new alerts are refused, because the reserve is used up
+    std::int64_t log_bytes = 0;      ///< length of the write-ahead log
+    std::int64_t log_warnings = 0;   ///< how often a warning said that the log is long
 };
 
 /// Numbers for health and metrics.

@@ -89,6 +89,9 @@ Ingest::~Ingest() = default;
 
 void Ingest::set_endpoints(const std::vector<Endpoint>& endpoints) {
     auto next = std::make_shared<const Endpoints>(endpoints);
+    std::vector<std::string> paths;
+    for (const Endpoint& one : endpoints) paths.push_back(one.path);
+    counters_.set_endpoints(std::move(paths));
     const std::lock_guard lock(mutex_);
     endpoints_ = std::move(next);
 }
@@ -107,12 +110,13 @@ bool Ingest::knows(std::string_view path) const {
 }
 
 void Ingest::accept(std::string_view path, Request request,
-                    std::unique_ptr<inbox::AppendCallback> callback) {
+                    std::unique_ptr<AlertCallback> callback) {
     const std::shared_ptr<const EndpointState> endpoint = find(path);
     if (!endpoint) return callback->on_complete(no_endpoint());
     base::Result<inbox::NewAlert> alert = verify(*endpoint, request, 0);
     if (!alert.ok())
         return callback->on_complete(refused(*endpoint, std::move(request), alert.error()));
+    callback->belongs_to(counters_.endpoint(endpoint->path), counted_type(alert.value().type));
     if (endpoint->ack_timeout_ms == 0) {
         return inbox_.append_later(std::move(alert).value(), std::move(callback));
     }

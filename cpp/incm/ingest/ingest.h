@@ -12,6 +12,7 @@
 #include "incm/base/result.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
+#include "incm/ingest/endpoint_counters.h"
 #include "incm/ingest/endpoints.h"
 #include "incm/ingest/peer_limits.h"
 #include "incm/model/alert_filter.h"
@@ -35,6 +36,27 @@ struct Request {
     base::Instant received_at;
     std::optional<net::IpAddress> peer;  ///< the client; empty when it is no longer known
     bool is_coded = false;               ///< its headers declare the body compressed
+};
+
+/// The callback of Ingest::accept(), which knows afterwards what was counted for its alert.
+class AlertCallback : public inbox::AppendCallback {
+ public:
+    /// Note to which counters the alert belongs, before it is stored.
+    void belongs_to(EndpointCounters& endpoint, std::size_t type) noexcept {
+        endpoint_ = &endpoint;
+        type_ = type;
+    }
+
+ protected:
+    /// Count the alert as stored, or as a duplicate.
+    void count(bool duplicate, std::int64_t wall_ms) const noexcept {
+        if (endpoint_ == nullptr) return;
+        duplicate ? endpoint_->count_duplicate(wall_ms) : endpoint_->count_accepted(type_, wall_ms);
+    }
+
+ private:
+    EndpointCounters* endpoint_ = nullptr;  // null: it was refused before it was read
+    std::size_t type_ = 0;
 };
 
 /// The longest body that is quarantined of a request whose sender is not authenticated.
@@ -71,8 +93,7 @@ class Ingest {
     ///          the inbox. No alert is stored, except with kNotProcessed: the alert is stored, but
     ///          the endpoint waits for the plugins, and one of them is not done in time or gave up.
     ///          Its deliveries continue, and a repetition may be answered with 200.
-    void accept(std::string_view path, Request request,
-                std::unique_ptr<inbox::AppendCallback> callback);
+    void accept(std::string_view path, Request request, std::unique_ptr<AlertCallback> callback);
 
     /// Quarantine a signed request that no endpoint accepts: its path is unknown, or its method is
     /// not POST.

@@ -13,7 +13,7 @@ http::Answer closed_alerts_answer(ingest::Counters& counters, RefusalLog& refusa
                                   const http::ConnectionRules& rules) {
     return [&counters, &refusals, rules](http::Request& request, http::Response& response) {
         if (is_health_check(request, rules)) {
-            counters.count_health_check();
+            counters.count_health_check(/*well=*/false);
             return answer_health(response, /*takes_alerts=*/false);
         }
         const base::Error error{base::ErrorCode::kStoreFailed, "the inbox cannot be opened yet"};

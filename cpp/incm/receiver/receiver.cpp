@@ -87,6 +87,8 @@ Receiver::Receiver(Config config, base::LogSink& log)
       endpoints_(config_.endpoints),
       log_(log),
       inbox_log_(log),
+      activity_(plugins_of(config_.routes)),
+      history_(counters_, activity_),
       refusals_(log) {
     if (config_.access_log > 0) {
         access_log_ = std::make_unique<SampledAccessLog>(config_.access_log);
@@ -101,7 +103,8 @@ base::Status Receiver::start() {
     auto opened = open_inbox(config_.inbox_url,
                              {.plugins = plugins_of(config_.routes),
                               .retention_ms = config_.retention_ms,
-                              .reserve_bytes = config_.reserve_bytes},
+                              .reserve_bytes = config_.reserve_bytes,
+                              .activity = &activity_},
                              /*may_create=*/true, inbox_log_);
     if (!opened.ok()) return opened.error();
     inbox_log_.over();
@@ -137,6 +140,8 @@ base::Status Receiver::open_to_alerts() {
     if (config_.metrics) {
         metrics_answer_ = admin_pages(*config_.metrics, admin::Shows::kHealthAndMetrics);
     }
+    started_at_ms_ = base::now().wall_ms;
+    note_reload({});
     ready_ = true;
     is_open_ = true;
     return server_ ? base::success() : listen();
@@ -226,8 +231,8 @@ std::unique_ptr<http::Server> Receiver::admin_listener(const Address& address,
 }
 
 http::Answer Receiver::admin_pages(const Address& address, admin::Shows shows) {
-    return admin::admin_answer(*inbox_, *api_, shows, counters_, ready_, hosts_of(address), log_,
-                               [this] { return alert_listener_state(); });
+    return admin::admin_answer(*inbox_, *api_, shows, counters_, activity_, ready_,
+                               hosts_of(address), log_, [this] { return server_state(); });
 }
 
 /// Return the host names by which an admin listener may be addressed.
@@ -259,10 +264,35 @@ std::shared_ptr<const net::TlsContext> Receiver::tls() const {
     return tls_;
 }
 
-admin::AlertListenerState Receiver::alert_listener_state() const {
-    admin::AlertListenerState state{.connections = server_->open_connections(),
-                                    .certificate_end = {}};
+void Receiver::note_reload(std::string error) {
+    const std::int64_t now_ms = base::now().wall_ms;
+    const std::lock_guard lock(reload_mutex_);
+    reload_.ok = error.empty();
+    reload_.at_ms = now_ms;
+    if (reload_.ok) reload_.good_at_ms = now_ms;
+    reload_.error = std::move(error);
+}
+
+void Receiver::look() {
+    history_.look(inbox_ && takes_alerts());
+}
+
+admin::ServerState Receiver::server_state() const {
+    const auto text_of = [](const std::optional<Address>& address) {
+        return address ? std::optional(address->text()) : std::nullopt;
+    };
+    admin::ServerState state{.connections = server_->open_connections(),
+                             .certificate_end = {},
+                             .started_at_ms = started_at_ms_,
+                             .build = config_.build,
+                             .address = listen_address().text(),
+                             .admin_address = text_of(admin_address()),
+                             .metrics_address = text_of(metrics_address()),
+                             .last_minute = history_.last_minute(),
+                             .refuses_since_ms = history_.refuses_since_ms()};
     if (const auto context = tls()) state.certificate_end = context->not_after();
+    const std::lock_guard lock(reload_mutex_);
+    state.reload = reload_;
     return state;
 }
 

@@ -6,15 +6,18 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "incm/admin/api.h"
 #include "incm/admin/handler.h"
-#include "incm/admin/metrics_page.h"
+#include "incm/admin/history.h"
 #include "incm/admin/plugin_board.h"
+#include "incm/admin/server_state.h"
 #include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/http/server.h"
+#include "incm/inbox/activity.h"
 #include "incm/inbox/inbox.h"
 #include "incm/ingest/counters.h"
 #include "incm/ingest/ingest.h"
@@ -59,6 +62,8 @@ struct Config {
     double access_log = 0.0;           ///< the share of requests that get a line in the log
     /// Status of the plugins; null when none run.
     std::shared_ptr<const admin::PluginBoard> plugins;
+    /// The versions of the parts, by name, for the admin pages.
+    std::vector<std::pair<std::string, std::string>> build;
 };
 
 /// The composition root: inbox, ingest and listeners, with one life cycle.
@@ -108,6 +113,14 @@ class Receiver {
     /// Errors:  those of TlsContext::load(); the old files stay in use then.
     [[nodiscard]] base::Status reload_tls();
 
+    /// Note, for the admin pages, that the configuration was read again. error: why it could not be
+    /// used; "" when it is used now.
+    void note_reload(std::string error);
+
+    /// Sample the counts for the admin pages, and note whether alerts are taken. Call it at least
+    /// once a second between start() and stop().
+    void look();
+
     /// The last time at which the thread that watches the clients was active, in steady
     /// milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return server_->beat_ms(); }
@@ -120,6 +133,8 @@ class Receiver {
     void stop();
 
     [[nodiscard]] const ingest::Counters& counters() const { return counters_; }
+    /// Where the ends of attempts are noted.
+    [[nodiscard]] inbox::Activity& activity() noexcept { return activity_; }
 
  private:
     /// Whether alerts can be stored now, whether or not the plugins get them.
@@ -138,13 +153,16 @@ class Receiver {
     [[nodiscard]] base::Error why_closed() const;
     [[nodiscard]] http::Refused refused(bool counted);
     [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
-    [[nodiscard]] admin::AlertListenerState alert_listener_state() const;
+    [[nodiscard]] admin::ServerState server_state() const;
 
     const Config config_;
     std::vector<ingest::Endpoint> endpoints_;  ///< used by start()
     base::LogSink& log_;
     StartLog inbox_log_;
     ingest::Counters counters_;
+    inbox::Activity activity_;
+    admin::History history_;
+    std::atomic<std::int64_t> started_at_ms_{0};
     RefusalLog refusals_;
     std::unique_ptr<SampledAccessLog> access_log_;  ///< null: none is wanted
     std::atomic<bool> ready_{false};
@@ -154,6 +172,8 @@ class Receiver {
     http::Answer metrics_answer_;
     mutable std::mutex why_mutex_;  // protects why_closed_
     base::Error why_closed_{};
+    mutable std::mutex reload_mutex_;  // protects reload_
+    admin::LastReload reload_;
     mutable std::mutex tls_mutex_;  // protects tls_
     std::shared_ptr<const net::TlsContext> tls_;
     std::unique_ptr<inbox::Inbox> inbox_;

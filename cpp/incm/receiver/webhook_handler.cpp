@@ -31,8 +31,9 @@ class WebhookHandler {
 
     void handle(http::Request& request, http::Response& response) const {
         if (is_health_check(request, rules_)) {
-            counters_.count_health_check();
-            return answer_health(response, takes_alerts_());
+            const bool takes_alerts = takes_alerts_();
+            counters_.count_health_check(takes_alerts);
+            return answer_health(response, takes_alerts);
         }
         const net::IpAddress client = request.client(rules_);
         if (!rules_.admits(client)) {
@@ -49,7 +50,8 @@ class WebhookHandler {
         }
         ingest::Request content = content_of(request, client);
         const std::string path(request.path());
-        auto answer = std::make_unique<PendingAnswer>(*this, client, response.postpone());
+        auto answer = std::make_unique<PendingAnswer>(*this, client, response.postpone(),
+                                                      content.received_at.wall_ms);
         ingest_.accept(path, std::move(content), std::move(answer));
     }
 
@@ -66,12 +68,17 @@ class WebhookHandler {
     }
 
     /// Answers the request when the inbox has stored or refused the alert.
-    class PendingAnswer final : public inbox::AppendCallback {
+    class PendingAnswer final : public ingest::AlertCallback {
      public:
         PendingAnswer(const WebhookHandler& handler, const net::IpAddress& client,
-                      http::Response response)
-            : handler_(handler), client_(client), response_(std::move(response)) {}
+                      http::Response response, std::int64_t received_at_ms)
+            : handler_(handler),
+              client_(client),
+              response_(std::move(response)),
+              received_at_ms_(received_at_ms) {}
         void on_complete(const base::Result<inbox::Stored>& stored) noexcept override {
+            handler_.counters_.count_answer(base::steady_us() - began_us_);
+            if (stored.ok()) count(stored.value().duplicate, received_at_ms_);
             try {
                 stored.ok() ? handler_.confirm(response_, stored.value())
                             : handler_.refuse(client_, response_, stored.error());
@@ -85,6 +92,8 @@ class WebhookHandler {
         const WebhookHandler& handler_;
         const net::IpAddress client_;
         http::Response response_;
+        const std::int64_t received_at_ms_;
+        const std::int64_t began_us_ = base::steady_us();
     };
 
     void confirm(http::Response& response, inbox::Stored stored) const {

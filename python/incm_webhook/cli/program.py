@@ -29,6 +29,7 @@ from incm_webhook.cli.plugins import plugins
 from incm_webhook.cli.quarantine import quarantine
 from incm_webhook.cli.sections import GroupInSections
 from incm_webhook.cli.simulate import simulate
+from incm_webhook.cli.status import status
 from incm_webhook.cli.types import types
 from incm_webhook.cli.version import version
 from incm_webhook.errors import EXIT_FAILED, EXIT_USAGE, Error, exit_status
@@ -183,6 +184,7 @@ commands.add_command(types)
 commands.add_command(sign)
 commands.add_command(verify)
 commands.add_command(doctor)
+commands.add_command(status)
 commands.add_command(simulate)
 commands.add_command(bench)
 inbox.add_command(backup)

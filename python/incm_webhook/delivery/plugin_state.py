@@ -1,4 +1,4 @@
-"""Reports the state of a plugin: one of the core's `plugin_states`, and the reason."""
+"""Reports the state of a plugin, one of the core's `plugin_states`, its reason, and figures."""
 
 from __future__ import annotations
 
@@ -40,15 +40,20 @@ class PluginState:
         self._rate = rate
         self._settlements = settlements
         self._reported = ("", "")
+        self._figures: tuple[bool, int, dict[str, int]] | None = None
 
     def look(self) -> None:
-        """Report the state to the watch if it has changed."""
+        """Report the state and the figures to the watch if they have changed."""
         state, reason = self._now()
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]}..."
         if (state, reason) != self._reported:
             self._reported = (state, reason)
             self._watch.set_plugin_state(self._plugin.name, state, reason)
+        figures = (self._breaker.is_open, self._pool.hanging, self._plugin.restarts())
+        if figures != self._figures:
+            self._figures = figures
+            self._watch.set_plugin_figures(self._plugin.name, *figures)
 
     def _now(self) -> tuple[str, str]:
         if not self._steps.done:

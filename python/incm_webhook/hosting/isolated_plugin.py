@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -86,6 +87,7 @@ class IsolatedPlugin(LoadedPlugin):
         self._not_before = 0.0  # when the next replacement may be started
         self._calls = 0
         self._closed = False
+        self._ends: Counter[str] = Counter()
         self._failure = ""  # why the last replacement failed; "" when it succeeded
         _, description = self._load()
         handle = "handle_batch" if description.batch else "handle"
@@ -133,6 +135,10 @@ class IsolatedPlugin(LoadedPlugin):
             return ""
         again = f"; it cannot be started again: {self._failure}" if self._failure else ""
         return f"{worker.ending}{again}"
+
+    def restarts(self) -> dict[str, int]:
+        """Count the ends of the process that were not asked for: timeout, memory or died."""
+        return dict(self._ends)
 
     def close(self, deadline: float | None = None) -> None:
         """Wait for running calls, then for the plugin's own close, and end the process.
@@ -262,6 +268,7 @@ class IsolatedPlugin(LoadedPlugin):
 
     def _note_end(self, worker: WorkerProcess) -> None:
         if worker is self._ready and not self._closed:
+            self._ends[worker.reason] += 1
             _log.error(
                 "plugin %s: %s; the next alert starts another", self._spec.name, worker.ending
             )

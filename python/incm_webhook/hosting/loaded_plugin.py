@@ -142,6 +142,10 @@ class LoadedPlugin:
         """Describe why the plugin cannot be called now; "" when it can."""
         return ""
 
+    def restarts(self) -> dict[str, int]:
+        """Count the ends of the plugin's own process that were not asked for, by the reason."""
+        return {}
+
     def check(self) -> Outcome:
         """Let the plugin check whether it can work; it raises when it cannot."""
         return self._call("check")

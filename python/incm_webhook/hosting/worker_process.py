@@ -94,7 +94,7 @@ class WorkerProcess:
         self._state = threading.Lock()  # guards _pid, _killed, _ending and _channels
         self._pid: int | None = None  # None as soon as the system may reuse the number
         self._killed: type[WorkerError] | None = None  # the error of calls in flight
-        self._ending = ""
+        self._ending, self.reason = "", "died"  # in a word: timeout, memory or died
         self._resident_at_ready: int | None = None
         self._started = threading.Event()
         self._ended = threading.Event()
@@ -218,6 +218,7 @@ class WorkerProcess:
             )
             read_outcome(answer, number, keep)
         except TimeoutError:
+            self.reason = "timeout"
             self.kill(WorkerLost, f"was killed: a call took longer than {limit:g} s")
             raise WorkerTimeout(f"TimeoutError: no result within {limit:g} s") from None
         except GoneError as gone:
@@ -332,6 +333,7 @@ class WorkerProcess:
         return answer
 
     def _exhausted(self) -> WorkerError:
+        self.reason = "memory"
         self.kill(WorkerDied, f"used more than {format_size(self._memory)} of memory")
         return WorkerDied(self.ending)
 

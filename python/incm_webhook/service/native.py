@@ -1,6 +1,10 @@
 """Converts the settings to the types of the core."""
 
-from incm_webhook._core import ClientRules, Endpoint, Filter, Route
+import platform
+
+import incm_webhook
+from incm_webhook._core import ClientRules, Endpoint, Filter, Route, sqlite_version
+from incm_webhook._core import __version__ as core_version
 from incm_webhook.config.server import ServerSettings
 from incm_webhook.config.settings import EndpointSettings, PluginSettings
 from incm_webhook.delivery.retry import core_policy
@@ -43,6 +47,16 @@ def clients_of(settings: ServerSettings) -> ClientRules:
         tls=None if settings.tls is None else tls_files_of(settings.tls),
         health=settings.health or "",
     )
+
+
+def build_of() -> list[tuple[str, str]]:
+    """Return the versions of the parts of this server, by name."""
+    return [
+        ("version", incm_webhook.__version__),
+        ("python", platform.python_version()),
+        ("core", core_version),
+        ("sqlite", sqlite_version),
+    ]
 
 
 def filter_of(settings: PluginSettings) -> Filter:

@@ -27,7 +27,7 @@ from incm_webhook.service.announcement import log_start, log_stop, scheme_of
 from incm_webhook.service.certificate import look_at_certificate
 from incm_webhook.service.changed_files import ChangedFiles
 from incm_webhook.service.heartbeat import Heartbeat
-from incm_webhook.service.native import clients_of, endpoints_of, route_of
+from incm_webhook.service.native import build_of, clients_of, endpoints_of, route_of
 from incm_webhook.service.takeover import Supervision
 from incm_webhook.service.waiting import start_when_possible
 from incm_webhook.supervise.sd_notify import Notifier
@@ -107,7 +107,11 @@ def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: in
 
 
 def beat(receiver: Receiver, notifier: Notifier) -> None:
-    """Send a beat to the service manager's watchdog while the thread of the clients works too."""
+    """Send a beat to the service manager's watchdog while the thread of the clients works too.
+
+    Also lets the receiver sample what its admin pages show of the last minute.
+    """
+    receiver.look()
     if receiver.beat_age < _STALLED_S:
         notifier.beat()
 
@@ -170,7 +174,7 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals, *, 
         try:
             _reload(receiver, settings, load)
         except Exception as error:  # no failure of a reload may end the server
-            _log.error("reload failed: %s", describe(error))
+            _note_failed_reload(receiver, "reload failed", describe(error))
         notifier.reloaded()
 
     def start() -> bool:
@@ -268,6 +272,7 @@ def _receiver(
         reserve_bytes=settings.inbox.reserve,
         access_log=settings.log.access,
         watch=watch,
+        build=build_of(),
     )
 
 
@@ -278,15 +283,21 @@ def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings])
         receiver.reload_tls()
         receiver.set_endpoints(endpoints_of(settings.endpoint))
     except ConfigError as error:
-        _log.error("reload failed, everything stays as it was: %s", error)
+        _note_failed_reload(receiver, "reload failed, everything stays as it was", str(error))
         return
     for warning in settings.warnings:
         _log.warning(warning)
+    receiver.note_reload()
     _log_certificate(running)
     _log.info("reloaded endpoints, secrets and certificates")
     for table in ("server", "log", "inbox", "egress", "plugin"):
         if getattr(settings, table) != getattr(running, table):
             _log.warning("the new [%s] settings take effect at the next start", table)
+
+
+def _note_failed_reload(receiver: Receiver, sentence: str, reason: str) -> None:
+    receiver.note_reload(reason)
+    _log.error("%s: %s", sentence, reason)
 
 
 def _log_certificate(running: Settings) -> None:

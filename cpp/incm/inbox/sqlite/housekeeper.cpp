@@ -36,14 +36,15 @@ class Probe final : public Nothing {
 
 Housekeeper::Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch,
                          const StoreState& state, LogLength& log_length, base::LogSink& log,
-                         std::int64_t retention_ms)
+                         std::int64_t retention_ms, Activity* activity)
     : writer_(writer),
       reserve_(reserve),
       watch_(watch),
       state_(state),
       log_length_(log_length),
       log_(log),
-      retention_ms_(retention_ms) {
+      retention_ms_(retention_ms),
+      activity_(activity) {
     thread_ = base::start_without_signals("incm-tidy", [this] { loop(); });
 }
 
@@ -111,6 +112,7 @@ std::int64_t Housekeeper::tidy(bool whole) {
         }
         failing_ = false;
         pruned += step.result().pruned;
+        if (activity_) activity_->pruned(step.result().pruned);
         cursor_ = step.result().cursor;
         if (!step.result().more || !pause(kPauseBetweenSteps)) {
             return pruned;

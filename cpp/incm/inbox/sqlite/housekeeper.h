@@ -25,9 +25,11 @@ namespace incm::inbox::sqlite {
 /// Source:  docs/promises.md, P15; the pace: own choice.
 class Housekeeper {
  public:
-    /// retention_ms: 0 keeps every alert. The references must outlive this object.
+    /// retention_ms: 0 keeps every alert. activity: counts the pruned alerts, unless it is null.
+    /// What the arguments refer to must outlive this object.
     Housekeeper(Writer& writer, DiskReserve& reserve, FileWatch& watch, const StoreState& state,
-                LogLength& log_length, base::LogSink& log, std::int64_t retention_ms);
+                LogLength& log_length, base::LogSink& log, std::int64_t retention_ms,
+                Activity* activity = nullptr);
     Housekeeper(const Housekeeper&) = delete;
     Housekeeper& operator=(const Housekeeper&) = delete;
     /// Calls stop().
@@ -50,6 +52,7 @@ class Housekeeper {
     LogLength& log_length_;
     base::LogSink& log_;
     const std::int64_t retention_ms_;
+    Activity* const activity_;
     base::FreedMemory freed_memory_;  ///< used by the thread only
     std::mutex tidying_;
     std::int64_t cursor_ = 0;  ///< the last alert that was checked; guarded by tidying_

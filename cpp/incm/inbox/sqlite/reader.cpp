@@ -48,6 +48,7 @@ Delivery Reader::Row::delivery() const {
     delivery.tries = delivery.attempt - rows_.integer(kBase);
     delivery.device = rows_.bytes(kDevice);
     delivery.age_ms = std::max<std::int64_t>(0, now_ms_ - rows_.integer(kCreatedAt));
+    delivery.waited_ms = delivery.age_ms;
     delivery.received_at_ms = rows_.integer(kReceivedAt);
     delivery.endpoint = rows_.bytes(kEndpoint);
     delivery.text = rows_.bytes(kText);

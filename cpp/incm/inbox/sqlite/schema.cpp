@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include <sqlite3.h>
+
 #include "incm/base/result.h"
 
 namespace incm::inbox::sqlite {
@@ -198,6 +200,10 @@ constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVers
                                kVersion6, kVersion7, kVersion8, kVersion9};
 
 }  // namespace
+
+const char* library_version() noexcept {
+    return sqlite3_libversion();
+}
 
 std::int64_t schema_version() noexcept {
     return static_cast<std::int64_t>(kSteps.size());

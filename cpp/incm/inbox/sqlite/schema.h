@@ -14,6 +14,9 @@ inline constexpr std::uint32_t kApplicationId = 0x494E434D;
 /// Return the version of the tables that this program writes (offset 60, big endian).
 [[nodiscard]] std::int64_t schema_version() noexcept;
 
+/// Return the version of the SQLite library that is loaded.
+[[nodiscard]] const char* library_version() noexcept;
+
 /// Return the failure for an inbox whose version is later than that of this program.
 [[nodiscard]] base::Failure newer_inbox(const std::string& path, std::int64_t version);
 

@@ -58,8 +58,9 @@ struct SqliteInbox::Parts {
         begin_session(*database, path);
         watch.look_inside_of(*database);
         note = std::make_unique<CommitNote>(*lock, LastCommit::of(*database, clock.wall_ms()));
-        writer = std::make_unique<Writer>(*database, clock, *note, watch, state, log,
-                                          [this] { ask_for_check(path); });
+        writer = std::make_unique<Writer>(
+            *database, clock, *note, watch, state, log, [this] { ask_for_check(path); },
+            options.activity);
         quarantine = std::make_unique<SqliteQuarantine>(*writer, reserve, watch, log);
         fetcher = std::make_unique<Fetcher>(path, DeliveryKeys(*database), clock, *writer, state);
         settler =
@@ -67,7 +68,7 @@ struct SqliteInbox::Parts {
         kept_state = std::make_unique<SqliteKeptState>(path, *writer, pending_state);
         backup = std::make_unique<SqliteBackup>(path, reserve, log);
         housekeeper = std::make_unique<Housekeeper>(*writer, reserve, watch, state, log_length, log,
-                                                    options.retention_ms);
+                                                    options.retention_ms, options.activity);
         for (const char* suffix : {"", "-wal", "-shm"}) {
             kept.push_back(base::KeptFromChildren::file(path + suffix));
         }
@@ -275,6 +276,7 @@ std::int64_t SqliteInbox::tidy() {
 
 DiskUse SqliteInbox::disk_use() const noexcept {
     return {.free_bytes = parts_->reserve.free_bytes(),
+            .reserve_bytes = parts_->reserve.reserve_bytes(),
             .low = parts_->reserve.low(),
             .log_bytes = parts_->log_length.bytes(),
             .log_warnings = parts_->log_length.warnings()};

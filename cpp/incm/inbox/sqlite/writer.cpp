@@ -9,6 +9,7 @@
 
 #include "incm/base/background_thread.h"
 #include "incm/base/bytes.h"
+#include "incm/base/clock.h"
 #include "incm/inbox/errors.h"
 
 namespace incm::inbox::sqlite {
@@ -25,7 +26,8 @@ constexpr int kLittlePatienceMs = 50;  ///< for a lock that another program held
 }  // namespace
 
 Writer::Writer(Database& database, const InboxClock& clock, CommitNote& note, FileWatch& watch,
-               StoreState& state, base::LogSink& log, std::function<void()> on_failure)
+               StoreState& state, base::LogSink& log, std::function<void()> on_failure,
+               Activity* activity)
     : database_(database),
       clock_(clock),
       note_(note),
@@ -33,6 +35,7 @@ Writer::Writer(Database& database, const InboxClock& clock, CommitNote& note, Fi
       state_(state),
       log_(log),
       on_failure_(std::move(on_failure)),
+      activity_(activity),
       tables_(std::make_unique<Tables>(database)) {
     thread_ = base::start_without_signals("incm-inbox", [this] { loop(); });
 }
@@ -48,13 +51,9 @@ base::Status Writer::run(Operation& operation) {
         if (!work.done) work.done = std::move(done);
         done = work.done;
     });
-    if (!queued) {
-        return closed_error();
-    }
+    if (!queued) return closed_error();
     done->wait();
-    if (operation.failure_) {
-        return operation.failure_->error;
-    }
+    if (operation.failure_) return operation.failure_->error;
     return base::success();
 }
 
@@ -75,15 +74,11 @@ bool Writer::enqueue(const Add& add) {
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
-        if (stopping_) {
-            return false;
-        }
+        if (stopping_) return false;
         add(queued_);
         wake = std::exchange(idle_, false);
     }
-    if (wake) {
-        work_added_.notify_one();
-    }
+    if (wake) work_added_.notify_one();
     return true;
 }
 
@@ -190,12 +185,13 @@ std::optional<Operation::Failure> Writer::transact(const Operations& operations)
     if (failed() || watch_.overwritten_now()) {
         return Failure{failed() ? failed_error() : FileWatch::error(), Remedy::kAnotherDisk};
     }
+    const std::int64_t began_us = base::steady_us();
     try {
         tables_->begin(clock_.now_ms());
         operations([this](Operation& operation) { operation.execute(*tables_); });
         tables_->commit();
         note_.committed(tables_->commits(), clock_.wall_ms());
-        note_stored(operations);
+        note_stored(operations, began_us);
         return std::nullopt;
     } catch (const SqlError& error) {
         note_failure(error);
@@ -230,15 +226,17 @@ Operation::Failure Writer::undo(Remedy remedy, const char* reason) noexcept {
 }
 
 template <typename Operations>
-void Writer::note_stored(const Operations& operations) noexcept {
+void Writer::note_stored(const Operations& operations, std::int64_t began_us) noexcept {
     if (std::exchange(refusing_, false)) {
         log_.write(base::LogLevel::kInfo, "the inbox stores again");
     }
-    if (!state_.is_failing() || !tables_->writes()) return;
+    if (!tables_->writes()) return;
+    std::int64_t alerts = 0;
+    operations([&](Operation& one) { alerts += one.stores_alert() ? 1 : 0; });
+    if (activity_) activity_->committed(base::steady_us() - began_us, alerts);
+    if (!state_.is_failing()) return;
     database_.set_patience(Database::kPatienceMs);
-    bool stores_alert = false;
-    operations([&](Operation& one) { stores_alert = stores_alert || one.stores_alert(); });
-    state_.wrote(stores_alert);
+    state_.wrote(alerts > 0);
 }
 
 void Writer::refuse(Operation& operation, const Failure& failure) noexcept {

@@ -13,6 +13,7 @@
 
 #include "incm/base/log.h"
 #include "incm/base/result.h"
+#include "incm/inbox/activity.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/sqlite/database.h"
 #include "incm/inbox/sqlite/file_watch.h"
@@ -35,10 +36,11 @@ namespace incm::inbox::sqlite {
 /// Threads: any, except where noted.
 class Writer {
  public:
-    /// Start the thread. The references must outlive the writer. The thread calls on_failure once,
-    /// when an fsync fails.
+    /// Start the thread. What the arguments refer to must outlive the writer. The thread calls
+    /// on_failure once, when an fsync fails. activity: counts the commits, unless it is null.
     Writer(Database& database, const InboxClock& clock, CommitNote& note, FileWatch& watch,
-           StoreState& state, base::LogSink& log, std::function<void()> on_failure);
+           StoreState& state, base::LogSink& log, std::function<void()> on_failure,
+           Activity* activity = nullptr);
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
     /// Calls stop().
@@ -96,7 +98,7 @@ class Writer {
     void made(const Operations& operations) noexcept;
     [[nodiscard]] Failure undo(Remedy remedy, const char* reason) noexcept;
     template <typename Operations>
-    void note_stored(const Operations& operations) noexcept;
+    void note_stored(const Operations& operations, std::int64_t began_us) noexcept;
     void refuse(Operation& operation, const Failure& failure) noexcept;
     void repost(Operation::List& posted) noexcept;
     void sort_out(Operation::List& posted) noexcept;
@@ -111,6 +113,7 @@ class Writer {
     StoreState& state_;
     base::LogSink& log_;
     const std::function<void()> on_failure_;
+    Activity* const activity_;
     std::unique_ptr<Tables> tables_;  ///< empty after stop()
     std::atomic<bool> failed_{false};
     /// The last transaction failed for another reason than the disk; one log line for each series.

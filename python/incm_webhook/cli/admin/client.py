@@ -200,6 +200,33 @@ def connect(
     return online
 
 
+def connect_to_server(where: Where) -> AdminClient:
+    """Connect to the server, which must run.
+
+    Args:
+        where: the flags; the inbox is not used. The configuration file is read only when neither
+            the flag nor the environment names the server.
+
+    Returns:
+        A client, which the caller closes.
+
+    Raises:
+        ConfigError: the configuration is needed, and it is wrong.
+        click.ClickException: no server answers.
+    """
+    address = _named_address(where) or _settings_for(where, None).server.admin
+    if address is None:
+        raise click.ClickException(
+            "the configuration has no admin listener, which status asks: set admin in [server]"
+        )
+    online = _online(address)
+    if online is None:
+        raise click.ClickException(
+            f"nothing answers at {address}: no server runs, or --admin HOST:PORT names another"
+        )
+    return online
+
+
 def _named_address(where: Where) -> str | None:
     """The address that the flag or the variable names; None when neither does, or it is "off"."""
     flag, variable = where.admin, os.environ.get("INCM_WEBHOOK_ADMIN")

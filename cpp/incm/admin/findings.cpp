@@ -1,0 +1,102 @@
+#include "incm/admin/findings.h"
+
+#include <algorithm>
+
+#include "incm/admin/records_json.h"
+
+namespace incm::admin {
+
+namespace {
+
+constexpr std::int64_t kStartMs = 30'000;      // a usual set-up takes less
+constexpr std::int64_t kSoonS = 14 * 86'400;   // for a certificate that expires
+constexpr std::int64_t kLateMs = 15 * 60'000;  // for an alert that waits; as the alert rule
+
+void add_plugins(std::vector<Finding>& all, const PluginBoard& board, std::int64_t now_ms) {
+    for (const PluginStatus& one : board.all()) {
+        // The others are normal: one waits for its rate because its configuration wants that.
+        if (one.state == "ready" || one.state == "rate-limited") continue;
+        if (one.state == "starting" && now_ms - one.since_ms < kStartMs) continue;
+        all.push_back({.is_problem = one.state != "starting",
+                       .subject = "plugin " + one.plugin,
+                       .since_ms = one.since_ms,
+                       .text = one.state,
+                       .reason = one.reason});
+    }
+}
+
+void add_backlog(std::vector<Finding>& all, const inbox::Statistics& statistics,
+                 std::int64_t now_ms) {
+    for (const inbox::PluginTotals& one : statistics.plugins) {
+        const std::int64_t age_ms = one.oldest_open_ms.value_or(0);
+        if (age_ms >= kLateMs) {
+            all.push_back({.is_problem = true,
+                           .subject = "plugin " + one.plugin,
+                           .since_ms = now_ms - age_ms,
+                           .text = std::to_string(one.open) + " alerts wait"});
+        }
+        if (one.dead > 0) {
+            all.push_back({.subject = "plugin " + one.plugin,
+                           .since_ms = {},
+                           .text = std::to_string(one.dead) +
+                                   (one.dead == 1 ? " dead letter" : " dead letters")});
+        }
+    }
+}
+
+void add_certificate(std::vector<Finding>& all, std::int64_t end_s, std::int64_t now_ms) {
+    const std::int64_t left_s = end_s - now_ms / 1000;
+    if (left_s > kSoonS) return;
+    all.push_back({.is_problem = left_s <= 0,
+                   .subject = "certificate",
+                   .since_ms = {},
+                   .text = (left_s <= 0 ? "expired at " : "expires at ") + rfc3339(end_s * 1000)});
+}
+
+}  // namespace
+
+std::vector<Finding> findings_of(const MetricsSources& from,
+                                 const std::optional<base::Error>& not_ready, std::int64_t now_ms) {
+    std::vector<Finding> all;
+    if (not_ready) {
+        const bool stops = not_ready->code == base::ErrorCode::kClosed;
+        all.push_back({.is_problem = true,
+                       .subject = stops ? "server" : "inbox",
+                       .since_ms = from.server.refuses_since_ms,
+                       .text = not_ready->text});
+    }
+    if (from.plugins != nullptr) {
+        if (const auto stall = from.plugins->stall()) {
+            all.push_back({.is_problem = true,
+                           .subject = "server",
+                           .since_ms = stall->since_ms,
+                           .text = "Python does not run",
+                           .reason = stall->reason});
+        } else {
+            add_plugins(all, *from.plugins, now_ms);
+        }
+    }
+    if (from.statistics) add_backlog(all, *from.statistics, now_ms);
+    if (from.server.certificate_end) add_certificate(all, *from.server.certificate_end, now_ms);
+    if (const LastReload& reload = from.server.reload; !reload.ok) {
+        all.push_back({.subject = "configuration",
+                       .since_ms = reload.at_ms,
+                       .text = "the last reload failed, so the configuration before it is used",
+                       .reason = reload.error});
+    }
+    std::ranges::stable_partition(all, &Finding::is_problem);
+    return all;
+}
+
+std::string verbose_text(const std::vector<Finding>& findings, bool ready, bool with_reasons) {
+    std::string text = ready ? "ready\n" : "not ready\n";
+    for (const Finding& one : findings) {
+        text += one.subject + ": " + one.text;
+        if (one.since_ms) text += " since " + rfc3339(*one.since_ms);
+        if (with_reasons && !one.reason.empty()) text += ": " + one.reason;
+        text += '\n';
+    }
+    return text;
+}
+
+}  // namespace incm::admin
