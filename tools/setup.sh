@@ -8,6 +8,7 @@ readonly test_packages=("${cpp_test_packages[@]}" strace faketime openssl slowht
 # The real targets of the bundled plugins; a test skips if its server is not installed.
 readonly plugin_test_packages=(mosquitto prometheus-alertmanager rsyslog rsyslog-openssl mariadb-server
     postgresql)
+readonly observability_packages=(prometheus)  # and promtool
 readonly fuzz_packages=(clang llvm)
 readonly lint_packages=(clang-format clang-tidy)
 readonly bench_packages=(wrk nginx-light openssl)

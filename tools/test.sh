@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # The parts of ./dev test, in the order of its help.
-readonly test_parts=(unit cpp asan plugins e2e conformance package fuzz flood crash cost)
+readonly test_parts=(unit cpp asan plugins e2e observability conformance package fuzz flood crash cost)
 readonly test_logs=build/test
 
 run_ctest() {
@@ -26,7 +26,7 @@ run_part() {
         unit | plugins | e2e | conformance | package)
             "$bin/python" -m pytest -q -n "$(nproc)" --dist worksteal "tests/$part" "$@"
             ;;
-        flood | crash | cost) "$bin/python" -m pytest "tests/$part" "$@" ;;
+        flood | crash | cost | observability) "$bin/python" -m pytest "tests/$part" "$@" ;;
     esac
 }
 
@@ -46,7 +46,7 @@ report_part() {
 # because builds would slow down processes that tests wait for, until deadlines of the product pass.
 test_everything() {
     need_packages "${build_packages[@]}" "${test_packages[@]}" "${plugin_test_packages[@]}" \
-        "${fuzz_packages[@]}"
+        "${observability_packages[@]}" "${fuzz_packages[@]}"
     need_fuzzer_runtime
     setup
     mkdir -p "$test_logs"
@@ -76,6 +76,11 @@ run_tests() {
             need_packages "${build_packages[@]}" "${test_packages[@]}" "${plugin_test_packages[@]}"
             setup
             run_part plugins "$@"
+            ;;
+        observability)
+            need_packages "${build_packages[@]}" "${observability_packages[@]}"
+            setup
+            run_part observability "$@"
             ;;
         unit | e2e | conformance | package | flood | crash | cost)
             need_packages "${build_packages[@]}" "${test_packages[@]}"

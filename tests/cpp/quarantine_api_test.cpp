@@ -16,7 +16,6 @@ using incm::base::Result;
 using incm::inbox::QuarantineKind;
 using incm::inbox::Stored;
 using incm::inbox::StoredRejected;
-using incm::inbox::test::Promised;
 using incm::ingest::Counters;
 using incm::ingest::Endpoint;
 using incm::ingest::Ingest;
@@ -27,6 +26,16 @@ using incm::ingest::Route;
 
 const incm::base::Secret kRight("the right one");
 constexpr const char* kBody = R"({"_id": "1", "type": "reboot"})";
+
+/// A callback that fulfils a promise.
+class Promised final : public incm::ingest::AlertCallback {
+ public:
+    explicit Promised(std::promise<Result<Stored>>& promise) : promise_(promise) {}
+    void on_complete(const Result<Stored>& stored) noexcept override { promise_.set_value(stored); }
+
+ private:
+    std::promise<Result<Stored>>& promise_;
+};
 
 class QuarantineApiTest : public incm::inbox::sqlite::test::SqliteInboxTest {
  protected:
