@@ -27,7 +27,7 @@ REQUIRED_CONFIG: dict[str, dict[str, Any]] = {
     "sql": {"url": "sqlite:///alerts.db"},
     "syslog": {"host": "127.0.0.1"},
     "teams": {"url": "https://chat.example/workflows/1"},
-    "telegram": {"token": "1:token", "chat": 1},
+    "telegram": {"token": "1:0a1b2c3d4e5f", "chat": 1},
 }
 
 
