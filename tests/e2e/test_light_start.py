@@ -12,13 +12,13 @@ OPTIONAL = ("aiohttp", "apprise", "jinja2", "paho", "psycopg", "pymysql", "sqlal
 FUNCTION = f"""
 import sys
 def on_alert(alert: Alert, ctx: Context) -> None:
-    tell(loaded=sorted(set({OPTIONAL!r}) & set(sys.modules)))
+    report(loaded=sorted(set({OPTIONAL!r}) & set(sys.modules)))
 """
 POSTS = f"""
 import sys
 async def on_alert(alert: Alert, ctx: Context) -> None:
     import aiohttp
-    tell(loaded=sorted(set({OPTIONAL!r}) & set(sys.modules)))
+    report(loaded=sorted(set({OPTIONAL!r}) & set(sys.modules)))
 """
 
 
