@@ -59,7 +59,10 @@ def test_without_a_moving_alert_listener_no_beat_is_sent(
     manager: socket.socket, age: float, beats: bool
 ) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"})
-    run.beat(cast("Receiver", SimpleNamespace(beat_age=age)), notifier)
+    looks: list[str] = []
+    receiver = SimpleNamespace(beat_age=age, look=lambda: looks.append("look"))
+    run.beat(cast("Receiver", receiver), notifier)
+    assert looks == ["look"]
     notifier.send("END=1")
     assert notifier._socket
     notifier._socket.close()
