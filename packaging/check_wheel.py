@@ -23,6 +23,9 @@ SYSTEM_LIBRARIES = re.compile(
     r"lib(?:c|m|gcc_s|stdc\+\+|pthread|dl|rt)\.so\.\d+|ld-linux[\w-]*\.so\.\d+"
 )
 
+# C++ names that may be seen: templates of the standard library, and types without a class of ours.
+NOT_OURS = re.compile(r"_Z(?!.*(?:4incm|4Poco|8simdjson|8pybind11))")
+
 
 def findings(wheel: Path) -> Iterator[str]:
     """Yield a sentence for everything that is wrong with a wheel."""
@@ -78,6 +81,7 @@ def wrong_module(core: Path) -> Iterator[str]:
     """Yield what a compiled module shows or needs, but should not."""
     symbols = output("nm", "--dynamic", "--defined-only", core).split("\n")
     shown = {one.split()[-1] for one in symbols if one} - {"PyInit__core"}
+    shown = {one for one in shown if not NOT_OURS.match(one)}
     if shown:
         yield f"the module shows {len(shown)} symbols, such as {', '.join(sorted(shown)[:5])}"
     needed = re.findall(r"\(NEEDED\).*\[(.+)\]", output("readelf", "--dynamic", core))
