@@ -31,14 +31,20 @@ def early_log(
     def given(key: str) -> Any:
         return overrides.get(key) or environ.get(f"INCM_WEBHOOK_{key.upper()}")
 
-    try:
-        table = read_toml(cwd / (given("config") or DEFAULT_FILE))[0].get("log", {})
-    except (ConfigError, ValueError):
-        table = {}
-    table = table if isinstance(table, dict) else {}
+    table = _log_table(cwd / (given("config") or DEFAULT_FILE))
     style = given("log_format") or table.get("format")
     try:
         levels = parse_log_levels(given("log_level") or table.get("level"))
     except ValueError:
         levels = LogLevels()
     return (cast("LogStyle", style) if style in get_args(LogStyle) else "text"), levels
+
+
+def _log_table(file: Path) -> dict[str, Any]:
+    try:
+        if not file.is_file():  # a pipe gives its content once, and load_settings needs it
+            return {}
+        table = read_toml(file)[0].get("log", {})
+    except (ConfigError, ValueError):
+        return {}
+    return table if isinstance(table, dict) else {}
