@@ -19,14 +19,21 @@ if TYPE_CHECKING:
     from incm_webhook.hosting.event_loop import EventLoop
     from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 
+    _Waiting = tuple[Delivery, str, Callable[[], None]]  # dead letter, reason, what follows
+
 _MOST_WAITING = 100  # dead letters; each keeps its alert in memory
 _MOST_HANGING = 2  # calls whose thread is replaced
+_NO_THREAD = "no thread is left for it"
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
 
 def _nothing() -> None:
     pass
+
+
+def _account(text: str) -> Account:
+    return Account(text, text)
 
 
 class DeadLetterCalls:
@@ -44,7 +51,7 @@ class DeadLetterCalls:
         self._watch = watch
         self._failures = FailureLog(f"plugin {plugin.name}: on_dead", _log, time.monotonic)
         self._changed = threading.Condition()  # guards all below
-        self._waiting: deque[tuple[Delivery, str, Callable[[], None]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._thread: threading.Thread | None = None  # the one that works; the others hang
         self._started: float | None = None  # of the call that runs, in monotonic seconds
         self._alert_id = 0  # of that call
@@ -72,8 +79,8 @@ class DeadLetterCalls:
                 self._waiting.append((delivery, reason, then or _nothing))
                 self._changed.notify_all()
                 return None
-        why = f"{_MOST_WAITING} others wait" if full else "no thread is left for it"
-        self._note(delivery.alert_id, f"is not called: {why}", Account(why, why))
+        why = f"{_MOST_WAITING} others wait" if full else _NO_THREAD
+        self._note(delivery.alert_id, f"is not called: {why}", _account(why))
         return (then or _nothing)()
 
     def look(self) -> None:
@@ -87,11 +94,11 @@ class DeadLetterCalls:
             self._hanging += 1
             alert_id, then = self._alert_id, self._then
             self._thread = self._started = None
-            if self._waiting:
-                self._start()
+            left_out = self._without_thread()
         text = f"TimeoutError: no result within {limit:g} s"
-        self._note(alert_id, f"failed: {text}", Account(text, text))
+        self._note(alert_id, f"failed: {text}", _account(text))
         then()
+        self._leave_out(left_out)
 
     def stop(self, deadline: float) -> None:
         """Make the calls that wait until `deadline` (monotonic seconds), and no further ones."""
@@ -124,6 +131,19 @@ class DeadLetterCalls:
         self._thread = thread
         return True
 
+    def _without_thread(self) -> list[_Waiting]:
+        """Start a thread for the calls that wait; if there can be none, remove and return them."""
+        if not self._waiting or self._start():
+            return []
+        left_out = list(self._waiting)
+        self._waiting.clear()
+        return left_out
+
+    def _leave_out(self, calls: list[_Waiting]) -> None:
+        for delivery, _, then in calls:
+            self._note(delivery.alert_id, f"is not called: {_NO_THREAD}", _account(_NO_THREAD))
+            then()
+
     def _work(self) -> None:
         place = None
         if not self._plugin.limits_itself:  # else its code runs in another process
@@ -145,11 +165,11 @@ class DeadLetterCalls:
             with self._changed:
                 if self._thread is not me:  # look() has given this call up
                     self._hanging -= 1
-                    if self._waiting:
-                        self._start()
-                    return
+                    left_out = self._without_thread()
+                    break
                 self._started = None
             then()
+        self._leave_out(left_out)
 
     def _call(self, delivery: Delivery, reason: str, place: PluginThread | None) -> None:
         plugin = self._plugin

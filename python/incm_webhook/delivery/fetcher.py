@@ -131,7 +131,9 @@ class Fetcher:
         if self._stopping.is_set() or max(self._breaker.wait(), self._rate.wait()) > 0:
             self.give_back_ready()
             return []
-        if self._ready and self._ready[0].attempt > 1:
+        with self._handing_out:
+            begins_with_retry = bool(self._ready) and self._ready[0].attempt > 1
+        if begins_with_retry:
             self._hold()
         with self._handing_out:
             if not self._ready:
@@ -144,16 +146,17 @@ class Fetcher:
         self._breaker.begin()
         return call
 
-    def ask_if_low(self, free: int) -> None:
+    def ask_if_low(self, free: int, ready: int) -> None:
         """Have more deliveries fetched, if fewer are ready than the loop will soon need.
 
         Args:
             free: how many further calls may begin now.
+            ready: how many deliveries are ready for them.
         """
         low = 0 if free > 0 else -1
         if 0.0 < self._mean_s < LASTS_S:
             low = self._wanted() // 2  # brief calls: they come before they are needed
-        if len(self._ready) <= low:
+        if ready <= low:
             self._asked.set()
 
     def give_back(self, burst: Burst) -> None:

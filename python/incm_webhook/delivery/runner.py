@@ -112,6 +112,7 @@ class PluginRunner:
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
         self._fetcher.give_back_ready()
+        self._settlements.flush()
         self._settlements.close()
         self._dead_letters.stop(deadline)
         if not self._plugin.limits_itself:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import os
 import threading
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from incm_webhook.plugin import Context
 
 _COLLECT_S = 0.02  # successes are settled together, as long as there is more to do
+_WATCH_S = 0.1  # how often a stop looks for calls that are too late
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
@@ -101,8 +103,12 @@ class TaskPool:
             return False
         if not self._loop.has_started:
             return True
-        self._loop.post(self._on_loop_begin)  # it notices when no task runs
-        return self._ended.wait(max(0.0, deadline - time.monotonic()))
+        self._loop.post(self._on_loop_answer)  # it notices when no task runs
+        while not self._ended.wait(max(0.0, min(_WATCH_S, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                return False
+            self.watch()  # the watchdog has ended
+        return True
 
     def watch(self) -> None:
         """Cancel the calls that exceed the plugin's time-out, and settle them as failed.
@@ -117,16 +123,19 @@ class TaskPool:
                 self._hanging += len(late)
             for attempt in late:
                 self._calls.give_up(attempt, self._time_out)
-                if attempt.task is not None:
-                    self._loop.post(attempt.task.cancel)
+                self._loop.post(self._on_loop_cancel, attempt)
         self._look_whether_it_runs()
         if self.active == 0:
             self._fetcher.give_back_ready()
 
     def _look_whether_it_runs(self) -> None:
-        if not self._asked_at and (self._slots or self._fetcher.ready):
+        if not self._asked_at and (self._blocked or self._slots or self._fetcher.ready):
             self._asked_at = time.monotonic()
-            self._loop.post(self._on_loop_answer)
+            try:
+                self._loop.post(self._on_loop_answer)
+            except RuntimeError:  # no room for the loop's thread: nothing will answer
+                self._asked_at = 0.0
+                raise
         asked_at = self._asked_at
         late = asked_at > 0 and time.monotonic() - asked_at > self._plugin.settings.timeout
         if late and not self._blocked:
@@ -160,7 +169,7 @@ class TaskPool:
             self._note_defect(error)
             self._fetcher.give_back_ready()
             self._fetcher.stopping.wait(PAUSE_S)
-            self._fetcher.ask_if_low(1)
+            self._fetcher.ask_if_low(1, 0)
         return True
 
     def _on_loop_begin(self) -> None:
@@ -171,13 +180,32 @@ class TaskPool:
                 self._ended.set()
             return
         free = self.places - (len(self._slots) - self._hanging)
-        for _ in range(min(free, self._fetcher.ready - self._waiting)):
-            slot = _Slot()
-            slot.task = asyncio.get_running_loop().create_task(self._run(slot))
-            self._slots.add(slot)
+        made = max(0, min(free, self._fetcher.ready - self._waiting))
+        for _ in range(made):
+            self._slots.add(self._new_task())
             self._waiting += 1
             self._loop.occupy(occupied=True)
-        self._fetcher.ask_if_low(free)
+        if self.places > 0:
+            self._fetcher.ask_if_low(free - made, self._fetcher.ready - self._waiting)
+
+    def _new_task(self) -> _Slot:
+        slot = _Slot()
+        # Not by create_task(): a plugin's task factory may begin a task before there is its slot,
+        # and the context would be that of the call that has just ended.
+        slot.task = asyncio.Task(
+            self._run(slot), loop=asyncio.get_running_loop(), context=contextvars.Context()
+        )
+        return slot
+
+    def _on_loop_cancel(self, attempt: Attempt) -> None:
+        """Cancel a call that was given up; one that has ended without its result hangs no more."""
+        if attempt.ended or attempt.task is None:
+            return
+        if attempt.task.done():
+            with self._lock:
+                self._hanging -= 1
+        else:
+            attempt.task.cancel()
 
     def _on_loop_end(self, slot: _Slot) -> None:
         self._slots.remove(slot)
@@ -212,13 +240,14 @@ class TaskPool:
                 await all_awaited(handling)
             finally:
                 end_in_child(self._process, self._plugin.name)
-        except GeneratorExit:
-            raise  # the loop was abandoned with its tasks
         except BaseException as error:  # no exception of a plugin may end its loop
+            if isinstance(error, GeneratorExit) and not _loop_runs():
+                raise  # the loop was abandoned with its tasks
             failure = failure_of(error, self._plugin.code)
         if not self._calls.end(attempt, failure, context):
             with self._lock:  # the watchdog counts it before it lets go of the lock
                 self._hanging -= 1
+        attempt.ended = True
 
     def _on_loop_flush_later(self) -> None:
         """Settle what is collected: when nothing else is ready at once, else a moment later."""
@@ -244,3 +273,11 @@ class TaskPool:
 
     def _time_out(self, attempt: Attempt) -> Failure:
         return time_out(attempt, self._plugin.settings.timeout, self._plugin.code, self._loop)
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

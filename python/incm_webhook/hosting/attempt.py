@@ -35,9 +35,10 @@ class Attempt:
         thread: the identifier of the thread that began it.
         task: the task of the thread's event loop in which it runs; None when the thread waits.
         awaitable: what that task waits for; None before it has called the handler.
+        ended: whether that task has handled the end of the call.
     """
 
-    __slots__ = ("awaitable", "deliveries", "rest", "retry", "started", "task", "thread")
+    __slots__ = ("awaitable", "deliveries", "ended", "rest", "retry", "started", "task", "thread")
 
     def __init__(self, deliveries: list[Delivery], rest: Burst | None = None) -> None:
         self.deliveries = deliveries
@@ -47,6 +48,7 @@ class Attempt:
         self.thread = threading.get_ident()
         self.task: asyncio.Task[None] | None = None
         self.awaitable: object = None
+        self.ended = False
 
     @property
     def duration(self) -> float:

@@ -198,14 +198,14 @@ def test_what_expired_is_settled_when_on_dead_hangs() -> None:
         goes_on.wait(DEADLINE_S)
 
     receiver = FakeReceiver()
-    receiver.offer(FakeDelivery(1, "pager", 2, expired=True))
-    runner = started(receiver, refuse, hang, timeout=0.05)
-    while not receiver.settled:
+    receiver.offer(*(FakeDelivery(number, "pager", 2, expired=True) for number in range(4)))
+    runner = started(receiver, refuse, hang, timeout=0.05, concurrency=8)
+    while len(receiver.settled) < 4:  # two calls hang, and no thread is left for the others
         runner.expire()
-    assert [one[:2] for one in receiver.settled] == [("dead", 1)]
+    assert sorted(one[:2] for one in receiver.settled) == [("dead", number) for number in range(4)]
     goes_on.set()
     assert runner.stop(time.monotonic() + DEADLINE_S)
-    assert len(receiver.settled) == 1
+    assert len(receiver.settled) == 4
 
 
 def test_what_expired_is_settled_without_an_on_dead() -> None:

@@ -1,6 +1,7 @@
 """The calls of an asynchronous handler are tasks of one loop, and each is settled once."""
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -418,4 +419,66 @@ def test_a_plugin_that_cancels_all_tasks_of_its_loop_loses_none_for_good(start: 
     settled = receiver.wait_settled(9)
     assert len({one[1] for one in settled}) == 9
     assert [one[1] for one in settled if one[0] == "retry"][:1] == [1]
+    assert stopped(dispatcher)
+
+
+def test_an_alert_does_not_wait_for_a_slow_call_while_there_is_room(start: Start) -> None:
+    began, let_go = threading.Event(), threading.Event()
+
+    async def slow(alert: Alert, ctx: Context) -> None:
+        if ctx.alert_id == 1:
+            began.set()
+            while not let_go.is_set():
+                await asyncio.sleep(0.001)
+
+    receiver, dispatcher = start(slow, concurrency=2)
+    dispatcher._stopping.set()  # the watchdog would have more fetched, too
+    dispatcher._watchdog.join()
+    offer(receiver, 1)
+    assert began.wait(DEADLINE_S)
+    offer(receiver, 2)
+    assert receiver.wait_settled(1) == [("delivered", 2, None)]
+    let_go.set()
+    assert stopped(dispatcher)
+
+
+def test_a_stop_gives_up_a_call_that_is_too_late(start: Start) -> None:
+    began = threading.Event()
+
+    async def never(alert: Alert) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    receiver, dispatcher = start(never, timeout=0.2)
+    offer(receiver, 1)
+    assert began.wait(DEADLINE_S)
+    assert stopped(dispatcher)
+    (outcome, number, _) = receiver.settled[0]
+    assert (outcome, number) == ("retry", 1)
+
+
+def test_no_call_sees_the_context_of_another(start: Start) -> None:
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable", default=0)
+    seen = []
+
+    async def leave(alert: Alert, ctx: Context) -> None:
+        seen.append(variable.get())
+        variable.set(ctx.alert_id)
+
+    receiver, _ = start(leave, concurrency=1)
+    offer(receiver, 1, 2, 3)
+    receiver.wait_settled(3)
+    assert seen == [0, 0, 0]
+
+
+@pytest.mark.parametrize("error", [GeneratorExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_no_exception_of_a_handler_costs_a_place(start: Start, error: type[BaseException]) -> None:
+    async def leave(alert: Alert) -> None:
+        raise error
+
+    receiver, dispatcher = start(leave, concurrency=1, breaker=0)
+    offer(receiver, 1, 2, 3, 4, 5)
+    assert {one[0] for one in receiver.wait_settled(5)} == {"retry"}
+    pool = runner_of(dispatcher)._pool
+    assert (pool.hanging, pool.places) == (0, 1)
     assert stopped(dispatcher)
