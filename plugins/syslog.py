@@ -8,6 +8,7 @@ config = { host = "logs.example.com", transport = "tls" }
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -108,7 +109,7 @@ class Syslog:
             return
         with self._connection() as connection:
             connection.sendall(b"".join(b"%d %b" % (len(one), one) for one in messages))
-            _wait_until_read(connection)
+            _wait_until_read(connection, self._config.time_limit)
 
     def connect(self) -> None:
         """Open a connection and close it without a message; over UDP only look the name up."""
@@ -116,7 +117,7 @@ class Syslog:
             socket.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
             return
         with self._connection() as connection:
-            _wait_until_read(connection)
+            _wait_until_read(connection, self._config.time_limit)
 
     @contextmanager
     def _connection(self) -> Iterator[socket.socket]:
@@ -162,12 +163,17 @@ def _tls_context(config: SyslogConfig) -> ssl.SSLContext:
     return context
 
 
-def _wait_until_read(connection: socket.socket) -> None:
+def _wait_until_read(connection: socket.socket, limit: float) -> None:
     """Say that nothing follows, and wait until the server has closed the connection.
+
+    Args:
+        connection: all messages are sent.
+        limit: seconds, also for a server that goes on sending.
 
     Raises:
         OSError: the connection broke, or time is up: the server may not have read everything.
     """
+    deadline = time.monotonic() + limit
     if isinstance(connection, ssl.SSLSocket):
         try:
             connection = connection.unwrap()  # sends the end, and waits for the server's
@@ -175,7 +181,10 @@ def _wait_until_read(connection: socket.socket) -> None:
             return  # closed without an end of TLS, as rsyslog with GnuTLS does
     connection.shutdown(socket.SHUT_WR)
     while connection.recv(4096):
-        pass
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"the server has not closed the connection within {limit:g} s")
+        connection.settimeout(left)
 
 
 def message(alert: Alert, ctx: Context, config: SyslogConfig) -> bytes:
