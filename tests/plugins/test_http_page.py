@@ -57,6 +57,8 @@ def examples() -> Iterator[tuple[str, list[str]]]:
     """Each configuration of the page, with the requests that the page shows below it."""
     found: list[tuple[str, list[str]]] = []
     for language, text in FENCE.findall(PAGE.read_text(encoding="utf-8")):
+        if "[[endpoint]]" in text:
+            continue  # a whole configuration to try, which has a test of its own
         if language == "toml":
             found.append((text, []))
         else:
