@@ -121,6 +121,8 @@ void Ingest::accept(std::string_view path, Request request,
         return inbox_.append_later(std::move(alert).value(), std::move(callback));
     }
     const base::Result<inbox::Stored> stored = inbox_.append(std::move(alert).value());
+    // It is stored, whatever becomes of the wait.
+    if (stored.ok()) callback->count(stored.value().duplicate, request.received_at.wall_ms);
     callback->on_complete(stored.ok() ? processed(stored.value(), endpoint->ack_timeout_ms)
                                       : stored);
 }

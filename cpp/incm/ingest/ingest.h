@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "incm/base/clock.h"
@@ -47,15 +48,15 @@ class AlertCallback : public inbox::AppendCallback {
         type_ = type;
     }
 
- protected:
-    /// Count the alert as stored, or as a duplicate.
-    void count(bool duplicate, std::int64_t wall_ms) const noexcept {
-        if (endpoint_ == nullptr) return;
-        duplicate ? endpoint_->count_duplicate(wall_ms) : endpoint_->count_accepted(type_, wall_ms);
+    /// Count the alert as stored, or as a duplicate. A further call does nothing.
+    void count(bool duplicate, std::int64_t wall_ms) noexcept {
+        EndpointCounters* const endpoint = std::exchange(endpoint_, nullptr);
+        if (endpoint == nullptr) return;
+        duplicate ? endpoint->count_duplicate(wall_ms) : endpoint->count_accepted(type_, wall_ms);
     }
 
  private:
-    EndpointCounters* endpoint_ = nullptr;  // null: it was refused before it was read
+    EndpointCounters* endpoint_ = nullptr;  // null: refused before it was read, or counted
     std::size_t type_ = 0;
 };
 
