@@ -44,6 +44,14 @@ TEST(CountersTest, AnEndpointThatComesBackGoesOnCounting) {
     EXPECT_EQ(again.last_alert_ms(), 2000);
 }
 
+TEST(CountersTest, HealthChecksAreCountedApartByTheirAnswer) {
+    Counters counters;
+    for (const bool well : {true, false, true}) counters.count_health_check(well);
+    EXPECT_EQ(counters.good_health_checks(), 2);
+    EXPECT_EQ(counters.failed_health_checks(), 1);
+    EXPECT_EQ(counters.health_checks(), 3);
+}
+
 TEST(CountersTest, AnAttemptIsCountedByItsOutcomeAndOnlyADeliveryHasALatency) {
     Activity activity({{.name = "pager"}, {.name = "mail"}});
     EXPECT_EQ(activity.of("other"), nullptr);

@@ -57,8 +57,7 @@ void write_answers(Exposition& page, const ingest::Counters& counters) {
         statuses[problem.status] += counters.refused(code);
     }
     statuses[503] += counters.failed_health_checks();
-    statuses[200] += counters.accepted() + counters.duplicates() + counters.health_checks() -
-                     counters.failed_health_checks();
+    statuses[200] += counters.accepted() + counters.duplicates() + counters.good_health_checks();
     page.family("requests_total", "counter", "Requests on the alert listener, by their status.");
     for (const auto& [status, count] : statuses) {
         page.sample({{"code", std::to_string(status)}}, count);

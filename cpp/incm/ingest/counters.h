@@ -41,8 +41,8 @@ class Counters {
     }
     /// well: it was answered 200, not 503.
     void count_health_check(bool well) {
-        health_checks_.fetch_add(1, std::memory_order_relaxed);
-        if (!well) failed_health_checks_.fetch_add(1, std::memory_order_relaxed);
+        (well ? good_health_checks_ : failed_health_checks_)
+            .fetch_add(1, std::memory_order_relaxed);
     }
     /// Count how long a POST to an endpoint waited for its answer, after it had arrived.
     void count_answer(std::int64_t duration_us) noexcept { answers_us_.observe(duration_us); }
@@ -66,8 +66,12 @@ class Counters {
     [[nodiscard]] std::uint64_t refused(base::ErrorCode code) const {
         return refused_[static_cast<std::size_t>(code)].load(std::memory_order_relaxed);
     }
+    /// Health checks with any answer.
     [[nodiscard]] std::uint64_t health_checks() const {
-        return health_checks_.load(std::memory_order_relaxed);
+        return good_health_checks() + failed_health_checks();
+    }
+    [[nodiscard]] std::uint64_t good_health_checks() const {
+        return good_health_checks_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint64_t failed_health_checks() const {
         return failed_health_checks_.load(std::memory_order_relaxed);
@@ -86,7 +90,7 @@ class Counters {
     std::atomic<std::uint64_t> accepted_{0};
     std::atomic<std::uint64_t> duplicates_{0};
     std::atomic<std::uint64_t> misdirected_{0};
-    std::atomic<std::uint64_t> health_checks_{0};
+    std::atomic<std::uint64_t> good_health_checks_{0};
     std::atomic<std::uint64_t> failed_health_checks_{0};
     base::Histogram answers_us_;
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(base::kLastErrorCode) + 1>
