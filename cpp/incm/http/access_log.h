@@ -6,11 +6,16 @@
 
 namespace incm::http {
 
+/// The longest beginnings of a method and of a path that a line of the access log has.
+inline constexpr std::size_t kMostLoggedMethod = 20;
+inline constexpr std::size_t kMostLoggedPath = 200;
+
 /// A request and its answer, for the access log.
 struct Access {
     std::string client;         ///< the address
-    std::string method;         ///< "" when no whole head arrived
-    std::string path;           ///< without the query, as the client wrote it; "" likewise
+    std::string method;         ///< "" when no whole head arrived; cut as the path is
+    std::string path;           ///< without the query, as the client wrote it; "" likewise. Of
+                                ///< a longer one the first kMostLoggedPath + 1 bytes
     std::int64_t began_us = 0;  ///< when the whole request had arrived, on a monotonic clock
     std::int64_t took_us = 0;   ///< from then to the answer
     int status = 0;             ///< 0: the connection ended without an answer

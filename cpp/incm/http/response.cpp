@@ -35,8 +35,9 @@ Response::Response(const Request& request, std::unique_ptr<Connection>& from,
 void Response::begin_access(const Request& request) {
     access_ = std::make_unique<Access>();
     access_->client = request.client(manager_->rules()).text();
-    access_->method = request.method();
-    access_->path = request.path();
+    // No more than a line can have: many of these wait, and anybody can send long ones.
+    access_->method = request.method().substr(0, kMostLoggedMethod + 1);
+    access_->path = request.path().substr(0, kMostLoggedPath + 1);
     access_->began_us = now_us();
 }
 
