@@ -1,16 +1,17 @@
 #include "incm/admin/exposition.h"
 
 #include <array>
-#include <cstdio>
+#include <charconv>
 
 namespace incm::admin {
 
 namespace {
 
 std::string number(double value) {
-    std::array<char, 40> text{};
-    std::snprintf(text.data(), text.size(), "%.15g", value);
-    return text.data();
+    std::array<char, 40> text;  // without the process's locale, which a plugin may set
+    const auto [end, _] = std::to_chars(text.data(), text.data() + text.size(), value,
+                                        std::chars_format::general, 15);
+    return {text.data(), end};
 }
 
 void append_escaped(std::string& page, std::string_view value) {

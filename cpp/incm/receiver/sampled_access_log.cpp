@@ -1,8 +1,8 @@
 #include "incm/receiver/sampled_access_log.h"
 
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <exception>
 #include <string>
 #include <utility>
@@ -17,8 +17,13 @@ namespace incm::receiver {
 
 namespace {
 
-constexpr std::size_t kMethodBytes = 20;
-constexpr std::size_t kPathBytes = 200;
+std::string seconds_of(std::int64_t microseconds) {
+    std::array<char, 32> text;  // without the process's locale, which a plugin may set
+    const auto [end, _] =
+        std::to_chars(text.data(), text.data() + text.size(),
+                      static_cast<double>(microseconds) / 1e6, std::chars_format::fixed, 6);
+    return {text.data(), end};
+}
 
 void write_line(base::Priority priority, std::string_view text,
                 const std::vector<base::LogFact>& facts) {
@@ -28,26 +33,24 @@ void write_line(base::Priority priority, std::string_view text,
 }
 
 void write_access(const http::Access& access) {
-    const std::string method = base::printable(access.method, kMethodBytes);
-    const std::string path = base::printable(access.path, kPathBytes);
+    const std::string method = base::printable(access.method, http::kMostLoggedMethod);
+    const std::string path = base::printable(access.path, http::kMostLoggedPath);
     const std::string status = std::to_string(access.status);
     const std::string bytes = std::to_string(access.bytes);
     const std::string alert = std::to_string(access.alert_id);
-    std::array<char, 32> seconds{};
-    std::snprintf(seconds.data(), seconds.size(), "%.6f",
-                  static_cast<double>(access.took_us) / 1e6);
+    const std::string seconds = seconds_of(access.took_us);
     std::string text = access.client;
     text.append(" ").append(method.empty() ? "-" : method);
     text.append(" ").append(path.empty() ? "-" : path);
     text.append(access.status ? " " + status : " without an answer");
-    text.append(", ").append(bytes).append(" bytes in ").append(seconds.data()).append(" s");
+    text.append(", ").append(bytes).append(" bytes in ").append(seconds).append(" s");
     if (access.alert_id) text.append(", alert ").append(alert);
     std::vector<base::LogFact> facts{{"peer", access.client, true}};
     if (!method.empty()) facts.push_back({"method", method, true});
     if (!path.empty()) facts.push_back({"path", path, true});
     if (access.status) facts.push_back({"status", status});
     facts.push_back({"bytes", bytes});
-    facts.push_back({"duration_s", seconds.data()});
+    facts.push_back({"duration_s", seconds});
     if (access.alert_id) facts.push_back({"alert_id", alert});
     write_line(base::Priority::kInfo, text, facts);
 }
