@@ -539,6 +539,42 @@ TEST_F(ReceiverTest, AStopAnswersClientsThatWaitForPlugins) {
     expect_problem(client.receive(), 500, "not-processed");
 }
 
+TEST_F(ReceiverTest, AStoredAlertIsCountedOnceEvenIfThePluginsAreNotDoneInTime) {
+    start();
+    const auto send = [&](const std::string& body) {
+        auto client = std::make_unique<RawClient>(port());
+        client->send(post(body, "Content-Type: application/json\r\n", "/processed"));
+        return client;
+    };
+    const auto done = send(R"({"_id": "1"})");
+    const auto fetched = receiver_->inbox().fetch("all", 1, 20'000);
+    ASSERT_TRUE(fetched.ok());
+    receiver_->inbox().settle({{.alert_id = fetched.value().front().alert_id,
+                                .plugin = "all",
+                                .outcome = incm::inbox::Outcome::kDelivered}});
+    EXPECT_EQ(done->receive().status, 200);
+    const auto waits = send(R"({"_id": "2"})");
+    ASSERT_TRUE(receiver_->inbox().fetch("all", 1, 20'000).ok());
+    receiver_->stop_listening(0);
+    expect_problem(waits->receive(), 500, "not-processed");
+    const auto endpoints = receiver_->counters().endpoints();
+    ASSERT_EQ(endpoints.back().first, "/processed");
+    EXPECT_EQ(endpoints.back().second->accepted(), 2);
+    EXPECT_GT(endpoints.back().second->last_alert_ms(), 0);
+}
+
+TEST_F(ReceiverTest, AReloadThatFailsBeforeTheStartIsStillShownAfterIt) {
+    make();
+    receiver_->note_reload("a mistake in line 3");
+    ASSERT_TRUE(receiver_->start().ok());
+    const RawAnswer page = ask(admin_port(), "GET /metrics", "127.0.0.1");
+    EXPECT_NE(page.body.find("incm_webhook_config_last_reload_successful 0\n"), std::string::npos)
+        << page.body;
+    receiver_->note_reload({});
+    const RawAnswer later = ask(admin_port(), "GET /metrics", "127.0.0.1");
+    EXPECT_NE(later.body.find("incm_webhook_config_last_reload_successful 1\n"), std::string::npos);
+}
+
 TEST_F(ReceiverTest, StopsUnderLoadWithoutHalfAnswers) {
     start();
     std::vector<std::thread> senders;

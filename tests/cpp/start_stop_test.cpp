@@ -5,6 +5,7 @@
 
 #include "inbox/folder.h"
 #include "raw_client.h"
+#include <Poco/Net/ServerSocket.h>
 #include <gtest/gtest.h>
 
 #include "incm/auth/signature.h"
@@ -26,7 +27,7 @@ const incm::base::Secret kSecret("topsecret");
 class StartStopTest : public ::testing::Test {
  protected:
     StartStopTest() {
-        incm::receiver::Config config;
+        incm::receiver::Config& config = config_;
         config.listen = {"127.0.0.1", 0};
         config.admin = incm::receiver::Address{"127.0.0.1", 0};
         config.inbox_url = "sqlite:" + (folder_ / "inbox.db");
@@ -82,6 +83,7 @@ class StartStopTest : public ::testing::Test {
     }
 
     const incm::inbox::test::Folder folder_;
+    incm::receiver::Config config_;
     NoLog log_;
     std::unique_ptr<incm::receiver::Receiver> receiver_;
     std::atomic<int> answers_{0};
@@ -106,6 +108,20 @@ TEST_F(StartStopTest, UnderLoad) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_TRUE(idle.at_end());
     EXPECT_GE(static_cast<int>(receiver_->counters().accepted()), taken_);
+}
+
+TEST_F(StartStopTest, ScrapersThatWaitForTheStartAreAnsweredWhileTheNextListenerIsMade) {
+    const Poco::Net::ServerSocket inherited(Poco::Net::SocketAddress("127.0.0.1", 0));
+    config_.metrics = incm::receiver::Address{"127.0.0.1", inherited.address().port()};
+    config_.metrics_fd = inherited.impl()->sockfd();
+    receiver_ = std::make_unique<incm::receiver::Receiver>(config_, log_);
+    std::vector<RawClient> scrapers;
+    for (int i = 0; i < 8; ++i) {
+        scrapers.emplace_back(inherited.address().port());
+        scrapers.back().send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    ASSERT_TRUE(receiver_->start().ok());
+    for (RawClient& scraper : scrapers) EXPECT_EQ(scraper.receive().status, 200);
 }
 
 }  // namespace

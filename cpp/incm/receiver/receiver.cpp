@@ -93,6 +93,7 @@ Receiver::Receiver(Config config, base::LogSink& log)
     if (config_.access_log > 0) {
         access_log_ = std::make_unique<SampledAccessLog>(config_.access_log);
     }
+    note_reload({});
 }
 
 Receiver::~Receiver() {
@@ -141,7 +142,6 @@ base::Status Receiver::open_to_alerts() {
         metrics_answer_ = admin_pages(*config_.metrics, admin::Shows::kHealthAndMetrics);
     }
     started_at_ms_ = base::now().wall_ms;
-    note_reload({});
     ready_ = true;
     is_open_ = true;
     return server_ ? base::success() : listen();
@@ -160,19 +160,24 @@ base::Status Receiver::listen() {
             return Error{started.error().code, started.error().text + " (the metrics listener)"};
         }
     }
-    if (!config_.admin) return base::success();
-    admin_ = admin_listener(*config_.admin, config_.admin_fd, admin::Shows::kAll, admin_answer_);
-    base::Status started = admin_->start();
-    if (started.ok()) return started;
-    return Error{started.error().code, started.error().text +
-                                           " (the admin listener: --admin names another address, "
-                                           "--admin off leaves it out)"};
+    if (config_.admin) {
+        admin_ =
+            admin_listener(*config_.admin, config_.admin_fd, admin::Shows::kAll, admin_answer_);
+        if (base::Status started = admin_->start(); !started.ok()) {
+            return Error{started.error().code,
+                         started.error().text +
+                             " (the admin listener: --admin names another address, "
+                             "--admin off leaves it out)"};
+        }
+    }
+    all_listen_ = true;
+    return base::success();
 }
 
 /// Close everything after a start that failed, so that another start can begin.
 void Receiver::close_all() {
     stop();
-    is_open_ = false;
+    is_open_ = all_listen_ = false;
     server_.reset();
     admin_.reset();
     metrics_.reset();
@@ -278,18 +283,19 @@ void Receiver::look() {
 }
 
 admin::ServerState Receiver::server_state() const {
-    const auto text_of = [](const std::optional<Address>& address) {
-        return address ? std::optional(address->text()) : std::nullopt;
-    };
     admin::ServerState state{.connections = server_->open_connections(),
                              .certificate_end = {},
                              .started_at_ms = started_at_ms_,
                              .build = config_.build,
                              .address = listen_address().text(),
-                             .admin_address = text_of(admin_address()),
-                             .metrics_address = text_of(metrics_address()),
+                             .admin_address = {},
+                             .metrics_address = {},
                              .last_minute = history_.last_minute(),
                              .refuses_since_ms = history_.refuses_since_ms()};
+    if (all_listen_) {  // a listener that is open serves while the next one is made
+        if (admin_) state.admin_address = admin_address()->text();
+        if (metrics_) state.metrics_address = metrics_address()->text();
+    }
     if (const auto context = tls()) state.certificate_end = context->not_after();
     const std::lock_guard lock(reload_mutex_);
     state.reload = reload_;

@@ -182,6 +182,7 @@ class Receiver {
     std::unique_ptr<admin::AdminApi> api_;
     std::unique_ptr<http::Server> admin_;
     std::unique_ptr<http::Server> metrics_;
+    std::atomic<bool> all_listen_{false};  ///< the listeners do not change while it is set
 };
 
 }  // namespace incm::receiver
