@@ -84,7 +84,8 @@ std::vector<Finding> findings_of(const MetricsSources& from,
                        .text = "the last reload failed, so the configuration before it is used",
                        .reason = reload.error});
     }
-    std::ranges::stable_partition(all, &Finding::is_problem);
+    std::stable_partition(all.begin(), all.end(),
+                          [](const Finding& one) { return one.is_problem; });
     return all;
 }
 
