@@ -1,11 +1,11 @@
 """Turns pydantic's errors into sentences for a person who edits a configuration file."""
 
 import difflib
-import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from incm_webhook.config.annotations import model_of
 
 Location = Sequence[str | int]
 
@@ -166,7 +166,7 @@ def known_keys(model: type[BaseModel], location: Location) -> list[str]:
             continue
         current = next(
             (
-                _model_in(info.annotation)
+                model_of(info.annotation)
                 for name, info in current.model_fields.items()
                 if part in (name, info.alias)
             ),
@@ -175,13 +175,3 @@ def known_keys(model: type[BaseModel], location: Location) -> list[str]:
     if current is None:
         return []
     return [info.alias or name for name, info in current.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in typing.get_args(annotation):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None

@@ -3,11 +3,11 @@
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from incm_webhook.config.annotations import model_of
 from incm_webhook.config.settings import Settings
 from incm_webhook.config.type_names import type_name
 from incm_webhook.config.written import NOTHING, UNIT, as_written, fields_of, written_of
@@ -47,14 +47,6 @@ def tables() -> Iterator[tuple[str, str, list[Key]]]:
         assert model is not None  # noqa: S101 - every field of Settings is a table
         heading = f"[[{name}]]" if typing.get_origin(field.annotation) is tuple else f"[{name}]"
         yield heading, field.description or "", list(_keys(model, ""))
-
-
-def model_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the model of a table in an annotation; None for a plain value."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (model_of(one) for one in typing.get_args(annotation))
-    return next((one for one in found if one is not None), None)
 
 
 def _keys(model: type[BaseModel], prefix: str) -> Iterator[Key]:

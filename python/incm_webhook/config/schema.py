@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticUndefined
 
-from incm_webhook.config.reference import model_of
+from incm_webhook.config.annotations import model_of
 from incm_webhook.config.settings import Settings
 from incm_webhook.config.written import as_written, written_of
 

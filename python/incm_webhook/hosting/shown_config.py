@@ -1,20 +1,22 @@
 """Writes a plugin's `config` without its secrets."""
 
 import re
-import typing
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
-from incm_webhook.config.reference import model_of
+from incm_webhook.config.annotations import model_of, types_in
 from incm_webhook.text.redaction import redacted
 
 _HIDDEN = "***"
 _SECRET_NAME = re.compile(
-    "password|passwd|passphrase|secret|token|credential|authorization|cookie|api.?key",
+    "password|passwd|passphrase|pwd|secret|token|credential|authorization|cookie"
+    "|(?:api|access|account|auth|encryption|integration|master|private|routing|service|shared"
+    "|signing|storage)[^a-z0-9]?key",
     re.IGNORECASE,
 )
+_FILE_NAME = re.compile("[-_]file$", re.IGNORECASE)  # a key whose value names a file
 
 
 def shown(config: Mapping[str, Any], model: type[BaseModel] | None) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def shown(config: Mapping[str, Any], model: type[BaseModel] | None) -> dict[str,
 
 def _shown(raw: Any, key: str, annotation: Any) -> Any:
     inner = model_of(annotation)
-    if annotation is None or _is_secret(annotation) or _SECRET_NAME.search(key):
+    if annotation is None or _is_secret(annotation) or _names_secret(key):
         return _hidden(raw)
     if inner is not None and isinstance(raw, dict):
         return shown(raw, inner)
@@ -52,10 +54,16 @@ def _shown(raw: Any, key: str, annotation: Any) -> Any:
 
 
 def _is_secret(annotation: Any) -> bool:
-    """Return whether a type holds a secret text, but for the fields of a model in it."""
-    if isinstance(annotation, type) and issubclass(annotation, SecretStr | SecretBytes):
-        return True
-    return any(_is_secret(one) for one in typing.get_args(annotation))
+    """Return whether a type holds a secret, or may, but for the fields of a model in it."""
+    return any(
+        isinstance(one, str)  # not resolved: nothing tells
+        or (isinstance(one, type) and issubclass(one, SecretStr | SecretBytes | Secret))
+        for one in types_in(annotation)
+    )
+
+
+def _names_secret(key: str) -> bool:
+    return bool(_SECRET_NAME.search(key)) and not _FILE_NAME.search(key)
 
 
 def _hidden(raw: Any) -> Any:
@@ -69,8 +77,7 @@ def _hidden(raw: Any) -> Any:
 def _plain(raw: Any) -> Any:
     if isinstance(raw, dict):
         return {
-            key: _hidden(one) if _SECRET_NAME.search(key) else _plain(one)
-            for key, one in raw.items()
+            key: _hidden(one) if _names_secret(key) else _plain(one) for key, one in raw.items()
         }
     if isinstance(raw, list):
         return [_plain(one) for one in raw]

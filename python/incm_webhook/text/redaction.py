@@ -32,13 +32,14 @@ _SCHEME = r"(?:Bearer|Basic|Token|Bot|Key|Api-?Key|GenieKey|Splunk|Negotiate|NTL
 _SIGNED = r"(?:Digest|Hawk|OAuth|AWS4-HMAC-SHA256)\s"
 _QUOTE = r"\\?[\"']"  # with a backslash in JSON that is nested in JSON
 _HEADER = re.compile(
-    rf"\b(authorization|x-api-key|api-key|x-auth-token)({_QUOTE})?(\s*[:=]\s*)({_QUOTE})?"
+    rf"\b(authorization|x-api-key|api-key|x-auth-key|x-auth-token)({_QUOTE})?(\s*[:=]\s*)({_QUOTE})?"
     rf"(?:({_SIGNED})[^\r\n]+|({_SCHEME})?[^\s\"'\\,;)]+)",
     re.IGNORECASE,
 )
 _COOKIE = re.compile(rf"\b(cookie(?:{_QUOTE})?\s*:\s*(?:{_QUOTE})?)[^\r\n\"'\\]+", re.IGNORECASE)
 _NAME = (
-    r"(?:password|passwd|passphrase|pwd|secret|token|(?:api|access|account|private|shared)[-_]?key)"
+    r"(?:password|passwd|passphrase|pwd|secret|token"
+    r"|(?:api|access|account|auth|private|shared|signing)[-_]?key)"
 )
 _MEMBER = re.compile(rf"({_NAME}{_QUOTE}\s*[:=]\s*)({_QUOTE})(?:(?!\2)[^\n])*(?=\2)", re.IGNORECASE)
 _ASSIGNED = re.compile(

@@ -40,6 +40,8 @@ from incm_webhook.text.redaction import hide, redacted, without_secrets
         ('Authorization: Digest username="x", response="0a"', "Authorization: Digest ***"),
         (r"{\"token\":\"abc\"}", r"{\"token\":\"***\"}"),
         ("X-Api-Key: abcdef", "X-Api-Key: ***"),
+        ("X-Auth-Key: abcdef", "X-Auth-Key: ***"),
+        ('{"auth_key": "abc", "signing-key": "def"}', '{"auth_key": "***", "signing-key": "***"}'),
         ("Cookie: session=abc; b=c", "Cookie: ***"),
         ("host=db user=u password=hunter2 port=1", "host=db user=u password=*** port=1"),
         ("Server=h;Uid=u;Pwd=hunter2;", "Server=h;Uid=u;Pwd=***;"),
