@@ -36,10 +36,13 @@ def show(*, origin: bool, as_json: bool, **overrides: Any) -> int:
     """
     from incm_webhook.cli.view.settings import json_of, lines_of
     from incm_webhook.config.loading import load_settings
+    from incm_webhook.text.toml import toml_of
 
     settings = load_settings(overrides, os.environ, Path.cwd(), secrets=False)
     if as_json:
-        click.echo(json.dumps(json_of(settings), ensure_ascii=False, indent=2))
+        # A config of a plugin may have dates, which JSON has not.
+        shown = json.dumps(json_of(settings), ensure_ascii=False, indent=2, default=toml_of)
+        click.echo(shown)
         return 0
     for line in lines_of(settings, origin=origin):
         click.echo(line)

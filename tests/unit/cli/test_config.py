@@ -90,6 +90,30 @@ def test_json_has_the_values_and_their_origins(run: Run, write: Write) -> None:
     assert found["origins"]["server.grace"] == {"from": "default", "name": None, "line": None}
 
 
+def test_json_has_dates_as_the_file_has_them(run: Run, write: Write) -> None:
+    write(
+        "noc.py",
+        "from datetime import date, datetime\n"
+        "from incm_webhook import plugin\n"
+        "from pydantic import BaseModel\n"
+        "class Config(BaseModel):\n    since: date\n    until: list[datetime] = []\n"
+        "@plugin('noc', config=Config)\n"
+        "def on_alert(alert): pass\n",
+    )
+    write(
+        "incm-webhook.toml",
+        "[[endpoint]]\nunsigned = true\n"
+        '[[plugin]]\nuse = "./noc.py"\n'
+        "config = { since = 2026-01-02, until = [2026-01-02T03:04:05Z] }\n",
+    )
+    status, out, _ = run("--json")
+    assert status == 0
+    assert json.loads(out)["config"]["plugin"][0]["config"] == {
+        "since": "2026-01-02",
+        "until": ["2026-01-02T03:04:05+00:00"],
+    }
+
+
 def test_secrets_are_not_read(run: Run, write: Write) -> None:
     write("incm-webhook.toml", '[[endpoint]]\nsecret_file = "nowhere"\n')
     status, out, _ = run()
