@@ -29,8 +29,9 @@ WORKDIR /var/lib/incm-webhook
 VOLUME /var/lib/incm-webhook
 EXPOSE 8080 9465
 STOPSIGNAL SIGTERM
+# Never through a proxy that http_proxy names.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9465/healthz', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:9465/healthz', timeout=4)"]
 ENTRYPOINT ["incm-webhook"]
 # The supervisor is process 1: it reaps orphans, passes signals on, and keeps the port open.
 CMD ["serve", "--supervise"]

@@ -3,9 +3,12 @@
 import importlib
 import json
 import re
+import subprocess
 import sys
 import textwrap
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,36 @@ def test_the_ports_of_image_and_manifest_are_those_of_their_configurations() -> 
     assert "EXPOSE 8080 9465\n" in DOCKERFILE
     assert "http://127.0.0.1:9465/healthz" in DOCKERFILE
     assert re.findall(r"containerPort: (\d+)", MANIFEST) == ["8080", "9465"]
+
+
+class _Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/healthz" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_health_check_of_the_image_passes_by_a_proxy_of_the_environment() -> None:
+    (command,) = re.findall(r"^HEALTHCHECK .*?CMD (\[.+?\])$", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    python, flag, code = json.loads(command)
+    assert (python, flag) == ("python", "-c")
+    with HTTPServer(("127.0.0.1", 0), _Healthy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            for path, is_well in (("/healthz", True), ("/other", False)):
+                here = code.replace(":9465/healthz", f":{server.server_port}{path}")
+                done = subprocess.run(
+                    [sys.executable, "-c", here],
+                    env={"http_proxy": "http://127.0.0.1:1"},
+                    stderr=subprocess.DEVNULL,
+                )
+                assert (done.returncode == 0) == is_well, path
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_the_manifest_names_the_version_of_the_project() -> None:

@@ -202,6 +202,7 @@ def test_the_unit_serves_that_folder(tmp_path: Path) -> None:
     )
     assert service["LoadCredential"] == "incm-secret:/srv/a folder/100%%/secret"
     assert service["StateDirectory"] == "incm-webhook"
+    assert service["StateDirectoryMode"] == "0750"
     assert "\nDynamicUser=yes\n" in unit(Path("/srv/incm"))
     home = unit(Path("/home/me/incm"))
     assert "ProtectHome=read-only\n" in home
