@@ -147,6 +147,8 @@ def test_a_proxy_of_the_page_uses_its_connection_again(tmp_path: Path, proxy_nam
         assert connections(behind) == 1
 
 
+# Not Caddy: as the page says, it can send a body again only by chance.
+@pytest.mark.parametrize("proxy_name", ["nginx", "haproxy"], indirect=True)
 def test_an_alert_that_meets_the_end_of_its_connection_is_sent_again(
     tmp_path: Path, proxy_name: str
 ) -> None:
