@@ -90,6 +90,7 @@ Ingest::~Ingest() = default;
 void Ingest::set_endpoints(const std::vector<Endpoint>& endpoints) {
     auto next = std::make_shared<const Endpoints>(endpoints);
     std::vector<std::string> paths;
+    paths.reserve(endpoints.size());
     for (const Endpoint& one : endpoints) paths.push_back(one.path);
     counters_.set_endpoints(std::move(paths));
     const std::lock_guard lock(mutex_);
