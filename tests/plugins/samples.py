@@ -19,9 +19,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from incm_webhook import Alert
-from incm_webhook.testing import run_plugin
+from incm_webhook.testing import HttpTarget, run_plugin
 from plugins.http_plugins import HTTP_PLUGINS
-from plugins.targets.http_faults import FaultServer, answers
 from plugins.targets.mosquitto import Mosquitto, Subscriber
 from plugins.targets.smtp import SmtpServer
 
@@ -88,8 +87,8 @@ def _run(use: str, config: dict[str, Any]) -> None:
 
 def _requests(use: str, form: str = "") -> str:
     one = next(one for one in HTTP_PLUGINS if one.use == use and form in one.name)
-    with FaultServer() as server:
-        server.behave(answers(200, one.success))
+    with HttpTarget() as server:
+        server.respond(200, one.success)
         _run(use, {k: v for k, v in one.config(server.url).items() if (use, k) != ("http", "body")})
         return "\n".join(
             f"{one.method} {_SECRET.sub('…', one.path.partition('?')[0])}\n{_json(one.body)}"
@@ -116,7 +115,7 @@ def _pretty(value: Any, indent: str = "") -> str:
 
 
 def _apprise() -> str:
-    with FaultServer() as server:
+    with HttpTarget() as server:
         _run("apprise", {"urls": [f"{server.url.replace('http', 'json')}/notify"]})
         return "\n".join(f"POST /notify\n{_json(one.body)}" for one in server.requests)
 

@@ -6,10 +6,9 @@ import pytest
 
 from incm_webhook import Alert, Reject, Retry, Unavailable
 from incm_webhook.errors import PluginError
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.hostile import HOSTILE
 from plugins.targets.alertmanager import AlertmanagerServer
-from plugins.targets.http_faults import FaultServer, answers
 
 NOW = datetime.now(UTC)
 
@@ -92,9 +91,9 @@ def test_every_alertmanager_gets_the_alert_although_one_is_down(tmp_path: Path) 
     [((503, 401), Unavailable), ((400, 503), Reject), ((200, 503), Retry)],
 )
 def test_the_worst_answer_counts(statuses: tuple[int, int], outcome: type[Exception]) -> None:
-    with FaultServer() as first, FaultServer() as second:
+    with HttpTarget() as first, HttpTarget() as second:
         for server, status in zip((first, second), statuses, strict=True):
-            server.behave(answers(status))
+            server.respond(status)
         (got,) = send([first.url, second.url], pair()[0])
     assert type(got) is outcome
 
@@ -107,7 +106,7 @@ def test_the_worst_answer_counts(statuses: tuple[int, int], outcome: type[Except
     ],
 )
 def test_the_account_is_sent(account: dict[str, str], header: str) -> None:
-    with FaultServer() as server:
+    with HttpTarget() as server:
         assert send(server.url, pair()[0], **account) == ["delivered"]
         assert server.requests[0].headers["authorization"] == header
 

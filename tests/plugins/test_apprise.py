@@ -11,18 +11,16 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, PluginError, Retry
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.hostile import HOSTILE
 from plugins.targets.http_faults import (
-    Behaviour,
-    FaultServer,
+    DRIPS_HEAD,
+    DROPS,
+    HANGS,
+    RUBBISH,
+    Fault,
     answers,
-    drips,
-    drops,
-    hangs,
-    redirects,
     sends_much,
-    sends_rubbish,
 )
 
 pytest.importorskip("apprise", reason="the library Apprise is not installed")
@@ -33,13 +31,13 @@ UP = make_alert("connected", serial_number="EF1", entityName="pump-7", deviceId=
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
-        one.behave(answers(200, "ok"))
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
+        one.respond(200, "ok")
         yield one
 
 
-def url_of(server: FaultServer) -> str:
+def url_of(server: HttpTarget) -> str:
     return f"{server.url.replace('http', 'json')}/notify"
 
 
@@ -48,7 +46,7 @@ def send(urls: list[str], *alerts: Alert, **options: Any) -> list[Any]:
     return run_plugin(USE, *alerts, config=config, **options)
 
 
-def test_a_pair_of_alerts_is_sent_with_title_text_and_kind(server: FaultServer) -> None:
+def test_a_pair_of_alerts_is_sent_with_title_text_and_kind(server: HttpTarget) -> None:
     assert send([url_of(server)], DOWN, UP) == ["delivered"] * 2
     lost, found = (request.json() for request in server.requests)
     assert (lost["type"], found["type"]) == ("failure", "success")
@@ -57,7 +55,7 @@ def test_a_pair_of_alerts_is_sent_with_title_text_and_kind(server: FaultServer) 
     assert "Serial number: EF1" in lost["message"]
 
 
-def test_templates_replace_title_and_text(server: FaultServer) -> None:
+def test_templates_replace_title_and_text(server: HttpTarget) -> None:
     config = {"title": "{{ alert.type }}", "body": "{{ plugin }}: {{ alert.entity_name }}"}
     assert send([url_of(server)], DOWN, config=config) == ["delivered"]
     (request,) = server.requests
@@ -69,23 +67,23 @@ def test_templates_replace_title_and_text(server: FaultServer) -> None:
     assert server.requests[-1].json()["message"].startswith("Disconnect from Platform")
 
 
-FAULTS: dict[str, Behaviour] = {
+FAULTS: dict[str, Fault] = {
     "400": answers(400),
     "401": answers(401),
     "404": answers(404),
-    "429": answers(429, headers={"Retry-After": "9"}),
+    "429": answers(429, Retry_After="9"),
     "500": answers(500),
     "503": answers(503),
-    "drips": drips(),
-    "drops": drops(),
-    "hangs": hangs(),
-    "rubbish": sends_rubbish(),
+    "drips": DRIPS_HEAD,
+    "drops": DROPS,
+    "hangs": HANGS,
+    "rubbish": RUBBISH,
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_every_fault_is_tried_again(server: FaultServer, fault: Behaviour) -> None:
-    server.behave(fault)
+def test_every_fault_is_tried_again(server: HttpTarget, fault: Fault) -> None:
+    server.respond(**fault)
     (got,) = send([url_of(server)], DOWN, config={"time_limit": "2s"})
     assert isinstance(got, Retry)
     assert got.after is None
@@ -93,29 +91,29 @@ def test_every_fault_is_tried_again(server: FaultServer, fault: Behaviour) -> No
     assert len(server.requests) == 1  # Apprise itself tries nothing again
 
 
-def test_a_redirect_is_not_followed(server: FaultServer) -> None:
-    with FaultServer() as other:
-        server.behave(redirects(f"{other.url}/elsewhere"))
+def test_a_redirect_is_not_followed(server: HttpTarget) -> None:
+    with HttpTarget() as other:
+        server.respond(**answers(302, Location=f"{other.url}/elsewhere"))
         (got,) = send([url_of(server)], DOWN)
         assert isinstance(got, Retry)
         assert other.requests == []
 
 
-def test_a_service_that_is_down_and_a_long_answer(server: FaultServer) -> None:
-    server.behave(sends_much(1024**2))
+def test_a_service_that_is_down_and_a_long_answer(server: HttpTarget) -> None:
+    server.respond(**sends_much(1024**2))
     assert send([url_of(server)], DOWN) == ["delivered"]
-    with FaultServer() as gone:
+    with HttpTarget() as gone:
         url = url_of(gone)
     (got,) = send([url], DOWN)
     assert isinstance(got, Retry)
     assert "A Connection error occurred" in got.reason
 
 
-def test_a_repetition_goes_only_where_the_alert_has_not_arrived(server: FaultServer) -> None:
-    with FaultServer() as other:
+def test_a_repetition_goes_only_where_the_alert_has_not_arrived(server: HttpTarget) -> None:
+    with HttpTarget() as other:
         urls = [url_of(server), url_of(other)]
         state: dict[str, Any] = {}
-        other.behave(answers(503))
+        other.respond(503)
         for attempt in (1, 2):
             (got,) = send(urls, DOWN, attempt=attempt, state=state)
             assert isinstance(got, Retry)
@@ -124,7 +122,7 @@ def test_a_repetition_goes_only_where_the_alert_has_not_arrived(server: FaultSer
         assert (len(server.requests), len(other.requests)) == (1, 2)
         assert list(state) == ["sent/test-1"]
         assert server.url not in str(state)
-        other.behave(answers(200))
+        other.respond(200)
         assert send(urls, DOWN, attempt=3, state=state) == ["delivered"]
         assert (len(server.requests), len(other.requests)) == (1, 3)
         assert state == {}
@@ -132,9 +130,9 @@ def test_a_repetition_goes_only_where_the_alert_has_not_arrived(server: FaultSer
         assert (len(server.requests), len(other.requests)) == (2, 4)
 
 
-def test_what_is_kept_of_dead_letters_is_forgotten_after_two_weeks(server: FaultServer) -> None:
-    with FaultServer() as other:
-        other.behave(answers(503))
+def test_what_is_kept_of_dead_letters_is_forgotten_after_two_weeks(server: HttpTarget) -> None:
+    with HttpTarget() as other:
+        other.respond(503)
         state = {"sent/old": {"urls": [], "at": 0.0}, "sent/new": {"urls": [], "at": 4e12}}
         now = {"sent/kept": {"urls": [], "at": time.time()}}
         send([url_of(server), url_of(other)], DOWN, state=(state := state | now))
@@ -152,7 +150,7 @@ def test_what_is_kept_of_dead_letters_is_forgotten_after_two_weeks(server: Fault
     ],
 )
 def test_a_url_that_cannot_work_is_refused_and_not_repeated(
-    server: FaultServer, url: str, text: str
+    server: HttpTarget, url: str, text: str
 ) -> None:
     with pytest.raises(PluginError) as caught:
         send([url_of(server), url], DOWN)
@@ -161,7 +159,7 @@ def test_a_url_that_cannot_work_is_refused_and_not_repeated(
     assert "topsecret" not in str(caught.value)
 
 
-def test_one_url_stands_once(server: FaultServer) -> None:
+def test_one_url_stands_once(server: HttpTarget) -> None:
     with pytest.raises(PluginError, match=r"config urls\[2\]: .* the same as urls\[1\]"):
         send([url_of(server)] * 2, DOWN)
     with pytest.raises(PluginError, match="config urls"):
@@ -176,7 +174,7 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
 def test_a_hostile_alert_is_one_bounded_notification(
-    server: FaultServer, name: str, body: bytes
+    server: HttpTarget, name: str, body: bytes
 ) -> None:
     config = {"body": "{{ alert.content | default('-') }}"}
     assert send([url_of(server)], Alert.from_json(body), config=config) == ["delivered"], name
@@ -194,13 +192,13 @@ def test_a_hostile_alert_is_one_bounded_notification(
             )
 
 
-def test_people_can_be_mentioned_on_purpose(server: FaultServer) -> None:
+def test_people_can_be_mentioned_on_purpose(server: HttpTarget) -> None:
     config = {"title": "@all", "mentions": True}
     assert send([url_of(server)], DOWN, config=config) == ["delivered"]
     assert server.requests[0].json()["title"] == "@all"
 
 
-def test_the_example_of_the_page_works(server: FaultServer) -> None:
+def test_the_example_of_the_page_works(server: HttpTarget) -> None:
     page = Path(__file__).parents[2] / "docs" / "plugins" / "apprise.md"
     (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)[:1]
     (table,) = tomllib.loads(example)["plugin"]

@@ -15,19 +15,20 @@ from pydantic import SecretStr
 
 from incm_webhook import Alert, Answer, Context, Reject, Retry, Unavailable, __version__, outcome_of
 from incm_webhook.http import egress, transport
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from incm_webhook.text.redaction import redacted
 from plugins.targets.http_faults import (
-    Behaviour,
-    FaultServer,
+    DRIPS_BODY,
+    DRIPS_HEAD,
+    DROPS,
+    DROPS_UNREAD,
+    HANGS,
+    RUBBISH,
+    STOPS_WITHIN_BODY,
+    Fault,
+    SecureTarget,
     answers,
-    drips,
-    drops,
-    hangs,
-    redirects,
     sends_much,
-    sends_rubbish,
-    stops_within_body,
 )
 
 Call = Callable[..., Answer | Exception]
@@ -35,8 +36,8 @@ SECRET_PATH = "/services/T0123/B0123456/xYz0123456789abc"
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
         yield one
 
 
@@ -60,8 +61,8 @@ def post(request: pytest.FixtureRequest) -> Call:
     return call
 
 
-def test_a_request_and_its_answer(server: FaultServer, post: Call) -> None:
-    server.behave(answers(201, "Grüße", {"Content-Type": "text/plain", "X-Id": "7"}))
+def test_a_request_and_its_answer(server: HttpTarget, post: Call) -> None:
+    server.respond(201, "Grüße", headers={"Content-Type": "text/plain", "X-Id": "7"})
     answer = post(
         f"{server.url}/a?b=1", json={"n": "仓"}, params={"c": "d&e"}, headers={"X-A": "1"}
     )
@@ -84,13 +85,13 @@ def test_a_request_and_its_answer(server: FaultServer, post: Call) -> None:
         ({"a": "b c"}, "application/x-www-form-urlencoded", b"a=b+c"),
     ],
 )
-def test_bodies(server: FaultServer, post: Call, data: Any, kind: str, body: bytes) -> None:
+def test_bodies(server: HttpTarget, post: Call, data: Any, kind: str, body: bytes) -> None:
     post(server.url, data=data)
     assert server.requests[0].body == body
     assert server.requests[0].headers["content-type"] == kind
 
 
-def test_every_method(server: FaultServer) -> None:
+def test_every_method(server: HttpTarget) -> None:
     def handler(alert: Alert, ctx: Context) -> None:
         ctx.http.get(server.url)
         ctx.http.put(server.url, json=1)
@@ -120,18 +121,18 @@ def test_every_method(server: FaultServer) -> None:
         (answers(404), Unavailable, "404 Not Found"),
         (answers(410), Unavailable, "410"),
         (answers(304), Unavailable, "304"),
-        (redirects("/elsewhere"), Unavailable, "302"),
-        (redirects("/elsewhere", 307), Unavailable, "307"),
-        (drops(), Retry, "Connection reset by peer"),
-        (drops(reads=False), Retry, "Connection reset by peer"),
-        (stops_within_body(), Retry, "closed within the answer"),
-        (sends_rubbish(), Retry, "is no HTTP"),
+        (answers(302, Location="/elsewhere"), Unavailable, "302"),
+        (answers(307, Location="/elsewhere"), Unavailable, "307"),
+        (DROPS, Retry, "Connection reset by peer"),
+        (DROPS_UNREAD, Retry, "Connection reset by peer"),
+        (STOPS_WITHIN_BODY, Retry, "closed within the answer"),
+        (RUBBISH, Retry, "is no HTTP"),
     ],
 )
 def test_each_fault_has_its_outcome(
-    server: FaultServer, post: Call, behaviour: Behaviour, kind: type[Exception], words: str
+    server: HttpTarget, post: Call, behaviour: Fault, kind: type[Exception], words: str
 ) -> None:
-    server.behave(behaviour)
+    server.respond(**behaviour)
     outcome = post(server.url + SECRET_PATH, json={})
     assert type(outcome) is kind
     text = str(outcome)
@@ -140,11 +141,11 @@ def test_each_fault_has_its_outcome(
     assert len(server.requests) <= 1  # neither a redirect nor an error is followed by a request
 
 
-@pytest.mark.parametrize("behaviour", [hangs(), drips(), drips(body=True)])
+@pytest.mark.parametrize("behaviour", [HANGS, DRIPS_HEAD, DRIPS_BODY])
 def test_the_time_out_is_one_of_the_whole_request(
-    server: FaultServer, post: Call, behaviour: Behaviour
+    server: HttpTarget, post: Call, behaviour: Fault
 ) -> None:
-    server.behave(behaviour)
+    server.respond(**behaviour)
     outcome = post(server.url + SECRET_PATH, json={}, timeout=0.5)
     assert isinstance(outcome, Retry)
     message = f"POST {server.url}/services/… got no whole answer within 0.5 s"
@@ -152,8 +153,8 @@ def test_the_time_out_is_one_of_the_whole_request(
     assert all(one.abandoned.wait(20) for one in server.requests)
 
 
-def test_a_target_that_does_not_listen(server: FaultServer, post: Call) -> None:
-    server.stop()
+def test_a_target_that_does_not_listen(server: HttpTarget, post: Call) -> None:
+    server.close()
     outcome = post(server.url, json={})
     assert isinstance(outcome, Retry)
     assert "Connection refused" in str(outcome)
@@ -175,9 +176,9 @@ def test_a_name_that_does_not_exist(post: Call) -> None:
     ],
 )
 def test_retry_after(
-    server: FaultServer, post: Call, value: str, least: float | None, most: float | None
+    server: HttpTarget, post: Call, value: str, least: float | None, most: float | None
 ) -> None:
-    server.behave(answers(503, headers={"Retry-After": value}))
+    server.respond(503, headers={"Retry-After": value})
     outcome = post(server.url, json={})
     assert isinstance(outcome, Retry)
     if least is None or most is None:
@@ -187,23 +188,23 @@ def test_retry_after(
         assert least <= outcome.after <= most
 
 
-def test_only_64_kib_of_an_answer_are_read(server: FaultServer, post: Call) -> None:
-    server.behave(sends_much())
+def test_only_64_kib_of_an_answer_are_read(server: HttpTarget, post: Call) -> None:
+    server.respond(**sends_much())
     answer = post(server.url, json={})
     assert isinstance(answer, Answer)
     assert (len(answer.body), answer.truncated) == (65536, True)
     assert server.requests[0].abandoned.wait(20)
 
 
-def test_an_answer_of_exactly_64_kib_is_whole(server: FaultServer, post: Call) -> None:
-    server.behave(answers(200, b"x" * 65536))
+def test_an_answer_of_exactly_64_kib_is_whole(server: HttpTarget, post: Call) -> None:
+    server.respond(200, b"x" * 65536)
     answer = post(server.url, json={})
     assert isinstance(answer, Answer)
     assert (len(answer.body), answer.truncated) == (65536, False)
 
 
-def test_an_answer_of_any_status_on_demand(server: FaultServer, post: Call) -> None:
-    server.behave(answers(429, '{"retry_after": 2}', {"Retry-After": "9"}))
+def test_an_answer_of_any_status_on_demand(server: HttpTarget, post: Call) -> None:
+    server.respond(429, '{"retry_after": 2}', headers={"Retry-After": "9"})
     answer = post(server.url, json={}, raise_outcome=False)
     assert isinstance(answer, Answer)
     assert answer.json() == {"retry_after": 2}
@@ -212,10 +213,10 @@ def test_an_answer_of_any_status_on_demand(server: FaultServer, post: Call) -> N
     assert outcome.after == 9
 
 
-def test_no_secret_is_revealed(server: FaultServer, post: Call) -> None:
+def test_no_secret_is_revealed(server: HttpTarget, post: Call) -> None:
     """The target repeats the request, secrets and all, in its answer."""
     token, key = "tok-0123456789", "key=0123456789"
-    server.behave(answers(400, f"Cannot POST {SECRET_PATH}?{key} with Bearer {token}, {token}"))
+    server.respond(400, f"Cannot POST {SECRET_PATH}?{key} with Bearer {token}, {token}")
     url = f"{server.url}{SECRET_PATH}?{key}"
     texts = [
         str(post(SecretStr(url), json={}, headers={"Authorization": SecretStr(token)})),
@@ -256,7 +257,7 @@ def test_wrong_arguments(post: Call, url: Any, options: Any, kind: type[Exceptio
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path, post: Call) -> None:
-    with FaultServer(tls=True) as server:
+    with SecureTarget() as server:
         outcome = post(server.url, json={})
         assert isinstance(outcome, Unavailable)
         assert "its certificate is not trusted" in str(outcome)
@@ -266,7 +267,7 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path, post: Call) -> None:
 def test_a_certificate_that_is_trusted(
     tmp_path: Path, post: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with FaultServer(tls=True) as server, FaultServer(tls=True, names=("other.invalid",)) as other:
+    with SecureTarget() as server, SecureTarget("other.invalid") as other:
         other.authority = server.authority
         monkeypatch.setenv("SSL_CERT_FILE", str(server.trust(tmp_path)))
         transport.trusted.cache_clear()
@@ -280,7 +281,7 @@ def test_a_certificate_that_is_trusted(
 def test_a_certificate_of_another_host(
     tmp_path: Path, post: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with FaultServer(tls=True, names=("other.invalid",)) as server:
+    with SecureTarget("other.invalid") as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(server.trust(tmp_path)))
         transport.trusted.cache_clear()
         try:
@@ -291,20 +292,20 @@ def test_a_certificate_of_another_host(
         assert "IP address mismatch" in str(outcome)
 
 
-def test_a_target_without_tls_behind_https(server: FaultServer, post: Call) -> None:
+def test_a_target_without_tls_behind_https(server: HttpTarget, post: Call) -> None:
     assert isinstance(post(server.url.replace("http:", "https:"), json={}), Retry)
 
 
 def test_proxies_of_the_environment_are_not_used(
-    server: FaultServer, post: Call, monkeypatch: pytest.MonkeyPatch
+    server: HttpTarget, post: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert isinstance(post(server.url, json={}), Answer)
 
 
-def test_cookies_are_not_kept(server: FaultServer) -> None:
-    server.behave(answers(headers={"Set-Cookie": "a=b"}))
+def test_cookies_are_not_kept(server: HttpTarget) -> None:
+    server.respond(headers={"Set-Cookie": "a=b"})
 
     def handler(alert: Alert, ctx: Context) -> None:
         ctx.http.post(server.url)
@@ -313,15 +314,15 @@ def test_cookies_are_not_kept(server: FaultServer) -> None:
     assert ["cookie" in one.headers for one in server.requests] == [False, False]
 
 
-def test_a_connection_is_kept(server: FaultServer) -> None:
+def test_a_connection_is_kept(server: HttpTarget) -> None:
     def handler(alert: Alert, ctx: Context) -> None:
         ctx.http.post(server.url)
 
     assert run_plugin(handler, *[make_alert()] * 5) == ["delivered"] * 5
-    assert server.accepted == 1
+    assert server.connections == 1
 
 
-def test_nothing_is_left_after_the_loop(server: FaultServer) -> None:
+def test_nothing_is_left_after_the_loop(server: HttpTarget) -> None:
     """A loop of the test's own closes the session, too, when it shuts down."""
 
     async def main() -> None:
@@ -334,7 +335,7 @@ def test_nothing_is_left_after_the_loop(server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize("touches", [True, False])
-def test_a_forgotten_await_fails_the_attempt(server: FaultServer, touches: bool) -> None:
+def test_a_forgotten_await_fails_the_attempt(server: HttpTarget, touches: bool) -> None:
     async def handler(alert: Alert, ctx: Context) -> None:
         answer = ctx.http.post(server.url + SECRET_PATH, json={})
         if touches:
@@ -350,7 +351,7 @@ def test_a_forgotten_await_fails_the_attempt(server: FaultServer, touches: bool)
     assert server.requests == []
 
 
-def test_several_at_once(server: FaultServer) -> None:
+def test_several_at_once(server: HttpTarget) -> None:
     async def handler(alert: Alert, ctx: Context) -> None:
         first, second = await asyncio.gather(
             ctx.http.post(server.url, json=1), ctx.http.post(server.url, json=2)
@@ -361,7 +362,7 @@ def test_several_at_once(server: FaultServer) -> None:
     assert sorted(one.json() for one in server.requests) == [1, 2]
 
 
-def test_a_helper_thread_of_an_async_handler_is_plain(server: FaultServer) -> None:
+def test_a_helper_thread_of_an_async_handler_is_plain(server: HttpTarget) -> None:
     async def handler(alert: Alert, ctx: Context) -> None:
         answer = await asyncio.to_thread(ctx.http.post, server.url)
         assert answer.status == 200
@@ -369,7 +370,7 @@ def test_a_helper_thread_of_an_async_handler_is_plain(server: FaultServer) -> No
     assert run_plugin(handler, make_alert()) == ["delivered"]
 
 
-def test_many_plain_threads_share_one_loop(server: FaultServer) -> None:
+def test_many_plain_threads_share_one_loop(server: HttpTarget) -> None:
     def handler(alert: Alert, ctx: Context) -> None:
         threads = [threading.Thread(target=ctx.http.post, args=(server.url,)) for _ in range(20)]
         for one in threads:
@@ -385,12 +386,12 @@ def test_many_plain_threads_share_one_loop(server: FaultServer) -> None:
     assert transport._sessions == {}
 
 
-def test_a_request_ends_with_the_time_of_the_plugin(server: FaultServer) -> None:
+def test_a_request_ends_with_the_time_of_the_plugin(server: HttpTarget) -> None:
     """Although its own time-out is longer."""
     from incm_webhook.config.settings import PluginSettings
     from incm_webhook.hosting.registry import load_object
 
-    server.behave(hangs())
+    server.respond(**HANGS)
 
     def handler(alert: Alert, ctx: Context) -> None:
         ctx.http.post(server.url, timeout=60)
@@ -400,7 +401,7 @@ def test_a_request_ends_with_the_time_of_the_plugin(server: FaultServer) -> None
         context = loaded.context([Context(attempt=1)])
         with pytest.raises(Retry, match="no whole answer within"):
             loaded.handle(make_alert(), context)
-        assert server.wait_for(1)[0].abandoned.wait(20)
+        assert server.wait(1)[0].abandoned.wait(20)
         with pytest.raises(Retry, match="no whole answer within 0 s"):
             loaded.handle(make_alert(), context)  # its time is over
         assert len(server.requests) == 1
@@ -420,10 +421,10 @@ def test_importing_and_running_without_http_load_no_library() -> None:
 
 
 def test_removing_secrets_from_a_message_again_changes_nothing(
-    server: FaultServer, post: Call
+    server: HttpTarget, post: Call
 ) -> None:
     """Log and ledger remove secrets again, which must not eat what follows the URL."""
-    server.behave(answers(503, "later"))
+    server.respond(503, "later")
     for url in (server.url, server.url + "/", server.url + SECRET_PATH, server.url + "/a?b=c"):
         text = str(post(url))
         assert redacted(text) == text

@@ -5,21 +5,20 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, Retry
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.hostile import HOSTILE
-from plugins.targets.http_faults import FaultServer, answers
 
 DOWN = make_alert("disconnected", serial_number="EF1", entityName="pump-7", deviceId="d1")
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
-        one.behave(answers(200, '{"id":"1"}'))
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
+        one.respond(200, '{"id":"1"}')
         yield one
 
 
-def send(server: FaultServer, *alerts: Alert, **config: Any) -> list[Any]:
+def send(server: HttpTarget, *alerts: Alert, **config: Any) -> list[Any]:
     config = {"url": f"{server.url}/api/webhooks/1/k7Zq93xWmP", **config}
     return run_plugin("discord", *alerts, config=config)
 
@@ -42,7 +41,7 @@ def check_message(message: dict[str, Any]) -> None:
     assert total <= 6000
 
 
-def test_a_card_tells_what_happened_and_is_waited_for(server: FaultServer) -> None:
+def test_a_card_tells_what_happened_and_is_waited_for(server: HttpTarget) -> None:
     assert send(server, DOWN) == ["delivered"]
     (request,) = server.requests
     assert request.path.endswith("?wait=true")
@@ -55,7 +54,7 @@ def test_a_card_tells_what_happened_and_is_waited_for(server: FaultServer) -> No
 
 @pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
 def test_a_hostile_alert_mentions_nobody_and_fits(
-    server: FaultServer, name: str, body: bytes
+    server: HttpTarget, name: str, body: bytes
 ) -> None:
     alert = Alert.from_json(body)
     assert send(server, alert) == ["delivered"]
@@ -72,8 +71,8 @@ def test_a_hostile_alert_mentions_nobody_and_fits(
     ("body", "after"),
     [('{"message":"slow","retry_after":0.75,"global":false}', 0.75), ("<html>", 9.0)],
 )
-def test_the_pause_of_a_429_is_read(server: FaultServer, body: str, after: float) -> None:
-    server.behave(answers(429, body, {"Retry-After": "9"}))
+def test_the_pause_of_a_429_is_read(server: HttpTarget, body: str, after: float) -> None:
+    server.respond(429, body, headers={"Retry-After": "9"})
     (got,) = send(server, DOWN)
     assert isinstance(got, Retry)
     assert got.after == after

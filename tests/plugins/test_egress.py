@@ -12,13 +12,13 @@ from incm_webhook import Alert, Answer, Context, Unavailable
 from incm_webhook.cli import main
 from incm_webhook.cli.check import run_check
 from incm_webhook.http import egress, plain_loop
-from incm_webhook.testing import Receiver, make_alert, run_plugin
-from plugins.targets.http_faults import PATIENCE_S, FaultServer, answers
+from incm_webhook.testing import HttpTarget, Receiver, make_alert, run_plugin
+from plugins.targets.http_faults import PATIENCE_S
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
         yield one
 
 
@@ -32,20 +32,20 @@ def rules() -> Iterator[Callable[[egress.Egress], None]]:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "localhost", "LOCALHOST"]
 )
-def test_loopback_is_refused(server: FaultServer, host: str) -> None:
+def test_loopback_is_refused(server: HttpTarget, host: str) -> None:
     with pytest.raises(Unavailable, match="refused unless the configuration has"):
         Context().http.post(f"http://{host}:{server.port}/")
-    assert server.accepted == 0
+    assert server.connections == 0
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0177.0.0.1", "0x7f.1", "127.1", "0"])
 def test_spellings_of_loopback_are_refused(
-    server: FaultServer, host: str, rules: Callable[[egress.Egress], None]
+    server: HttpTarget, host: str, rules: Callable[[egress.Egress], None]
 ) -> None:
     rules(egress.Egress.of(egress.LOOPBACK))
     with pytest.raises(Unavailable, match="no usual spelling of an address"):
         Context().http.post(f"http://{host}:{server.port}/")
-    assert server.accepted == 0
+    assert server.connections == 0
 
 
 class Names:
@@ -69,7 +69,7 @@ class Names:
 
 
 def test_a_name_is_resolved_once_and_the_checked_address_is_used(
-    server: FaultServer, monkeypatch: pytest.MonkeyPatch, rules: Callable[[egress.Egress], None]
+    server: HttpTarget, monkeypatch: pytest.MonkeyPatch, rules: Callable[[egress.Egress], None]
 ) -> None:
     """DNS rebinding: the first answer is permitted, each later one would not be."""
     rules(egress.Egress.of(["127.0.0.1/32"]))
@@ -82,11 +82,11 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_used(
     with pytest.raises(Unavailable, match=r"127\.0\.0\.2 is a loopback address"):
         Context().http.post(url)
     assert names.questions == 2
-    assert server.accepted == 1
+    assert server.connections == 1
 
 
 def test_of_several_addresses_only_permitted_ones_are_used(
-    server: FaultServer, monkeypatch: pytest.MonkeyPatch, rules: Callable[[egress.Egress], None]
+    server: HttpTarget, monkeypatch: pytest.MonkeyPatch, rules: Callable[[egress.Egress], None]
 ) -> None:
     rules(egress.Egress.of(["127.0.0.1/32"]))
     Names(monkeypatch, ["127.0.0.2", "127.0.0.1", "169.254.169.254"])
@@ -113,12 +113,12 @@ def post_plugin(workdir: Path, url: str) -> Path:
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
 def test_the_receiver_of_a_test_reaches_loopback(
-    tmp_path: Path, server: FaultServer, isolation: str
+    tmp_path: Path, server: HttpTarget, isolation: str
 ) -> None:
     table = {"use": str(post_plugin(tmp_path, server.url)), "isolation": isolation}
     with Receiver(tmp_path, plugins=[table]) as receiver:
         receiver.send(make_alert())
-        (request,) = server.wait_for(1)
+        (request,) = server.wait(1)
         assert request.json()["key"]
         assert receiver.stop() == 0
         assert "Traceback" not in receiver.output()
@@ -126,7 +126,7 @@ def test_the_receiver_of_a_test_reaches_loopback(
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
 def test_the_rules_of_the_configuration_reach_the_plugin(
-    tmp_path: Path, server: FaultServer, isolation: str
+    tmp_path: Path, server: HttpTarget, isolation: str
 ) -> None:
     plugin = post_plugin(tmp_path, server.url)
     table = {"use": str(plugin), "isolation": isolation}
@@ -134,7 +134,7 @@ def test_the_rules_of_the_configuration_reach_the_plugin(
     with Receiver(tmp_path, plugins=[table], config=rules) as receiver:
         receiver.send(make_alert())
         wait_for_output(receiver, DENIED)
-    assert server.accepted == 0
+    assert server.connections == 0
 
 
 DENIED = '127.0.0.1 is denied by [egress] deny = ["127.0.0.1/32"]'
@@ -151,7 +151,7 @@ DENIED = '127.0.0.1 is denied by [egress] deny = ["127.0.0.1/32"]'
     ],
 )
 def test_a_process_opens_no_connection_of_its_own_to_a_denied_network(
-    tmp_path: Path, server: FaultServer, call: str
+    tmp_path: Path, server: HttpTarget, call: str
 ) -> None:
     path = tmp_path / "opens.py"
     path.write_text(f"import socket\nPORT = {server.port}\ndef on_alert(alert, ctx):\n    {call}\n")
@@ -161,10 +161,10 @@ def test_a_process_opens_no_connection_of_its_own_to_a_denied_network(
         receiver.send(make_alert())
         wait_for_output(receiver, f"plugin opens: no connection: {DENIED}")
         wait_for_output(receiver, f"EgressError: {DENIED} (opens.py:4)")
-    assert server.accepted == 0
+    assert server.connections == 0
 
 
-def test_a_process_connects_where_nothing_is_denied(tmp_path: Path, server: FaultServer) -> None:
+def test_a_process_connects_where_nothing_is_denied(tmp_path: Path, server: HttpTarget) -> None:
     path = tmp_path / "opens.py"
     path.write_text(
         f"import socket\ndef on_alert(alert, ctx):\n"
@@ -176,12 +176,10 @@ def test_a_process_connects_where_nothing_is_denied(tmp_path: Path, server: Faul
     ) as receiver:
         receiver.send(make_alert())
         receiver.wait_until_settled()
-    assert server.accepted == 1
+    assert server.connections == 1
 
 
-def test_apprise_in_a_process_reaches_no_denied_network(
-    tmp_path: Path, server: FaultServer
-) -> None:
+def test_apprise_in_a_process_reaches_no_denied_network(tmp_path: Path, server: HttpTarget) -> None:
     pytest.importorskip("apprise", reason="the library Apprise is not installed")
     url = f"{server.url.replace('http', 'json')}/notify"
     table = {"use": "apprise", "isolation": "process", "config": {"urls": [url]}}
@@ -190,7 +188,7 @@ def test_apprise_in_a_process_reaches_no_denied_network(
         receiver.send(make_alert())
         wait_for_output(receiver, f"plugin apprise: no connection: {DENIED}")
         wait_for_output(receiver, "JSON (urls[1]): ")
-    assert server.accepted == 0
+    assert server.connections == 0
 
 
 def test_apprise_in_a_thread_is_refused_when_networks_are_denied(
@@ -244,8 +242,8 @@ def test_check_shows_the_rules(workdir: Path, capsys: pytest.CaptureFixture[str]
     assert "requests of plugins never go to 10.0.0.0/8" in output
 
 
-def test_run_plugin_allows_loopback_and_restores_the_rules(server: FaultServer) -> None:
-    server.behave(answers(200, "yes"))
+def test_run_plugin_allows_loopback_and_restores_the_rules(server: HttpTarget) -> None:
+    server.respond(200, "yes")
 
     def handler(alert: Alert, ctx: Context) -> None:
         answer: Answer = ctx.http.get(server.url)

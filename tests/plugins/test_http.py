@@ -13,21 +13,21 @@ from incm_webhook import Alert, Context, PluginError, Reject, Retry, Unavailable
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting import registry
 from incm_webhook.http import egress
-from incm_webhook.testing import Receiver, make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, Receiver, make_alert, run_plugin
 from plugins.hostile import HOSTILE
-from plugins.targets.http_faults import FaultServer, answers, drops, redirects, sends_rubbish
+from plugins.targets.http_faults import DROPS_UNREAD, RUBBISH, answers
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 OTHER = "whsec_" + base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
         yield one
 
 
-def test_the_whole_alert_is_its_own_text(server: FaultServer) -> None:
+def test_the_whole_alert_is_its_own_text(server: HttpTarget) -> None:
     raw = b'\xef\xbb\xbf{"_id": "1",\r\n "n": 1.50, "n": "\\u4ed3\xe4\xbb\x93"}\n'
     run_plugin("http", Alert.from_json(raw), config={"url": server.url}, key="k")
     (request,) = server.requests
@@ -38,7 +38,7 @@ def test_the_whole_alert_is_its_own_text(server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize(("name", "raw"), HOSTILE, ids=[name for name, _ in HOSTILE])
-def test_hostile_alerts_arrive_whole(server: FaultServer, name: str, raw: bytes) -> None:
+def test_hostile_alerts_arrive_whole(server: HttpTarget, name: str, raw: bytes) -> None:
     alert = Alert.from_json(raw)
     assert run_plugin("http", alert, config={"url": server.url}) == ["delivered"]
     (request,) = server.requests
@@ -52,27 +52,27 @@ def test_hostile_alerts_arrive_whole(server: FaultServer, name: str, raw: bytes)
     assert rest == raw.removeprefix(b"\xef\xbb\xbf") + b"}"
 
 
-def test_the_library_verifies_the_signature(server: FaultServer) -> None:
+def test_the_library_verifies_the_signature(server: HttpTarget) -> None:
     config = {"url": server.url, "signature": {"secret": SECRET}}
     alerts = [make_alert(), make_alert()]
     assert run_plugin("http", *alerts, config=config, key="k.1") == ["delivered"] * 2
     for number, request in enumerate(server.requests, 1):
-        verified = Webhook(SECRET).verify(request.body, request.headers)
+        verified = Webhook(SECRET).verify(request.body, dict(request.headers))
         assert verified == request.json()
         assert request.headers["webhook-id"] == f"k_1-{number}"  # an id has no dot
     with pytest.raises(Exception, match="No matching signature"):
-        Webhook(OTHER).verify(server.requests[0].body, server.requests[0].headers)
+        Webhook(OTHER).verify(server.requests[0].body, dict(server.requests[0].headers))
 
 
 @pytest.mark.parametrize("secret", [SECRET, OTHER])
-def test_while_secrets_rotate_either_verifies(server: FaultServer, secret: str) -> None:
+def test_while_secrets_rotate_either_verifies(server: HttpTarget, secret: str) -> None:
     config = {"url": server.url, "signature": {"secret": [SECRET, OTHER]}}
     run_plugin("http", make_alert(), config=config)
     (request,) = server.requests
-    Webhook(secret).verify(request.body, request.headers)
+    Webhook(secret).verify(request.body, dict(request.headers))
 
 
-def test_a_repetition_has_the_same_key(server: FaultServer) -> None:
+def test_a_repetition_has_the_same_key(server: HttpTarget) -> None:
     config = {
         "url": server.url,
         "signature": {"secret": SECRET},
@@ -86,7 +86,7 @@ def test_a_repetition_has_the_same_key(server: FaultServer) -> None:
         assert first.headers[name] == second.headers[name] == "same-1"
 
 
-def test_a_template_makes_the_body(server: FaultServer) -> None:
+def test_a_template_makes_the_body(server: HttpTarget) -> None:
     config = {
         "url": server.url,
         "method": "PUT",
@@ -104,7 +104,7 @@ def test_a_template_makes_the_body(server: FaultServer) -> None:
     assert "x" not in request.headers
 
 
-def test_a_template_that_gives_no_json_rejects_the_alert(server: FaultServer) -> None:
+def test_a_template_that_gives_no_json_rejects_the_alert(server: HttpTarget) -> None:
     config = {"url": server.url, "body": '{"name": "{{ alert.entity_name }}"}'}
     good, bad = make_alert(entity_name="pump"), make_alert(entity_name='a"b')
     outcomes = run_plugin("http", good, bad, config=config)
@@ -115,7 +115,7 @@ def test_a_template_that_gives_no_json_rejects_the_alert(server: FaultServer) ->
     assert len(server.requests) == 1
 
 
-def test_a_field_that_an_alert_lacks_rejects_it(server: FaultServer) -> None:
+def test_a_field_that_an_alert_lacks_rejects_it(server: HttpTarget) -> None:
     config = {"url": server.url, "body": "\n{{ alert.entity_name | tojson }}{{ alert.closed_at }}"}
     (outcome,) = run_plugin("http", make_alert(), config=config)
     assert isinstance(outcome, Reject)
@@ -123,15 +123,15 @@ def test_a_field_that_an_alert_lacks_rejects_it(server: FaultServer) -> None:
     assert "closed_at" in str(outcome)
 
 
-def test_further_statuses_mean_delivered(server: FaultServer) -> None:
-    server.behave(answers(409))
+def test_further_statuses_mean_delivered(server: HttpTarget) -> None:
+    server.respond(409)
     config: dict[str, Any] = {"url": server.url}
     assert isinstance(run_plugin("http", make_alert(), config=config)[0], Reject)
     config["success"] = [409]
     assert run_plugin("http", make_alert(), config=config) == ["delivered"]
 
 
-def test_a_user_in_the_url_is_sent_as_basic_authorization(server: FaultServer) -> None:
+def test_a_user_in_the_url_is_sent_as_basic_authorization(server: HttpTarget) -> None:
     url = server.url.replace("://", "://me:secret-word@")
     assert run_plugin("http", make_alert(), config={"url": url}) == ["delivered"]
     expected = base64.b64encode(b"me:secret-word").decode()
@@ -169,7 +169,7 @@ def test_a_wrong_configuration_is_explained(config: dict[str, Any], words: str) 
 
 
 def test_secrets_come_from_files_and_variables(
-    workdir: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    workdir: Path, server: HttpTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (workdir / "url").write_text(f"{server.url}/hook/a1b2c3d4e5f6")
     (workdir / "key").write_text(SECRET)
@@ -179,12 +179,12 @@ def test_secrets_come_from_files_and_variables(
         "headers": {"Authorization": {"env": "TOKEN"}},
         "signature": {"secret": [{"file": "key"}]},
     }
-    server.behave(answers(401, "wrong token t-123456789 at /hook/a1b2c3d4e5f6"))
+    server.respond(401, "wrong token t-123456789 at /hook/a1b2c3d4e5f6")
     (outcome,) = run_plugin("http", make_alert(), config=config)
     assert isinstance(outcome, Unavailable)
     (request,) = server.requests
     assert request.headers["authorization"] == "Bearer t-123456789"
-    Webhook(SECRET).verify(request.body, request.headers)
+    Webhook(SECRET).verify(request.body, dict(request.headers))
     assert "a1b2c3d4e5f6" not in str(outcome)
     text = repr(registry.load(PluginSettings(use="http", config=config), workdir).config)
     for secret in ("t-123456789", "a1b2c3d4e5f6", SECRET):
@@ -197,27 +197,29 @@ async def _connect(config: dict[str, Any]) -> None:
     await Http(HttpConfig(**config)).connect(Context())
 
 
-def test_connect_posts_nothing(server: FaultServer) -> None:
+def test_connect_posts_nothing(server: HttpTarget) -> None:
     import asyncio
 
-    server.behave(answers(405))
+    server.respond(405)
     with egress.applied(egress.Egress.of(egress.LOOPBACK)):
         asyncio.run(_connect({"url": f"{server.url}/hook?token=1"}))
         (request,) = server.requests
         assert (request.method, request.path, request.body) == ("HEAD", "/", b"")
-        server.stop()
+        server.close()
         with pytest.raises(Retry, match="Connection refused"):
             asyncio.run(_connect({"url": f"{server.url}/hook?token=1"}))
 
 
-def test_with_a_server_nothing_is_lost_or_doubled(tmp_path: Path, server: FaultServer) -> None:
+def test_with_a_server_nothing_is_lost_or_doubled(tmp_path: Path, server: HttpTarget) -> None:
     """The target drops, is overloaded, moves, answers rubbish, and is back."""
-    server.next(
-        drops(reads=False),
-        answers(503, headers={"Retry-After": "0"}),
-        redirects("/elsewhere"),
-        sends_rubbish(),
-    )
+    faults = [
+        DROPS_UNREAD,
+        answers(503, Retry_After="0"),
+        answers(302, Location="/elsewhere"),
+        RUBBISH,
+    ]
+    for fault in faults:
+        server.respond(**fault, times=1)
     table = {
         "use": "http",
         "config": {"url": server.url, "idempotency_header": "Idempotency-Key"},

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, alert_types
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, RecordedRequest, make_alert, run_plugin
 from plugins.hostile import HOSTILE
-from plugins.targets.http_faults import FaultServer, Request
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins" / "http.md"
 FENCE = re.compile(r"^```(toml|http)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -73,7 +72,7 @@ def shape(value: Any) -> Any:
     return [shape(one) for one in value] if isinstance(value, list) else None
 
 
-def shown(request: Request) -> str:
+def shown(request: RecordedRequest) -> str:
     """A request as the page shows it: with … in place of secrets and of what is never the same."""
     path = request.path.replace("a1b2c3d4e5f6", "…").rstrip("/") or "/"
     lines = [f"{request.method} {path}"]
@@ -89,7 +88,7 @@ def shown(request: Request) -> str:
     return "\n".join([*lines, "", body]).rstrip() + "\n"
 
 
-def run(example: str, workdir: Path, server: FaultServer, *alerts: Alert) -> list[Request]:
+def run(example: str, workdir: Path, server: HttpTarget, *alerts: Alert) -> list[RecordedRequest]:
     """Run an example against a server in place of the real hosts."""
     for name, path in URLS.items():
         (workdir / name).write_text(server.url + path)
@@ -110,7 +109,7 @@ def test_an_example_sends_what_the_page_shows(
     example: str, requests: list[str], workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVICENOW_AUTHORIZATION", SECRETS["SERVICENOW_AUTHORIZATION"])
-    with FaultServer() as server:
+    with HttpTarget() as server:
         sent = run(example, workdir, server, *PAIR)
     assert requests
     for request, wanted in zip(sent, requests, strict=False):
@@ -130,6 +129,6 @@ def test_a_recipe_takes_every_alert(
         Alert.from_json(b"{}"),
         *(Alert.from_json(body) for _, body in HOSTILE),
     ]
-    with FaultServer() as server:
+    with HttpTarget() as server:
         sent = run(example, workdir, server, *alerts)
     assert len({json.dumps(shape(one.json())) for one in sent}) == 1

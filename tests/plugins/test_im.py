@@ -10,9 +10,8 @@ import pytest
 
 from incm_webhook import Alert, Reject, Retry, Unavailable
 from incm_webhook.errors import PluginError
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.hostile import HOSTILE
-from plugins.targets.http_faults import FaultServer, answers
 
 DOWN = make_alert("disconnected", serial_number="EF1", entityName="仓库-7", deviceId="d1")
 SECRET = "SEC0123456789"
@@ -20,13 +19,13 @@ SERVICES = ["wecom", "dingtalk", "feishu", "lark"]
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
-        one.behave(answers(200, '{"errcode":0,"errmsg":"ok","code":0}'))
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
+        one.respond(200, '{"errcode":0,"errmsg":"ok","code":0}')
         yield one
 
 
-def send(server: FaultServer, service: str, *alerts: Alert, **config: Any) -> list[Any]:
+def send(server: HttpTarget, service: str, *alerts: Alert, **config: Any) -> list[Any]:
     config = {"service": service, "url": f"{server.url}/send?access_token=t0", **config}
     return run_plugin("im", *alerts, config=config)
 
@@ -45,13 +44,13 @@ def text_of(message: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_message_tells_what_happened(server: FaultServer, service: str) -> None:
+def test_a_message_tells_what_happened(server: HttpTarget, service: str) -> None:
     assert send(server, service, DOWN) == ["delivered"]
     message = server.requests[0].json()
     assert text_of(message).startswith("Disconnect from Platform: 仓库-7 (EF1)")
 
 
-def test_dingtalk_is_signed_in_the_query(server: FaultServer) -> None:
+def test_dingtalk_is_signed_in_the_query(server: HttpTarget) -> None:
     send(server, "dingtalk", DOWN, secret=SECRET)
     query = parse_qs(urlsplit(server.requests[0].path).query)
     (stamp,), (sign,) = query["timestamp"], query["sign"]
@@ -63,7 +62,7 @@ def test_dingtalk_is_signed_in_the_query(server: FaultServer) -> None:
 
 @pytest.mark.parametrize("service", ["feishu", "lark"])
 def test_feishu_is_signed_in_the_body_with_key_and_text_swapped(
-    server: FaultServer, service: str
+    server: HttpTarget, service: str
 ) -> None:
     send(server, service, DOWN, secret=SECRET)
     message = server.requests[0].json()
@@ -73,7 +72,7 @@ def test_feishu_is_signed_in_the_body_with_key_and_text_swapped(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_keyword_is_in_every_text(server: FaultServer, service: str) -> None:
+def test_the_keyword_is_in_every_text(server: HttpTarget, service: str) -> None:
     up = make_alert("connected", deviceId="d1")
     send(server, service, DOWN, up, keyword="[INCM]")
     assert all("[INCM]" in text_of(one.json()) for one in server.requests)
@@ -82,7 +81,7 @@ def test_the_keyword_is_in_every_text(server: FaultServer, service: str) -> None
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
 def test_a_hostile_alert_mentions_nobody_and_fits(
-    server: FaultServer, service: str, name: str, body: bytes
+    server: HttpTarget, service: str, name: str, body: bytes
 ) -> None:
     alert = Alert.from_json(body)
     assert send(server, service, alert) == ["delivered"]
@@ -117,13 +116,13 @@ def test_a_hostile_alert_mentions_nobody_and_fits(
     ],
 )
 def test_the_code_in_the_answer_is_the_outcome(
-    server: FaultServer,
+    server: HttpTarget,
     service: str,
     answer: dict[str, Any],
     outcome: type[Exception] | None,
     after: float | None,
 ) -> None:
-    server.behave(answers(200, json.dumps(answer)))
+    server.respond(200, json.dumps(answer))
     (got,) = send(server, service, DOWN)
     if outcome is None:
         assert got == "delivered"
@@ -132,8 +131,8 @@ def test_the_code_in_the_answer_is_the_outcome(
     assert getattr(got, "after", None) == after
 
 
-def test_the_gateway_of_feishu_limits_with_a_status(server: FaultServer) -> None:
-    server.behave(answers(400, '{"code":99991400,"msg":"request trigger frequency limit"}'))
+def test_the_gateway_of_feishu_limits_with_a_status(server: HttpTarget) -> None:
+    server.respond(400, '{"code":99991400,"msg":"request trigger frequency limit"}')
     (got,) = send(server, "feishu", DOWN)
     assert type(got) is Retry
 

@@ -10,11 +10,10 @@ import pytest
 
 from incm_webhook import Reject, Unavailable
 from incm_webhook.hosting.registry import BUNDLED
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.databases import Sqlite, locked
 from plugins.http_plugins import HTTP_PLUGINS, HttpPlugin
 from plugins.targets.broken import WAYS, broken
-from plugins.targets.http_faults import FaultServer, answers
 from plugins.targets.postgresql import Postgresql, needs_postgresql
 from plugins.targets.scripted_broker import ScriptedBroker, refused_connection
 from plugins.targets.smtp import USER, SmtpServer
@@ -99,9 +98,9 @@ def of_a_service(use: str, fault: str, folder: Path) -> Iterator[Any]:
                 scheme = "https" if fault == "certificate" else "http"
                 yield from run_service(one, f"{scheme}://127.0.0.1:{port}", fault)
             continue
-        with FaultServer() as server:
+        with HttpTarget() as server:
             status = 413 if (use, fault) == ("teams", "this alert") else STATUSES[fault]
-            server.behave(answers(status, "{}"))
+            server.respond(status, "{}")
             yield from run_service(one, server.url, fault)
 
 
@@ -118,8 +117,8 @@ def of_apprise(use: str, fault: str, folder: Path) -> Iterator[Any]:
             config = {"urls": [f"{scheme}://127.0.0.1:{port}/"], "time_limit": limit(fault)}
             yield from run_plugin(use, make_alert(), config=config)
         return
-    with FaultServer() as server:
-        server.behave(answers(STATUSES[fault]))
+    with HttpTarget() as server:
+        server.respond(STATUSES[fault])
         config = {"urls": [f"{server.url.replace('http', 'json')}/"]}
         yield from run_plugin(use, make_alert(), config=config)
 

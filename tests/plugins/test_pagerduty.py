@@ -5,22 +5,21 @@ import pytest
 
 from incm_webhook import Alert, Reject, Unavailable
 from incm_webhook.errors import PluginError
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.hostile import HOSTILE
-from plugins.targets.http_faults import FaultServer, answers
 
 KEY = "0123456789abcdef0123456789abcdef"
 FACTS = {"serial_number": "EF1", "entityName": "pump-7", "deviceId": "d1"}
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
-        one.behave(answers(202, '{"status":"success","message":"Event processed"}'))
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
+        one.respond(202, '{"status":"success","message":"Event processed"}')
         yield one
 
 
-def send(server: FaultServer, *alerts: Alert, **config: Any) -> list[Any]:
+def send(server: HttpTarget, *alerts: Alert, **config: Any) -> list[Any]:
     config = {"url": f"{server.url}/v2/enqueue", "routing_key": KEY, **config}
     return run_plugin("pagerduty", *alerts, config=config)
 
@@ -42,7 +41,7 @@ def check_event(event: dict[str, Any]) -> None:
 
 
 def test_an_alert_triggers_and_its_opposite_resolves_the_same_incident(
-    server: FaultServer,
+    server: HttpTarget,
 ) -> None:
     send(server, make_alert("disconnected", **FACTS), make_alert("connected", **FACTS))
     trigger, resolve = (one.json() for one in server.requests)
@@ -55,7 +54,7 @@ def test_an_alert_triggers_and_its_opposite_resolves_the_same_incident(
     assert trigger["payload"]["custom_details"]["Serial number"] == "EF1"
 
 
-def test_a_closed_alert_resolves_its_incident(server: FaultServer) -> None:
+def test_a_closed_alert_resolves_its_incident(server: HttpTarget) -> None:
     send(server, make_alert("reboot", **FACTS), make_alert("reboot", status="closed", **FACTS))
     trigger, resolve = (one.json() for one in server.requests)
     assert resolve["event_action"] == "resolve"
@@ -63,7 +62,7 @@ def test_a_closed_alert_resolves_its_incident(server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
-def test_a_hostile_alert_makes_a_valid_event(server: FaultServer, name: str, body: bytes) -> None:
+def test_a_hostile_alert_makes_a_valid_event(server: HttpTarget, name: str, body: bytes) -> None:
     assert send(server, Alert.from_json(body)) == ["delivered"]
     check_event(server.requests[0].json())
 
@@ -76,9 +75,9 @@ def test_a_hostile_alert_makes_a_valid_event(server: FaultServer, name: str, bod
     ],
 )
 def test_the_field_that_a_400_names_is_read(
-    server: FaultServer, errors: str, outcome: type[Exception]
+    server: HttpTarget, errors: str, outcome: type[Exception]
 ) -> None:
-    server.behave(answers(400, f'{{"status":"invalid event","errors":["{errors}"]}}'))
+    server.respond(400, f'{{"status":"invalid event","errors":["{errors}"]}}')
     (got,) = send(server, make_alert("disconnected", **FACTS))
     assert type(got) is outcome
     assert KEY not in str(got)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, alert_types
-from incm_webhook.testing import make_alert
+from incm_webhook.testing import HttpTarget, make_alert
 from plugins.hostile import HOSTILE
 from plugins.http_plugins import HTTP_PLUGINS
-from plugins.targets.http_faults import FaultServer, answers
+from plugins.targets.http_faults import SecureTarget
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +27,8 @@ def sent_by(name: str) -> list[Any]:
     alerts += [make_alert(one.name, status="closed") for one in alert_types()]
     alerts += [Alert.from_json(body) for _, body in HOSTILE]
     plugin = PLUGINS[name]
-    with FaultServer() as server:
-        server.behave(answers(200, plugin.success))
+    with HttpTarget() as server:
+        server.respond(200, plugin.success)
         for config in ({}, {TEMPLATES[name]: "{{ alert.content or '-' }}\n{{ alert | tojson }}"}):
             assert set(plugin.run(server.url, *alerts, config=config)) == {"delivered"}
         bodies = [one.json() for one in server.requests]
@@ -80,11 +80,11 @@ def test_telegram_has_arguments_that_the_bot_api_knows() -> None:
 
 
 @pytest.fixture
-def official() -> Iterator[tuple[Any, FaultServer]]:
+def official() -> Iterator[tuple[Any, HttpTarget]]:
     """PagerDuty's own client, and the server that it talks to."""
     pagerduty = pytest.importorskip("pagerduty", reason="PagerDuty's client is missing")
-    with FaultServer(tls=True) as server:  # the client insists on it
-        server.behave(answers(202, '{"status":"success","dedup_key":"x"}'))
+    with SecureTarget() as server:  # the client insists on it
+        server.respond(202, '{"status":"success","dedup_key":"x"}')
         trust = ssl.create_default_context()
         server.authority.configure_trust(trust)
         with pagerduty.EventsApiV2Client(
@@ -93,7 +93,7 @@ def official() -> Iterator[tuple[Any, FaultServer]]:
             yield client, server
 
 
-def test_pagerduty_gets_what_its_own_client_sends(official: tuple[Any, FaultServer]) -> None:
+def test_pagerduty_gets_what_its_own_client_sends(official: tuple[Any, HttpTarget]) -> None:
     client, server = official
     for count, event in enumerate(sent_by("pagerduty"), 1):
         if event["event_action"] == "resolve":
@@ -109,4 +109,4 @@ def test_pagerduty_gets_what_its_own_client_sends(official: tuple[Any, FaultServ
                 payload=rest,
             )
             assert event.pop("client") == "incm-webhook"  # a member that its client never sends
-        assert server.wait_for(count)[-1].json() == event
+        assert server.wait(count)[-1].json() == event

@@ -7,9 +7,8 @@ from slack_sdk.models.blocks import Block
 
 from incm_webhook import Alert, Reject, Retry, Unavailable
 from incm_webhook.errors import PluginError
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.hostile import HOSTILE
-from plugins.targets.http_faults import FaultServer, answers
 
 FACTS = {"serial_number": "EF1", "entityName": "pump-7", "deviceId": "d1"}
 DOWN, UP = make_alert("disconnected", **FACTS), make_alert("connected", **FACTS)
@@ -17,17 +16,17 @@ TOKEN = "xoxb-0123456789-abcdef"
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
         yield one
 
 
-def webhook(server: FaultServer, *alerts: Alert, **config: Any) -> list[Any]:
+def webhook(server: HttpTarget, *alerts: Alert, **config: Any) -> list[Any]:
     config = {"url": f"{server.url}/services/T0/B0/k7Zq93xWmP", **config}
     return run_plugin("slack", *alerts, config=config)
 
 
-def bot(server: FaultServer, *alerts: Alert, state: Any = None, **config: Any) -> list[Any]:
+def bot(server: HttpTarget, *alerts: Alert, state: Any = None, **config: Any) -> list[Any]:
     config = {"token": TOKEN, "channel": "C012345", "api": f"{server.url}/api", **config}
     return run_plugin("slack", *alerts, config=config, state={} if state is None else state)
 
@@ -48,8 +47,8 @@ def check_message(message: dict[str, Any]) -> None:
     assert len(whole.encode()) < 40_000
 
 
-def test_a_webhook_gets_a_card(server: FaultServer) -> None:
-    server.behave(answers(200, "ok"))
+def test_a_webhook_gets_a_card(server: HttpTarget) -> None:
+    server.respond(200, "ok")
     assert webhook(server, DOWN) == ["delivered"]
     message = server.requests[0].json()
     check_message(message)
@@ -59,9 +58,9 @@ def test_a_webhook_gets_a_card(server: FaultServer) -> None:
     assert message["text"].startswith("Disconnect from Platform: pump-7 (EF1)")
 
 
-def test_a_bot_answers_in_the_thread_of_the_alert_that_is_over(server: FaultServer) -> None:
+def test_a_bot_answers_in_the_thread_of_the_alert_that_is_over(server: HttpTarget) -> None:
     state: dict[str, Any] = {}
-    server.behave(answers(200, '{"ok":true,"channel":"C012345","ts":"1503435956.000247"}'))
+    server.respond(200, '{"ok":true,"channel":"C012345","ts":"1503435956.000247"}')
     assert bot(server, DOWN, state=state) == ["delivered"]
     assert len(state) == 1
     assert bot(server, UP, state=state) == ["delivered"]
@@ -76,9 +75,9 @@ def test_a_bot_answers_in_the_thread_of_the_alert_that_is_over(server: FaultServ
 
 @pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
 def test_a_hostile_alert_mentions_nobody_and_fits(
-    server: FaultServer, name: str, body: bytes
+    server: HttpTarget, name: str, body: bytes
 ) -> None:
-    server.behave(answers(200, "ok"))
+    server.respond(200, "ok")
     assert webhook(server, Alert.from_json(body)) == ["delivered"]
     assert webhook(server, Alert.from_json(body), text='{{ alert.content or "-" }}') == [
         "delivered"
@@ -103,9 +102,9 @@ def test_a_hostile_alert_mentions_nobody_and_fits(
     ],
 )
 def test_an_error_within_200_has_its_outcome(
-    server: FaultServer, error: str, outcome: type[Exception]
+    server: HttpTarget, error: str, outcome: type[Exception]
 ) -> None:
-    server.behave(answers(200, json.dumps({"ok": False, "error": error}), {"Retry-After": "30"}))
+    server.respond(200, json.dumps({"ok": False, "error": error}), headers={"Retry-After": "30"})
     (got,) = bot(server, DOWN)
     assert type(got) is outcome
     assert error in str(got)

@@ -4,22 +4,21 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, Retry
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.hostile import HOSTILE
-from plugins.targets.http_faults import FaultServer, answers
 
 DOWN = make_alert("disconnected", serial_number="EF1", entityName="pump-7", deviceId="d1")
 _SIZE = 28 * 1024  # bytes of a message
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
-        one.behave(answers(202))
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
+        one.respond(202)
         yield one
 
 
-def send(server: FaultServer, *alerts: Alert, **config: Any) -> list[Any]:
+def send(server: HttpTarget, *alerts: Alert, **config: Any) -> list[Any]:
     config = {"url": f"{server.url}/workflows/1/invoke?sig=k7Zq93xWmP", **config}
     return run_plugin("teams", *alerts, config=config)
 
@@ -41,7 +40,7 @@ def lines_of(message: dict[str, Any]) -> list[str]:
     return lines
 
 
-def test_a_card_tells_what_happened(server: FaultServer) -> None:
+def test_a_card_tells_what_happened(server: HttpTarget) -> None:
     assert send(server, DOWN) == ["delivered"]
     (request,) = server.requests
     assert request.path == "/workflows/1/invoke?sig=k7Zq93xWmP"
@@ -52,7 +51,7 @@ def test_a_card_tells_what_happened(server: FaultServer) -> None:
 
 @pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
 def test_a_hostile_alert_is_shown_as_plain_text_and_fits(
-    server: FaultServer, name: str, body: bytes
+    server: HttpTarget, name: str, body: bytes
 ) -> None:
     alert = Alert.from_json(body)
     assert send(server, alert) == ["delivered"]
@@ -62,8 +61,8 @@ def test_a_hostile_alert_is_shown_as_plain_text_and_fits(
         assert len(request.body) < _SIZE
 
 
-def test_an_error_within_200_is_tried_again(server: FaultServer) -> None:
+def test_an_error_within_200_is_tried_again(server: HttpTarget) -> None:
     error = "Webhook message delivery failed: Microsoft Teams endpoint returned HTTP error 429"
-    server.behave(answers(200, error))
+    server.respond(200, error)
     (got,) = send(server, DOWN)
     assert type(got) is Retry

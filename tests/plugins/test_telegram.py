@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from incm_webhook import Alert, Reject, Retry, Unavailable
-from incm_webhook.testing import make_alert, run_plugin
+from incm_webhook.testing import HttpTarget, make_alert, run_plugin
 from plugins.hostile import HOSTILE
-from plugins.targets.http_faults import FaultServer, answers
 
 FACTS = {"serial_number": "EF1", "entityName": "pump-7", "deviceId": "d1"}
 DOWN, UP = make_alert("disconnected", **FACTS), make_alert("connected", **FACTS)
@@ -15,23 +14,23 @@ TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as one:
-        one.behave(answers(200, '{"ok":true,"result":{"message_id":7}}'))
+def server() -> Iterator[HttpTarget]:
+    with HttpTarget() as one:
+        one.respond(200, '{"ok":true,"result":{"message_id":7}}')
         yield one
 
 
-def send(server: FaultServer, *alerts: Alert, state: Any = None, **config: Any) -> list[Any]:
+def send(server: HttpTarget, *alerts: Alert, state: Any = None, **config: Any) -> list[Any]:
     config = {"token": TOKEN, "chat": -100123, "api": server.url, **config}
     return run_plugin("telegram", *alerts, config=config, state={} if state is None else state)
 
 
-def refuse(server: FaultServer, code: int, description: str, **parameters: Any) -> None:
+def refuse(server: HttpTarget, code: int, description: str, **parameters: Any) -> None:
     body = {"ok": False, "error_code": code, "description": description}
-    server.behave(answers(code, json.dumps(body | {"parameters": parameters})))
+    server.respond(code, json.dumps(body | {"parameters": parameters}))
 
 
-def test_a_message_tells_what_happened_as_plain_text(server: FaultServer) -> None:
+def test_a_message_tells_what_happened_as_plain_text(server: HttpTarget) -> None:
     assert send(server, DOWN, topic=12) == ["delivered"]
     (request,) = server.requests
     assert request.path == f"/bot{TOKEN}/sendMessage"
@@ -42,7 +41,7 @@ def test_a_message_tells_what_happened_as_plain_text(server: FaultServer) -> Non
     assert message["text"].startswith("Disconnect from Platform: pump-7 (EF1)")
 
 
-def test_the_return_answers_the_message_of_the_loss(server: FaultServer) -> None:
+def test_the_return_answers_the_message_of_the_loss(server: HttpTarget) -> None:
     state: dict[str, Any] = {}
     assert send(server, DOWN, UP, state=state) == ["delivered"] * 2
     _, second = (one.json() for one in server.requests)
@@ -52,7 +51,7 @@ def test_the_return_answers_the_message_of_the_loss(server: FaultServer) -> None
 
 @pytest.mark.parametrize(("name", "body"), HOSTILE, ids=[name for name, _ in HOSTILE])
 def test_a_hostile_alert_mentions_nobody_and_fits(
-    server: FaultServer, name: str, body: bytes
+    server: HttpTarget, name: str, body: bytes
 ) -> None:
     alert = Alert.from_json(body)
     assert send(server, alert) == ["delivered"]
@@ -76,7 +75,7 @@ def test_a_hostile_alert_mentions_nobody_and_fits(
     ],
 )
 def test_a_refusal_has_its_outcome(
-    server: FaultServer, code: int, description: str, outcome: type[Exception]
+    server: HttpTarget, code: int, description: str, outcome: type[Exception]
 ) -> None:
     refuse(server, code, description)
     (got,) = send(server, DOWN)
@@ -85,7 +84,7 @@ def test_a_refusal_has_its_outcome(
     assert "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw" not in str(got)
 
 
-def test_the_pause_that_telegram_names_is_kept(server: FaultServer) -> None:
+def test_the_pause_that_telegram_names_is_kept(server: HttpTarget) -> None:
     refuse(server, 429, "Too Many Requests: retry after 14", retry_after=14)
     (got,) = send(server, DOWN)
     assert isinstance(got, Retry)

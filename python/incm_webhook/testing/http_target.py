@@ -3,58 +3,19 @@
 import contextlib
 import json
 import socket
-import struct
+import ssl
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from incm_webhook.testing.http_answers import Answers
+from incm_webhook.testing.http_connection import Connection, RecordedRequest, Response
+
+__all__ = ["HttpTarget", "RecordedRequest"]
+
 WAIT_S = 30.0
-_RUBBISH = b"\x00\xff this is no HTTP \r\n\r\n\xfe"
-_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-_FRAMING = {"content-length", "transfer-encoding"}
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-@dataclass(frozen=True)
-class RecordedRequest:
-    """A request as the target received it.
-
-    Attributes:
-        method: such as "POST".
-        path: the path with its query, such as "/alerts?team=noc".
-        headers: by lower-case name; the last value of a name that occurs twice.
-        body: the whole body.
-    """
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as UTF-8; bytes that are not UTF-8 become U+FFFD."""
-        return self.body.decode(errors="replace")
-
-    def json(self) -> Any:
-        """Parse the body; ValueError when it is not JSON."""
-        return json.loads(self.body)
-
-
-@dataclass(frozen=True)
-class _Response:
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    delay: float = 0.0
-    drip: float = 0.0
-    drop: bool = False
-    rubbish: bool = False
 
 
 class HttpTarget:
@@ -66,26 +27,32 @@ class HttpTarget:
 
     Attributes:
         url: the address, such as "http://127.0.0.1:40123", without a slash at the end.
+        port: its port.
     """
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()  # guards what follows
-        self._requests: list[RecordedRequest] = []
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        """Start it.
+
+        Args:
+            tls: talk TLS with this context, which has the certificate; `url` begins with "https"
+                then. None talks plain HTTP.
+        """
+        self._tls = tls
+        self._answers = Answers()
+        self._closing = threading.Event()
+        self._changed = threading.Condition()  # guards the next two
         self._connections = 0
         self._open: set[socket.socket] = set()
-        self._next: deque[_Response] = deque()
-        self._usual = _Response()
-        self._closing = threading.Event()
         self._server = _Server(self._serve)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def requests(self) -> list[RecordedRequest]:
         """The requests so far, in the order in which they were complete."""
-        with self._changed:
-            return list(self._requests)
+        return self._answers.requests
 
     @property
     def connections(self) -> int:
@@ -96,34 +63,44 @@ class HttpTarget:
     def respond(
         self,
         status: int = 200,
-        *,
         body: bytes | str = b"",
+        *,
         json: object = None,
         headers: Mapping[str, str] | None = None,
         retry_after: str | int | None = None,
-        delay: float = 0.0,
+        delay: float | threading.Event = 0.0,
         drip: float = 0.0,
+        drip_body: float = 0.0,
+        hang: bool = False,
         drop: bool = False,
+        drop_unread: bool = False,
         rubbish: bool = False,
+        path: str = "",
         times: int | None = None,
     ) -> None:
         """Set how to answer.
 
         Args:
             status: the status.
-            body: the body of the answer.
+            body: the body of the answer. A Content-Length among the headers that is larger makes
+                an answer that ends too early, together with `"Connection": "close"`.
             json: a value that is sent as JSON, with its content type, in place of body.
             headers: further headers.
             retry_after: the value of Retry-After, such as 30 or an HTTP date.
-            delay: seconds before the first byte of the answer.
-            drip: seconds before each further byte of the answer.
+            delay: seconds before the first byte of the answer, or an event to wait for.
+            drip: seconds before each byte of the answer.
+            drip_body: the head comes at once; seconds before each byte of the body.
+            hang: never answer; the connection ends when the client or the target ends it.
             drop: reset the connection in place of an answer; the request is recorded.
+            drop_unread: reset the connection before the request is read; it is not recorded.
             rubbish: send bytes that are not HTTP in place of an answer.
+            path: only for requests whose path begins with this, such as "/alerts/".
             times: for how many requests. Calls with `times` are used up in their order; the last
-                call without it says how the requests after those are answered.
+                call without it, of those with the longest path that fits, says how the requests
+                after those are answered.
 
         Raises:
-            ValueError: times is less than 1.
+            ValueError: times is less than 1; or drop_unread has a path, which is not read.
         """
         sent = dict(headers or {})
         if json is not None:
@@ -132,14 +109,14 @@ class HttpTarget:
         if retry_after is not None:
             sent["Retry-After"] = str(retry_after)
         raw = body.encode() if isinstance(body, str) else body
-        response = _Response(status, raw, sent, delay, drip, drop, rubbish)
+        response = Response(
+            status, raw, sent, delay, drip, drip_body, hang, drop, drop_unread, rubbish
+        )
         if times is not None and times < 1:
             raise ValueError(f"times counts from 1, not {times}")
-        with self._changed:
-            if times is None:
-                self._usual = response
-            else:
-                self._next.extend([response] * times)
+        if drop_unread and path:
+            raise ValueError("drop_unread is for every path, because the request is not read")
+        self._answers.add(response, path, times)
 
     def wait(self, count: int = 1, timeout: float = WAIT_S) -> list[RecordedRequest]:
         """Wait until there were `count` requests; return all requests so far.
@@ -147,10 +124,10 @@ class HttpTarget:
         Raises:
             TimeoutError: there were fewer within `timeout` seconds.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: len(self._requests) >= count, timeout):
-                raise TimeoutError(f"{len(self._requests)} of {count} requests after {timeout:g} s")
-            return list(self._requests)
+        requests = self._answers.wait(count, timeout)
+        if len(requests) < count:
+            raise TimeoutError(f"{len(requests)} of {count} requests after {timeout:g} s")
+        return requests
 
     def close(self) -> None:
         """Stop, also in the middle of an answer. May be called again."""
@@ -161,25 +138,30 @@ class HttpTarget:
         with self._changed:
             for connection in self._open:
                 with contextlib.suppress(OSError):  # the client has gone
-                    connection.shutdown(socket.SHUT_RDWR)
+                    # Not the method of a TLS socket, which other threads may be using.
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
             self._changed.wait_for(lambda: not self._open, WAIT_S)
-
-    def _record(self, request: RecordedRequest) -> _Response:
-        with self._changed:
-            self._requests.append(request)
-            self._changed.notify_all()
-            return self._next.popleft() if self._next else self._usual
 
     def _serve(self, connection: socket.socket) -> None:
         """Serve one connection to its end."""
         with self._changed:
             self._connections += 1
-            self._open.add(connection)
         try:
-            _Handler(connection, self._record, self._closing)
-        except OSError:
-            pass  # the client has gone
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
+            with self._changed:
+                self._open.add(connection)
+            if self._closing.is_set():
+                return  # close() has not seen it
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
+            Connection(connection, self._answers, self._closing)
+        except (OSError, ValueError):
+            pass  # the client has gone, sent no HTTP, or does not trust the certificate
         finally:
+            connection.close()
             with self._changed:
                 self._open.discard(connection)
                 self._changed.notify_all()
@@ -216,73 +198,3 @@ class _Server(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         """Close a connection without ending it first, which a reset must not do."""
         self.close_request(request)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Reads the requests of one connection, and answers them."""
-
-    protocol_version = "HTTP/1.1"
-
-    def __init__(
-        self,
-        connection: socket.socket,
-        record: Callable[[RecordedRequest], _Response],
-        closing: threading.Event,
-    ) -> None:
-        self._record = record
-        self._closing = closing
-        super().__init__(connection, connection.getpeername(), None)  # type: ignore[arg-type]
-
-    def _answer(self) -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = RecordedRequest(self.command, self.path, headers, self._body())
-        response = self._record(request)
-        if self._closing.wait(response.delay) or response.drop:
-            self._reset()
-        elif response.rubbish:
-            self.wfile.write(_RUBBISH)
-            self.close_connection = True
-        else:
-            self._send(response)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = b""
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass  # trailers
-        return body
-
-    def _send(self, response: _Response) -> None:
-        sent = {name.lower(): value for name, value in response.headers.items()}
-        self.close_connection |= sent.get("connection", "").lower() == "close"
-        has_body = response.status >= HTTPStatus.OK and response.status not in _WITHOUT_BODY
-        body = response.body if has_body else b""
-        headers = dict(response.headers)
-        if has_body and not sent.keys() & _FRAMING:
-            headers["Content-Length"] = str(len(body))
-        reason, _ = self.responses.get(response.status, ("", ""))
-        lines = [f"HTTP/1.1 {response.status} {reason}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        answer = "\r\n".join([*lines, "", ""]).encode("latin-1")
-        answer += body if self.command != "HEAD" else b""
-        if not response.drip:
-            self.wfile.write(answer)
-            return
-        for at in range(len(answer)):
-            if self._closing.wait(response.drip):
-                self._reset()
-                return
-            self.wfile.write(answer[at : at + 1])
-
-    def _reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - inherited
-        """Write no log."""
