@@ -58,16 +58,16 @@ make_overlay() {
         >"$("$overlay/venv/bin/python" -c "$purelib")/overlay.pth"
 }
 
-# Runs the unit tests over the source tree, and those slow tests that the named files concern. The
-# bytecode goes to build, wherever the environment wants it: without it pytest and each process that
-# a test starts would compile the same modules again, which takes longer than the tests.
+# Runs those unit tests over the source tree that the named files concern. The bytecode goes to
+# build, wherever the environment wants it: without it pytest and each process that a test starts
+# would compile the same modules again, which takes longer than the tests.
 check_units() {
-    local left_out
-    mapfile -t left_out < <("$bin/python" tools/slow_tests.py "$@")
-    ((${#left_out[@]} == 0)) || say "left out, because the code that they test has not changed: ${left_out[*]}"
+    local tests
+    mapfile -t tests < <("$bin/python" tools/concerned_tests.py "$@")
+    say "unit tests that the changes concern: ${#tests[@]} of $(find tests/unit -name 'test_*.py' | wc -l) modules"
+    ((${#tests[@]} > 0)) || return 0
     PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=$PWD/build/bytecode \
-        "$overlay/venv/bin/python" -m pytest -q --no-header -n "$(nproc)" --dist worksteal tests/unit \
-            "${left_out[@]/#/--ignore=}"
+        "$overlay/venv/bin/python" -m pytest -q --no-header -n "$(nproc)" --dist worksteal "${tests[@]}"
 }
 
 check() {

@@ -171,51 +171,75 @@ def test_a_part_that_fails_is_shown_and_fails_the_run(tmp_path: Path, part: str)
 
 SLOW = "import pytest\n{}\npytestmark = pytest.mark.slow\n"
 
+TREE = {
+    "python/incm_webhook/__init__.py": "from incm_webhook.template import Template\n",
+    "python/incm_webhook/template.py": "from incm_webhook.text import lines\n",
+    "python/incm_webhook/text/__init__.py": "",
+    "python/incm_webhook/text/lines.py": "",
+    "python/incm_webhook/hosting/worker.py": "def start():\n    import incm_webhook.text.lines\n",
+    "python/incm_webhook/hosting/registry.py": "",
+    "plugins/jsonl.py": "",
+    "tests/unit/hosting/helpers.py": "from incm_webhook.hosting import worker\n",
+    "tests/unit/hosting/test_one.py": "from .helpers import start\n",
+    "tests/unit/hosting/test_isolated.py": SLOW.format("from . import helpers"),
+    "tests/unit/hosting/test_bundled.py": "from incm_webhook.hosting.registry import load\n",
+    "tests/unit/cli/test_check.py": SLOW.format("import incm_webhook.template"),
+    "tests/unit/test_rendering.py": "from incm_webhook import Template\n",
+    "tests/unit/test_page.py": "Path(__file__).parents[2]\n",
+    "tests/unit/test_names.py": "# one of a slow one: pytest.mark.slow\n",
+    "tests/unit/test_program.py": 'PROGRAM = "bench/load.py"\n',
+}
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Slow tests of three packages, and one that is not slow."""
-    for name, text in {
-        "hosting/test_isolated_plugin.py": SLOW.format("from incm_webhook.config import settings"),
-        "cli/test_check.py": SLOW.format("import incm_webhook.cli.program"),
-        "test_canonical_json.py": SLOW.format("from incm_webhook import canonical_json"),
-        "text/test_toml.py": "# one of a slow one: pytest.mark.slow\n",
-    }.items():
-        path = tmp_path / "tests/unit" / name
+    """A repository with a few modules, and with tests that import them in several ways."""
+    for name, text in TREE.items():
+        path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return tmp_path
 
 
+ALL = [name for name in TREE if "/test_" in name]
+
+
 @pytest.mark.parametrize(
     ("changed", "run"),
     [
-        ([], []),
-        (["README.md"], []),
-        (["python/incm_webhook/text/toml.py"], []),
-        (["python/incm_webhook/hosting/worker.py"], ["hosting/test_isolated_plugin.py"]),
-        (["python/incm_webhook/config/settings.py"], ["hosting/test_isolated_plugin.py"]),
-        (["python/incm_webhook/check/storage.py"], ["cli/test_check.py"]),
-        (["python/incm_webhook/cli/program.py"], ["cli/test_check.py"]),
-        (["tests/unit/test_canonical_json.py"], ["test_canonical_json.py"]),
+        ("README.md", []),
+        ("python/incm_webhook/text/lines.py", ["hosting/test_one", "test_rendering"]),
+        ("python/incm_webhook/template.py", ["cli/test_check", "test_rendering"]),
         (
-            ["cpp/incm/base/log.cpp"],
-            ["cli/test_check.py", "hosting/test_isolated_plugin.py", "test_canonical_json.py"],
+            "python/incm_webhook/hosting/worker.py",
+            ["hosting/test_bundled", "hosting/test_isolated", "hosting/test_one"],
         ),
+        ("python/incm_webhook/check/storage.py", ["cli/test_check"]),
+        ("plugins/jsonl.py", ["hosting/test_bundled"]),
+        ("tests/unit/hosting/helpers.py", ["hosting/test_isolated", "hosting/test_one"]),
+        (
+            "tests/unit/hosting/conftest.py",
+            ["hosting/test_bundled", "hosting/test_isolated", "hosting/test_one"],
+        ),
+        ("tests/unit/test_names.py", ["test_names"]),
+        ("bench/load.py", ["test_program"]),
+        ("python/incm_webhook/__init__.py", None),
+        ("cpp/incm/base/log.cpp", None),
     ],
 )
-def test_slow_tests_run_for_a_change_of_theirs(
-    tree: Path, changed: list[str], run: list[str]
+def test_check_runs_the_tests_that_a_change_concerns(
+    tree: Path, changed: str, run: list[str] | None
 ) -> None:
-    slow = {"cli/test_check.py", "hosting/test_isolated_plugin.py", "test_canonical_json.py"}
+    expected = ALL if run is None else ["tests/unit/test_page.py"]
+    expected = [*expected, *(f"tests/unit/{one}.py" for one in run or [])]
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/slow_tests.py", *changed],
+        [sys.executable, ROOT / "tools/concerned_tests.py", changed],
         cwd=tree,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.split() == sorted(f"tests/unit/{one}" for one in slow - set(run))
+    assert done.stdout.split() == sorted(expected)
 
 
 @pytest.mark.parametrize(
