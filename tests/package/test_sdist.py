@@ -41,7 +41,8 @@ def test_it_has_what_builds_and_tests_it(sdist: Path) -> None:
 def test_it_has_nothing_that_was_built_or_installed(sdist: Path) -> None:
     names = {one.name for one in sdist.iterdir()}
     assert not names & {"build", "dist", "var", ".venv", ".git", "__pycache__"}
-    assert not list(sdist.rglob("*.so"))
+    for pattern in ("*.so", "*.whl", "*.deb", "*.db"):
+        assert not list(sdist.rglob(pattern)), pattern
     assert not list(sdist.rglob("__pycache__"))
 
 
