@@ -71,6 +71,8 @@ COMMANDS = (
     *("plugins", "plugins --json", "plugins noc", "plugins plain", "plugins http", "version"),
     "plugin run noc --config incm-webhook.toml --type reboot",
     "plugin run exec --config incm-webhook.toml --type reboot",
+    "bench --report --duration 100ms",
+    "bench --report --json --duration 100ms",
 )
 
 

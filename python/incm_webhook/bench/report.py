@@ -36,6 +36,15 @@ class Histogram:
                 return min(math.expm1((bucket + 0.5) / _STEPS) / 1e6, self.longest_s)
         return None
 
+    def as_dict(self) -> dict[str, float | None]:
+        """Return p50, p90, p99 and the longest time in milliseconds; None without any time."""
+        found = {name: self.quantile_s(share) for name, share in _QUANTILES.items()}
+        found["max"] = self.longest_s if self._buckets else None
+        return {
+            f"{name}_ms": None if time is None else round(time * 1e3, 3)
+            for name, time in found.items()
+        }
+
 
 class Report:
     """Counts the answers of a load test.
@@ -92,8 +101,6 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results as a JSON object; times in milliseconds, None without an answer."""
-        found = {name: self.times.quantile_s(share) for name, share in _QUANTILES.items()}
-        found["max"] = self.times.longest_s if self.times.quantile_s(1.0) is not None else None
         return {
             "rate": round(self.rate, 1),
             "seconds": round(self.seconds, 3),
@@ -102,10 +109,7 @@ class Report:
             "duplicates": self.duplicates,
             "refused": {str(status): count for status, count in sorted(self.refused.items())},
             "errors": dict(self.errors),
-            **{
-                f"{name}_ms": None if time is None else round(time * 1e3, 3)
-                for name, time in found.items()
-            },
+            **self.times.as_dict(),
         }
 
     def lines(self) -> Iterator[str]:

@@ -11,21 +11,30 @@ from incm_webhook.bench.load import LoadTest
 _TICK_S = 0.2
 
 
-def run(test: LoadTest, duration_s: float) -> None:
+def run(test: LoadTest, duration_s: float) -> bool:
     """Run a load test to its end.
 
     Args:
         test: the test, after `try_one`; its report has the results.
         duration_s: how long it will take, for the progress bar.
 
+    Returns:
+        False when Ctrl-C ended it early.
+
     Threads: the main thread, because it handles Ctrl-C.
     """
-    asyncio.run(_run(test, duration_s))
+    return asyncio.run(_run(test, duration_s))
 
 
-async def _run(test: LoadTest, duration_s: float) -> None:
+async def _run(test: LoadTest, duration_s: float) -> bool:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, test.stop)
+    interrupted = asyncio.Event()
+
+    def stop() -> None:
+        interrupted.set()
+        test.stop()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
     watching = asyncio.create_task(_watch(test, duration_s)) if sys.stderr.isatty() else None
     try:
         await test.run()
@@ -34,6 +43,7 @@ async def _run(test: LoadTest, duration_s: float) -> None:
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+    return not interrupted.is_set()
 
 
 async def _watch(test: LoadTest, duration_s: float) -> None:
