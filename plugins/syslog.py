@@ -107,25 +107,28 @@ class Syslog:
         if self._config.transport == "udp":
             self._send_datagrams(messages)
             return
-        with self._connection() as connection:
+        limit = _Limit(self._config.time_limit)
+        with self._connection(limit) as connection:
+            limit.apply(connection)
             connection.sendall(b"".join(b"%d %b" % (len(one), one) for one in messages))
-            _wait_until_read(connection, self._config.time_limit)
+            _wait_until_read(connection, limit)
 
     def connect(self) -> None:
         """Open a connection and close it without a message; over UDP only look the name up."""
         if self._config.transport == "udp":
             socket.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
             return
-        with self._connection() as connection:
-            _wait_until_read(connection, self._config.time_limit)
+        limit = _Limit(self._config.time_limit)
+        with self._connection(limit) as connection:
+            _wait_until_read(connection, limit)
 
     @contextmanager
-    def _connection(self) -> Iterator[socket.socket]:
-        limit = self._config.time_limit
-        with socket.create_connection(self._address, timeout=limit) as plain:
+    def _connection(self, limit: "_Limit") -> Iterator[socket.socket]:
+        with socket.create_connection(self._address, timeout=limit.left()) as plain:
             if self._tls is None:
                 yield plain
                 return
+            limit.apply(plain)
             try:
                 connection = self._tls.wrap_socket(plain, server_hostname=self._config.host)
             except ssl.SSLCertVerificationError as error:
@@ -163,28 +166,45 @@ def _tls_context(config: SyslogConfig) -> ssl.SSLContext:
     return context
 
 
-def _wait_until_read(connection: socket.socket, limit: float) -> None:
+class _Limit:
+    """The time for a whole batch: each step gets what the steps before it have left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return how many seconds are left; TimeoutError when none are."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"the server was not done within {self._seconds:g} s")
+        return left
+
+    def apply(self, connection: socket.socket) -> None:
+        """Give the next step on a connection what is left."""
+        connection.settimeout(self.left())
+
+
+def _wait_until_read(connection: socket.socket, limit: _Limit) -> None:
     """Say that nothing follows, and wait until the server has closed the connection.
 
     Args:
         connection: all messages are sent.
-        limit: seconds, also for a server that goes on sending.
+        limit: of the whole batch; it also ends the wait for a server that goes on sending.
 
     Raises:
         OSError: the connection broke, or time is up: the server may not have read everything.
     """
-    deadline = time.monotonic() + limit
+    limit.apply(connection)
     if isinstance(connection, ssl.SSLSocket):
         try:
             connection = connection.unwrap()  # sends the end, and waits for the server's
         except ssl.SSLEOFError:
             return  # closed without an end of TLS, as rsyslog with GnuTLS does
     connection.shutdown(socket.SHUT_WR)
+    limit.apply(connection)
     while connection.recv(4096):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(f"the server has not closed the connection within {limit:g} s")
-        connection.settimeout(left)
+        limit.apply(connection)
 
 
 def message(alert: Alert, ctx: Context, config: SyslogConfig) -> bytes:

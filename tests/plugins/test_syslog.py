@@ -131,6 +131,51 @@ def test_a_server_that_never_closes_gets_the_batch_again() -> None:
     assert [isinstance(one, TimeoutError) for one in outcomes] == [True] * 2
 
 
+def drip_after_end(server: ssl.SSLSocket, stopping: threading.Event) -> None:
+    """Read to the client's end of TLS, and then send a record of 16 KiB byte by byte."""
+    while server.recv(65536):
+        pass
+    with socket.socket(fileno=server.detach()) as below:
+        below.sendall(b"\x17\x03\x03\x40\x00")
+        while not stopping.wait(0.01):
+            below.sendall(b"x")
+
+
+def late_at_each_step(server: ssl.SSLSocket, stopping: threading.Event) -> None:
+    """Take two thirds of the limit after the handshake, which took as long."""
+    while server.recv(65536):
+        pass
+    stopping.wait(_STEP_S)
+    server.unwrap()
+
+
+_LIMIT_S = 0.6
+_STEP_S = 0.4  # each step is within the limit, and two of them are not
+
+
+@pytest.mark.parametrize(("before", "then"), [(0.0, drip_after_end), (_STEP_S, late_at_each_step)])
+def test_the_limit_is_one_of_the_whole_batch_over_tls(
+    certificate: Certificate,
+    before: float,
+    then: Callable[[ssl.SSLSocket, threading.Event], None],
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.file)
+    stopping = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        stopping.wait(before)
+        with context.wrap_socket(connection, server_side=True) as server:
+            then(server, stopping)
+
+    with listener(serve) as port:
+        outcomes = send(
+            port, *PAIR, transport="tls", ca_file=str(certificate.authority), time_limit=_LIMIT_S
+        )
+        stopping.set()
+    assert [type(one) for one in outcomes] == [TimeoutError] * 2
+
+
 def test_a_server_that_speaks_no_tls_gets_the_batch_again() -> None:
     def rubbish(connection: socket.socket) -> None:
         connection.recv(10)
