@@ -13,6 +13,7 @@ to = ["noc@example.com"]
 
 import contextlib
 import html
+import ipaddress
 import smtplib
 import socket
 import ssl
@@ -76,6 +77,13 @@ def _address(value: str) -> str:
     return value
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -93,7 +101,8 @@ class EmailConfig(BaseModel):
         security: "starttls" and "tls" encrypt and check the server's certificate; "none" is for a
             server on this machine.
         username: the account, if the server wants one.
-        password: its password.
+        password: its password. It is not sent without encryption, except to this machine.
+        password_in_clear: send it all the same, to any host.
         ca_file: certificates (PEM) to trust instead of those of the system.
         from_: the sender's address, `from` in the configuration.
         to: the recipients' addresses, one or a list.
@@ -111,6 +120,7 @@ class EmailConfig(BaseModel):
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
     password: SecretStr | None = None
+    password_in_clear: bool = False
     ca_file: Path | None = None
     from_: MailAddress = Field(alias="from")
     to: Recipients
@@ -123,6 +133,16 @@ class EmailConfig(BaseModel):
     def _whole_account(self) -> "EmailConfig":
         if (self.username is None) != (self.password is None):
             raise ValueError("wants both username and password, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _hides_the_password(self) -> "EmailConfig":
+        in_clear = self.security == "none" and self.password is not None
+        if in_clear and not self.password_in_clear and not _is_loopback(self.host):
+            raise ValueError(
+                f"would send the password without encryption to {self.host}: set security = "
+                '"starttls" or "tls" (or password_in_clear = true, for a network that only you use)'
+            )
         return self
 
 

@@ -6,22 +6,25 @@ types = ["disconnected", "connected", "*_wan_*"]
 config = { routing_key = { file = "pagerduty-key" } }
 """
 
+import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from incm_webhook import Alert, Context, Reject, Template, Unavailable, outcome_of, plugin
 from incm_webhook.fields import PositiveDuration, Url
 from incm_webhook.message import facts, incident_key, is_clear, one_line, severity, subject
 
 _SUMMARY = 1024  # characters
+_KEY_LENGTH = 32
+_KEY = re.compile(rf"[!-~]{{{_KEY_LENGTH}}}")
 
 
 class PagerDutyConfig(BaseModel):
     """The settings of the plugin.
 
     Attributes:
-        routing_key: the integration key of a service (Events API v2).
+        routing_key: the integration key of a service (Events API v2), of 32 characters.
         url: where events are posted; https://events.eu.pagerduty.com/v2/enqueue in Europe.
         summary: a template for the incident's title.
         time_limit: how long one request may take.
@@ -29,10 +32,23 @@ class PagerDutyConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    routing_key: SecretStr = Field(min_length=1)
+    routing_key: SecretStr
     url: Url = "https://events.pagerduty.com/v2/enqueue"
     summary: Template | None = None
     time_limit: PositiveDuration = 10.0
+
+    @field_validator("routing_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr) -> SecretStr:
+        text = key.get_secret_value()
+        if not _KEY.fullmatch(text):
+            other = len(text) != _KEY_LENGTH
+            has = f"has {len(text)}" if other else "has a blank or a letter that no key has"
+            raise ValueError(
+                f"wants the {_KEY_LENGTH} characters of an integration key of Events API v2, and "
+                f"{has}: copy it from the integration of the service in PagerDuty"
+            )
+        return key
 
 
 @plugin("pagerduty", config=PagerDutyConfig, concurrency=4, order="device", timeout="30s")

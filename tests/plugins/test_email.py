@@ -12,6 +12,7 @@ import trustme
 
 from incm_webhook import Alert, Reject, Retry, Unavailable
 from incm_webhook.errors import PluginError
+from incm_webhook.plugins.email import EmailConfig
 from incm_webhook.testing import make_alert, run_plugin
 from plugins.hostile import HOSTILE
 from plugins.targets.smtp import PASSWORD, USER, SmtpServer
@@ -189,6 +190,18 @@ def test_the_account_logs_in_over_tls(tmp_path: Path, security: str) -> None:
     with SmtpServer(tls.context, account=True, tls_first=security == "tls") as server:
         assert send(server.port, security=security, **account) == ["delivered"]
         assert len(server.box.mails) == 1
+
+
+def test_a_password_in_clear_goes_only_where_it_is_wanted() -> None:
+    account = {"username": USER, "password": PASSWORD, "security": "none"}
+    config = {"from": "a@example.com", "to": "b@example.com", **account}
+    for host in ("localhost", "LOCALHOST.", "127.0.0.1", "127.1.2.3", "::1"):
+        EmailConfig.model_validate({**config, "host": host})
+    for host in ("mail.example.com", "192.0.2.7", "localhost.example.com", "2001:db8::1"):
+        with pytest.raises(ValueError, match=f"without encryption to {host}: set security"):
+            EmailConfig.model_validate({**config, "host": host})
+        EmailConfig.model_validate({**config, "host": host, "password_in_clear": True})
+        EmailConfig.model_validate({**config, "host": host, "security": "starttls"})
 
 
 def test_a_wrong_password_makes_the_target_unavailable(tmp_path: Path) -> None:

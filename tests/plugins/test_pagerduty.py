@@ -86,3 +86,22 @@ def test_the_field_that_a_400_names_is_read(
 def test_a_missing_key_is_described() -> None:
     with pytest.raises(PluginError, match="routing_key"):
         run_plugin("pagerduty", make_alert(), config={})
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("", "has 0"),
+        ("k7Zq", "has 4"),
+        (KEY[:-1], "has 31"),
+        (KEY + "0", "has 33"),
+        (KEY[:16] + " " + KEY[17:], "has a blank or a letter that no key has"),
+    ],
+)
+def test_a_key_of_another_form_is_refused_without_being_shown(key: str, fault: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        run_plugin("pagerduty", make_alert(), config={"routing_key": key})
+    assert str(caught.value) == (
+        'plugin "pagerduty": config routing_key: wants the 32 characters of an integration key of '
+        f"Events API v2, and {fault}: copy it from the integration of the service in PagerDuty"
+    )

@@ -27,6 +27,11 @@ CASES = [
     ("email", f'{MAIL}username = "alerts"', "wants both username and password, or neither"),
     (
         "email",
+        f'{MAIL}security = "none"\nusername = "alerts"\npassword = "k7Zq"',
+        'would send the password without encryption to 192.0.2.7: set security = "starttls" or',
+    ),
+    (
+        "email",
         f'{MAIL}ca_file = "missing.pem"',
         "config ca_file: cannot use missing.pem: [Errno 2]",
     ),
@@ -40,7 +45,8 @@ CASES = [
     ),
     ("im", 'service = "feishu"\nurl = "k7Zq"', f"config url: {NO_URL}"),
     ("jsonl", "path = 7", "config path: wants a path in quotes"),
-    ("pagerduty", 'routing_key = "k7Zq"\nurl = "events"', f"config url: {NO_URL}"),
+    ("pagerduty", 'routing_key = "k7Zq"', "config routing_key: wants the 32 characters of an"),
+    ("pagerduty", f'routing_key = "{"k7Zq" * 8}"\nurl = "events"', f"config url: {NO_URL}"),
     ("slack", 'url = "k7Zq"', f"config url: {NO_URL}"),
     ("slack", 'token = "k7Zq"\nchannel = "C1"\napi = "slack"', f"config api: {NO_URL}"),
     ("sql", 'url = "postgresql://u:k7Zq@h:port/d"', "it is not a URL such as postgresql://"),
@@ -76,10 +82,10 @@ def test_a_wrong_configuration_is_one_sentence_without_the_secret(
         pytest.importorskip({"sql": "sqlalchemy"}.get(use, use), reason="its library is missing")
     with pytest.raises(PluginError) as caught:
         run_plugin(use, config=tomllib.loads(config))
-    said = str(caught.value)
-    assert sentence in said
-    assert said.count("config") == 1, "it says one thing"
-    assert "k7Zq" not in said.replace("k7Zq://", "")
+    message = str(caught.value)
+    assert sentence in message
+    assert message.count("config") == 1, "it says one thing"
+    assert "k7Zq" not in message.replace("k7Zq://", "")
 
 
 def test_check_and_start_name_file_table_line_and_key(
@@ -97,7 +103,7 @@ def test_check_and_start_name_file_table_line_and_key(
         f'([[plugin]] 2 "two" of {file}, line 15)',
     ]
     assert main(["check"]) == 4
-    said = capsys.readouterr().err
-    assert all(place in said for place in places), said
+    err = capsys.readouterr().err
+    assert all(place in err for place in places), err
     assert main(["serve"]) == 4
     assert places[0] in capsys.readouterr().err
