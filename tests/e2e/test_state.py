@@ -146,3 +146,15 @@ def test_the_state_of_a_plugin_that_is_gone_is_listed_and_dropped(
     assert dropped == (0, "1 key dropped\n", "")
     command("plugins", "state", "drop", "keeper", "--all", "--yes", *place)
     assert command("plugins", "state", *place) == (0, "", "no plugin keeps a state\n")
+
+
+def test_the_state_of_a_plugin_with_the_name_of_a_command_is_listed(
+    serve: Serve, reports: Reports, tmp_path: Path, command: Command
+) -> None:
+    path = str(reports.plugin(tmp_path / "drop.py", KEEPER))
+    receiver = serve({"use": path})
+    send(receiver, reports)
+    place = admin(receiver)
+    while not (out := command("plugins", "state", "--json", *place, "--", "drop")[1]):
+        pass
+    assert [json.loads(line)["key"] for line in out.splitlines()] == ["alert/1", "seen"]

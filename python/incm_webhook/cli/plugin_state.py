@@ -47,7 +47,8 @@ def state(*, as_json: bool, **place: str | None) -> int:
     """List the plugins that keep a state, or the keys and values of the plugin NAME.
 
     The state is what a plugin keeps between its calls with ctx.state. It belongs to the plugin's
-    name, and stays when the plugin is not configured any more.
+    name, and stays when the plugin is not configured any more. A plugin with the name drop is
+    shown by: plugins state -- drop.
 
     Example: incm-webhook plugins state pager --prefix ticket/
     """

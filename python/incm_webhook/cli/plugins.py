@@ -39,6 +39,7 @@ def plugins(context: click.Context, *, config: str | None, admin: str | None, as
 
     NAME is a bundled or installed plugin, ./file.py, package.module:object, or the name of a
     plugin in the configuration file. It shows what its config takes, its hooks, and its defaults.
+    After -- every word is a NAME, also that of a command: plugins -- state.
 
     Example: incm-webhook plugins jsonl
     """

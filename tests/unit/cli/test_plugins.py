@@ -153,3 +153,28 @@ def test_all_are_listed_without_a_name(run: Run, write: Write) -> None:
     assert status == 0
     rows = {(row["kind"], row["name"]) for row in json.loads(out)}
     assert rows >= {("available", "jsonl"), ("available", "log"), ("configured", "noc")}
+
+
+@pytest.mark.parametrize("name", ["state", "jsonl"])
+def test_after_two_dashes_the_name_of_a_command_is_that_of_a_plugin(
+    run: Run, write: Write, name: str
+) -> None:
+    write("state.py", 'def on_alert(alert):\n    """Keep the state of each device."""\n')
+    write("incm-webhook.toml", '[[plugin]]\nuse = "./state.py"\n[[plugin]]\nuse = "jsonl"\n')
+    status, out, err = run("plugins", "--", name)
+    assert status == 0, err
+    summary = "Keep the state of each device." if name == "state" else "Append each alert"
+    assert summary in out
+    status, out, _ = run("plugins", "--json", "--", name)
+    assert (status, json.loads(out)["type"]) == (0, "object")
+
+
+def test_without_them_the_command_is_run(run: Run, write: Write) -> None:
+    write("state.py", "def on_alert(alert): ...")
+    write("incm-webhook.toml", '[[plugin]]\nuse = "./state.py"\n')
+    status, out, err = run("plugins", "state", "--help")
+    assert status == 0
+    assert "plugins state -- drop" in out
+    status, out, err = run("plugins", "state", "drop", "--", "--all")
+    assert status == 2
+    assert "say which: keys, --prefix TEXT, or --all" in err
