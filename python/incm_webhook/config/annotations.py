@@ -33,9 +33,13 @@ def _types_in(annotation: Any, seen: set[int]) -> Iterator[Any]:
         yield from _types_in(part, seen)
 
 
-def model_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the model of a table in an annotation; None for a plain value."""
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models of a table in an annotation: several in a union, none for a plain value."""
     for one in types_in(annotation):
         if isinstance(one, type) and issubclass(one, BaseModel):
-            return one
-    return None
+            yield one
+
+
+def model_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the first model of a table in an annotation; None for a plain value."""
+    return next(models_in(annotation), None)

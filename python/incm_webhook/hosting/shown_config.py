@@ -1,12 +1,12 @@
 """Writes a plugin's `config` without its secrets."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
-from incm_webhook.config.annotations import model_of, types_in
+from incm_webhook.config.annotations import models_in, types_in
 from incm_webhook.text.redaction import redacted
 
 _HIDDEN = "***"
@@ -28,28 +28,31 @@ def shown(config: Mapping[str, Any], model: type[BaseModel] | None) -> dict[str,
             secret from another value, and every text and number becomes ***.
 
     Returns:
-        The same table: what the model declares secret, what has the name of a secret and what the
-        model does not know is ***, and URLs are shortened. `{ env = "X" }` and `{ file = "X" }`
-        stay.
+        The same table: what the model declares secret (of a union, any of its models), what has the
+        name of a secret and what no model knows is ***, and URLs are shortened. `{ env = "X" }` and
+        `{ file = "X" }` stay.
     """
-    fields = {} if model is None else model.model_fields
-    annotations = {
-        name: field.annotation
-        for key, field in fields.items()
-        for name in (key, field.alias)
-        if name is not None
-    }
-    return {key: _shown(one, key, annotations.get(key)) for key, one in config.items()}
+    return _table(config, [] if model is None else [model])
 
 
-def _shown(raw: Any, key: str, annotation: Any) -> Any:
-    inner = model_of(annotation)
-    if annotation is None or _is_secret(annotation) or _names_secret(key):
+def _table(config: Mapping[str, Any], models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    """Show a table that one of several models describes: a secret of any of them is hidden."""
+    annotations: dict[str, list[Any]] = {}
+    for model in models:
+        for name, field in model.model_fields.items():
+            for key in {name, field.alias} - {None}:
+                annotations.setdefault(key, []).append(field.annotation)
+    return {key: _shown(one, key, annotations.get(key, [])) for key, one in config.items()}
+
+
+def _shown(raw: Any, key: str, annotations: Sequence[Any]) -> Any:
+    if not annotations or any(map(_is_secret, annotations)) or _names_secret(key):
         return _hidden(raw)
-    if inner is not None and isinstance(raw, dict):
-        return shown(raw, inner)
-    if inner is not None and isinstance(raw, list):
-        return [shown(one, inner) if isinstance(one, dict) else _hidden(one) for one in raw]
+    inner = [model for one in annotations for model in models_in(one)]
+    if inner and isinstance(raw, dict):
+        return _table(raw, inner)
+    if inner and isinstance(raw, list):
+        return [_table(one, inner) if isinstance(one, dict) else _hidden(one) for one in raw]
     return _plain(raw)
 
 

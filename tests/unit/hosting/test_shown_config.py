@@ -16,6 +16,17 @@ class Target(BaseModel):
     room: str = ""
 
 
+class ByMail(BaseModel):
+    phrase: str
+    room: str = ""
+
+
+class ByPager(BaseModel):
+    number: int
+    code: SecretStr
+    target: Target | ByMail
+
+
 class _Day(Secret[date]):
     pass
 
@@ -35,6 +46,9 @@ class Config(BaseModel):
     perhaps: Maybe[SecretStr] = None
     targets: Targets = []
     target: Maybe[Target] = None
+    channel: ByMail | ByPager | None = None
+    channels: list[ByPager | ByMail] = []
+    reversed: ByMail | Target | None = None
     tree: Tree = []
     mode: Annotated[Literal["a", "b"], "a word"] = "a"
     renamed: Renamed | None = None
@@ -53,6 +67,16 @@ class Config(BaseModel):
             {"targets": [{"phrase": "***", "room": "1"}]},
         ),
         ({"target": {"phrase": "abc", "room": "1"}}, {"target": {"phrase": "***", "room": "1"}}),
+        (
+            {"channel": {"number": 7, "code": "abc", "target": {"phrase": "abc", "room": "1"}}},
+            {"channel": {"number": 7, "code": "***", "target": {"phrase": "***", "room": "1"}}},
+        ),
+        ({"channel": {"phrase": "abc", "room": "1"}}, {"channel": {"phrase": "abc", "room": "1"}}),
+        (
+            {"channels": [{"number": 7, "code": "abc", "target": {"phrase": "x"}}]},
+            {"channels": [{"number": 7, "code": "***", "target": {"phrase": "***"}}]},
+        ),
+        ({"reversed": {"phrase": "abc"}}, {"reversed": {"phrase": "***"}}),
         ({"tree": [["abc"]]}, {"tree": [["***"]]}),
         ({"mode": "b"}, {"mode": "b"}),
         ({"renamed": "abc"}, {"renamed": "***"}),
