@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from incm_webhook.cli.inbox import open_client, place_options, print_json
+from incm_webhook.cli.inbox import open_client, place_options
+from incm_webhook.cli.listing import print_json
 from incm_webhook.config.quantities import rough_size
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The commands about dead letters and repeated deliveries: dead list, show, retry, drop; replay."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,10 +13,9 @@ from incm_webhook.cli.inbox import (
     open_client,
     pattern_options,
     place_options,
-    print_json,
     time_options,
 )
-from incm_webhook.cli.listing import pages_of, print_entries
+from incm_webhook.cli.listing import pages_of, posts_until_done, print_json, print_list, table_of
 from incm_webhook.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -52,23 +51,15 @@ def list_dead(*, plugin: str | None, limit: int, as_json: bool, **place: str | N
     """
     with open_client(place, read_only=True) as client:
         parameters = [("plugin", plugin)] if plugin else []
-        found = list(pages_of(client, "dead", parameters, limit, "after"))
-    if as_json:
-        for entry in found:
-            print_json(entry)
-        return 0
-    if not found:
-        click.echo("no dead letters", err=True)
-        return 0
-    print_entries(
-        found,
-        ("FAILED", "failed_at"),
-        _HEADS,
-        _row,
-        right={"ID", "ATTEMPTS"},
-        whole={"ID", "PLUGIN", "ATTEMPTS"},
-    )
+        found = pages_of(client, "dead", parameters, limit, "after")
+        print_list(found, "no dead letters", _table, as_json=as_json)
     return 0
+
+
+def _table(found: Sequence[dict[str, Any]]) -> Iterable[str]:
+    whole = {"ID", "PLUGIN", "ATTEMPTS"}
+    moment = ("FAILED", "failed_at")
+    return table_of(found, moment, _HEADS, _row, right={"ID", "ATTEMPTS"}, whole=whole)
 
 
 def _row(entry: dict[str, Any], failed: str) -> list[str]:
@@ -203,15 +194,7 @@ def _confirm(client: "AdminClient", plugin: str | None) -> None:
 
 
 def _change(client: "AdminClient", path: str, word: str, body: dict[str, Any]) -> int:
-    """Call until nothing is left to change, because one call changes a limited number."""
-    count = 0
-    place: dict[str, Any] = {}
-    while True:
-        answer = client.post(path, {**body, **place})
-        count += int(answer[word])
-        if answer["next"] is None:
-            return count
-        place = {"after": answer["next"]}
+    return sum(int(answer[word]) for answer in posts_until_done(client, path, body))
 
 
 def _report(count: int, word: str, text: str, chosen: dict[str, Any], *, as_json: bool) -> int:

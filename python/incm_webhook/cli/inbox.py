@@ -1,13 +1,12 @@
 """The commands about stored alerts: inbox list, show, stats and tail."""
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from incm_webhook.cli.listing import pages_of, print_entries
+from incm_webhook.cli.listing import pages_of, print_json, print_list, table_of
 
 if TYPE_CHECKING:
     from incm_webhook.cli.admin.client import AdminClient
@@ -121,13 +120,6 @@ def filter_parameters(
     return parameters
 
 
-def print_json(value: object) -> None:
-    """Print one JSON object on a line."""
-    from incm_webhook.log import printable_json
-
-    click.echo(printable_json(json.dumps(value, ensure_ascii=False)))
-
-
 @click.group(short_help="Look at alerts and their deliveries.")
 def inbox() -> None:
     """Look at stored alerts and at their deliveries.
@@ -175,31 +167,24 @@ def list_alerts(
         parameters.append(("body", "1"))
     with open_client(place, read_only=True) as client:
         found = pages_of(client, "alerts", parameters, limit, "after" if oldest_first else "before")
-        if as_json:
-            for entry in found:
-                print_json(entry)
-        else:
-            _print_alerts(list(found), types)
+        some = print_list(found, "no alerts", _alerts, as_json=as_json)
+    if not some and not as_json:
+        from incm_webhook.config.advice import unknown_types
+
+        for hint in unknown_types(types):
+            click.echo(f"incm-webhook: {hint}", err=True)
     return 0
 
 
-def _print_alerts(found: Sequence[dict[str, Any]], types: Sequence[str]) -> None:
+def _alerts(found: Sequence[dict[str, Any]]) -> Iterable[str]:
     from incm_webhook.cli.view.alert import list_row
-    from incm_webhook.config.advice import unknown_types
-
-    if not found:
-        click.echo("no alerts", err=True)
-        for hint in unknown_types(types):
-            click.echo(f"incm-webhook: {hint}", err=True)
-        return
 
     def row(entry: dict[str, Any], received: str) -> list[str]:
         number, *others = list_row(entry)
         return [number, received, entry.get("state") or "-", *others]
 
-    print_entries(
-        found, ("RECEIVED", "received_at"), _HEADS, row, right={"ID"}, whole={"ID", "STATE"}
-    )
+    moment = ("RECEIVED", "received_at")
+    return table_of(found, moment, _HEADS, row, right={"ID"}, whole={"ID", "STATE"})
 
 
 @inbox.command()

@@ -1,21 +1,19 @@
 """The commands about what plugins keep between their calls: plugins state, and its drop."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 
 from incm_webhook.cli.confirm import confirm, yes_option
-from incm_webhook.cli.inbox import open_client, place_options, print_json
-from incm_webhook.cli.listing import pages_of
+from incm_webhook.cli.inbox import open_client, place_options
+from incm_webhook.cli.listing import pages_of, posts_until_done, print_json, print_list
 from incm_webhook.cli.names import GroupWithNames
 from incm_webhook.errors import EXIT_FAILED
 
-if TYPE_CHECKING:
-    from incm_webhook.cli.admin.client import AdminClient
-
-_AT_ONCE = 32  # keys in one call, whose body has at most 64 KiB also when each byte is escaped
+# Keys in one call, whose body has at most 64 KiB also when each byte is escaped.
+_CHUNK = ("keys", 32)
 _LIMIT = 100
 
 
@@ -56,13 +54,11 @@ def state(*, as_json: bool, **place: str | None) -> int:
         return 0
     with open_client(_inherited(place), read_only=True) as client:
         found = client.get("state")["state"]
-    if _wants_json(as_json=as_json):
-        for entry in found:
-            print_json(entry)
-        return 0
-    if not found:
-        click.echo("no plugin keeps a state", err=True)
-        return 0
+    print_list(found, "no plugin keeps a state", _plugins, as_json=_wants_json(as_json=as_json))
+    return 0
+
+
+def _plugins(found: Sequence[dict[str, Any]]) -> Iterable[str]:
     from incm_webhook.cli.view.table import layout, screen_width
 
     rows = [
@@ -75,9 +71,7 @@ def state(*, as_json: bool, **place: str | None) -> int:
         for entry in found
     ]
     heads = ("PLUGIN", "KEYS", "BYTES", "")
-    for line in layout(heads, rows, width=screen_width(), right=heads[1:3], whole=heads[:3]):
-        click.echo(line)
-    return 0
+    return layout(heads, rows, width=screen_width(), right=heads[1:3], whole=heads[:3])
 
 
 def _keys_of(name: str) -> click.Command:
@@ -99,11 +93,12 @@ def _keys_of(name: str) -> click.Command:
         parameters = [("plugin", _TEXT(name)), *([("prefix", prefix)] if prefix else [])]
         with open_client(_inherited(place), read_only=True) as client:
             found = list(pages_of(client, "state/keys", parameters, limit + 1, "after"))
-        if _wants_json(as_json=as_json):
-            for entry in found[:limit]:
-                print_json({**entry, "value": _value_of(entry["value"])})
-        else:
-            _print_keys(found[:limit], name, prefix)
+        as_json = _wants_json(as_json=as_json)
+        entries = found[:limit]
+        if as_json:
+            entries = [{**entry, "value": _value_of(entry["value"])} for entry in entries]
+        begins = " that begins with this" if prefix else ""
+        print_list(entries, f"plugin {name} keeps no key{begins}", _keys, as_json=as_json)
         if len(found) > limit:
             click.echo("there are more: see --limit and --prefix", err=True)
         return 0
@@ -119,17 +114,12 @@ def _value_of(text: str) -> Any:
         return text
 
 
-def _print_keys(found: Sequence[dict[str, Any]], name: str, prefix: str | None) -> None:
+def _keys(found: Sequence[dict[str, Any]]) -> Iterable[str]:
     from incm_webhook.cli.view.table import layout, screen_width
 
-    if not found:
-        begins = " that begins with this" if prefix else ""
-        click.echo(f"plugin {name} keeps no key{begins}", err=True)
-        return
     heads = ("KEY", "BYTES", "VALUE")
     rows = [[entry["key"], f"{entry['bytes']:,}", entry["value"]] for entry in found]
-    for line in layout(heads, rows, width=screen_width(), right={"BYTES"}, whole={"BYTES"}):
-        click.echo(line)
+    return layout(heads, rows, width=screen_width(), right={"BYTES"}, whole={"BYTES"})
 
 
 @state.command(short_help="Drop keys for good.")
@@ -159,11 +149,12 @@ def drop(
     if bool(keys) + bool(prefix) + everything != 1:
         text = "say which: keys, --prefix TEXT, or --all"
         raise click.UsageError(text, click.get_current_context())
-    chosen = {"prefix": prefix} if prefix else {"all": True}
+    chosen = {"keys": list(keys)} if keys else {"prefix": prefix} if prefix else {"all": True}
     with open_client(_inherited(place)) as client:
         if not yes:
             confirm(f"Drop {_question(keys, prefix)} of plugin {name} for good?", "to drop them")
-        count = sum(answer["dropped"] for answer in _calls(client, name, keys, chosen))
+        answers = posts_until_done(client, "state/drop", {"plugin": name, **chosen}, _CHUNK)
+        count = sum(answer["dropped"] for answer in answers)
     if _wants_json(as_json=as_json):
         print_json({"plugin": name, "dropped": count})
     else:
@@ -182,22 +173,6 @@ def _question(keys: Sequence[str], prefix: str | None) -> str:
     if keys:
         return f"{len(keys):,} keys"
     return f"all keys that begin with {printable(prefix)}" if prefix else "all keys"
-
-
-def _calls(
-    client: "AdminClient", name: str, keys: Sequence[str], chosen: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """Call until nothing is left to drop, because one call drops a limited number."""
-    for start in range(0, len(keys), _AT_ONCE):
-        body = {"plugin": name, "keys": list(keys[start : start + _AT_ONCE])}
-        yield client.post("state/drop", body)
-    place: dict[str, Any] = {}
-    while not keys:
-        answer = client.post("state/drop", {"plugin": name, **chosen, **place})
-        yield answer
-        if answer["next"] is None:
-            return
-        place = {"after": answer["next"]}
 
 
 def _outer() -> Iterator[Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """The commands about the quarantine: quarantine list, show, retry and drop."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,13 +12,11 @@ from incm_webhook.cli.inbox import (
     filter_parameters,
     open_client,
     place_options,
-    print_json,
 )
-from incm_webhook.cli.listing import pages_of, print_entries
+from incm_webhook.cli.listing import pages_of, posts_until_done, print_json, print_list, table_of
 from incm_webhook.errors import EXIT_FAILED, ConfigError
 
 if TYPE_CHECKING:
-    from incm_webhook.cli.admin.client import AdminClient
     from incm_webhook.sender.diagnosis import Diagnosis, Key
 
 KINDS = ("not-json", "wrong-signature", "missing-signature", "unknown-path", "wrong-method")
@@ -27,7 +25,7 @@ _PUT_RIGHT = (
     "correct the URL in InCloud Manager (POST, to the path of an endpoint), or give an endpoint "
     "this path and reload; then `incm-webhook quarantine retry` takes it"
 )
-_AT_ONCE = 64  # numbers in one call
+_CHUNK = ("ids", 64)  # numbers in one call
 _NUMBER = Number("a number")
 
 _ids = click.argument("ids", metavar="[ID]...", type=_NUMBER, nargs=-1)
@@ -71,23 +69,14 @@ def list_quarantine(
     parameters += [("endpoint", endpoint)] if endpoint else []
     parameters += [("kind", kind)] if kind else []
     with open_client(place, read_only=True) as client:
-        found = list(pages_of(client, "quarantine", parameters, limit, "before"))
-    if as_json:
-        for entry in found:
-            print_json(entry)
-        return 0
-    if not found:
-        click.echo("nothing is in the quarantine", err=True)
-        return 0
-    print_entries(
-        found,
-        ("RECEIVED", "received_at"),
-        _HEADS,
-        _row,
-        right={"ID", "BYTES"},
-        whole={"ID", "KIND"},
-    )
+        found = pages_of(client, "quarantine", parameters, limit, "before")
+        print_list(found, "nothing is in the quarantine", _table, as_json=as_json)
     return 0
+
+
+def _table(found: Sequence[dict[str, Any]]) -> Iterable[str]:
+    moment = ("RECEIVED", "received_at")
+    return table_of(found, moment, _HEADS, _row, right={"ID", "BYTES"}, whole={"ID", "KIND"})
 
 
 def _row(entry: dict[str, Any], received: str) -> list[str]:
@@ -238,7 +227,7 @@ def retry(
     chosen = _chosen(ids, endpoint, kind, everything=everything)
     tally: dict[str, int] = {"accepted": 0, "duplicate": 0, "refused": 0, "gone": 0}
     with open_client(place, filters=True, secrets=True) as client:
-        for answer in _calls(client, "quarantine/retry", chosen):
+        for answer in posts_until_done(client, "quarantine/retry", chosen, _CHUNK):
             for result in answer["results"]:
                 tally[result["result"]] += 1
                 if as_json:
@@ -289,7 +278,10 @@ def drop(
     with open_client(place) as client:
         if not ids and not yes:
             _confirm(endpoint, kind)
-        count = sum(answer["dropped"] for answer in _calls(client, "quarantine/drop", chosen))
+        count = sum(
+            answer["dropped"]
+            for answer in posts_until_done(client, "quarantine/drop", chosen, _CHUNK)
+        )
     if as_json:
         print_json({"dropped": count})
     else:
@@ -321,19 +313,3 @@ def _chosen(
 
 def _usage(text: str) -> click.UsageError:
     return click.UsageError(text, click.get_current_context())
-
-
-def _calls(client: "AdminClient", path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Call until nothing is left to do, because one call handles a limited number."""
-    ids = body.get("ids")
-    if ids:
-        for start in range(0, len(ids), _AT_ONCE):
-            yield client.post(path, {"ids": ids[start : start + _AT_ONCE]})
-        return
-    place: dict[str, Any] = {}
-    while True:
-        answer = client.post(path, {**body, **place})
-        yield answer
-        if answer["next"] is None:
-            return
-        place = {"after": answer["next"]}

@@ -50,7 +50,7 @@ def _ask(where: "Where") -> dict[str, Any]:
 
 def _show(answer: dict[str, Any], *, as_json: bool, before: str = "") -> int:
     if as_json:
-        from incm_webhook.cli.inbox import print_json
+        from incm_webhook.cli.listing import print_json
 
         print_json(answer)
     else:
