@@ -104,15 +104,15 @@ class Exec:
         """Run the program and translate its exit status."""
         status, output = self._run(alert.raw, ctx)
         if status == 0:
-            ctx.log.debug("%s was successful%s", self._name(), _said(output))
+            ctx.log.debug("%s was successful%s", self._name(), _quoted(output))
             return
         if status is None:
             limit = self._config.time_limit
-            raise TimeoutError(f"{self._name()} was killed after {limit:g} s{_said(output)}")
+            raise TimeoutError(f"{self._name()} was killed after {limit:g} s{_quoted(output)}")
         if status < 0:
-            how = f"{self._name()} was ended by {_signal_name(-status)}{_said(output)}"
+            how = f"{self._name()} was ended by {_signal_name(-status)}{_quoted(output)}"
         else:
-            how = f"{self._name()} ended with exit status {status}{_said(output)}"
+            how = f"{self._name()} ended with exit status {status}{_quoted(output)}"
         if status in _UNAVAILABLE:
             raise Unavailable(how)
         if status == _REJECT:
@@ -220,7 +220,7 @@ def _read(process: subprocess.Popen[bytes], output: bytearray) -> None:
             output += part[: _OUTPUT_BYTES - len(output)]
 
 
-def _said(output: bytes) -> str:
+def _quoted(output: bytes) -> str:
     text = one_line(output.decode(errors="replace"), _SHOWN)
     return f": {text}" if text else ""
 

@@ -225,10 +225,10 @@ def message(alert: Alert, ctx: Context, config: SyslogConfig) -> bytes:
     head += f"{_structured(alert, ctx, config.enterprise)} "
     largest = config.largest or _LARGEST[config.transport]
     start = head.encode()
-    return start + truncate_bytes(_said(alert), largest - len(start)).encode()
+    return start + truncate_bytes(_text(alert), largest - len(start)).encode()
 
 
-def _said(alert: Alert) -> str:
+def _text(alert: Alert) -> str:
     content = one_line(alert.content or "", 1000)
     return f"{subject(alert)}{f'. {content}' if content else ''}"
 

@@ -168,11 +168,11 @@ def test_p16_each_line_of_every_process_is_json_of_one_schema(
     records = server.records()
     loggers = {one["logger"] for one in records}
     assert {"supervisor", "service", "core", "dispatcher", "stray", "py.warnings"} <= loggers
-    said = [one for one in records if one["logger"] == "plugin.spiteful"]
-    assert all("forged" in one["msg"] for one in said)
-    assert {one["alert_id"] for one in said} == set(range(1, 21))
-    assert {one["attempt"] for one in said} == {1, 2}
-    assert all(one["plugin"] == "spiteful" and one["alert_type"] == "reboot" for one in said)
+    lines = [one for one in records if one["logger"] == "plugin.spiteful"]
+    assert all("forged" in one["msg"] for one in lines)
+    assert {one["alert_id"] for one in lines} == set(range(1, 21))
+    assert {one["attempt"] for one in lines} == {1, 2}
+    assert all(one["plugin"] == "spiteful" and one["alert_type"] == "reboot" for one in lines)
     assert b"printed: \x1b as it is\n" in (tmp_path / "out").read_bytes()
 
 
@@ -251,8 +251,8 @@ def test_each_request_gets_a_line_of_its_own_when_that_is_asked_for(servers: Any
     assert "not-for-the-log" not in (server.folder / "err").read_text()
     lines = [one for one in server.records() if one["logger"] == "access"]
     assert all(one["peer"] == "127.0.0.1" and one["duration_s"] >= 0 for one in lines)
-    said = [tuple(one.get(name) for name in ACCESS[1:4]) for one in lines]
-    assert said == [
+    requests = [tuple(one.get(name) for name in ACCESS[1:4]) for one in lines]
+    assert requests == [
         ("POST", "/webhook", 200),
         ("POST", "/webhook", 200),
         ("POST", "/webhook", 400),
@@ -293,8 +293,8 @@ def test_one_logger_has_a_level_of_its_own(servers: Any, reports: Reports, tmp_p
         server.post(body_of(1 if isolation == "thread" else 2))
         reports.next()
         server.stop()
-        said = [line.split(" ", 1)[1] for line in server.lines()]
-        assert said == ["DEBUG plugin.pager: in detail"]
+        lines = [line.split(" ", 1)[1] for line in server.lines()]
+        assert lines == ["DEBUG plugin.pager: in detail"]
         (tmp_path / "err").unlink()
 
 
@@ -302,9 +302,9 @@ def test_a_terminal_shows_levels_in_colour_unless_no_color_is_set(
     servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    said = on_terminal(servers, tmp_path)
-    assert re.search(rb"Z? \x1b\[32mINFO \x1b\[0m service: ", said)
-    assert re.search(rb" \x1b\[33mWARN \x1b\[0m core: refused a request", said)
+    output = on_terminal(servers, tmp_path)
+    assert re.search(rb"Z? \x1b\[32mINFO \x1b\[0m service: ", output)
+    assert re.search(rb" \x1b\[33mWARN \x1b\[0m core: refused a request", output)
     monkeypatch.setenv("TERM", "dumb")
     assert b"\x1b" not in on_terminal(servers, tmp_path)
 
@@ -312,12 +312,12 @@ def test_a_terminal_shows_levels_in_colour_unless_no_color_is_set(
 def on_terminal(servers: Any, tmp_path: Path) -> bytes:
     """Serve with standard error on a terminal; return what it got."""
     shown, terminal = pty.openpty()
-    said: list[bytes] = []
+    parts: list[bytes] = []
 
     def read() -> None:
         with contextlib.suppress(OSError):  # the last writer is gone
             while part := os.read(shown, 4096):
-                said.append(part)
+                parts.append(part)
 
     (tmp_path / "ready.json").unlink(missing_ok=True)
     server = servers('[[plugin]]\nuse = "log"\n', stderr=terminal)
@@ -328,4 +328,4 @@ def on_terminal(servers: Any, tmp_path: Path) -> bytes:
     server.stop()
     reader.join(DEADLINE_S)
     os.close(shown)
-    return b"".join(said)
+    return b"".join(parts)

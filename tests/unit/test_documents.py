@@ -246,13 +246,13 @@ def test_the_metrics_and_problems_of_the_page_are_those_of_the_core() -> None:
     known = {one if one.startswith("process_") else f"incm_webhook_{one}" for one in names_of}
     assert listed == known
     problems = (ROOT / "cpp" / "incm" / "http" / "problem.cpp").read_text()
-    said = {
+    documented = {
         (word, status)
         for cell, status in rows("http-api.md", "Problem documents")
         for word in codes(cell)
     }
     answers = {(word, status) for status, word in re.findall(r'\{(\d+), "([\w-]+)",', problems)}
-    assert said - {("python-stalled", "503")} == answers
+    assert documented - {("python-stalled", "503")} == answers
 
 
 def tool(name: str) -> Any:

@@ -155,14 +155,14 @@ def _message_of(record: logging.LogRecord) -> str:
     return text.partition("\n")[0] if record.name == "py.warnings" else text
 
 
-def _said(entry: _Entry) -> str:
+def _words(entry: _Entry) -> str:
     return f"{entry.logger}: {entry.text}" + (f": {entry.error}" if entry.error else "")
 
 
 def _text(entry: _Entry) -> str:
     moment = datetime.fromtimestamp(entry.created, UTC).astimezone()
     stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = f"{stamp} {entry.level.text} {_said(entry)}"
+    line = f"{stamp} {entry.level.text} {_words(entry)}"
     if entry.traceback:
         kept = without_middle(entry.traceback.split("\n"), LINE_BYTES)
         line += "".join(f"\n    {one}" for one in kept.split("\n"))
@@ -170,7 +170,7 @@ def _text(entry: _Entry) -> str:
 
 
 def _journal(entry: _Entry) -> str:
-    line = f"<{entry.level.priority}>{_said(entry)}"
+    line = f"<{entry.level.priority}>{_words(entry)}"
     if entry.traceback:
         kept = without_middle(entry.traceback.split("\n"), LINE_BYTES)
         line += "".join(f" | {one.strip()}" for one in kept.split("\n") if one.strip())

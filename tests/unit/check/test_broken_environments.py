@@ -254,9 +254,9 @@ def check(folder: Path) -> tuple[int, str]:
         text=True,
         check=False,
     )
-    said = done.stdout + done.stderr
-    assert "Traceback" not in said
-    return done.returncode, said
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output
+    return done.returncode, output
 
 
 @pytest.fixture
@@ -275,16 +275,16 @@ def test_a_broken_environment_is_found_where_it_is_configured(
     one.spoil(folder)
     lines = [] if not one.line else path.read_text().split("\n")
     number = next((n for n, line in enumerate(lines, 1) if line.startswith(one.line)), None)
-    status, said = check(folder)
+    status, output = check(folder)
     assert status == one.status
     named = [
         line
-        for line in said.splitlines()
+        for line in output.splitlines()
         if (number is None and str(path) in line)
         or f"{path}:{number}: " in line
         or f"{path}, line {number})" in line
     ]
-    assert any(one.says in line and one.way_out in line for line in named), said
+    assert any(one.says in line and one.way_out in line for line in named), output
 
 
 def test_a_port_that_another_program_has(folder: Path) -> None:
@@ -292,17 +292,18 @@ def test_a_port_that_another_program_has(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         path.write_text(FILE.replace("127.0.0.1:0", f"127.0.0.1:{port}").format(plugin="log"))
-        status, said = check(folder)
+        status, output = check(folder)
     assert status == 3
-    assert f"{path}:2: [server] listen: cannot listen on 127.0.0.1:{port}: process " in said
-    assert "stop it, or choose another port" in said
+    assert f"{path}:2: [server] listen: cannot listen on 127.0.0.1:{port}: process " in output
+    assert "stop it, or choose another port" in output
 
 
 def test_a_misspelt_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "incm-webhook.toml").write_text(FILE.format(plugin="log"))
     monkeypatch.setenv("INCM_WEBHOOK_LISTN", "127.0.0.1:0")
-    status, said = check(folder)
+    status, output = check(folder)
     assert status == 0
     assert (
-        'INCM_WEBHOOK_LISTN is not known and has no effect; did you mean "INCM_WEBHOOK_LIST' in said
+        'INCM_WEBHOOK_LISTN is not known and has no effect; did you mean "INCM_WEBHOOK_LIST'
+        in output
     )
