@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,19 @@ def test_a_slow_disk_loses_no_wrongly_signed_request(deaf: Server) -> None:
         assert deaf.until(lambda: deaf.metric('quarantined{reason="wrong-signature"}') == 100)
         assert deaf.metric('quarantine_dropped_total{reason="busy"}') == 0
         deaf.kill()
+
+
+def test_a_stop_stores_the_outcomes_before_it_counts_what_is_open(server: Server) -> None:
+    record = server.folder / "plain.log"
+    with server:
+        server.start(wrapper=delaying("fdatasync", 0.5, server.folder / "strace.log"))
+        acknowledged, others = post(server.url, bodies()[:1])
+        assert (len(acknowledged), others) == (1, [])
+        assert server.until(lambda: record.exists() and b"delivered" in record.read_bytes())
+        server.process.send_signal(signal.SIGTERM)
+        assert server.ended() == 0
+    assert "service: stopped\n" in server.output()
+    audit(server.inbox, acknowledged, {"plain": record}).assert_clean()
 
 
 def test_every_200_comes_after_the_sync_of_its_commit(deaf: Server) -> None:
