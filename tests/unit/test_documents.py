@@ -370,6 +370,8 @@ def test_commands_and_their_flags_exist(page: str, line: str) -> None:
             continue
         command: click.Command = commands
         for word in words[at + 1 :]:
+            if word == "--":
+                break  # what follows are names
             if word.startswith("-"):
                 known = {flag for option in command.params for flag in option.opts} | {"--help"}
                 assert word.partition("=")[0] in known, f"{page}: {word} of {line}"
