@@ -40,7 +40,7 @@ def _table(config: Mapping[str, Any], models: Sequence[type[BaseModel]]) -> dict
     annotations: dict[str, list[Any]] = {}
     for model in models:
         for name, field in model.model_fields.items():
-            for key in {name, field.alias} - {None}:
+            for key in {name, field.alias or name}:
                 annotations.setdefault(key, []).append(field.annotation)
     return {key: _shown(one, key, annotations.get(key, [])) for key, one in config.items()}
 
