@@ -1,5 +1,6 @@
 """A plugin learns of its dead letters, and of nothing else."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,3 +116,51 @@ def test_it_is_called_for_what_a_crash_made_a_dead_letter(
     assert '"attempts": 2' in listed
     assert receiver.stop() == 0
     assert reports.none_waits()
+
+
+BROKEN = """
+import time
+
+
+def setup(ctx):
+    if os.path.exists("broken"):
+        report(setup="failed")
+        raise RuntimeError("no key")
+
+
+def on_alert(alert, ctx):
+    report(attempt=ctx.attempt)
+    time.sleep(3600)
+
+
+def on_dead(alert, ctx, reason):
+    report(dead=ctx.alert_id)
+"""
+
+
+def test_what_a_crash_made_a_dead_letter_waits_for_the_set_up(
+    serve: Callable[..., Receiver], reports: Reports, tmp_path: Path, command: Command
+) -> None:
+    reports.plugin(tmp_path / "pager.py", BROKEN)
+    (tmp_path / "incm-webhook.toml").write_text(
+        '[[plugin]]\nuse = "./pager.py"\ntimeout = "1h"\n'
+        'retry = { first = "10ms", max = "10ms", give_up = "1ms" }\n'
+    )
+    receiver = serve(arguments=("--config", "incm-webhook.toml"))
+    assert receiver.send(make_alert("reboot"))[0] == 200
+    for attempt in (1, 2):
+        assert reports.next() == {"attempt": attempt}
+        receiver.process.kill()
+        receiver.process.wait()
+        if attempt == 2:
+            (tmp_path / "broken").touch()
+        receiver = serve(arguments=("--config", "incm-webhook.toml"))
+    assert [reports.next() for _ in range(3)] == [{"setup": "failed"}] * 3
+    place = admin(receiver)
+    (plugin,) = json.loads(command("inbox", "stats", "--json", *place)[1])["plugins"]
+    assert (plugin["open"], plugin["dead"]) == (1, 0)
+    (tmp_path / "broken").unlink()
+    while (report := reports.next()) == {"setup": "failed"}:
+        pass
+    assert report == {"dead": 1}
+    assert receiver.stop() == 0
