@@ -86,7 +86,7 @@ void fill(const std::string& path, const Shape& shape, std::int64_t count) {
         path,
         "PRAGMA synchronous=OFF; BEGIN;" + all +
             "INSERT INTO alert SELECT n, '/webhook', 1, 'raw', 'reboot', 'device-' || (n % 100),"
-            " zeroblob(600), 1 FROM c;" +
+            " zeroblob(600), 1, NULL FROM c;" +
             all +
             "INSERT INTO delivery SELECT (SELECT id FROM plugin WHERE name = 'busy'), n, 1, " +
             shape.attempts + ", " + shape.due_at + ", 0, NULL, 0 FROM c;" +

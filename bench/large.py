@@ -32,7 +32,7 @@ _GROWTH = 1.25  # what runs may add before the inbox is made anew
 _ROW_BYTES = 1_500  # of disk for one alert, with room to spare
 _INSERTS = (
     "INSERT INTO seen VALUES (?, ?, ?)",
-    "INSERT INTO alert VALUES (?, '/webhook', ?, 'raw', ?, ?, ?, ?)",
+    "INSERT INTO alert VALUES (?, '/webhook', ?, 'raw', ?, ?, ?, ?, NULL)",
     "INSERT INTO attempt VALUES (?, 1, 1, ?, ?, 2, 'delivered', NULL)",
 )
 

@@ -19,6 +19,7 @@ namespace incm::bindings {
 
 namespace {
 
+using Spans = receiver::RequestSpans;
 using WithoutGil = py::call_guard<py::gil_scoped_release>;
 
 /// The outcomes of a call that failed, by their names in Python.
@@ -163,7 +164,7 @@ std::unique_ptr<ReceiverView> make_receiver(
     std::optional<int> admin_fd, const std::shared_ptr<WatchView>& watch,
     const std::optional<std::string>& metrics, std::optional<int> metrics_fd,
     std::vector<std::string> admin_hosts, double access_log,
-    std::vector<std::pair<std::string, std::string>> build) {
+    std::vector<std::pair<std::string, std::string>> build, std::shared_ptr<Spans> spans) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .listen_fd = listen_fd,
                             .admin_fd = admin_fd,
@@ -181,7 +182,8 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .reserve_bytes = reserve_bytes,
                             .access_log = access_log,
                             .plugins = board_of(watch),
-                            .build = std::move(build)};
+                            .build = std::move(build),
+                            .spans = std::move(spans)};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
     if (metrics) config.metrics = value_or_throw(receiver::parse_address(*metrics));
     return std::make_unique<ReceiverView>(std::move(config));
@@ -224,13 +226,14 @@ Source:  docs/architecture.md, Pull, not push.)")
             py::arg("metrics") = py::none(), py::arg("metrics_fd") = py::none(),
             py::arg("admin_hosts") = std::vector<std::string>{}, py::arg("access_log") = 0.0,
             py::arg("build") = std::vector<std::pair<std::string, std::string>>{},
+            py::arg("spans") = py::none(),
             "listen, admin and metrics: HOST:PORT. inbox: a URL such as sqlite:PATH. clients: the "
             "rules of the alert listener. retention: seconds, 0: no limit. listen_fd, admin_fd and "
             "metrics_fd: listening sockets to serve instead of binding; the caller keeps them. "
             "watch: has the status of the plugins, for the admin listener. admin_hosts: host names "
             "by which admin and metrics may be addressed. access_log: the share of requests that "
             "get a line in the log. build: names and versions of the parts, for the admin "
-            "listener.\n\n"
+            "listener. spans: gets the spans of requests.\n\n"
             "Errors:  ConfigError for an address that cannot be read.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen.\n\n"
@@ -292,6 +295,13 @@ Source:  docs/architecture.md, Pull, not push.)")
             py::arg("error") = "",
             "Note, for the admin listener, that the configuration was read again. error: why it "
             "could not be used.")
+        .def(
+            "count_spans",
+            [](ReceiverView& self, std::uint64_t sent, std::uint64_t dropped) {
+                self.native().count_spans(sent, dropped);
+            },
+            py::arg("sent"), py::arg("dropped"),
+            "Count spans of traces that their collector took, and those that were dropped.")
         .def_property_readonly(
             "beat_age",
             [](ReceiverView& self) {

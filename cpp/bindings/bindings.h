@@ -21,6 +21,7 @@ void bind_filter(py::module_& module);
 void bind_routing(py::module_& module);
 void bind_delivery(py::module_& module);
 void bind_state(py::module_& module);
+void bind_spans(py::module_& module);
 void bind_receiver(py::module_& module);
 void bind_offline(py::module_& module);
 

@@ -107,7 +107,7 @@ class Context:
     Context for each alert, in the order of the alerts; `attempt` is then the highest attempt of
     the batch, and the other fields are those of the first delivery. In setup, close and check
     there is no delivery: attempt and alert_id are 0, delivery_key and endpoint are empty, and
-    received_at is the Unix epoch.
+    received_at is the Unix epoch, and traceparent and tracestate are None.
     Threads: immutable.
     Source: docs/contract.md, Python.
 
@@ -120,6 +120,7 @@ class Context:
         alert_id: the id in the inbox, as in the answer to the sender.
         endpoint: the path on which the alert arrived.
         received_at: when the alert was stored; aware, in UTC.
+        traceparent, tracestate: its W3C Trace Context, to send on; None without a trace.
         each: one Context for each alert of a batch; empty without a batch.
         http: sends HTTP requests: `ctx.http.post(url, json=...)`, in an `async def` handler with
             `await`.
@@ -133,6 +134,8 @@ class Context:
     alert_id: int = 0
     endpoint: str = ""
     received_at: datetime = _EPOCH
+    traceparent: str | None = None
+    tracestate: str | None = None
     each: tuple["Context", ...] = ()
 
     @property
@@ -214,8 +217,10 @@ def context_of(
     values["alert_id"] = delivery.alert_id
     values["endpoint"] = delivery.endpoint
     values["received_at"] = delivery.received_at
-    values["each"] = ()
     values["_call"] = call
+    if (traceparent := delivery.traceparent) is not None:
+        values["traceparent"] = traceparent
+        values["tracestate"] = delivery.tracestate
     return context
 
 

@@ -319,9 +319,10 @@ TEST_F(AdminApiTest, ALongReplayReturnsWhereToContinue) {
     const int most = static_cast<int>(incm::inbox::kMaxOperatorActions) * incm::admin::kStepsACall;
     close();
     incm::inbox::sqlite::test::run_sql(
-        path(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
-                    std::to_string(most + 5) +
-                    ") INSERT INTO alert SELECT i, '/w', i, 'raw', 'x', '', x'7b7d', i FROM n");
+        path(),
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
+            std::to_string(most + 5) +
+            ") INSERT INTO alert SELECT i, '/w', i, 'raw', 'x', '', x'7b7d', i, NULL FROM n");
     open_both();
     const Object::Ptr first = post("replay", R"({"since": "1970-01-01"})");
     EXPECT_EQ(first->get("replayed").toString(), std::to_string(most));

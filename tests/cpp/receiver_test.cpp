@@ -58,6 +58,7 @@ class ReceiverTest : public ::testing::Test {
         config.rules.max_body_bytes = max_body_bytes;
         config.rules.header_timeout_ms = config.rules.body_timeout_ms = timeout_ms;
         config.rules.health_path = "/up";
+        config.spans = spans_;
         receiver_ = std::make_unique<incm::receiver::Receiver>(config, log_);
     }
 
@@ -101,6 +102,7 @@ class ReceiverTest : public ::testing::Test {
     const incm::inbox::test::Folder folder_;
     MemorySink log_;
     std::vector<std::string> hosts_;
+    std::shared_ptr<incm::receiver::RequestSpans> spans_;
     std::unique_ptr<incm::receiver::Receiver> receiver_;
 };
 
@@ -137,6 +139,63 @@ TEST_F(ReceiverTest, OnlyTheVerifiedTextIsStored) {
     EXPECT_EQ(exchange(post(R"({"_id":"1","type":"b"})", signature(canonical))).body, duplicate);
     EXPECT_EQ(exchange(signed_post(canonical)).body, duplicate);
     EXPECT_EQ(exchange(signed_post(R"({"_id":"1", "type":"\u0062"})")).body, duplicate);
+}
+
+TEST_F(ReceiverTest, TheTraceOfTheSenderGoesToTheDeliveries) {
+    start();
+    const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const std::string field = "TraceParent: " + trace + "\r\n";
+    const auto body = [](int number) {
+        return R"({"_id": ")" + std::to_string(number) + R"(", "type": "up"})";
+    };
+    const auto send = [&](int number, const std::string& fields) {
+        EXPECT_EQ(exchange(post(body(number), signature(body(number)) + fields)).status, 200);
+    };
+    send(1, field);
+    send(2, field + "tracestate: a=1\r\nTracestate:  b=2\r\n");
+    send(3, field + field);
+    send(4, "traceparent: 00-0-0-00\r\ntracestate: a=1\r\n");
+    send(5, "tracestate: a=1\r\n");
+    const auto fetched = receiver_->inbox().fetch("all", 10, 10'000);
+    ASSERT_TRUE(fetched.ok());
+    std::vector<std::optional<std::string>> traces;
+    for (const incm::inbox::Delivery& one : fetched.value()) traces.push_back(one.trace);
+    EXPECT_EQ(traces, (std::vector<std::optional<std::string>>{
+                          trace, trace + " a=1,b=2", std::nullopt, std::nullopt, std::nullopt}));
+}
+
+TEST_F(ReceiverTest, TheSpanOfARequestIsThatOfItsDeliveries) {
+    spans_ = std::make_shared<incm::receiver::RequestSpans>(true, 1);
+    start();
+    const std::string sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0";
+    EXPECT_EQ(exchange(post(kBody, signature(kBody) + "traceparent: " + sent + "1\r\n")).status,
+              200);
+    EXPECT_EQ(exchange(post(kBody, "")).status, 401);
+    EXPECT_EQ(exchange(post("[]", "", "/processed")).status, 415);
+    const std::string other = R"({"type": "up"})";
+    EXPECT_EQ(exchange(post(other, signature(other) + "traceparent: " + sent + "0\r\n")).status,
+              200);
+    const auto [spans, dropped] = spans_->take();
+    EXPECT_EQ(dropped, 0U);
+    ASSERT_EQ(spans.size(), 1U) << "only of what is authentic and sampled";
+    const incm::receiver::RequestSpan& span = spans[0];
+    EXPECT_EQ(span.context.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    EXPECT_EQ(span.parent_id, "00f067aa0ba902b7");
+    EXPECT_NE(span.context.span_id, span.parent_id);
+    EXPECT_EQ(span.path, "/webhook");
+    EXPECT_EQ(span.endpoint, "/webhook");
+    EXPECT_EQ(span.type, "reboot");
+    EXPECT_EQ(span.client, "127.0.0.1");
+    EXPECT_EQ(span.alert_id, 1);
+    EXPECT_FALSE(span.duplicate);
+    EXPECT_EQ(span.status, 200);
+    EXPECT_GT(span.began_us, 1'700'000'000'000'000);
+    EXPECT_GE(span.ended_us, span.began_us);
+    const auto fetched = receiver_->inbox().fetch("all", 10, 10'000);
+    ASSERT_TRUE(fetched.ok());
+    ASSERT_EQ(fetched.value().size(), 2U);
+    EXPECT_EQ(fetched.value()[0].trace, span.context.text());
+    EXPECT_EQ(fetched.value()[1].trace, sent + "0");
 }
 
 TEST_F(ReceiverTest, RoutesByFilter) {

@@ -140,6 +140,13 @@ void write_inbox(Exposition& page, const MetricsSources& from) {
              from.disk.low ? 1 : 0);
 }
 
+void write_traces(Exposition& page, const ingest::Counters& counters) {
+    page.family("trace_spans_total", "counter",
+                "Spans of traces that the collector took, and those that were dropped.");
+    page.sample({{"result", "sent"}}, counters.spans_sent());
+    page.sample({{"result", "dropped"}}, counters.spans_dropped());
+}
+
 }  // namespace
 
 std::string metrics_page(const MetricsSources& from) {
@@ -151,6 +158,7 @@ std::string metrics_page(const MetricsSources& from) {
     write_inbox(page, from);
     write_delivery_metrics(page, from.activity, from.statistics);
     if (from.plugins) write_plugin_metrics(page, *from.plugins);
+    write_traces(page, from.counters);
     write_process_metrics(page);
     return std::move(page).text();
 }

@@ -193,6 +193,7 @@ std::string history_json(const inbox::AlertHistory& history, const Configured& c
     Object document = ordered();
     add_alert(document, history.alert);
     document.set("body", history.alert.text);
+    if (history.trace) document.set("trace", *history.trace);
     Array deliveries;
     for (const inbox::PluginHistory& plugin : history.plugins) {
         deliveries.add(delivery(plugin, configured, explain, doing));

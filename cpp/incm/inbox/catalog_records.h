@@ -84,6 +84,7 @@ struct PluginHistory {
 /// The whole history of an alert, with every plugin that the inbox knows.
 struct AlertHistory {
     StoredAlert alert;
+    std::optional<std::string> trace;  ///< as in NewAlert
     std::vector<PluginHistory> plugins;
 };
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ struct NewAlert {
     std::vector<std::string> plugins;  ///< names of the plugins that get it
     /// Its number in the quarantine, which it leaves in the same transaction; 0: it was not there.
     std::int64_t from_quarantine = 0;
+    /// The span that its deliveries continue, as ingest/trace_context.h writes it; none: no trace.
+    std::optional<std::string> trace = {};
 };
 
 /// A body without `_id` is a duplicate only within this time (docs/contract.md, HTTP).
@@ -71,8 +74,9 @@ struct Delivery {
     std::int64_t age_ms;
     std::int64_t waited_ms = 0;  ///< as age_ms, with the outages
     std::string endpoint;
-    std::string device;  ///< as in NewAlert
-    std::string text;    ///< the verified text
+    std::string device;                     ///< as in NewAlert
+    std::string text;                       ///< the verified text
+    std::optional<std::string> trace = {};  ///< as in NewAlert
 };
 
 enum class Outcome {

@@ -52,6 +52,11 @@ class Counters {
     [[nodiscard]] EndpointCounters& endpoint(const std::string& path);
     /// Count a signed request for a path that no endpoint has, or with another method than POST.
     void count_misdirected() { misdirected_.fetch_add(1, std::memory_order_relaxed); }
+    /// Count spans of traces that were sent to their collector, or given up.
+    void count_spans(std::uint64_t sent, std::uint64_t dropped) {
+        spans_sent_.fetch_add(sent, std::memory_order_relaxed);
+        spans_dropped_.fetch_add(dropped, std::memory_order_relaxed);
+    }
     void count_unkept(NotKept why) {
         unkept_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
     }
@@ -82,6 +87,12 @@ class Counters {
     [[nodiscard]] std::uint64_t misdirected() const {
         return misdirected_.load(std::memory_order_relaxed);
     }
+    [[nodiscard]] std::uint64_t spans_sent() const {
+        return spans_sent_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t spans_dropped() const {
+        return spans_dropped_.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] std::uint64_t unkept(NotKept why) const {
         return unkept_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
     }
@@ -92,6 +103,8 @@ class Counters {
     std::atomic<std::uint64_t> misdirected_{0};
     std::atomic<std::uint64_t> good_health_checks_{0};
     std::atomic<std::uint64_t> failed_health_checks_{0};
+    std::atomic<std::uint64_t> spans_sent_{0};
+    std::atomic<std::uint64_t> spans_dropped_{0};
     base::Histogram answers_us_;
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(base::kLastErrorCode) + 1>
         refused_{};

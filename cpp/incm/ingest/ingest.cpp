@@ -118,12 +118,14 @@ void Ingest::accept(std::string_view path, Request request,
     if (!alert.ok())
         return callback->on_complete(refused(*endpoint, std::move(request), alert.error()));
     callback->belongs_to(counters_.endpoint(endpoint->path), counted_type(alert.value().type));
+    alert.value().trace = callback->trace_of(
+        alert.value(), TraceContext::parse(request.traceparent, request.tracestate));
     if (endpoint->ack_timeout_ms == 0) {
         return inbox_.append_later(std::move(alert).value(), std::move(callback));
     }
     const base::Result<inbox::Stored> stored = inbox_.append(std::move(alert).value());
     // It is stored, whatever becomes of the wait.
-    if (stored.ok()) callback->count(stored.value().duplicate, request.received_at.wall_ms);
+    if (stored.ok()) callback->count(stored.value(), request.received_at.wall_ms);
     callback->on_complete(stored.ok() ? processed(stored.value(), endpoint->ack_timeout_ms)
                                       : stored);
 }

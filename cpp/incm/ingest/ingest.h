@@ -16,6 +16,7 @@
 #include "incm/ingest/endpoint_counters.h"
 #include "incm/ingest/endpoints.h"
 #include "incm/ingest/peer_limits.h"
+#include "incm/ingest/trace_context.h"
 #include "incm/model/alert_filter.h"
 #include "incm/net/ip_address.h"
 
@@ -37,6 +38,8 @@ struct Request {
     base::Instant received_at;
     std::optional<net::IpAddress> peer;  ///< the client; empty when it is no longer known
     bool is_coded = false;               ///< its headers declare the body compressed
+    std::string traceparent = {};        ///< values of this field, joined by commas
+    std::string tracestate = {};         ///< likewise
 };
 
 /// The callback of Ingest::accept(), which knows afterwards what was counted for its alert.
@@ -48,16 +51,31 @@ class AlertCallback : public inbox::AppendCallback {
         type_ = type;
     }
 
+    /// Return the trace to store with an authentic alert, from the one that the sender sent: here
+    /// the sender's.
+    [[nodiscard]] virtual std::optional<std::string> trace_of(
+        const inbox::NewAlert& alert, const std::optional<TraceContext>& sent) {
+        (void)alert;
+        return sent ? std::optional(sent->text()) : std::nullopt;
+    }
+
     /// Count the alert as stored, or as a duplicate. A further call does nothing.
-    void count(bool duplicate, std::int64_t wall_ms) noexcept {
+    void count(const inbox::Stored& stored, std::int64_t wall_ms) noexcept {
         EndpointCounters* const endpoint = std::exchange(endpoint_, nullptr);
         if (endpoint == nullptr) return;
-        duplicate ? endpoint->count_duplicate(wall_ms) : endpoint->count_accepted(type_, wall_ms);
+        stored_ = stored;
+        stored.duplicate ? endpoint->count_duplicate(wall_ms)
+                         : endpoint->count_accepted(type_, wall_ms);
     }
+
+ protected:
+    /// The alert that was counted; empty: none was.
+    [[nodiscard]] const std::optional<inbox::Stored>& stored() const noexcept { return stored_; }
 
  private:
     EndpointCounters* endpoint_ = nullptr;  // null: refused before it was read, or counted
     std::size_t type_ = 0;
+    std::optional<inbox::Stored> stored_;
 };
 
 /// The longest body that is quarantined of a request whose sender is not authenticated.

@@ -135,8 +135,9 @@ base::Status Receiver::open_to_alerts() {
     }
     api_ = std::make_unique<admin::AdminApi>(*inbox_, config_.routes, ingest_.get(),
                                              config_.plugins.get());
-    alerts_answer_ = webhook_answer(*ingest_, counters_, refusals_, log_, config_.rules,
-                                    [this] { return takes_alerts(); });
+    alerts_answer_ = webhook_answer(
+        *ingest_, counters_, refusals_, log_, config_.rules, [this] { return takes_alerts(); },
+        config_.spans.get());
     if (config_.admin) admin_answer_ = admin_pages(*config_.admin, admin::Shows::kAll);
     if (config_.metrics) {
         metrics_answer_ = admin_pages(*config_.metrics, admin::Shows::kHealthAndMetrics);

@@ -23,6 +23,7 @@
 #include "incm/ingest/ingest.h"
 #include "incm/net/tls_context.h"
 #include "incm/receiver/refusal_log.h"
+#include "incm/receiver/request_spans.h"
 #include "incm/receiver/sampled_access_log.h"
 #include "incm/receiver/start_log.h"
 
@@ -64,6 +65,8 @@ struct Config {
     std::shared_ptr<const admin::PluginBoard> plugins;
     /// The versions of the parts, by name, for the admin pages.
     std::vector<std::pair<std::string, std::string>> build;
+    /// Gets the spans of requests; null: there are no traces.
+    std::shared_ptr<RequestSpans> spans;
 };
 
 /// The composition root: inbox, ingest and listeners, with one life cycle.
@@ -133,6 +136,10 @@ class Receiver {
     void stop();
 
     [[nodiscard]] const ingest::Counters& counters() const { return counters_; }
+    /// Count spans, for the metrics.
+    void count_spans(std::uint64_t sent, std::uint64_t dropped) {
+        counters_.count_spans(sent, dropped);
+    }
     /// Where the ends of attempts are noted.
     [[nodiscard]] inbox::Activity& activity() noexcept { return activity_; }
 

@@ -1,13 +1,17 @@
 #include "incm/receiver/webhook_handler.h"
 
+#include <chrono>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "incm/base/bytes.h"
 #include "incm/base/clock.h"
 #include "incm/base/url_path.h"
+#include "incm/http/access_log.h"
+#include "incm/http/problem.h"
 #include "incm/receiver/refusal_log.h"
 
 namespace incm::receiver {
@@ -17,17 +21,24 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
+std::int64_t unix_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
 class WebhookHandler {
  public:
     WebhookHandler(ingest::Ingest& ingest, ingest::Counters& counters, RefusalLog& refusals,
                    base::LogSink& log, const http::ConnectionRules& rules,
-                   std::function<bool()> takes_alerts)
+                   std::function<bool()> takes_alerts, RequestSpans* spans)
         : ingest_(ingest),
           counters_(counters),
           refusals_(refusals),
           log_(log),
           rules_(rules),
-          takes_alerts_(std::move(takes_alerts)) {}
+          takes_alerts_(std::move(takes_alerts)),
+          spans_(spans) {}
 
     void handle(http::Request& request, http::Response& response) const {
         if (is_health_check(request, rules_)) {
@@ -52,6 +63,7 @@ class WebhookHandler {
         const std::string path(request.path());
         auto answer = std::make_unique<PendingAnswer>(*this, client, response.postpone(),
                                                       content.received_at.wall_ms);
+        if (spans_) answer->begin_span(path);
         ingest_.accept(path, std::move(content), std::move(answer));
     }
 
@@ -64,6 +76,8 @@ class WebhookHandler {
         content.received_at = base::now();
         content.peer = client;
         content.is_coded = request.is_coded();
+        content.traceparent = request.joined("traceparent");
+        if (!content.traceparent.empty()) content.tracestate = request.joined("tracestate");
         return content;
     }
 
@@ -76,9 +90,31 @@ class WebhookHandler {
               client_(client),
               response_(std::move(response)),
               received_at_ms_(received_at_ms) {}
+        /// Begin a span, which ends with the answer, if the alert turns out to be authentic.
+        void begin_span(std::string_view path) {
+            span_ = std::make_unique<RequestSpan>();
+            span_->path = base::printable(path, http::kMostLoggedPath);
+            span_->client = client_.text();
+            span_->began_us = unix_us();
+        }
+        std::optional<std::string> trace_of(
+            const inbox::NewAlert& alert,
+            const std::optional<ingest::TraceContext>& sent) override {
+            if (!span_) return AlertCallback::trace_of(alert, sent);
+            const auto context = handler_.spans_->begin(sent);
+            if (!context) return std::nullopt;
+            if (context->sampled) {
+                span_->context = *context;
+                if (sent) span_->parent_id = sent->span_id;
+                span_->endpoint = alert.endpoint;
+                span_->type = alert.type;
+            }
+            return context->text();
+        }
         void on_complete(const base::Result<inbox::Stored>& stored) noexcept override {
             handler_.counters_.count_answer(base::steady_us() - began_us_);
-            if (stored.ok()) count(stored.value().duplicate, received_at_ms_);
+            if (stored.ok()) count(stored.value(), received_at_ms_);
+            end_span(stored);
             try {
                 stored.ok() ? handler_.confirm(response_, stored.value())
                             : handler_.refuse(client_, response_, stored.error());
@@ -89,11 +125,23 @@ class WebhookHandler {
         }
 
      private:
+        void end_span(const base::Result<inbox::Stored>& result) noexcept {
+            if (!span_ || !span_->context.sampled) return;
+            if (stored()) {
+                span_->alert_id = stored()->id;
+                span_->duplicate = stored()->duplicate;
+            }
+            span_->status = result.ok() ? 200 : http::problem_for(result.error().code).status;
+            span_->ended_us = span_->began_us + base::steady_us() - began_us_;
+            handler_.spans_->note(std::move(*span_));
+        }
+
         const WebhookHandler& handler_;
         const net::IpAddress client_;
         http::Response response_;
         const std::int64_t received_at_ms_;
         const std::int64_t began_us_ = base::steady_us();
+        std::unique_ptr<RequestSpan> span_;  // null: none is wanted
     };
 
     void confirm(http::Response& response, inbox::Stored stored) const {
@@ -128,6 +176,7 @@ class WebhookHandler {
     base::LogSink& log_;
     const http::ConnectionRules rules_;
     const std::function<bool()> takes_alerts_;
+    RequestSpans* const spans_;
 };
 
 }  // namespace
@@ -145,10 +194,10 @@ void answer_health(http::Response& response, bool takes_alerts) {
 
 http::Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
                             RefusalLog& refusals, base::LogSink& log,
-                            const http::ConnectionRules& rules,
-                            std::function<bool()> takes_alerts) {
-    const auto handler = std::make_shared<const WebhookHandler>(ingest, counters, refusals, log,
-                                                                rules, std::move(takes_alerts));
+                            const http::ConnectionRules& rules, std::function<bool()> takes_alerts,
+                            RequestSpans* spans) {
+    const auto handler = std::make_shared<const WebhookHandler>(
+        ingest, counters, refusals, log, rules, std::move(takes_alerts), spans);
     return [handler, &counters, &log](http::Request& request, http::Response& response) {
         std::string what = "an unknown exception";
         try {

@@ -8,6 +8,7 @@
 #include "incm/ingest/counters.h"
 #include "incm/ingest/ingest.h"
 #include "incm/receiver/refusal_log.h"
+#include "incm/receiver/request_spans.h"
 
 namespace incm::receiver {
 
@@ -17,15 +18,16 @@ namespace incm::receiver {
 /// Shape:   200 {"status": "accepted"|"duplicate", "id": N}, else a problem document. Health: 200
 ///          "ok" when takes_alerts() is true, else 503, with no other content; health checks are
 ///          not logged.
+///          spans: gets the spans of authentic alerts; null: none are wanted.
 /// Threads: the returned function may be called from any number of threads; ingest, counters,
-///          refusals and log must outlive it. It never throws: an unexpected exception is logged
-///          and answered 500. If the alert is already handed over then, the connection ends
+///          refusals, log and spans must outlive it. It never throws: an unexpected exception is
+///          logged and answered 500. If the alert is already handed over then, the connection ends
 ///          instead.
 /// Source:  docs/http-api.md, Answers to alerts.
 [[nodiscard]] http::Answer webhook_answer(ingest::Ingest& ingest, ingest::Counters& counters,
                                           RefusalLog& refusals, base::LogSink& log,
                                           const http::ConnectionRules& rules,
-                                          std::function<bool()> takes_alerts);
+                                          std::function<bool()> takes_alerts, RequestSpans* spans);
 
 /// Whether a request is a health check. One from a trusted proxy counts even if its client may not
 /// send alerts, because it is the proxy's own check.

@@ -38,6 +38,21 @@ TEST_P(InboxAppendTest, KeepsAllFields) {
     EXPECT_EQ(stored.text, text);
 }
 
+TEST_P(InboxAppendTest, TheTraceIsKeptForEveryDeliveryAndForTheHistory) {
+    open();
+    NewAlert traced = alert(1, {"a"});
+    traced.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 vendor=1";
+    append(traced);
+    append(alert(2, {"a"}));
+    open();
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 2U);
+    EXPECT_EQ(fetched[0].trace, traced.trace);
+    EXPECT_EQ(fetched[1].trace, std::nullopt);
+    EXPECT_EQ(inbox_->catalog().alert(1).value()->trace, traced.trace);
+    EXPECT_EQ(inbox_->catalog().alert(2).value()->trace, std::nullopt);
+}
+
 TEST_P(InboxAppendTest, EmptyTextsAreKeptAsEmpty) {
     open();
     NewAlert made = alert(1, {"a"});

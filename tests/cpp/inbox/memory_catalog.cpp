@@ -172,6 +172,7 @@ base::Result<std::optional<AlertHistory>> MemoryInbox::MemoryCatalog::alert(std:
     AlertHistory history;
     history.alert = stored(id, found->second);
     history.alert.text = found->second.alert.text;
+    history.trace = found->second.alert.trace;
     for (const MemoryStore::Plugin& plugin : store_.plugins) {
         history.plugins.push_back(history_of(plugin, id));
     }

@@ -294,7 +294,8 @@ MemoryInbox::Picked MemoryInbox::pick(Queue& queue, std::size_t max_items,
                                      .age_ms = plugin.age_ms(delivery, now_ms),
                                      .endpoint = alert.alert.endpoint,
                                      .device = alert.alert.device,
-                                     .text = alert.alert.text});
+                                     .text = alert.alert.text,
+                                     .trace = alert.alert.trace});
     }
     return picked;
 }

@@ -8,7 +8,13 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-constexpr std::int64_t kTracebacksSince = 7;  ///< first version of the tables with tracebacks
+// The first versions of the tables with them; a file opened read-only is not migrated.
+constexpr std::int64_t kTracebacksSince = 7;
+constexpr std::int64_t kTracesSince = 10;
+
+bool has_version(Database& database, std::int64_t version) {
+    return database.integer_of("PRAGMA user_version") >= version;
+}
 
 std::vector<PluginHistory> plugins_with_deliveries(Database& database, std::int64_t alert_id,
                                                    std::int64_t now_ms,
@@ -64,8 +70,8 @@ void add_ledger(Database& database, std::int64_t alert_id,
 void add_tracebacks(Database& database, std::int64_t alert_id,
                     const std::map<std::int64_t, std::size_t>& places,
                     std::vector<PluginHistory>& plugins) {
-    if (database.integer_of("PRAGMA user_version") < kTracebacksSince) {
-        return;  // a file opened read-only is not migrated
+    if (!has_version(database, kTracebacksSince)) {
+        return;
     }
     Statement select(database,
                      "SELECT plugin_id, attempt, text FROM traceback WHERE alert_id = ?1");
@@ -129,14 +135,16 @@ std::optional<AlertHistory> history_of(Database& database, std::int64_t alert_id
                                        std::int64_t now_ms) {
     AlertHistory history;
     {
-        Statement select(
-            database, std::string("SELECT ") + kAlertColumns + ", text FROM alert WHERE id = ?1");
+        const char* const trace = has_version(database, kTracesSince) ? "trace" : "NULL";
+        Statement select(database, std::string("SELECT ") + kAlertColumns + ", text, " + trace +
+                                       " FROM alert WHERE id = ?1");
         Rows rows = select.query(alert_id);
         if (!rows.next()) {
             return std::nullopt;
         }
         history.alert = read_alert(rows);
         history.alert.text = rows.bytes(6);
+        if (const auto kept = rows.bytes(7); !kept.empty()) history.trace = kept;
     }
     std::map<std::int64_t, std::size_t> places;
     history.plugins = plugins_with_deliveries(database, alert_id, now_ms, places);

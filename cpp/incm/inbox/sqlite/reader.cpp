@@ -8,10 +8,11 @@ namespace incm::inbox::sqlite {
 
 namespace {
 
-// The text comes last: SQLite reads the further pages of a row only when the text is requested.
+// The text comes last, except for what is behind it in the row too: SQLite reads the further pages
+// of a row only when the text is requested.
 const std::string kSelect =
     "SELECT d.alert_id, d.attempts, a.device, d.due_at_ms, d.base, d.created_at_ms,"
-    " a.received_at_ms, a.endpoint, length(a.text), a.text FROM delivery d "
+    " a.received_at_ms, a.endpoint, length(a.text), a.text, a.trace FROM delivery d "
     "CROSS JOIN alert a ON a.id = d.alert_id WHERE d.plugin_id = ?1 AND d.dead = 0 AND ";
 
 enum Column {
@@ -24,7 +25,8 @@ enum Column {
     kReceivedAt,
     kEndpoint,
     kTextBytes,
-    kText
+    kText,
+    kTrace
 };
 
 }  // namespace
@@ -52,6 +54,7 @@ Delivery Reader::Row::delivery() const {
     delivery.received_at_ms = rows_.integer(kReceivedAt);
     delivery.endpoint = rows_.bytes(kEndpoint);
     delivery.text = rows_.bytes(kText);
+    if (const std::string_view trace = rows_.bytes(kTrace); !trace.empty()) delivery.trace = trace;
     return delivery;
 }
 

@@ -193,11 +193,16 @@ CREATE TABLE outage(
     PRIMARY KEY(plugin_id, began_at_ms)
 ) STRICT, WITHOUT ROWID;
 )";
+
+// trace: the W3C traceparent that the deliveries continue, then perhaps a blank and its tracestate.
+constexpr const char* kVersion10 = R"(
+ALTER TABLE alert ADD COLUMN trace TEXT;
+)";
 // clang-format on
 
 /// Step i brings version i to version i + 1. Steps are never edited once released.
 constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-                               kVersion6, kVersion7, kVersion8, kVersion9};
+                               kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
 
 }  // namespace
 

@@ -36,8 +36,8 @@ Tables::Tables(Database& database)
       set_meta_(database, "UPDATE meta SET value = ?2 WHERE key = ?1"),
       alert_rows_(database,
                   "INSERT OR ROLLBACK INTO alert(id, endpoint, received_at_ms, form, type, device, "
-                  "text, stored_at_ms) VALUES",
-                  "(?, ?, ?, ?, ?, ?, ?, ?)"),
+                  "text, stored_at_ms, trace) VALUES",
+                  "(?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       delivery_rows_(database,
                      "INSERT OR ROLLBACK INTO delivery(plugin_id, alert_id, created_at_ms, "
                      "attempts, due_at_ms, dead, base) VALUES",
@@ -155,7 +155,7 @@ std::int64_t Tables::insert(const NewAlert& alert, std::span<const std::int64_t>
     // Not "max + 1": a pruned number would come back, and with it a delivery key.
     const std::int64_t id = ++next_.last_alert_id;
     alert_rows_.add(id, alert.endpoint, alert.received_at_ms, alert.form, alert.type, alert.device,
-                    Blob{alert.text}, now_ms_);
+                    Blob{alert.text}, now_ms_, alert.trace);
     for (const std::int64_t plugin : plugin_ids) {
         delivery_rows_.add(plugin, id, now_ms_, now_ms_);
     }

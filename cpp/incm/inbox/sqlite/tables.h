@@ -134,9 +134,9 @@ class Tables {
 
     Statement begin_, commit_;
     Statement set_meta_;
-    /// id, endpoint, received_at_ms, form, type, device, text, stored_at_ms
+    /// id, endpoint, received_at_ms, form, type, device, text, stored_at_ms, trace
     BulkInsert<std::int64_t, std::string_view, std::int64_t, std::string_view, std::string_view,
-               std::string_view, Blob, std::int64_t>
+               std::string_view, Blob, std::int64_t, std::optional<std::string_view>>
         alert_rows_;
     /// plugin_id, alert_id, created_at_ms, due_at_ms
     BulkInsert<std::int64_t, std::int64_t, std::int64_t, std::int64_t> delivery_rows_;

@@ -90,6 +90,7 @@ def life(entry: Mapping[str, Any], width: int | None) -> Iterator[str]:
     for name, text in (
         ("received", f"{local_time(entry['received_at'])}, {age} ago, on {entry['endpoint']}"),
         ("verified", _FORMS.get(entry["form"], entry["form"])),
+        *([("trace", entry["trace"])] if entry.get("trace") else []),
         *(_facts(alert) if alert else ()),
     ):
         yield from _hanging(f"  {name:<9} ", printable(text), width)

@@ -13,7 +13,7 @@ TEST_F(SqliteCatalogTest, APageEndsAfterSoManyRows) {
         path(),
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50002)"
         " INSERT INTO alert SELECT i, '/w', i, 'raw', iif(i = 50002, 'rare', 'often'), '', x'7b7d',"
-        " i FROM n");
+        " i, NULL FROM n");
     open({});
     const auto rare = [](const StoredAlert& one) { return one.type == "rare"; };
     const AlertPage page = list({.wanted = rare});

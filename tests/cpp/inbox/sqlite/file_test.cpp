@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersion = "9";
+const std::string kVersion = "10";
 
 class InboxFileTest : public SqliteInboxTest {
  protected:
@@ -350,6 +350,26 @@ TEST_F(InboxFileTest, Version8IsMigratedAndKeepsOutagesFromNowOn) {
               std::vector<std::string>{"1|1"});
     EXPECT_EQ(rows(path(), "SELECT plugin_id, key, value FROM plugin_state"),
               std::vector<std::string>{"1|k|1"});
+    EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
+}
+
+TEST_F(InboxFileTest, Version9IsMigratedAndKeepsTracesFromNowOn) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v9.sql"));
+    open();
+    EXPECT_EQ(counts().open, 3);
+    NewAlert traced = alert(3, {"a"});
+    traced.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    append(traced);
+    const auto fetched = fetch();
+    ASSERT_EQ(fetched.size(), 3U);
+    EXPECT_EQ(std::count_if(fetched.begin(), fetched.end(),
+                            [&](const Delivery& one) { return one.trace == traced.trace; }),
+              1);
+    close();
+    EXPECT_EQ(rows(path(), "SELECT id, trace FROM alert"),
+              (std::vector<std::string>{"1|NULL", "2|NULL", "3|" + *traced.trace}));
+    EXPECT_EQ(rows(path(), "SELECT plugin_id, ended_at_ms FROM outage"),
+              std::vector<std::string>{"2|1799999999500"});
     EXPECT_EQ(rows(path(), "PRAGMA user_version"), std::vector<std::string>{kVersion});
 }
 

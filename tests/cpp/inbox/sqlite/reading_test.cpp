@@ -93,6 +93,19 @@ TEST_F(InboxReadingTest, AVersionBeforeIsReadAndStays) {
     }
 }
 
+TEST_F(InboxReadingTest, TheVersionBeforeIsReadAndItsAlertsHaveNoTrace) {
+    run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v9.sql"));
+    const auto before = traces();
+    {
+        const auto reading = read();
+        ASSERT_TRUE(reading);
+        const auto found = reading->catalog().alert(1);
+        ASSERT_TRUE(found.ok() && found.value());
+        EXPECT_EQ(found.value()->trace, std::nullopt);
+    }
+    EXPECT_EQ(traces(), before);
+}
+
 TEST_F(InboxReadingTest, WhatCannotBeReadIsRefused) {
     EXPECT_FALSE(SqliteReadOnlyInbox::open(path(), log_).ok());
     run_sql(path(), read_bytes(INCM_GOLDEN "/inbox_v1.sql"));

@@ -222,7 +222,7 @@ class InboxSelectionCostTest : public SqliteInboxTest,
         run_sql(path(),
                 all +
                     "INSERT INTO alert SELECT n, '/x', 1, 'raw', 't', 'd-' || (n % 10), x'00', 1"
-                    " FROM c;" +
+                    ", NULL FROM c;" +
                     all + "INSERT INTO delivery SELECT 1, n, 1, " + GetParam().attempts + ", 0, " +
                     GetParam().dead + ", NULL, 0 FROM c;" +
                     "UPDATE meta SET value = " + std::to_string(kRows) +
