@@ -26,6 +26,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StrictBool,
     StrictInt,
     WithJsonSchema,
     field_validator,
@@ -89,6 +90,7 @@ class HttpConfig(BaseModel):
         signature: a Standard Webhooks signature.
         idempotency_header: the name of a header that gets the delivery key, which is the same on
             every attempt, such as "Idempotency-Key".
+        traceparent: send the headers traceparent and tracestate of the delivery, if it has them.
         success: further statuses that mean delivered, besides 2xx, such as 409.
         time_limit: how long one request may take.
     """
@@ -102,6 +104,7 @@ class HttpConfig(BaseModel):
     content_type: str = Field(default="application/json", pattern=r"^[\x21-\x7e][\x20-\x7e]*$")
     signature: SignatureConfig | None = None
     idempotency_header: str | None = Field(default=None, pattern=rf"^{_FIELD_NAME}$")
+    traceparent: StrictBool = False
     success: list[Annotated[StrictInt, Field(ge=300, le=599)]] = Field(default_factory=list)
     time_limit: PositiveDuration = 10.0
 
@@ -144,7 +147,7 @@ class Http:
             config.method,
             config.url,
             data=body,
-            headers=self._headers_for(body, ctx.delivery_key),
+            headers=self._headers_for(body, ctx),
             timeout=config.time_limit,
             raise_outcome=False,
         )
@@ -172,8 +175,12 @@ class Http:
                 ) from None
         return text.encode()
 
-    def _headers_for(self, body: bytes, key: str) -> dict[str, str | SecretStr]:
-        headers = self._headers
+    def _headers_for(self, body: bytes, ctx: Context) -> dict[str, str | SecretStr]:
+        headers, key = self._headers, ctx.delivery_key
+        if self._config.traceparent and ctx.traceparent:
+            headers = {**headers, "traceparent": ctx.traceparent}
+            if ctx.tracestate:
+                headers["tracestate"] = ctx.tracestate
         if self._config.idempotency_header:
             headers = {**headers, self._config.idempotency_header: key}
         if self._keys:

@@ -8,7 +8,18 @@ from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
 
-OPTIONAL = ("aiohttp", "apprise", "jinja2", "paho", "psycopg", "pymysql", "sqlalchemy", "yarl")
+OPTIONAL = (
+    "aiohttp",
+    "apprise",
+    "jinja2",
+    "opentelemetry",
+    "paho",
+    "psycopg",
+    "pymysql",
+    "requests",
+    "sqlalchemy",
+    "yarl",
+)
 FUNCTION = f"""
 import sys
 def on_alert(alert: Alert, ctx: Context) -> None:

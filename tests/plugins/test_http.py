@@ -2,6 +2,7 @@
 
 import base64
 import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from incm_webhook import Alert, Context, PluginError, Reject, Retry, Unavailable
+from incm_webhook import Alert, Context, PluginError, Reject, Retry, Unavailable, sign
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting import registry
 from incm_webhook.http import egress
@@ -50,6 +51,27 @@ def test_hostile_alerts_arrive_whole(server: HttpTarget, name: str, raw: bytes) 
         "delivery_key",
     ]
     assert rest == raw.removeprefix(b"\xef\xbb\xbf") + b"}"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_trace_of_the_sender_is_sent_on_if_it_is_wanted(
+    server: HttpTarget, tmp_path: Path, wanted: bool
+) -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    table = {"use": "http", "config": {"url": server.url, "traceparent": wanted}}
+    with Receiver(tmp_path, plugins=[table]) as receiver:
+        for number, more in enumerate(({"traceparent": parent, "tracestate": "a=1"}, {})):
+            alert = make_alert(id=f"a{number}")
+            headers = {"X-Signature": sign(alert.raw, receiver.secret), **more}
+            request = urllib.request.Request(receiver.url, alert.raw, headers)
+            with urllib.request.urlopen(request) as answer:
+                assert answer.status == 200
+        receiver.wait_until_settled()
+    told = [
+        (one.headers.get("traceparent"), one.headers.get("tracestate"))
+        for one in sorted(server.requests, key=lambda one: int(one.json()["inbox_id"]))
+    ]
+    assert told == [(parent, "a=1") if wanted else (None, None), (None, None)]
 
 
 def test_the_library_verifies_the_signature(server: HttpTarget) -> None:

@@ -11,6 +11,7 @@ from incm_webhook.check.findings import Report
 from incm_webhook.check.listeners import check_listeners
 from incm_webhook.check.plugins import check_plugins
 from incm_webhook.check.storage import check_storage
+from incm_webhook.check.traces import check_traces
 from incm_webhook.config.loading import Settings, load_settings
 from incm_webhook.errors import EXIT_USAGE, ConfigError
 from incm_webhook.service.certificate import look_at_certificate
@@ -59,6 +60,7 @@ def run_check(
         count = len(endpoint.secrets)
         how = "unsigned" if endpoint.unsigned else f"{count} secret{'s' if count > 1 else ''}"
         report.info(f"endpoint {endpoint.path}: {how}")
+    check_traces(settings, report)
     running = check_storage(settings, report)
     check_listeners(settings, running, report)
     _check_ready_file(settings, report)

@@ -63,6 +63,7 @@ def _warnings(settings: Settings) -> Iterator[tuple[Location, str]]:
             ),
         )
     yield from _of_endpoints(settings)
+    yield from (((), sentence) for sentence in settings.trace.tracing_warnings)
     if not settings.plugin:
         yield (
             (),

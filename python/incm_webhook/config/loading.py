@@ -40,7 +40,7 @@ __all__ = [
     "load_settings",
 ]
 
-_TABLES = ("server", "log", "inbox", "egress")
+_TABLES = ("server", "log", "trace", "inbox", "egress")
 _LISTS = ("endpoint", "plugin")
 
 
@@ -271,6 +271,8 @@ def _validate(draft: _Draft, *, secrets: bool) -> Settings:
     if settings is not None and secrets:
         for index, endpoint in enumerate(settings.endpoint):
             _read_secrets(draft, index, endpoint)
+        for problem in settings.trace.read(draft.environ, draft.base):
+            draft.add(f"[trace] {problem}", "trace", "headers")
     if draft.problems:
         raise ConfigError(_report(draft))
     assert settings is not None  # noqa: S101 - no settings means problems

@@ -12,6 +12,7 @@ from incm_webhook.config.origins import Origins
 from incm_webhook.config.paths import endpoint_of
 from incm_webhook.config.plugin import PluginSettings, RetrySettings, default_plugin_name
 from incm_webhook.config.server import ServerSettings
+from incm_webhook.config.trace import TraceSettings
 from incm_webhook.config.types import Table
 from incm_webhook.config.written import key
 
@@ -35,6 +36,7 @@ class Settings(Table):
     Attributes:
         server: `[server]`.
         log: `[log]`.
+        trace: `[trace]`.
         inbox: `[inbox]`.
         egress: `[egress]`.
         endpoint: `[[endpoint]]`, at least one, with unique paths.
@@ -43,6 +45,7 @@ class Settings(Table):
 
     server: ServerSettings = key(ServerSettings(), "Addresses of the server, and its limits")
     log: LogSettings = key(LogSettings(), "What is logged, and how a line is written")
+    trace: TraceSettings = key(TraceSettings(), "Where spans of traces are sent; see tracing.md")
     inbox: InboxSettings = key(InboxSettings(), "Where alerts are stored, and for how long")
     egress: EgressSettings = key(EgressSettings(), "Where the requests of plugins may go")
     endpoint: tuple[EndpointSettings, ...] = key(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from incm_webhook.hosting.worker_protocol import WorkerLost
 from incm_webhook.plugin import DECLARED
 from incm_webhook.state import changes_of
+from incm_webhook.tracing.attempts import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,21 +39,29 @@ class Calls:
         breaker: Breaker,
         settlements: Settlements,
     ) -> None:
-        self._batch = plugin.batch
         self._limit = plugin.settings.timeout
         self._fetcher = fetcher
         self._attempts = attempts
         self._share = share
         self._breaker = breaker
         self._settlements = settlements
+        self._plugin = plugin
+        self._spans = current()
 
     def begin(self, deliveries: list[Delivery], rest: Burst | None = None) -> Attempt:
         """Note that a call begins, and that its thread will handle `rest` after it."""
         return self._attempts.begin(deliveries, rest)
 
+    def context(self, attempt: Attempt) -> Context:
+        """Make the context of a call, and begin its spans."""
+        context = self._plugin.context(attempt.deliveries)
+        if self._spans is not None:
+            attempt.spans = self._spans.begin(attempt.deliveries, context)
+        return context
+
     def work_of(self, deliveries: list[Delivery]) -> object:
         """Return what the handler is called with: an alert, or a list of alerts."""
-        return [one.alert for one in deliveries] if self._batch else deliveries[0].alert
+        return [one.alert for one in deliveries] if self._plugin.batch else deliveries[0].alert
 
     def end(self, attempt: Attempt, failure: Failure | None, context: Context | None) -> bool:
         """Settle a call that has returned or raised.
@@ -73,8 +82,10 @@ class Calls:
         self._fetcher.note_call(duration)
         if failure is not None:
             self._fail(attempt, failure, changes)
-        elif self._settlements.delivered(attempt.deliveries, duration, changes):
-            self._fetcher.wake()
+        else:
+            if self._settlements.delivered(attempt.deliveries, duration, changes):
+                self._fetcher.wake()
+            self._end_spans(attempt, [], None)
         return True
 
     def flush(self) -> None:
@@ -107,5 +118,21 @@ class Calls:
         else:
             if not isinstance(failure.error, DECLARED):
                 changes = ()
-            self._settlements.failed(attempt.deliveries, failure, attempt.duration, changes)
+            outcomes = self._settlements.failed(
+                attempt.deliveries, failure, attempt.duration, changes
+            )
+            self._end_spans(attempt, outcomes, failure)
         self._fetcher.wake()
+
+    def _end_spans(self, attempt: Attempt, outcomes: list[str], failure: Failure | None) -> None:
+        """End the spans of a settled call; they are sent later, by another thread."""
+        if not attempt.spans or self._spans is None:
+            return
+        self._spans.end(
+            attempt.spans,
+            self._plugin.name,
+            attempt.duration,
+            len(attempt.deliveries),
+            outcomes,
+            failure,
+        )

@@ -127,8 +127,12 @@ class Settlements:
         failure: Failure,
         duration: float,
         changes: Changes = (),
-    ) -> None:
-        """Settle an attempt that raised: again later, or as dead letters."""
+    ) -> list[str]:
+        """Settle an attempt that raised: again later, or as dead letters.
+
+        Returns:
+            The name of the outcome of each delivery.
+        """
         pause = 0.0
         if unavailable := isinstance(failure.error, Unavailable):
             # Before they are settled, so that the breaker is open when they are due again.
@@ -136,24 +140,26 @@ class Settlements:
             pause = self._breaker.unavailable()
         account = failure.account
         outcomes = [self._outcome_of(delivery, failure) for delivery in deliveries]
+        names = [name for name, _ in outcomes]
         self._receiver.settle_failed(
             deliveries, outcomes, account.line, duration, account.traceback, changes
         )
         if unavailable:
             self._standing.unavailable(account.line, pause)
-            return
+            return names
         for delivery, (outcome, wait) in zip(deliveries, outcomes, strict=True):
             self._note_failure(delivery, failure, outcome, wait, duration)
             if outcome in ("rejected", "dead"):
                 self._on_dead(delivery, account.line)
         if isinstance(failure.error, Reject):
             self._note_success()  # a plugin that rejects an alert works
-            return
+            return names
         self._standing.failed()
         self.last_failure = failure.account.line
         pause = self._breaker.failed(deliveries[0].alert_id)
         if pause:
             self._standing.opened(self._plugin.settings.breaker, pause)
+        return names
 
     def without_expired(self, deliveries: list[Delivery]) -> list[Delivery]:
         """Make dead letters of those that the last process was interrupted in after `give_up`.

@@ -233,7 +233,7 @@ class TaskPool:
         failure: Failure | None = None
         context: Context | None = None
         try:
-            context = self._plugin.context(deliveries)
+            context = self._calls.context(attempt)
             try:
                 handling = self._plugin.handle(self._calls.work_of(deliveries), context)
                 attempt.awaitable = handling

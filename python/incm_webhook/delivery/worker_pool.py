@@ -127,7 +127,7 @@ class WorkerPool:
         failure: Failure | None = None
         context: Context | None = None
         try:
-            context = self._plugin.context(deliveries)
+            context = self._calls.context(attempt)
             self._handle(deliveries, context, place)
         except BaseException as error:  # no exception of a plugin may end its worker
             failure = failure_of(error, self._plugin.code)

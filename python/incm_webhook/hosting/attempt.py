@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from incm_webhook._core import Delivery
     from incm_webhook.hosting.event_loop import EventLoop
+    from incm_webhook.tracing.attempts import OpenSpan
 
 Burst: TypeAlias = "deque[list[Delivery]]"  # the calls that a worker makes before it fetches again
 
@@ -36,9 +37,20 @@ class Attempt:
         task: the task of the thread's event loop in which it runs; None when the thread waits.
         awaitable: what that task waits for; None before it has called the handler.
         ended: whether that task has handled the end of the call.
+        spans: the spans of its deliveries, of those whose trace is recorded.
     """
 
-    __slots__ = ("awaitable", "deliveries", "ended", "rest", "retry", "started", "task", "thread")
+    __slots__ = (
+        "awaitable",
+        "deliveries",
+        "ended",
+        "rest",
+        "retry",
+        "spans",
+        "started",
+        "task",
+        "thread",
+    )
 
     def __init__(self, deliveries: list[Delivery], rest: Burst | None = None) -> None:
         self.deliveries = deliveries
@@ -49,6 +61,7 @@ class Attempt:
         self.task: asyncio.Task[None] | None = None
         self.awaitable: object = None
         self.ended = False
+        self.spans: tuple[OpenSpan, ...] = ()
 
     @property
     def duration(self) -> float:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from incm_webhook._core import PythonWatch, Receiver, StopGuard
+from incm_webhook._core import PythonWatch, Receiver, RequestSpans, StopGuard
 from incm_webhook.config.loading import Settings
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.delivery.dispatcher import Dispatcher
@@ -31,6 +31,7 @@ from incm_webhook.service.native import build_of, clients_of, endpoints_of, rout
 from incm_webhook.service.takeover import Supervision
 from incm_webhook.service.waiting import start_when_possible
 from incm_webhook.supervise.sd_notify import Notifier
+from incm_webhook.tracing import sending
 
 _CLOSING_S = 1.0  # the part of the grace in which the inbox is closed
 _ANSWERS_S = 2.0  # the part of the grace for answers under way, once no handler runs
@@ -261,7 +262,8 @@ def _receiver(
     on: listeners.Listeners,
     watch: PythonWatch,
 ) -> Receiver:
-    return Receiver(
+    traces = sending.prepare(settings.trace.tracing, RequestSpans)
+    receiver = Receiver(
         **on.for_core(),
         admin_hosts=settings.server.admin_hosts,
         inbox=settings.inbox.core_url,
@@ -273,7 +275,10 @@ def _receiver(
         access_log=settings.log.access,
         watch=watch,
         build=build_of(),
+        spans=traces.requests,
     )
+    traces.start(receiver.count_spans)
+    return receiver
 
 
 def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:
@@ -290,7 +295,7 @@ def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings])
     receiver.note_reload()
     _log_certificate(running)
     _log.info("reloaded endpoints, secrets and certificates")
-    for table in ("server", "log", "inbox", "egress", "plugin"):
+    for table in ("server", "log", "trace", "inbox", "egress", "plugin"):
         if getattr(settings, table) != getattr(running, table):
             _log.warning("the new [%s] settings take effect at the next start", table)
 
@@ -329,9 +334,9 @@ def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings) -> int
         receiver.stop_listening(answers_s)
     left = _left_open(receiver, settings)
     receiver.stop()
+    sending.stop(min(_CLOSING_S, grace_s / 10) / 2)
     log_stop(left)
-    was_flushed = flushed()
-    if finished and was_flushed:
+    if flushed() and finished:
         return 0
     os._exit(1)  # a handler still runs; an ordinary exit would wait for it, or crash it
 

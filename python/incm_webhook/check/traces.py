@@ -1,0 +1,23 @@
+"""Checks whether spans of traces can be made, and says where they are sent."""
+
+from incm_webhook.check.findings import Report
+from incm_webhook.config.settings import Settings
+from incm_webhook.errors import EXIT_USAGE
+
+
+def check_traces(settings: Settings, report: Report) -> None:
+    """Say where spans go; report when they cannot be sent, because a library is missing."""
+    tracing = settings.trace.tracing
+    if tracing is None:
+        return
+    from incm_webhook.tracing.sending import missing_extra  # most servers have no traces
+
+    if missing := missing_extra():
+        place = settings.place_of("trace", "endpoint")
+        if tracing.is_wanted:
+            report.error(f"{place}: {missing}", EXIT_USAGE)
+        else:
+            report.warn(f"there are no traces, which OTEL_* variables ask for: {missing}")
+        return
+    share = f"{tracing.share:.0%} of the traces" if tracing.share < 1 else "traces"
+    report.info(f"{share}: spans go to {tracing.url or 'the collector of OTEL_* variables'}")
