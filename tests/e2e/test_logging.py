@@ -181,6 +181,16 @@ def body_of(number: int) -> bytes:
     return alert.raw
 
 
+def test_what_a_plugin_prints_is_in_a_file_at_once(servers: Any, tmp_path: Path) -> None:
+    plugin = tmp_path / "printing.py"
+    plugin.write_text("def on_alert(alert, ctx):\n    print(alert.type, alert.title)\n")
+    server = servers(plugin_table(plugin))
+    assert server.post(body_of(1)) == 200
+    while b"reboot" not in (tmp_path / "out").read_bytes():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise AssertionError(f"ended with {server.process.wait(0.02)}")
+
+
 def test_the_log_says_what_runs_and_how_it_ended(servers: Any, tmp_path: Path) -> None:
     server = servers('[[plugin]]\nuse = "log"\n[[plugin]]\nuse = "jsonl"\n[log]\nformat = "json"\n')
     server.stop()

@@ -100,6 +100,9 @@ def serve(*, supervise: bool, dev: bool, **overrides: Any) -> int:
     if (supervise or dev) and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
         _become_supervisor(style, levels.own)
     set_up_logging(levels=levels, style=style)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a plugin prints is seen at once, also in a file or in the journal.
+        sys.stdout.reconfigure(line_buffering=True)
 
     from incm_webhook.process.orphans import stand_in_front
     from incm_webhook.process.signals import Signals
