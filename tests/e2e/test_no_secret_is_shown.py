@@ -24,6 +24,7 @@ PLACES = (
     *("file", "inline", "variable", "second", "third"),  # of endpoints
     *("password", "path", "query", "header", "pluginvariable", "pluginfile"),  # of plugins
     *("nested", "plain", "raised", "printed", "mail", "environment"),
+    *("collector", "collectorvariable"),
 )
 SECRETS = {place: f"pLanted{place.title()}{number:03}xyzzy" for number, place in enumerate(PLACES)}
 NOC = """\
@@ -83,6 +84,10 @@ admin = "127.0.0.1:0"
 tls = {{ certificate_file = "tls.pem", private_key_file = "tls.pem" }}
 [log]
 level = "debug"
+[trace]
+endpoint = "http://127.0.0.1:9"
+timeout = "1s"
+headers = {{ X-Token = "{SECRETS["collector"]}", Authorization = {{ env = "PLANTED_TRACE" }} }}
 [egress]
 allow = ["127.0.0.0/8"]
 [[endpoint]]
@@ -118,7 +123,11 @@ config.environment = {{ THING = "{SECRETS["environment"]}" }}
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a secret in every place."""
-    for name, place in {"PLANTED": "variable", "PLANTED_PLUGIN": "pluginvariable"}.items():
+    for name, place in {
+        "PLANTED": "variable",
+        "PLANTED_PLUGIN": "pluginvariable",
+        "PLANTED_TRACE": "collectorvariable",
+    }.items():
         monkeypatch.setenv(name, SECRETS[place])
     for name, place in {
         "secret": "file",
@@ -155,6 +164,7 @@ def server(folder: Path) -> Iterator[dict[str, Any]]:
         environ={
             "PLANTED": SECRETS["variable"],
             "PLANTED_PLUGIN": SECRETS["pluginvariable"],
+            "PLANTED_TRACE": SECRETS["collectorvariable"],
             "INCM_WEBHOOK_DEBUG": "1",
         },
     )

@@ -264,6 +264,23 @@ def test_a_collector_that_hangs_delays_neither_a_delivery_nor_the_stop(
     assert "the last spans are lost" in receiver.output()
 
 
+def test_check_connect_tries_the_collector(
+    collector: Collector, tmp_path: Path, program: Command
+) -> None:
+    config = tmp_path / "incm-webhook.toml"
+    table = f'[trace]\nendpoint = "{collector.url}"\n[[endpoint]]\nunsigned = true\n'
+    config.write_text(table)
+    status, out, _ = program("check", "--connect", "--listen", "127.0.0.1:0", "--admin", "off")
+    assert status == 0
+    assert "the collector answers" in out
+    collector.status = 401
+    status, out, _ = program("check", "--connect", "--listen", "127.0.0.1:0", "--admin", "off")
+    assert status == 0, "alerts are taken and delivered all the same"
+    assert "warning: the collector takes no spans: " in out
+    assert "answered 401" in out
+    assert collector.none_waits()
+
+
 def test_the_variables_of_opentelemetry_are_enough(
     serve: Serve,
     collector: Collector,

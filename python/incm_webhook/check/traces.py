@@ -3,10 +3,17 @@
 from incm_webhook.check.findings import Report
 from incm_webhook.config.settings import Settings
 from incm_webhook.errors import EXIT_USAGE
+from incm_webhook.text.redaction import redacted
 
 
-def check_traces(settings: Settings, report: Report) -> None:
-    """Say where spans go; report when they cannot be sent, because a library is missing."""
+def check_traces(settings: Settings, report: Report, *, connect: bool) -> None:
+    """Say where spans go; report when they cannot be sent, because a library is missing.
+
+    Args:
+        settings: the configuration.
+        report: gets the findings.
+        connect: whether to try the collector, with a request that has no span.
+    """
     tracing = settings.trace.tracing
     if tracing is None:
         return
@@ -21,3 +28,10 @@ def check_traces(settings: Settings, report: Report) -> None:
         return
     share = f"{tracing.share:.0%} of the traces" if tracing.share < 1 else "traces"
     report.info(f"{share}: spans go to {tracing.url or 'the collector of OTEL_* variables'}")
+    if connect:
+        from incm_webhook.tracing.otlp import Collector
+
+        if why := Collector(tracing).send([], []):
+            report.warn(f"the collector takes no spans: {redacted(why)}")
+        else:
+            report.info("the collector answers")

@@ -32,7 +32,7 @@ def run_check(
         overrides: passed to `load_settings`, like environ and cwd.
         environ: the environment.
         cwd: the working directory.
-        connect: whether each plugin also tries its target.
+        connect: whether each plugin also tries its target, and the collector of spans is tried.
 
     Returns:
         0 it could serve; 2 the configuration, a secret or the certificate is wrong; 3 it could not
@@ -60,7 +60,7 @@ def run_check(
         count = len(endpoint.secrets)
         how = "unsigned" if endpoint.unsigned else f"{count} secret{'s' if count > 1 else ''}"
         report.info(f"endpoint {endpoint.path}: {how}")
-    check_traces(settings, report)
+    check_traces(settings, report, connect=connect)
     running = check_storage(settings, report)
     check_listeners(settings, running, report)
     _check_ready_file(settings, report)

@@ -162,7 +162,8 @@ def check(*, connect: bool, **overrides: Any) -> int:
 
     It takes the same flags and variables for what is served as `serve`. Run it as the user of the
     server: each plugin is set up and closed, in a process of its own. With --connect, a plugin
-    that has `connect` also tries its target, for 30 s at most.
+    that has `connect` also tries its target, for 30 s at most, and the collector of traces is
+    tried.
 
     Exit status: 0 it could serve; 2 the configuration, a secret or the certificate is wrong; 3 it
     could not listen, or could not use the inbox; 4 a plugin cannot be loaded or set up. The lowest

@@ -1,7 +1,7 @@
 """The model of `[trace]`: where spans of traces are sent, and which traces are recorded."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,12 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, PrivateAttr, StrictStr
 
 from incm_webhook.config.endpoint import SecretSource
-from incm_webhook.config.secrets import Secret, locate_secret_file, read_secret_file
+from incm_webhook.config.secrets import (
+    Secret,
+    is_readable_by_others,
+    locate_secret_file,
+    read_secret_file,
+)
 from incm_webhook.config.types import PositiveDuration, Table
 from incm_webhook.config.written import Written, key
 from incm_webhook.errors import ConfigError
@@ -19,6 +24,7 @@ from incm_webhook.text.redaction import hide
 
 _PATH = "/v1/traces"  # of OTLP/HTTP
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+_SECRET_NAME = re.compile("auth|token|key|secret", re.IGNORECASE)
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _SAMPLERS = {
@@ -178,7 +184,7 @@ class TraceSettings(Table):
 
     @property
     def tracing_warnings(self) -> list[str]:
-        """The warnings about variables that cannot be followed, a sentence each."""
+        """The warnings about headers, and about variables that cannot be followed."""
         return self._warnings
 
     def read(self, environ: Mapping[str, str], base: Path) -> list[str]:
@@ -204,6 +210,7 @@ class TraceSettings(Table):
                 headers[name] = _header_value(source, environ, base)
             except ConfigError as error:
                 problems.append(f'headers: "{name}": {error}')
+            self._warnings.extend(_oddities_of(name, source, environ, base))
         follows, share = True, self.sample
         if "sample" not in self.model_fields_set:
             follows, share = self._sampler_of(environ)
@@ -270,6 +277,24 @@ class TraceSettings(Table):
 def _url_of(endpoint: str) -> str:
     url = endpoint.rstrip("/")
     return url if url.endswith(_PATH) else url + _PATH
+
+
+def _oddities_of(
+    name: str, source: SecretSource, environ: Mapping[str, str], base: Path
+) -> Iterator[str]:
+    """Describe how others may read the value of a header, a sentence each."""
+    if source.inline is not None and _SECRET_NAME.search(name):
+        yield (
+            f'[trace] headers: "{name}" is written in the configuration itself: '
+            '{ file = "FILE" } or { env = "NAME" } keeps it apart'
+        )
+    if source.file is not None:
+        path = locate_secret_file(source.file, base, environ)
+        if is_readable_by_others(path):
+            yield (
+                f'[trace] headers: every user of this machine may read "{name}" in {path}; '
+                f"chmod o-r {path} ends that"
+            )
 
 
 def _header_value(source: SecretSource, environ: Mapping[str, str], base: Path) -> str:

@@ -30,7 +30,7 @@ def checked(
 ) -> tuple[int, str, str]:
     """What `check` finds about traces: its status, and what it prints on both streams."""
     report = Report()
-    check_traces(load_settings({}, environ, workdir), report)
+    check_traces(load_settings({}, environ, workdir), report, connect=False)
     status = report.close()
     return status, *capsys.readouterr()
 

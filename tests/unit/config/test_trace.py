@@ -166,7 +166,10 @@ def test_headers_are_secrets_from_a_variable_a_file_or_the_text(
         'headers = { a = { env = "TOKEN" }, b = { file = "token" }, c = "inline-7730" }\n'
         + UNSIGNED,
     )
-    found = tracing(workdir, {"TOKEN": "from-the-variable-6621"})
+    (workdir / "token").chmod(0o600)
+    settings = load(workdir, {"TOKEN": "from-the-variable-6621"})
+    assert settings.warnings == []
+    found = settings.trace.tracing
     assert found is not None
     assert found.headers == {
         "a": "from-the-variable-6621",
@@ -176,6 +179,21 @@ def test_headers_are_secrets_from_a_variable_a_file_or_the_text(
     assert "6621" not in repr(found)
     for value in found.headers.values():
         assert value not in redacted(f"the collector said: {value}!")
+
+
+def test_a_token_that_others_may_read_is_warned_of(workdir: Path, write: Write) -> None:
+    write("token", "hunter2")
+    (workdir / "token").chmod(0o644)
+    write(
+        "incm-webhook.toml",
+        '[trace]\nendpoint = "http://c:4318"\n'
+        'headers = { Authorization = "Bearer hunter2", x-api-token = { file = "token" } }\n'
+        + UNSIGNED,
+    )
+    inline, file = load(workdir).warnings
+    assert '"Authorization" is written in the configuration itself' in inline
+    assert f"chmod o-r {workdir / 'token'}" in file
+    assert "hunter2" not in inline + file
 
 
 @pytest.mark.parametrize(
