@@ -28,6 +28,11 @@ class PluginActivity {
     /// Note that an attempt for one delivery has ended. latency_ms: since the delivery was made.
     void ended(Outcome outcome, std::int64_t duration_us, std::int64_t latency_ms) noexcept;
 
+    /// Note a dead letter whose last attempt ended with the process, so that nobody knows when.
+    void given_up() noexcept {
+        attempts_[static_cast<std::size_t>(Outcome::kDead)].fetch_add(1, std::memory_order_relaxed);
+    }
+
     [[nodiscard]] std::uint64_t attempts(std::size_t outcome) const noexcept {
         return attempts_[outcome].load(std::memory_order_relaxed);
     }

@@ -2,6 +2,8 @@
 
 #include "inbox_fixture.h"
 
+#include "incm/inbox/activity.h"
+
 namespace incm::inbox::test {
 namespace {
 
@@ -9,7 +11,11 @@ namespace {
 class InboxInterruptedTest : public InboxTest {
  protected:
     void open_retrying(const RetryPolicy& retry, bool by_device = false) {
-        open_with({.plugins = {{"a", by_device, retry}}});
+        open_with({.plugins = {{"a", by_device, retry}}, .activity = &activity_});
+    }
+    /// How many dead letters of plugin a are counted for the metrics.
+    [[nodiscard]] std::uint64_t counted_dead() {
+        return activity_.of("a")->attempts(static_cast<std::size_t>(Outcome::kDead));
     }
     /// It is fetched within the jitter of this full pause; the clock stands there then.
     void expect_due_after(std::int64_t id, std::int64_t full_ms) {
@@ -24,6 +30,10 @@ class InboxInterruptedTest : public InboxTest {
         settle(id, Outcome::kDelivered);
         flush();
     }
+
+    void TearDown() override { close(); }  // before activity_ is gone
+
+    Activity activity_{{{"a"}}};
 };
 
 TEST_P(InboxInterruptedTest, PausesAreThoseOfThePlugin) {
@@ -122,7 +132,10 @@ TEST_P(InboxInterruptedTest, AnExpiredOneStaysSoUntilItIsSettled) {
     ASSERT_EQ(last.size(), 1U);
     EXPECT_EQ(last[0].tries, -2);
     EXPECT_EQ(last[0].attempt, 2) << "no attempt was made";
+    EXPECT_EQ(counted_dead(), 0U);
     open_retrying(retry);
+    EXPECT_EQ(counted_dead(), 1U);
+    EXPECT_EQ(activity_.of("a")->durations_us().total(), 0U) << "nobody knows how long it took";
     EXPECT_EQ(counts().dead, 1) << "whoever learns of it ends the process each time";
     EXPECT_EQ(counts().open, 0);
     EXPECT_EQ(ledger(1), (std::vector<std::string>{"1|interrupted|", "2|dead|"}));

@@ -10,6 +10,7 @@
 
 #include "memory_parts.h"
 
+#include "incm/inbox/activity.h"
 #include "incm/inbox/errors.h"
 #include "incm/inbox/fair_turns.h"
 #include "incm/inbox/interrupted.h"
@@ -78,7 +79,7 @@ MemoryInbox::MemoryInbox(std::shared_ptr<MemoryStore> store, const Options& opti
             store_->plugins.push_back({plugin.name, store_->last_alert_id + 1, {}, {}, {}});
         }
     }
-    recover(stopped_at_ms);
+    recover(stopped_at_ms, options.activity);
 }
 
 MemoryInbox::~MemoryInbox() {
@@ -86,7 +87,7 @@ MemoryInbox::~MemoryInbox() {
 }
 
 /// What the inbox before had leased when it ended was interrupted.
-void MemoryInbox::recover(std::int64_t stopped_at_ms) {
+void MemoryInbox::recover(std::int64_t stopped_at_ms, Activity* activity) {
     const RetryPolicy of_others{.give_up_s = std::numeric_limits<double>::infinity()};
     std::int64_t again = 0;
     std::int64_t ended = 0;
@@ -122,6 +123,9 @@ void MemoryInbox::recover(std::int64_t stopped_at_ms) {
                          clock_.wall_ms());
             delivery.leased_at_ms.reset();
             again += delivery.dead ? 0 : 1;
+            if (delivery.dead && activity != nullptr) {
+                if (PluginActivity* const counted = activity->of(plugin.name)) counted->given_up();
+            }
         }
     }
     const std::string when = " deliveries were under way when the receiver ended";

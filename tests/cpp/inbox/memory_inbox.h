@@ -76,7 +76,7 @@ class MemoryInbox final : public Inbox {
     };
 
     MemoryInbox(std::shared_ptr<MemoryStore> store, const Options& options, base::LogSink& log);
-    void recover(std::int64_t stopped_at_ms);
+    void recover(std::int64_t stopped_at_ms, Activity* activity);
     [[nodiscard]] Queue* find(const std::string& plugin);
     [[nodiscard]] MemoryStore::OpenDelivery* find_leased(const std::string& plugin,
                                                          std::int64_t alert_id, const char* what);

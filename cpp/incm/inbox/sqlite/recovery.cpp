@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "incm/base/result.h"
+#include "incm/inbox/activity.h"
 #include "incm/inbox/interrupted.h"
 #include "incm/inbox/sqlite/lease_ids.h"
 #include "incm/inbox/sqlite/outage_table.h"
@@ -41,6 +42,7 @@ struct Recovered {
     std::int64_t again = 0;
     std::int64_t expired = 0;
     std::int64_t dead = 0;
+    std::vector<std::int64_t> dead_of;  ///< the plugin of each dead letter
 };
 
 /// Changes the rows of interrupted deliveries.
@@ -97,6 +99,7 @@ class InterruptedRows {
         ledger_.run(alert_id, lease.plugin_id, attempts, lease.fetched_at_ms, wall_ms_,
                     std::string_view(dead ? "dead" : "interrupted"), kInterrupted);
         ++(dead ? recovered.dead : recovered.again);
+        if (dead) recovered.dead_of.push_back(lease.plugin_id);
     }
 
  private:
@@ -123,10 +126,21 @@ void log_recovered(const Recovered& recovered, base::LogSink& log) {
     }
 }
 
+void count_dead(Database& database, const Recovered& recovered, Activity& activity) {
+    Statement name(database, "SELECT name FROM plugin WHERE id = ?1");
+    for (const std::int64_t plugin_id : recovered.dead_of) {
+        Rows rows = name.query(plugin_id);
+        if (!rows.next()) continue;
+        if (PluginActivity* const plugin = activity.of(std::string(rows.bytes(0)))) {
+            plugin->given_up();
+        }
+    }
+}
+
 }  // namespace
 
 void recover_leases(Database& database, const RetryPolicies& policies, std::int64_t now_ms,
-                    std::int64_t wall_ms, base::LogSink& log) {
+                    std::int64_t wall_ms, base::LogSink& log, Activity* activity) {
     const std::vector<Lease> leases = read_leases(database);
     if (leases.empty()) {
         return;
@@ -150,6 +164,7 @@ void recover_leases(Database& database, const RetryPolicies& policies, std::int6
     total.run(std::string_view("dead"), recovered.dead);
     transaction.commit();
     log_recovered(recovered, log);
+    if (activity != nullptr) count_dead(database, recovered, *activity);
 }
 
 void check_plugin_names(const std::vector<PluginOptions>& plugins) {

@@ -24,11 +24,11 @@ using RetryPolicies = std::unordered_map<std::int64_t, RetryPolicy>;
 /// 1, so that its plugin learns of it before it is settled as a dead letter; its attempt counts
 /// then. The time since the last commit and the outages of its plugin do not add to its age. A
 /// plugin without a policy here gets the default policy, and no delivery of it expires. The number
-/// of interrupted deliveries is logged.
-/// Units:   now_ms inbox clock, wall_ms wall clock.
+/// of interrupted deliveries is logged, and their dead letters are counted.
+/// Units:   now_ms inbox clock, wall_ms wall clock. activity: null: nothing is counted.
 /// Errors:  SqlError; nothing is changed then.
 void recover_leases(Database& database, const RetryPolicies& policies, std::int64_t now_ms,
-                    std::int64_t wall_ms, base::LogSink& log);
+                    std::int64_t wall_ms, base::LogSink& log, Activity* activity);
 
 /// Errors:  base::Failure kBadConfig: a name is empty or occurs twice.
 void check_plugin_names(const std::vector<PluginOptions>& plugins);

@@ -53,7 +53,8 @@ struct SqliteInbox::Parts {
                   log_sink),
           catalog(path, clock),
           log_length(path) {
-        recover_leases(*database, enrol(options.plugins), clock.now_ms(), clock.wall_ms(), log);
+        recover_leases(*database, enrol(options.plugins), clock.now_ms(), clock.wall_ms(), log,
+                       options.activity);
         index_left_over(*database);
         begin_session(*database, path);
         watch.look_inside_of(*database);
