@@ -18,8 +18,8 @@ from incm_webhook.message import incident_key, is_clear, one_line, subject, text
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _VALUE = 200  # characters
-_FAMILIES = {one.name: one.family for one in alert_types()}
-_OPENS = {one.name for one in alert_types() if one.opposite}
+_FAMILIES = {one.name: one.family for one in alert_types(own=True)}
+_OPENS = {one.name for one in alert_types(own=True) if one.opposite}
 # The worst outcome is the one to raise: what is refused for good is not cured by trying again.
 _WORST = (Reject, Unavailable, Retry)
 

@@ -13,6 +13,7 @@
 #include "incm/model/alert_fields.h"
 #include "incm/model/alert_json.h"
 #include "incm/model/alert_type.h"
+#include "incm/model/own_type.h"
 
 namespace incm::bindings {
 
@@ -120,7 +121,7 @@ py::dict extra_of(const Alert& alert) {
 
 py::object label_of(const Alert& alert) {
     if (!alert.type) return py::none();
-    return py::str(std::string(model::label_of(*alert.type)));
+    return py::str(std::string(model::any_label_of(*alert.type)));
 }
 
 /// Return a field as the value of its attribute.
@@ -261,12 +262,17 @@ void bind_alert_type(py::module_& module) {
         });
     module.def(
         "alert_types",
-        [] {
+        [](bool own) {
             const auto types = model::alert_types();
-            return std::vector<model::AlertType>(types.begin(), types.end());
+            std::vector<model::AlertType> all(types.begin(), types.end());
+            const auto own_types = model::own_alert_types();
+            if (own) all.insert(all.end(), own_types.begin(), own_types.end());
+            return all;
         },
-        "Return the 22 documented types and the 4 newer ones. Alerts of any other type are treated "
-        "the same.");
+        py::arg("own") = false,
+        "Return the 22 documented types and the 4 newer ones, and if wanted the types of the "
+        "alerts "
+        "that this server raises about itself. Alerts of any other type are treated the same.");
 }
 
 constexpr const char* kAlertDoc =

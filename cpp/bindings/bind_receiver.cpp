@@ -112,6 +112,8 @@ class ReceiverView {
         return std::make_unique<StateView>(running_, std::move(plugin));
     }
 
+    HealthView health() { return HealthView(running_); }
+
     void give_back(const std::vector<DeliveryView*>& views) {
         for (DeliveryView* view : views) {
             native().inbox().give_back(view->delivery.plugin, {&view->delivery.alert_id, 1});
@@ -273,6 +275,8 @@ Source:  docs/architecture.md, Pull, not push.)")
              "one; nothing is settled then.")
         .def("state", &ReceiverView::state, py::arg("plugin"),
              "Return the state of a plugin, to read and to change it.")
+        .def("health", &ReceiverView::health,
+             "Return what the server knows about itself, and how it tells plugins.")
         .def("give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
              "Give back deliveries that were not attempted: they are due again at once.")
         .def("set_endpoints", &ReceiverView::set_endpoints, WithoutGil(), py::arg("endpoints"),

@@ -42,18 +42,21 @@ void bind_routes(py::module_& module) {
         module, "Endpoint",
         "A path that receives alerts, signed with one of its secrets, or unsigned (no secrets).")
         .def(py::init([](std::string path, const py::sequence& secrets, double ack_timeout,
-                         std::pair<double, double> rate, bool strict_slash) {
+                         std::pair<double, double> rate, bool strict_slash, double silent_after) {
                  return ingest::Endpoint{std::move(path),
                                          secrets_from(secrets),
                                          milliseconds(ack_timeout),
                                          {.count = rate.first, .per_ms = milliseconds(rate.second)},
-                                         strict_slash};
+                                         strict_slash,
+                                         milliseconds(silent_after)};
              }),
              py::arg("path"), py::arg("secrets"), py::arg("ack_timeout") = 0.0,
              py::arg("rate") = std::pair(0.0, 1.0), py::arg("strict_slash") = false,
+             py::arg("silent_after") = 0.0,
              "ack_timeout: for how many seconds an answer waits until every plugin is done; 0: it "
              "does not wait. rate: at most so many alerts in so many seconds; (0, 1): any number. "
-             "strict_slash: a path with a / at the end differs from the one without.")
+             "strict_slash: a path with a / at the end differs from the one without. silent_after: "
+             "after so many seconds without an alert it is silent; 0: it never is.")
         .def_readonly("path", &ingest::Endpoint::path)
         .def_property_readonly("unsigned",
                                [](const ingest::Endpoint& self) { return self.secrets.empty(); });

@@ -22,6 +22,7 @@ void bind_routing(py::module_& module);
 void bind_delivery(py::module_& module);
 void bind_state(py::module_& module);
 void bind_spans(py::module_& module);
+void bind_health(py::module_& module);
 void bind_receiver(py::module_& module);
 void bind_offline(py::module_& module);
 

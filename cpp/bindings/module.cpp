@@ -25,6 +25,7 @@ PYBIND11_MODULE(_core, module) {
     incm::bindings::bind_delivery(module);
     incm::bindings::bind_state(module);
     incm::bindings::bind_spans(module);
+    incm::bindings::bind_health(module);
     incm::bindings::bind_receiver(module);
     incm::bindings::bind_offline(module);
 }

@@ -58,6 +58,17 @@ class DeliveryView {
     std::atomic<bool> ended_{false};
 };
 
+/// What the server knows about itself. Every call fails with kClosed when the receiver is gone.
+class HealthView {
+ public:
+    explicit HealthView(std::weak_ptr<Running> from) : from_(std::move(from)) {}
+
+    [[nodiscard]] std::shared_ptr<Running> running() const;
+
+ private:
+    std::weak_ptr<Running> from_;
+};
+
 using StateChanges = std::vector<inbox::StateChange>;
 
 /// The state of one plugin. Every call fails with kClosed when the receiver is gone.

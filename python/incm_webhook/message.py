@@ -85,6 +85,26 @@ _MEANINGS: dict[str, _Meaning] = {
     "high_average_cpu_utilization": _Meaning("warning", "has a high processor load."),
     "high_memory_utilization": _Meaning("warning", "is short of memory."),
     "poor_cellular_signal_strength": _Meaning("warning", "has a weak cellular signal."),
+    "incm_webhook.canary": _Meaning("info", "posted an alert to itself, which arrived."),
+    "incm_webhook.canary_overdue": _Meaning(
+        "critical", "gets none of its own alerts back: those of devices may be lost, too."
+    ),
+    "incm_webhook.canary_returned": _Meaning("ok", "gets its own alerts back again."),
+    "incm_webhook.endpoint_silent": _Meaning("error", "has had no alert for too long."),
+    "incm_webhook.endpoint_active": _Meaning("ok", "gets alerts again."),
+    "incm_webhook.plugin_failing": _Meaning("error", "does not deliver."),
+    "incm_webhook.plugin_recovered": _Meaning("ok", "delivers again."),
+    "incm_webhook.plugin_late": _Meaning("error", "is late: alerts wait for it."),
+    "incm_webhook.plugin_caught_up": _Meaning("ok", "is no longer late."),
+    "incm_webhook.dead_letters": _Meaning("error", "has given up alerts."),
+    "incm_webhook.quarantine_growth": _Meaning("warning", "keeps more refused requests."),
+    "incm_webhook.disk_filling": _Meaning("error", "is nearly full: alerts will be refused."),
+    "incm_webhook.disk_ample": _Meaning("ok", "has room again."),
+    "incm_webhook.certificate_expiring": _Meaning("error", "expires soon, or has expired."),
+    "incm_webhook.certificate_renewed": _Meaning("ok", "is renewed."),
+    "incm_webhook.reload_failed": _Meaning("warning", "could not be read again."),
+    "incm_webhook.reloaded": _Meaning("ok", "is read again."),
+    "incm_webhook.alerts_refused": _Meaning("critical", "could not store alerts for a while."),
 }
 _DURATIONS = {
     "connected": "Online for at least",
@@ -236,7 +256,7 @@ def _sentence(alert: Alert) -> str:
 
 @cache
 def _known() -> dict[str, AlertType]:
-    return {one.name: one for one in alert_types()}
+    return {one.name: one for one in alert_types(own=True)}
 
 
 def _is_closed(alert: Alert) -> bool:

@@ -8,6 +8,7 @@
 
 #include "incm/model/alert_type.h"
 #include "incm/model/glob.h"
+#include "incm/model/own_type.h"
 
 namespace {
 
@@ -102,6 +103,54 @@ TEST(AlertTypes, AreThe26OfTheSpecification) {
     }
     EXPECT_EQ(incm::model::label_of("wwan_connected"), "Wi-Fi(STA) Wan Connected");
     EXPECT_EQ(incm::model::label_of("brand_new"), "brand_new");
+}
+
+TEST(AlertTypes, OfTheServerItselfAreApartAndTheirOpposites) {
+    const auto types = incm::model::own_alert_types();
+    for (const auto& type : types) {
+        EXPECT_TRUE(incm::model::is_own_type(type.name)) << type.name;
+        EXPECT_EQ(incm::model::any_label_of(type.name), type.label);
+        if (type.opposite.empty()) continue;
+        const auto other = std::ranges::find(types, type.opposite, &incm::model::AlertType::name);
+        ASSERT_NE(other, types.end()) << type.name;
+        EXPECT_EQ(other->opposite, type.name);
+        EXPECT_EQ(other->family, type.family);
+        EXPECT_NE(other->clears, type.clears) << type.name;
+    }
+    for (const auto& type : incm::model::alert_types()) {
+        EXPECT_FALSE(incm::model::is_own_type(type.name)) << type.name;
+        EXPECT_EQ(incm::model::any_label_of(type.name), type.label);
+    }
+}
+
+Alert own(const char* type) {
+    Alert alert;
+    alert.type = type;
+    return alert;
+}
+
+TEST(AlertFilter, OnlyWhoNamesTheServersOwnAlertsGetsThem) {
+    const Alert failing = own("incm_webhook.plugin_failing");
+    EXPECT_FALSE(wants({}, failing));
+    EXPECT_FALSE(wants({.types = {"*"}}, failing)) << "that means alerts of devices";
+    EXPECT_FALSE(wants({.types = {"incm_webhook.disk_*"}}, failing));
+    EXPECT_TRUE(wants({.types = {"*", "incm_webhook.*"}}, failing));
+    EXPECT_TRUE(wants({.types = {"incm_webhook.plugin_failing"}}, failing));
+    EXPECT_EQ(AlertFilter{}.mismatch(failing, "/a"), "types");
+    EXPECT_TRUE(wants({.types = {"incm_webhook.*"}, .orgs = {"Acme"}, .priority = {9}}, failing))
+        << "they are about no device";
+    AlertFilter but;
+    but.types = {"incm_webhook.*"};
+    but.unwanted = std::make_shared<const AlertFilter>(AlertFilter{.types = {"*_failing"}});
+    EXPECT_FALSE(wants(but, failing));
+    EXPECT_EQ(but.mismatch(failing, "/a"), "not types");
+    EXPECT_TRUE(wants(but, own("incm_webhook.disk_filling")));
+}
+
+TEST(AlertFilter, OnlyWhoNamesCanariesThemselvesGetsThem) {
+    const Alert canary = own("incm_webhook.canary");
+    EXPECT_FALSE(wants({.types = {"*", "incm_webhook.*"}}, canary));
+    EXPECT_TRUE(wants({.types = {"incm_webhook.canary"}}, canary));
 }
 
 AlertFilter refusing(AlertFilter unwanted) {

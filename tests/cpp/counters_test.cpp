@@ -44,6 +44,21 @@ TEST(CountersTest, AnEndpointThatComesBackGoesOnCounting) {
     EXPECT_EQ(again.last_alert_ms(), 2000);
 }
 
+TEST(CountersTest, AnEndpointIsSilentFromItsLastAlertOnAndOnlyWhileItIsWatched) {
+    EndpointCounters endpoint;
+    EXPECT_EQ(endpoint.silent_since_ms(1'000'000), std::nullopt) << "it is not watched";
+    endpoint.watch_silence(5'000, 10'000);
+    EXPECT_EQ(endpoint.silent_since_ms(14'999), std::nullopt);
+    EXPECT_EQ(endpoint.silent_since_ms(15'000), 10'000);
+    endpoint.watch_silence(6'000, 15'000);
+    EXPECT_EQ(endpoint.silent_since_ms(16'000), 10'000) << "a reload begins no new watch";
+    endpoint.count_duplicate(16'000);
+    EXPECT_EQ(endpoint.silent_since_ms(21'999), std::nullopt) << "a repetition is a sign of life";
+    EXPECT_EQ(endpoint.silent_since_ms(22'000), 16'000);
+    endpoint.watch_silence(0, 22'000);
+    EXPECT_EQ(endpoint.silent_since_ms(99'000), std::nullopt);
+}
+
 TEST(CountersTest, HealthChecksAreCountedApartByTheirAnswer) {
     Counters counters;
     for (const bool well : {true, false, true}) counters.count_health_check(well);

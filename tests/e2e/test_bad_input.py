@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from incm_webhook import ConfigError, sign
-from incm_webhook.service.run import check_ready_file
+from incm_webhook.service.ready_file import check_ready_file
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]

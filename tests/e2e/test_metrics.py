@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -15,11 +16,21 @@ from incm_webhook import alert_types
 from incm_webhook.testing import Receiver, make_alert
 
 Serve = Callable[..., Receiver]
+
+
+class Serves(Protocol):
+    """A server with an admin listener."""
+
+    admin_url: str
+
+    def output(self) -> str: ...
+
+
 ROOT = Path(__file__).parents[2]
 FAILS = "def on_alert(alert): raise ConnectionError('the pager is down')\n"
 
 
-def page(receiver: Receiver, path: str) -> tuple[int, str]:
+def page(receiver: Serves, path: str) -> tuple[int, str]:
     try:
         with urlopen(receiver.admin_url + path, timeout=DEADLINE_S) as answer:
             return answer.status, answer.read().decode()
@@ -27,14 +38,14 @@ def page(receiver: Receiver, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def metrics(receiver: Receiver) -> dict[str, float]:
+def metrics(receiver: Serves) -> dict[str, float]:
     """The samples by name and labels, without the prefix."""
     lines = page(receiver, "/metrics")[1].splitlines()
     samples = [line.rpartition(" ") for line in lines if not line.startswith("#")]
     return {name.removeprefix("incm_webhook_"): float(value) for name, _, value in samples}
 
 
-def wait_for(receiver: Receiver, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
+def wait_for(receiver: Serves, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
     deadline = time.monotonic() + DEADLINE_S
     while not condition(found := metrics(receiver)):
         assert time.monotonic() < deadline, found
@@ -58,8 +69,9 @@ def test_the_page_has_the_families_of_the_documentation(serve: Serve) -> None:
     table = (ROOT / "docs/http-api.md").read_text().partition("\n## Metrics\n")[2]
     cells = re.findall(r"^\|(.+?)\|", table.partition("\n## ")[0], re.MULTILINE)
     listed = {code.partition("{")[0] for cell in cells for code in re.findall(r"`([^`]+)`", cell)}
-    without_tls = {"incm_webhook_tls_certificate_not_after_timestamp_seconds"}
-    assert families == listed - without_tls
+    without = {"incm_webhook_tls_certificate_not_after_timestamp_seconds"}  # neither TLS nor canary
+    without |= {one for one in listed if one.startswith("incm_webhook_canary_")}
+    assert families == listed - without
     for family in families:  # each has a sample, although nothing has happened
         assert re.search(rf"^{family}(_count|_bucket)?(\{{.*\}})? \S+$", text, re.MULTILINE), family
 

@@ -178,6 +178,13 @@ def test_verify_needs_secrets() -> None:
         verify(b"{}", None, "secret")
 
 
+def test_the_types_of_the_server_itself_are_apart() -> None:
+    own = alert_types(own=True)[len(alert_types()) :]
+    assert own
+    assert all(one.name.startswith("incm_webhook.") for one in own)
+    assert not any(one.name.startswith("incm_webhook.") for one in alert_types())
+
+
 def test_alert_types_are_known_by_name() -> None:
     known = {one.name: one for one in alert_types()}
     assert known["wwan_connected"].label == "Wi-Fi(STA) Wan Connected"

@@ -252,7 +252,8 @@ def test_the_metrics_and_problems_of_the_page_are_those_of_the_core() -> None:
         for word in codes(cell)
     }
     answers = {(word, status) for status, word in re.findall(r'\{(\d+), "([\w-]+)",', problems)}
-    assert documented - {("python-stalled", "503")} == answers
+    # These two have more in them, and are written elsewhere.
+    assert documented - {("python-stalled", "503"), ("canary-overdue", "503")} == answers
 
 
 def tool(name: str) -> Any:

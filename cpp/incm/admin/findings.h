@@ -14,7 +14,10 @@ namespace incm::admin {
 struct Finding {
     /// Whether alerts are lost, late or not delivered because of it; else it is a warning.
     bool is_problem = false;
-    std::string subject;  ///< `server`, `inbox`, `configuration`, `certificate`, or `plugin NAME`
+    const char* kind = "";  ///< a word that programs compare; docs/health.md, Findings
+    /// `server`, `inbox`, `disk`, `configuration`, `certificate`, `canary`, `plugin NAME` or
+    /// `endpoint PATH`
+    std::string subject;
     std::optional<std::int64_t> since_ms;  ///< Unix time; none when it is not known
     std::string text;                      ///< a sentence, or the name of a plugin's state
     std::string reason;  ///< more, which may name targets of plugins; "" when there is none

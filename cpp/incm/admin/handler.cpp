@@ -58,6 +58,10 @@ struct Admin {
             return answer_verbose(counts.value(), why, response);
         if (why) return send_reason(response, *why);
         if (const auto stall = stalled()) return answer_stalled(*stall, response);
+        if (const auto overdue = overdue_canary(server())) {
+            response.add("Retry-After", "10");
+            return response.send(503, http::kProblemType, canary_problem(*overdue));
+        }
         response.send(200, kText,
                       api.plugins() == nullptr
                           ? "ready\n"
@@ -87,14 +91,16 @@ struct Admin {
 
     [[nodiscard]] MetricsSources sources(const inbox::Counts& counts) const {
         base::Result<inbox::Statistics> counted = backlog->statistics();
+        ServerState state = server();
+        const bool is_ready = !why_not_ready(inbox, ready) && !stalled() && !overdue_canary(state);
         return {
             .counters = counters,
             .activity = activity,
             .counts = counts,
             .statistics = counted.ok() ? std::optional(std::move(counted).value()) : std::nullopt,
             .disk = inbox.disk_use(),
-            .server = server(),
-            .ready = !why_not_ready(inbox, ready) && !stalled(),
+            .server = std::move(state),
+            .ready = is_ready,
             .plugins = api.plugins()};
     }
 

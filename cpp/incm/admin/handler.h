@@ -18,9 +18,9 @@ namespace incm::admin {
 
 /// Return the request handler of an admin listener. It serves GET and HEAD of /healthz (200 when
 /// the process answers; 503 when Python has not run for half a minute), of /readyz (200 when alerts
-/// are accepted and reach the plugins; 503 while stopping, when the inbox cannot be read, or when
-/// Python does not run) and of /metrics, and the AdminApi. page_of() decides which requests are
-/// allowed.
+/// are accepted and reach the plugins; 503 while stopping, when the inbox cannot be read, when
+/// Python does not run, or while the canary is overdue) and of /metrics, and the AdminApi.
+/// page_of() decides which requests are allowed.
 ///
 /// api: has the plugins' status; its pages are served only by a listener that shows all.
 /// hosts: host names by which the listener may be addressed.

@@ -6,6 +6,7 @@
 #include "incm/admin/delivery_metrics.h"
 #include "incm/admin/exposition.h"
 #include "incm/admin/process_metrics.h"
+#include "incm/base/clock.h"
 #include "incm/http/problem.h"
 #include "incm/model/alert_type.h"
 
@@ -57,7 +58,8 @@ void write_answers(Exposition& page, const ingest::Counters& counters) {
         statuses[problem.status] += counters.refused(code);
     }
     statuses[503] += counters.failed_health_checks();
-    statuses[200] += counters.accepted() + counters.duplicates() + counters.good_health_checks();
+    statuses[200] += counters.accepted() + counters.duplicates() + counters.canaries() +
+                     counters.good_health_checks();
     page.family("requests_total", "counter", "Requests on the alert listener, by their status.");
     for (const auto& [status, count] : statuses) {
         page.sample({{"code", std::to_string(status)}}, count);
@@ -95,6 +97,25 @@ void write_alerts(Exposition& page, const ingest::Counters& counters) {
     for (const auto& [path, counted] : endpoints) {
         page.seconds({{"endpoint", path}}, counted->last_alert_ms());
     }
+    page.family("endpoint_silent", "gauge",
+                "1 while an endpoint has had no alert for longer than its silent_after.");
+    const std::int64_t now_ms = base::now().wall_ms;
+    for (const auto& [path, counted] : endpoints) {
+        page.sample({{"endpoint", path}}, std::int64_t{counted->silent_since_ms(now_ms) ? 1 : 0});
+    }
+}
+
+void write_canary(Exposition& page, const CanaryState& canary) {
+    page.one("canary_overdue", "gauge", "1 while no canary has come back for too long.",
+             canary.overdue_since_ms(base::now().wall_ms) ? 1 : 0);
+    page.family("canary_last_success_timestamp_seconds", "gauge",
+                "When the last canary came back, in Unix time; 0: none since the start.");
+    page.seconds({}, canary.last_ms);
+    page.one("canary_failures_total", "counter", "Canaries that did not come back.",
+             static_cast<std::int64_t>(canary.failed));
+    page.family("canary_round_trip_seconds", "histogram",
+                "Time from the sending of a canary through the outer URL until its answer.");
+    page.histogram({}, canary.round_trips_us, kMicroseconds);
 }
 
 void write_quarantine(Exposition& page, const MetricsSources& from) {
@@ -154,6 +175,7 @@ std::string metrics_page(const MetricsSources& from) {
     write_server(page, from);
     write_answers(page, from.counters);
     write_alerts(page, from.counters);
+    if (from.server.canary) write_canary(page, *from.server.canary);
     write_quarantine(page, from);
     write_inbox(page, from);
     write_delivery_metrics(page, from.activity, from.statistics);

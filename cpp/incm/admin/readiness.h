@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <optional>
+#include <string>
 
+#include "incm/admin/server_state.h"
 #include "incm/base/result.h"
 #include "incm/inbox/inbox.h"
 
@@ -12,5 +14,12 @@ namespace incm::admin {
 /// stopping. Takes a lock at most, and never waits for the disk. Threads: any.
 [[nodiscard]] std::optional<base::Error> why_not_ready(const inbox::Inbox& inbox,
                                                        const std::atomic<bool>& ready);
+
+/// Return a sentence with the reason when no canary has come back for too long: alerts may not get
+/// here, although they would be accepted. Empty otherwise, and without canaries. Threads: any.
+[[nodiscard]] std::optional<std::string> overdue_canary(const ServerState& server);
+
+/// Return the problem document with that sentence.
+[[nodiscard]] std::string canary_problem(const std::string& sentence);
 
 }  // namespace incm::admin

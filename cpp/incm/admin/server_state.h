@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "incm/admin/canary_board.h"
 #include "incm/admin/history.h"
 
 namespace incm::admin {
@@ -33,6 +34,7 @@ struct ServerState {
     std::optional<std::string> metrics_address;
     LastMinute last_minute;
     std::optional<std::int64_t> refuses_since_ms;  ///< as History::refuses_since_ms()
+    std::optional<CanaryState> canary;             ///< none: no canaries are sent
 };
 
 }  // namespace incm::admin

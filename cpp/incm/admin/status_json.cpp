@@ -45,6 +45,7 @@ Array findings_json(const std::vector<Finding>& findings, bool problems) {
     for (const Finding& one : findings) {
         if (one.is_problem != problems) continue;
         Object object = ordered();
+        object.set("kind", std::string(one.kind));
         object.set("subject", one.subject);
         object.set("text", one.text);
         object.set("since", time_or_null(one.since_ms));
@@ -102,7 +103,20 @@ Object requests_json(const ingest::Counters& counters) {
     return object;
 }
 
-Array endpoints_json(const ingest::Counters& counters) {
+Var canary_json(const std::optional<CanaryState>& canary, std::int64_t now_ms) {
+    if (!canary) return {};
+    Object object = ordered();
+    const std::int64_t last_ms = canary->last_ms;
+    object.set("overdue", canary->overdue_since_ms(now_ms).has_value());
+    object.set("overdue_after_ms", canary->overdue_after_ms);
+    object.set("came_back_at", time_or_null(last_ms ? std::optional(last_ms) : std::nullopt));
+    object.set("failed", canary->failed);
+    object.set("failure", canary->failure);
+    object.set("round_trip_ms", quantiles(canary->round_trips_us));
+    return object;
+}
+
+Array endpoints_json(const ingest::Counters& counters, std::int64_t now_ms) {
     Array array;
     for (const auto& [path, counted] : counters.endpoints()) {
         const std::int64_t last_ms = counted->last_alert_ms();
@@ -111,6 +125,9 @@ Array endpoints_json(const ingest::Counters& counters) {
         object.set("accepted", counted->accepted());
         object.set("duplicates", counted->duplicates());
         object.set("last_alert_at", time_or_null(last_ms ? std::optional(last_ms) : std::nullopt));
+        const std::int64_t after_ms = counted->silent_after_ms();
+        object.set("silent_after_ms", after_ms > 0 ? Var(after_ms) : Var());
+        object.set("silent_since", time_or_null(counted->silent_since_ms(now_ms)));
         array.add(object);
     }
     return array;
@@ -184,7 +201,8 @@ std::string status_json(const MetricsSources& from, const std::vector<Finding>& 
     document.set("server", server_json(from.server, now_ms));
     document.set("last_minute", last_minute_json(from.server.last_minute));
     document.set("requests", requests_json(from.counters));
-    document.set("endpoints", endpoints_json(from.counters));
+    document.set("endpoints", endpoints_json(from.counters, now_ms));
+    document.set("canary", canary_json(from.server.canary, now_ms));
     Array plugins;
     if (from.statistics) {
         for (const auto& totals : from.statistics->plugins) plugins.add(plugin_json(totals, from));

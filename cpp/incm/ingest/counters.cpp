@@ -19,6 +19,19 @@ std::uint64_t EndpointCounters::accepted() const noexcept {
     return sum;
 }
 
+void EndpointCounters::watch_silence(std::int64_t after_ms, std::int64_t from_ms) noexcept {
+    std::int64_t unset = 0;
+    if (after_ms > 0) watched_from_ms_.compare_exchange_strong(unset, from_ms);
+    silent_after_ms_.store(after_ms);
+}
+
+std::optional<std::int64_t> EndpointCounters::silent_since_ms(std::int64_t now_ms) const noexcept {
+    const std::int64_t after_ms = silent_after_ms();
+    const std::int64_t last_ms = std::max(last_alert_ms(), watched_from_ms_.load());
+    if (after_ms <= 0 || now_ms - last_ms < after_ms) return std::nullopt;
+    return last_ms;
+}
+
 Counters::Counters() : answers_us_(base::kShortTimesUs) {}
 
 void Counters::set_endpoints(std::vector<std::string> paths) {

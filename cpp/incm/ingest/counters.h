@@ -39,6 +39,7 @@ class Counters {
     void count_refused(base::ErrorCode code) {
         refused_[static_cast<std::size_t>(code)].fetch_add(1, std::memory_order_relaxed);
     }
+    void count_canary() { canaries_.fetch_add(1, std::memory_order_relaxed); }
     /// well: it was answered 200, not 503.
     void count_health_check(bool well) {
         (well ? good_health_checks_ : failed_health_checks_)
@@ -65,6 +66,10 @@ class Counters {
     }
     [[nodiscard]] std::uint64_t duplicates() const {
         return duplicates_.load(std::memory_order_relaxed);
+    }
+    /// Canaries answered 200, which are no alerts of the fleet.
+    [[nodiscard]] std::uint64_t canaries() const {
+        return canaries_.load(std::memory_order_relaxed);
     }
     /// Refused requests, for one reason or for any.
     [[nodiscard]] std::uint64_t refused() const;
@@ -101,6 +106,7 @@ class Counters {
     std::atomic<std::uint64_t> accepted_{0};
     std::atomic<std::uint64_t> duplicates_{0};
     std::atomic<std::uint64_t> misdirected_{0};
+    std::atomic<std::uint64_t> canaries_{0};
     std::atomic<std::uint64_t> good_health_checks_{0};
     std::atomic<std::uint64_t> failed_health_checks_{0};
     std::atomic<std::uint64_t> spans_sent_{0};

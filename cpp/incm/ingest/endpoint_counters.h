@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "incm/model/alert_type.h"
@@ -20,6 +21,7 @@ inline constexpr std::string_view kOtherType = "other";
 
 /// Counts the alerts of one endpoint since the start.
 ///
+/// Alerts of the server itself are not counted, since only the fleet's show that it is heard.
 /// Units:   alerts; Unix milliseconds.
 /// Threads: any.
 class EndpointCounters {
@@ -45,10 +47,23 @@ class EndpointCounters {
         return last_alert_ms_.load(std::memory_order_relaxed);
     }
 
+    /// Watch for silence. after_ms: how long there may be no alert; 0: any time. from_ms: when the
+    /// last alert came before the start, or when the watch begins; counts only for the first call
+    /// that watches.
+    void watch_silence(std::int64_t after_ms, std::int64_t from_ms) noexcept;
+    /// How long there may be no alert; 0: any time.
+    [[nodiscard]] std::int64_t silent_after_ms() const noexcept {
+        return silent_after_ms_.load(std::memory_order_relaxed);
+    }
+    /// Since when no alert has come, if that is too long; empty when it is not.
+    [[nodiscard]] std::optional<std::int64_t> silent_since_ms(std::int64_t now_ms) const noexcept;
+
  private:
     std::array<std::atomic<std::uint64_t>, kMostCountedTypes> accepted_{};
     std::atomic<std::uint64_t> duplicates_{0};
     std::atomic<std::int64_t> last_alert_ms_{0};
+    std::atomic<std::int64_t> silent_after_ms_{0};
+    std::atomic<std::int64_t> watched_from_ms_{0};
 };
 
 }  // namespace incm::ingest

@@ -23,6 +23,8 @@ struct Endpoint {
     std::int64_t ack_timeout_ms = 0;
     Rate rate;                  ///< of verified alerts; alerts above it are refused
     bool strict_slash = false;  ///< a `/` at the end makes another path
+    /// After so long without an alert the endpoint is silent; 0: it never is.
+    std::int64_t silent_after_ms = 0;
 };
 
 /// One endpoint, ready to verify. Threads: any.

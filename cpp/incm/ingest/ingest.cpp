@@ -10,6 +10,7 @@
 #include "incm/ingest/dedupe_key.h"
 #include "incm/json/canonical.h"
 #include "incm/model/alert.h"
+#include "incm/model/own_type.h"
 
 namespace incm::ingest {
 
@@ -117,7 +118,12 @@ void Ingest::accept(std::string_view path, Request request,
     base::Result<inbox::NewAlert> alert = verify(*endpoint, request, 0);
     if (!alert.ok())
         return callback->on_complete(refused(*endpoint, std::move(request), alert.error()));
-    callback->belongs_to(counters_.endpoint(endpoint->path), counted_type(alert.value().type));
+    if (alert.value().type == model::kCanaryType) {
+        return accept_canary(std::move(alert).value(), std::move(callback));
+    }
+    if (!model::is_own_type(alert.value().type)) {
+        callback->belongs_to(counters_.endpoint(endpoint->path), counted_type(alert.value().type));
+    }
     alert.value().trace = callback->trace_of(
         alert.value(), TraceContext::parse(request.traceparent, request.tracestate));
     if (endpoint->ack_timeout_ms == 0) {

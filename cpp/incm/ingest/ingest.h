@@ -68,6 +68,11 @@ class AlertCallback : public inbox::AppendCallback {
                          : endpoint->count_accepted(type_, wall_ms);
     }
 
+    /// Note that it is a canary. own: this process made it.
+    void is_canary(bool own) noexcept { canary_ = own; }
+    /// Whether this process made the canary; empty for every other alert.
+    [[nodiscard]] std::optional<bool> canary() const noexcept { return canary_; }
+
  protected:
     /// The alert that was counted; empty: none was.
     [[nodiscard]] const std::optional<inbox::Stored>& stored() const noexcept { return stored_; }
@@ -76,7 +81,11 @@ class AlertCallback : public inbox::AppendCallback {
     EndpointCounters* endpoint_ = nullptr;  // null: refused before it was read, or counted
     std::size_t type_ = 0;
     std::optional<inbox::Stored> stored_;
+    std::optional<bool> canary_;
 };
+
+/// The endpoint of the alerts that the server raises about itself; no path is like it.
+inline constexpr const char* kOwnEndpoint = "incm_webhook";
 
 /// The longest body that is quarantined of a request whose sender is not authenticated.
 inline constexpr std::size_t kMaxKeptBody = 256 * 1024;
@@ -112,6 +121,9 @@ class Ingest {
     ///          the inbox. No alert is stored, except with kNotProcessed: the alert is stored, but
     ///          the endpoint waits for the plugins, and one of them is not done in time or gave up.
     ///          Its deliveries continue, and a repetition may be answered with 200.
+    ///
+    /// A canary is stored only when a plugin wants it, and waits for none. Otherwise its number is
+    /// 0, and the inbox has made a commit that leaves nothing.
     void accept(std::string_view path, Request request, std::unique_ptr<AlertCallback> callback);
 
     /// Quarantine a signed request that no endpoint accepts: its path is unknown, or its method is
@@ -135,6 +147,17 @@ class Ingest {
     [[nodiscard]] base::Result<inbox::Stored> retry(inbox::StoredRejected kept,
                                                     base::Instant received_at);
 
+    /// Store an alert that this server raises about itself, for each plugin whose filter wants it,
+    /// except the plugin that it is `about` ("": none). Returns its number; 0 when no plugin wants
+    /// it, and nothing is stored.
+    /// Threads: blocks until the alert is durable.
+    /// Errors:  kNotJson for another text; those of Inbox::append().
+    [[nodiscard]] base::Result<std::int64_t> raise(std::string text, const std::string& about,
+                                                   base::Instant at);
+
+    /// Set the text by which the canaries of this process are recognised: they contain it.
+    void set_canary_mark(std::string mark);
+
     /// Replace the endpoints for requests that arrive from now on; requests in progress keep
     /// theirs.
     /// Errors:  those of the constructor; the old endpoints then stay.
@@ -148,6 +171,8 @@ class Ingest {
                                                        Request& request,
                                                        std::int64_t from_quarantine);
     [[nodiscard]] base::Result<inbox::NewAlert> read(VerifiedRequest verified);
+    void accept_canary(inbox::NewAlert canary, std::unique_ptr<AlertCallback> callback);
+    [[nodiscard]] base::Result<inbox::Stored> commit_nothing();
     [[nodiscard]] base::Error refused(const EndpointState& endpoint, Request request,
                                       base::Error error);
     [[nodiscard]] std::string why_not_kept(const Request& request);
@@ -160,7 +185,8 @@ class Ingest {
     const std::vector<Route> routes_;
     Counters& counters_;
     PeerLimits limits_;
-    mutable std::mutex mutex_;  // protects endpoints_
+    mutable std::mutex mutex_;  // protects all below
+    std::string canary_mark_;   // "": this process makes no canaries
     std::shared_ptr<const Endpoints> endpoints_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "incm/base/ascii.h"
 #include "incm/model/glob.h"
+#include "incm/model/own_type.h"
 
 namespace incm::model {
 
@@ -92,9 +93,27 @@ const char* first_list(const Filter& filter, const Alert& alert, const Text& end
 
 using AllKeys = std::make_index_sequence<kKeys.size()>;
 
+bool is_own(const Alert& alert) {
+    return alert.type && is_own_type(*alert.type);
+}
+
+/// Return the name of the list that an alert of the server itself does not pass; null when it
+/// passes. Canaries come every few minutes, so whoever wants all of the others does not get them.
+const char* own_mismatch(const Filter& filter, const Alert& alert) {
+    const std::string_view type = *alert.type;
+    const bool named = std::ranges::any_of(filter.types, [&](const std::string& pattern) {
+        return type == kCanaryType ? pattern == type
+                                   : is_own_type(pattern) && glob_match(pattern, type);
+    });
+    if (!named) return "types";
+    const bool refused = filter.unwanted && matches_any(filter.unwanted->types, {&alert.type});
+    return refused ? "not types" : nullptr;
+}
+
 }  // namespace
 
 bool AlertFilter::matches(const Alert& alert, std::string_view endpoint) const {
+    if (is_own(alert)) return own_mismatch(*this, alert) == nullptr;
     const Text path(endpoint);
     if (first_list<false>(*this, alert, path, AllKeys())) return false;
     if (unwanted && first_list<true>(*unwanted, alert, path, AllKeys())) return false;
@@ -103,6 +122,10 @@ bool AlertFilter::matches(const Alert& alert, std::string_view endpoint) const {
 }
 
 std::string AlertFilter::mismatch(const Alert& alert, std::string_view endpoint) const {
+    if (is_own(alert)) {
+        const char* const list = own_mismatch(*this, alert);
+        return list == nullptr ? "" : list;
+    }
     const Text path(endpoint);
     if (const char* list = first_list<false>(*this, alert, path, AllKeys())) return list;
     if (const std::string fails = where.first_that_fails(alert.raw); !fails.empty()) {

@@ -22,7 +22,9 @@ namespace incm::model {
 ///          status `status`; priority `priority`. An alert without the field of a list passes that
 ///          list only when the list is empty. `where` reads Alert::raw. `unwanted` has the same
 ///          members except `unwanted`; an alert that one of its lists or conditions matches is
-///          refused.
+///          refused. An alert of the server itself (own_type.h) is about no device, so only types
+///          and the types of `unwanted` count for it; and it passes only when a pattern of types
+///          begins with kOwnPrefix, or for a canary is kCanaryType itself.
 /// Threads: immutable value.
 /// Source:  docs/configuration.md, Filters.
 struct AlertFilter {

@@ -1,7 +1,6 @@
 #include "incm/receiver/receiver.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <sys/resource.h>
@@ -59,29 +58,6 @@ Address bound(const Address& wanted, const http::Server& server) {
 
 }  // namespace
 
-std::string Address::text() const {
-    const bool ipv6 = host.find(':') != std::string::npos;
-    return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
-base::Result<Address> parse_address(const std::string& text) {
-    const std::size_t colon = text.rfind(':');
-    const Error wrong{ErrorCode::kBadConfig, "\"" + text + "\" is not HOST:PORT"};
-    if (colon == std::string::npos || colon == 0) return wrong;
-    std::string host = text.substr(0, colon);
-    if (host.front() == '[') {
-        if (host.back() != ']' || host.size() < 3) return wrong;
-        host = host.substr(1, host.size() - 2);
-    } else if (host.find(':') != std::string::npos) {
-        return wrong;
-    }
-    std::uint16_t port = 0;
-    const char* const end = text.data() + text.size();
-    const auto [rest, failed] = std::from_chars(text.data() + colon + 1, end, port);
-    if (failed != std::errc() || rest != end) return wrong;
-    return Address{std::move(host), port};
-}
-
 Receiver::Receiver(Config config, base::LogSink& log)
     : config_(std::move(config)),
       endpoints_(config_.endpoints),
@@ -133,6 +109,8 @@ base::Status Receiver::open_to_alerts() {
     } catch (const base::Failure& failure) {
         return Error{failure.code(), failure.what()};
     }
+    watch_silence(endpoints_);
+    backlog_ = std::make_unique<admin::Backlog>(inbox_->catalog());
     api_ = std::make_unique<admin::AdminApi>(*inbox_, config_.routes, ingest_.get(),
                                              config_.plugins.get());
     alerts_answer_ = webhook_answer(
@@ -283,26 +261,6 @@ void Receiver::look() {
     history_.look(inbox_ && takes_alerts());
 }
 
-admin::ServerState Receiver::server_state() const {
-    admin::ServerState state{.connections = server_->open_connections(),
-                             .certificate_end = {},
-                             .started_at_ms = started_at_ms_,
-                             .build = config_.build,
-                             .address = listen_address().text(),
-                             .admin_address = {},
-                             .metrics_address = {},
-                             .last_minute = history_.last_minute(),
-                             .refuses_since_ms = history_.refuses_since_ms()};
-    if (all_listen_) {  // a listener that is open serves while the next one is made
-        if (admin_) state.admin_address = admin_address()->text();
-        if (metrics_) state.metrics_address = metrics_address()->text();
-    }
-    if (const auto context = tls()) state.certificate_end = context->not_after();
-    const std::lock_guard lock(reload_mutex_);
-    state.reload = reload_;
-    return state;
-}
-
 Address Receiver::listen_address() const {
     return bound(config_.listen, *server_);
 }
@@ -323,7 +281,10 @@ inbox::Inbox& Receiver::inbox() {
 }
 
 void Receiver::set_endpoints(const std::vector<ingest::Endpoint>& endpoints) {
-    if (ingest_) return ingest_->set_endpoints(endpoints);
+    if (ingest_) {
+        ingest_->set_endpoints(endpoints);
+        return watch_silence(endpoints);
+    }
     static_cast<void>(ingest::Endpoints(endpoints));  // throws for endpoints that cannot work
     endpoints_ = endpoints;
 }

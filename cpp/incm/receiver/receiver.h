@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "incm/admin/api.h"
+#include "incm/admin/backlog.h"
+#include "incm/admin/canary_board.h"
+#include "incm/admin/findings.h"
 #include "incm/admin/handler.h"
 #include "incm/admin/history.h"
 #include "incm/admin/plugin_board.h"
@@ -22,24 +25,13 @@
 #include "incm/ingest/counters.h"
 #include "incm/ingest/ingest.h"
 #include "incm/net/tls_context.h"
+#include "incm/receiver/address.h"
 #include "incm/receiver/refusal_log.h"
 #include "incm/receiver/request_spans.h"
 #include "incm/receiver/sampled_access_log.h"
 #include "incm/receiver/start_log.h"
 
 namespace incm::receiver {
-
-/// A host and a port to listen on.
-struct Address {
-    std::string host;
-    std::uint16_t port;
-
-    /// `HOST:PORT`, with brackets around an IPv6 address.
-    [[nodiscard]] std::string text() const;
-};
-
-/// Parse `HOST:PORT` or `[IPV6]:PORT`; port 0 means a free one. Errors: kBadConfig.
-[[nodiscard]] base::Result<Address> parse_address(const std::string& text);
 
 struct Config {
     Address listen;
@@ -124,6 +116,16 @@ class Receiver {
     /// once a second between start() and stop().
     void look();
 
+    /// As admin::findings_of(). Errors: kStoreFailed, kClosed.
+    [[nodiscard]] base::Result<std::vector<admin::Finding>> findings();
+
+    /// As ingest::Ingest::raise(). Errors: also kClosed before start().
+    [[nodiscard]] base::Result<std::int64_t> raise(std::string text, const std::string& about);
+
+    /// Expect canaries that contain the mark: at most overdue_after_ms between two that come back.
+    void watch_canary(std::string mark, std::int64_t overdue_after_ms);
+    [[nodiscard]] admin::CanaryBoard& canary() noexcept { return canary_; }
+
     /// The last time at which the thread that watches the clients was active, in steady
     /// milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return server_->beat_ms(); }
@@ -161,6 +163,7 @@ class Receiver {
     [[nodiscard]] http::Refused refused(bool counted);
     [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
     [[nodiscard]] admin::ServerState server_state() const;
+    void watch_silence(const std::vector<ingest::Endpoint>& endpoints);
 
     const Config config_;
     std::vector<ingest::Endpoint> endpoints_;  ///< used by start()
@@ -169,6 +172,7 @@ class Receiver {
     ingest::Counters counters_;
     inbox::Activity activity_;
     admin::History history_;
+    admin::CanaryBoard canary_;
     std::atomic<std::int64_t> started_at_ms_{0};
     RefusalLog refusals_;
     std::unique_ptr<SampledAccessLog> access_log_;  ///< null: none is wanted
@@ -187,6 +191,7 @@ class Receiver {
     std::unique_ptr<ingest::Ingest> ingest_;
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<admin::AdminApi> api_;
+    std::unique_ptr<admin::Backlog> backlog_;  ///< for findings()
     std::unique_ptr<http::Server> admin_;
     std::unique_ptr<http::Server> metrics_;
     std::atomic<bool> all_listen_{false};  ///< the listeners do not change while it is set

@@ -116,8 +116,9 @@ class WebhookHandler {
             if (stored.ok()) count(stored.value(), received_at_ms_);
             end_span(stored);
             try {
-                stored.ok() ? handler_.confirm(response_, stored.value())
-                            : handler_.refuse(client_, response_, stored.error());
+                if (!stored.ok()) return handler_.refuse(client_, response_, stored.error());
+                canary() ? handler_.confirm_canary(response_, stored.value(), *canary())
+                         : handler_.confirm(response_, stored.value());
             } catch (const std::exception&) {
                 handler_.log_.write(base::LogLevel::kError,
                                     "no memory is left to answer a request: its client is cut off");
@@ -150,6 +151,16 @@ class WebhookHandler {
                                             : R"({"status": "accepted", "id": )";
         body.append(std::to_string(stored.id)).append("}");
         response.note_alert(stored.id);
+        response.send(200, "application/json", body);
+    }
+
+    /// Tell the sender of a canary that it arrived here, and at the process that made it.
+    void confirm_canary(http::Response& response, inbox::Stored stored, bool own) const {
+        counters_.count_canary();
+        std::string body = R"({"status": "canary", "id": )";
+        body.append(std::to_string(stored.id))
+            .append(own ? R"(, "own": true})" : R"(, "own": false})");
+        if (stored.id != 0) response.note_alert(stored.id);
         response.send(200, "application/json", body);
     }
 

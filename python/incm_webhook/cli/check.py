@@ -13,7 +13,7 @@ from incm_webhook.check.plugins import check_plugins
 from incm_webhook.check.storage import check_storage
 from incm_webhook.check.traces import check_traces
 from incm_webhook.config.loading import Settings, load_settings
-from incm_webhook.errors import EXIT_USAGE, ConfigError
+from incm_webhook.errors import EXIT_USAGE, ConfigError, SendError
 from incm_webhook.service.certificate import look_at_certificate
 
 _KEPT_DESCRIPTORS = (64, 1024)  # for the inbox and the plugins: a quarter, within these bounds
@@ -64,6 +64,7 @@ def run_check(
     running = check_storage(settings, report)
     check_listeners(settings, running, report)
     _check_ready_file(settings, report)
+    _check_canary(settings, report)
     check_plugins(settings, report, is_served=running is not None, connect=connect)
     _check_descriptors(settings, report)
     for warning in settings.warnings:
@@ -104,12 +105,25 @@ def _check_certificate(settings: Settings, report: Report) -> None:
 
 
 def _check_ready_file(settings: Settings, report: Report) -> None:
-    from incm_webhook.service.run import check_ready_file
+    from incm_webhook.service.ready_file import check_ready_file
 
     try:
         check_ready_file(settings.server.ready_file, settings.place_of("server", "ready_file"))
     except ConfigError as error:
         report.error(str(error), EXIT_USAGE)
+
+
+def _check_canary(settings: Settings, report: Report) -> None:
+    """Report that no canary could be sent, because the authority of its URL cannot be read."""
+    if settings.canary.ca_file is None:
+        return
+    from incm_webhook.service.canary import trust_of
+
+    try:
+        trust_of(settings.canary)
+    except SendError as error:
+        place = settings.place_of("canary", "ca_file").removesuffix("[canary] ca_file")
+        report.error(f"{place}{error}", EXIT_USAGE)
 
 
 def _check_descriptors(settings: Settings, report: Report) -> None:

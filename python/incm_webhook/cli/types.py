@@ -12,14 +12,15 @@ def types(*, as_json: bool) -> int:
 
     The name stands in alerts, in filters and in --type. Two types that are opposites share a
     family; CLEARS says which of them ends what the other one began. Alerts of other types are
-    stored and delivered like these.
+    stored and delivered like these. Those that begin with incm_webhook. are about the server
+    itself: only plugins whose types name them get them.
 
     Example: incm-webhook types --json
     """
     from incm_webhook import alert_types
     from incm_webhook.cli.view.table import layout, screen_width
 
-    known = alert_types()
+    known = alert_types(own=True)
     if as_json:
         keys = ("name", "label", "opposite", "family", "clears")
         rows = [{key: getattr(one, key) for key in keys} for one in known]

@@ -7,6 +7,7 @@ from incm_webhook import alert_types
 from incm_webhook.config.filters import TOP_KEYS, FilterKeys
 from incm_webhook.config.messages import nearest
 from incm_webhook.config.origins import Location
+from incm_webhook.config.own_types import CANARY, is_own_type
 from incm_webhook.config.quantities import format_duration
 from incm_webhook.config.server import is_loopback
 from incm_webhook.config.settings import EndpointSettings, PluginSettings, Settings
@@ -64,6 +65,7 @@ def _warnings(settings: Settings) -> Iterator[tuple[Location, str]]:
         )
     yield from _of_endpoints(settings)
     yield from (((), sentence) for sentence in settings.trace.tracing_warnings)
+    yield from _of_health(settings)
     if not settings.plugin:
         yield (
             (),
@@ -92,6 +94,32 @@ def _warnings(settings: Settings) -> Iterator[tuple[Location, str]]:
                     'isolation = "process", or leave memory out'
                 ),
             )
+
+
+def _of_health(settings: Settings) -> Iterator[tuple[Location, str]]:
+    """Warn about a canary that notices little, and about the only plugin that hears of trouble."""
+    if settings.canary.every is not None and settings.canary.url is None:
+        yield (
+            ("canary", "every"),
+            (
+                "[canary] has no url, so it posts to the alert listener itself, and notices "
+                "nothing of proxy, TLS and DNS: write the URL that InCloud Manager posts to"
+            ),
+        )
+    plugins = settings.plugin
+    told = [
+        index
+        for index, one in enumerate(plugins)
+        if any(is_own_type(pattern) and pattern != CANARY for pattern in one.types)
+    ]
+    if len(told) == 1:
+        yield (
+            ("plugin", told[0], "types"),
+            (
+                f"plugin {plugins[told[0]].name}: it alone gets the alerts of the server itself, "
+                "but none about itself: name them in the types of a second plugin, too"
+            ),
+        )
 
 
 def _of_endpoints(settings: Settings) -> Iterator[tuple[Location, str]]:
@@ -158,7 +186,7 @@ def unknown_types(patterns: Iterable[str]) -> Iterator[str]:
 
     There is no warning for a type that resembles none: the platform may have more types.
     """
-    known = {one.name for one in alert_types()}
+    known = {one.name for one in alert_types(own=True)}
     for name in patterns:
         guess = nearest(name, known)
         if name not in known and not _WILD & set(name) and "did you mean" in guess:

@@ -111,6 +111,12 @@ class EndpointSettings(Table):
     strict_slash: StrictBool = key(
         default=False, meaning='Whether a "/" at the end of the path matters'
     )
+    silent_after: PositiveDuration | None = key(
+        None,
+        "After so long without an alert the endpoint counts as silent, which is reported",
+        example="6h",
+        without="it never does",
+    )
     _found: FoundSecrets = PrivateAttr(default_factory=FoundSecrets)
 
     def hold(self, found: FoundSecrets) -> None:

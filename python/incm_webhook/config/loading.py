@@ -40,7 +40,7 @@ __all__ = [
     "load_settings",
 ]
 
-_TABLES = ("server", "log", "trace", "inbox", "egress")
+_TABLES = ("server", "log", "trace", "inbox", "egress", "canary")
 _LISTS = ("endpoint", "plugin")
 
 
@@ -109,6 +109,7 @@ def load_settings(
                 one["unsigned"] = True
     else:
         draft.raw["endpoint"] = [{"unsigned": True}]
+        draft.raw["canary"].pop("endpoint", None)  # which names one of those that are ignored
     _merge_plugins(draft, given)
     settings = _validate(draft, secrets=secrets)
     in_file = draft.source is not None and ("plugin",) not in draft.origins
@@ -166,6 +167,11 @@ def _merge_server(draft: _Draft, given: Mapping[str, Override]) -> None:
     for key, name in tls.items() if isinstance(tls, dict) else ():
         if isinstance(name, str):
             tls[key] = str(locate_secret_file(name, draft.base, draft.environ))
+    authority = draft.raw["canary"].get("ca_file")
+    if isinstance(authority, str):
+        draft.raw["canary"]["ca_file"] = str(
+            locate_secret_file(authority, draft.base, draft.environ)
+        )
     if "url" not in inbox:
         state = draft.environ.get("STATE_DIRECTORY", "").split(":")[0]
         inbox["url"] = f"sqlite://{draft.base / state / 'inbox.db'}"

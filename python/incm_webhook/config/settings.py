@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import PrivateAttr, model_validator
 
+from incm_webhook.config.canary import CanarySettings
 from incm_webhook.config.egress import GO_ANYWHERE, EgressSettings
 from incm_webhook.config.endpoint import EndpointSettings, SecretSource
 from incm_webhook.config.inbox import InboxSettings, inbox_path
@@ -39,6 +40,7 @@ class Settings(Table):
         trace: `[trace]`.
         inbox: `[inbox]`.
         egress: `[egress]`.
+        canary: `[canary]`.
         endpoint: `[[endpoint]]`, at least one, with unique paths.
         plugin: `[[plugin]]`, with unique names.
     """
@@ -48,6 +50,9 @@ class Settings(Table):
     trace: TraceSettings = key(TraceSettings(), "Where spans of traces are sent; see tracing.md")
     inbox: InboxSettings = key(InboxSettings(), "Where alerts are stored, and for how long")
     egress: EgressSettings = key(EgressSettings(), "Where the requests of plugins may go")
+    canary: CanarySettings = key(
+        CanarySettings(), "An alert that the server posts to itself, to see that alerts arrive"
+    )
     endpoint: tuple[EndpointSettings, ...] = key(
         (), "Paths that take alerts, each with its secrets: one for each organisation, if you like"
     )
@@ -61,6 +66,23 @@ class Settings(Table):
             raise ValueError(
                 f'[server] health = "{health}" is the path of an endpoint: give the health check '
                 'another one, or none with health = "off"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _canary_has_a_way(self) -> "Settings":
+        canary = self.canary
+        if canary.every is None:
+            return self
+        paths = ", ".join(one.path for one in self.endpoint)
+        if canary.endpoint and endpoint_of(canary.endpoint, self.endpoint) is None:
+            raise ValueError(
+                f'[canary] endpoint = "{canary.endpoint}" is the path of no [[endpoint]]: {paths}'
+            )
+        if canary.url is None and self.server.tls is not None:
+            raise ValueError(
+                "[canary] wants a url with TLS, since a certificate is for a name: write the URL "
+                "that InCloud Manager posts to"
             )
         return self
 

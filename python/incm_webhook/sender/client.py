@@ -61,13 +61,14 @@ def signature_of(body: bytes, secret: bytes) -> str:
 
 
 def open_connection(
-    url: str, timeout_s: float = TIMEOUT_S
+    url: str, timeout_s: float = TIMEOUT_S, context: ssl.SSLContext | None = None
 ) -> tuple[http.client.HTTPConnection, str]:
     """Make a connection to the URL's host, which connects with its first request.
 
     Args:
         url: an http or https URL.
         timeout_s: seconds for connecting and for each wait.
+        context: whom to trust with https; None trusts the authorities of the system.
 
     Returns:
         The connection, and the path and query to request.
@@ -94,9 +95,13 @@ def open_connection(
         raise UrlError(f"{printable(url)} is no URL of an HTTP service: no host has such a name")
     if not (parts.path + parts.query).isascii():
         raise UrlError(f"{url} is no URL of an HTTP service: write it as {quote(url, safe=_SAFE)}")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return kind(parts.hostname, port, timeout=timeout_s), target
+    if parts.scheme == "https":
+        secure = http.client.HTTPSConnection(
+            parts.hostname, port, timeout=timeout_s, context=context
+        )
+        return secure, target
+    return http.client.HTTPConnection(parts.hostname, port, timeout=timeout_s), target
 
 
 class Sender:
@@ -107,18 +112,26 @@ class Sender:
     request.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, reposts: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        reposts: bool = True,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         """Check the URL; nothing is sent yet.
 
         Args:
             url: where to post.
             timeout_s: seconds for connecting and for each wait.
+            context: whom to trust with https; None trusts the authorities of the system.
             reposts: whether to post again at once, over a new connection, when a kept connection
                 turns out to be closed. Otherwise that is an error, unless the close was noticed
                 before posting.
         """
         self._url = url
-        self._connection, self._target = open_connection(url, timeout_s)
+        self._connection, self._target = open_connection(url, timeout_s, context)
         self._reposts = reposts
         self._used = False
 

@@ -33,6 +33,7 @@ def endpoints_of(settings: tuple[EndpointSettings, ...]) -> list[Endpoint]:
             one.ack_timeout if one.ack == "processed" else 0.0,
             (0.0, 1.0) if one.rate is None else (one.rate.count, one.rate.period),
             one.strict_slash,
+            one.silent_after or 0.0,
         )
         for one in settings
     ]

@@ -1,7 +1,6 @@
 """Builds the receiver and the plugins from the settings, and runs them until a stop signal."""
 
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -18,16 +17,18 @@ from incm_webhook.hosting import registry
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.shared_state import SharedState
 from incm_webhook.http import egress
-from incm_webhook.log import describe, printable
+from incm_webhook.log import describe
 from incm_webhook.process.forked import keep_from_children
 from incm_webhook.process.shutdown import end_by, flushed
 from incm_webhook.process.signals import Signals
 from incm_webhook.service import listeners
-from incm_webhook.service.announcement import log_start, log_stop, scheme_of
+from incm_webhook.service.announcement import log_start, log_stop
 from incm_webhook.service.certificate import look_at_certificate
 from incm_webhook.service.changed_files import ChangedFiles
+from incm_webhook.service.health import Health
 from incm_webhook.service.heartbeat import Heartbeat
 from incm_webhook.service.native import build_of, clients_of, endpoints_of, route_of
+from incm_webhook.service.ready_file import check_ready_file, write_ready_file
 from incm_webhook.service.takeover import Supervision
 from incm_webhook.service.waiting import start_when_possible
 from incm_webhook.supervise.sd_notify import Notifier
@@ -60,51 +61,6 @@ def load_plugin(spec: PluginSettings, base: Path, folder: Path | None = None) ->
     for warning in (*plugin.warnings, *registry.hidden_by(spec.use)):
         _log.warning("plugin %s: %s", spec.name, warning)
     return plugin
-
-
-def check_ready_file(path: Path | None, called: str) -> None:
-    """Check that the ready file can be written, before the server starts.
-
-    Args:
-        path: the path of the file; None when none is configured.
-        called: the place where the path is configured, for messages, such as "--ready-file".
-
-    Raises:
-        ConfigError: the folder does not exist or is not writable, or the path is that of a folder,
-            a device, a pipe or the like.
-    """
-    if path is None:
-        return
-    place = f"{called} {printable(str(path))}"
-    if "\0" in str(path):
-        raise ConfigError(f"{place}: a file name cannot contain a zero byte")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{place}: there is no folder {path.parent}: create it")
-    if path.exists() and not path.is_file() and not path.is_dir():
-        # The file is written under another name and renamed, which would replace /dev/null.
-        raise ConfigError(f"{place}: is a device or pipe: name a file")
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"{place}: it cannot be written there: name another file")
-
-
-def write_ready_file(path: Path, receiver: Receiver, settings: Settings, pid: int) -> None:
-    """Write the ready file in one step: a JSON object with the addresses and the process number."""
-    admin = receiver.admin_address
-    ready = {
-        "url": f"{scheme_of(settings)}://{receiver.address}{settings.endpoint[0].path}",
-        "admin_url": None if admin is None else f"http://{admin}",
-        "pid": pid,
-    }
-    if receiver.metrics_address is not None:
-        ready["metrics_url"] = f"http://{receiver.metrics_address}"
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(ready) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:  # a missing ready file is no reason to stop serving
-        _log.error("cannot write %s: %s", path, error.strerror)
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def beat(receiver: Receiver, notifier: Notifier) -> None:
@@ -170,10 +126,12 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals, *, 
     dispatcher = Dispatcher(receiver, plugins, watch)
     supervision.prepare(settings, notifier)
 
+    health = Health(receiver)
+
     def reload() -> None:
         notifier.reloading()
         try:
-            _reload(receiver, settings, load)
+            _reload(receiver, settings, load, health)
         except Exception as error:  # no failure of a reload may end the server
             _note_failed_reload(receiver, "reload failed", describe(error))
         notifier.reloaded()
@@ -190,10 +148,8 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals, *, 
         return 0
     heartbeat = Heartbeat(watch)
     dispatcher.start()
-    log_start(settings, receiver, [plugin.name for plugin in plugins])
-    _log_certificate(running=settings)
-    if settings.server.ready_file is not None:
-        write_ready_file(settings.server.ready_file, receiver, settings, supervision.pid)
+    health.start(settings)
+    _announce(settings, receiver, plugins, supervision.pid)
     notifier.ready(f"serving {receiver.address}")
 
     def look() -> None:
@@ -208,9 +164,19 @@ def _run(settings: Settings, load: Callable[[], Settings], signals: Signals, *, 
         _log.critical("the disk failed to write the inbox: ending; the next start checks it")
     notifier.stopping(settings.server.grace + _CLOSING_S + _ANSWERS_S)
     end_by(time.monotonic() + settings.server.grace)
-    status_of_stop = _stop(receiver, dispatcher, settings)
+    status_of_stop = _stop(receiver, dispatcher, settings, health)
     heartbeat.end()
     return status_of_stop or (EXIT_FAILED if failed else 0)
+
+
+def _announce(
+    settings: Settings, receiver: Receiver, plugins: Sequence[LoadedPlugin], pid: int
+) -> None:
+    """Log what serves, and write the ready file."""
+    log_start(settings, receiver, [plugin.name for plugin in plugins])
+    _log_certificate(running=settings)
+    if settings.server.ready_file is not None:
+        write_ready_file(settings.server.ready_file, receiver, settings, pid)
 
 
 def _reload_changed(changes: ChangedFiles, supervision: Supervision) -> None:
@@ -281,8 +247,10 @@ def _receiver(
     return receiver
 
 
-def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings]) -> None:
-    """Apply new endpoints, secrets and certificates; when one has a mistake, nothing changes."""
+def _reload(
+    receiver: Receiver, running: Settings, load: Callable[[], Settings], health: Health
+) -> None:
+    """Apply new endpoints, secrets, certificates and canary; with a mistake, nothing changes."""
     try:
         settings = load()
         receiver.reload_tls()
@@ -292,6 +260,7 @@ def _reload(receiver: Receiver, running: Settings, load: Callable[[], Settings])
         return
     for warning in settings.warnings:
         _log.warning(warning)
+    health.apply(settings)
     receiver.note_reload()
     _log_certificate(running)
     _log.info("reloaded endpoints, secrets and certificates")
@@ -316,7 +285,7 @@ def _log_certificate(running: Settings) -> None:
         _log.warning(warning)
 
 
-def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings) -> int:
+def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings, health: Health) -> int:
     """Stop the handlers and the listeners; the next process waits for both.
 
     Alerts are accepted until the handlers have stopped. When answers wait for handlers, the
@@ -325,6 +294,7 @@ def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings) -> int
     grace_s = settings.server.grace
     deadline = time.monotonic() + grace_s - min(_CLOSING_S, grace_s / 10)
     _log.info("stopping")
+    health.stopping()
     if any(one.ack == "processed" for one in settings.endpoint):
         receiver.stop_listening(grace_s / 2)
         finished = dispatcher.stop(deadline)
@@ -332,6 +302,7 @@ def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings) -> int
         answers_s = min(_ANSWERS_S, grace_s / 5)
         finished = dispatcher.stop(deadline - answers_s)
         receiver.stop_listening(answers_s)
+    health.end()
     left = _left_open(receiver, settings)
     receiver.stop()
     sending.stop(min(_CLOSING_S, grace_s / 10) / 2)

@@ -21,6 +21,7 @@ _FORMS = {
     "raw": "signed (the body as it came)",
     "canonical": "signed (the canonical text)",
     "unsigned": "not signed",
+    "own": "made by the server itself",
 }
 _MARKS = {
     "delivered": ("✓", "green"),
@@ -110,7 +111,7 @@ def deliveries(entry: Mapping[str, Any], states: Sequence[str], width: int | Non
 
 
 def _type(entry: Mapping[str, Any]) -> str:
-    labels = {one.name: one.label for one in alert_types()}
+    labels = {one.name: one.label for one in alert_types(own=True)}
     name = entry["type"]
     label = labels.get(name)
     return printable(f"{name} ({label})" if label else name or "without a type")

@@ -58,6 +58,8 @@ def _facts(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"also on     {', '.join(shown)}"
     if server["certificate_ends_at"]:
         yield f"certificate until {local_time(server['certificate_ends_at'])}"
+    if answer["canary"]:
+        yield f"canary      {_canary(answer['canary'], answer['now'])}"
     reload = server["reload"]
     went = "ok" if reload["ok"] else f"FAILED: {printable(reload['error'])}"
     yield f"read config {local_time(reload['at'], beside=answer['now'])}, {went}"
@@ -70,6 +72,12 @@ def _facts(answer: Mapping[str, Any]) -> Iterator[str]:
     yield f"disk        {free}, {rough_size(inbox['disk_reserve_bytes'])} reserved{low}"
     kept = [f"{count:,} {kind}" for kind, count in inbox["quarantined"].items() if count]
     yield f"quarantine  {', '.join(kept) or 'empty'}"
+
+
+def _canary(canary: Mapping[str, Any], now: str) -> str:
+    back = canary["came_back_at"]
+    when = f"came back {local_time(back, beside=now)}" if back else "none came back yet"
+    return f"{when}, {_quantiles(canary['round_trip_ms'])}"
 
 
 def _rates(minute: Mapping[str, Any]) -> str:
@@ -112,6 +120,8 @@ def _finding(one: Mapping[str, Any], now: str) -> str:
 def _endpoint(one: Mapping[str, Any], now: str) -> Sequence[str]:
     last = one["last_alert_at"]
     shown = local_time(last, beside=now) if last else "none since the start"
+    if one["silent_since"]:
+        shown += ", SILENT"
     return [one["path"], shown, f"{one['accepted']:,}", f"{one['duplicates']:,}"]
 
 

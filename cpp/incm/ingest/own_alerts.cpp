@@ -1,0 +1,65 @@
+#include <string>
+#include <utility>
+
+#include "incm/auth/signature.h"
+#include "incm/ingest/dedupe_key.h"
+#include "incm/ingest/ingest.h"
+#include "incm/model/alert.h"
+
+namespace incm::ingest {
+
+void Ingest::set_canary_mark(std::string mark) {
+    const std::lock_guard lock(mutex_);
+    canary_mark_ = std::move(mark);
+}
+
+void Ingest::accept_canary(inbox::NewAlert canary, std::unique_ptr<AlertCallback> callback) {
+    bool own = false;
+    {
+        const std::lock_guard lock(mutex_);
+        own = !canary_mark_.empty() && canary.text.find(canary_mark_) != std::string::npos;
+    }
+    callback->is_canary(own);
+    if (!canary.plugins.empty()) return inbox_.append_later(std::move(canary), std::move(callback));
+    callback->on_complete(commit_nothing());
+}
+
+/// Find out whether an alert could be stored now, with its fsync, without storing one.
+base::Result<inbox::Stored> Ingest::commit_nothing() {
+    if (const std::optional<base::Error> why = inbox_.why_not_stored()) return *why;
+    if (!routes_.empty()) {
+        // No plugin can have this key, so the transaction changes no state.
+        const auto done =
+            inbox_.kept_state().write(routes_.front().plugin, {{.key = "", .value = {}}});
+        if (!done.ok()) return done.error();
+    }
+    return inbox::Stored{.id = 0, .duplicate = false};
+}
+
+base::Result<std::int64_t> Ingest::raise(std::string text, const std::string& about,
+                                         base::Instant at) {
+    const base::Digest content = auth::digest_parts({kOwnEndpoint, text});
+    base::Result<model::Alert> parsed = model::parse_alert(std::move(text));
+    if (!parsed.ok()) return parsed.error();
+    model::Alert& alert = parsed.value();
+    inbox::NewAlert record;
+    for (const Route& route : routes_) {
+        if (route.plugin != about && route.filter.matches(alert, kOwnEndpoint)) {
+            record.plugins.push_back(route.plugin);
+        }
+    }
+    if (record.plugins.empty()) return std::int64_t{0};
+    record.dedupe_key = dedupe_key(content, alert.id);
+    record.duplicate_for_ever = alert.id.has_value();
+    record.received_at_ms = at.wall_ms;
+    record.endpoint = kOwnEndpoint;
+    record.form = "own";
+    record.type = alert.type.value_or("");
+    record.device = alert.device_id.value_or("");
+    record.text = std::move(alert.raw);
+    const base::Result<inbox::Stored> stored = inbox_.append(std::move(record));
+    if (!stored.ok()) return stored.error();
+    return stored.value().id;
+}
+
+}  // namespace incm::ingest
