@@ -13,6 +13,7 @@
 #include <pybind11/stl.h>
 
 #include "incm/base/clock.h"
+#include "incm/inbox/plugin_roll.h"
 #include "incm/receiver/receiver.h"
 
 namespace incm::bindings {
@@ -42,8 +43,13 @@ class ReceiverView {
     }
     void stop_listening(double grace_s) { native().stop_listening(milliseconds(grace_s)); }
     void stop() { native().stop(); }
-    void set_endpoints(const std::vector<ingest::Endpoint>& all) { native().set_endpoints(all); }
-    void wake_fetchers() { native().inbox().wake_fetchers(); }
+    void reload(const std::vector<ingest::Endpoint>& endpoints, std::vector<ingest::Route> routes) {
+        value_or_throw(native().reload(endpoints, std::move(routes)));
+    }
+    void hurry(const std::string& plugin) { native().inbox().plugins().hurry(plugin); }
+    void resume(const std::string& plugin, bool by_device) {
+        value_or_throw(native().inbox().plugins().resume(plugin, by_device));
+    }
     receiver::Receiver& native() { return running_->receiver; }
     std::optional<std::string> admin_address() { return text_of(native().admin_address()); }
     std::optional<std::string> metrics_address() { return text_of(native().metrics_address()); }
@@ -125,7 +131,7 @@ class ReceiverView {
     /// Note that an attempt has ended, and was settled.
     void end(DeliveryView& view, inbox::Outcome outcome, double duration_s) {
         view.end();
-        inbox::PluginActivity* const plugin = native().activity().of(view.delivery.plugin);
+        const auto plugin = native().activity().of(view.delivery.plugin);
         if (plugin == nullptr) return;
         plugin->ended(outcome, std::llround(duration_s * 1e6), view.waited_ms());
     }
@@ -166,7 +172,8 @@ std::unique_ptr<ReceiverView> make_receiver(
     std::optional<int> admin_fd, const std::shared_ptr<WatchView>& watch,
     const std::optional<std::string>& metrics, std::optional<int> metrics_fd,
     std::vector<std::string> admin_hosts, double access_log,
-    std::vector<std::pair<std::string, std::string>> build, std::shared_ptr<Spans> spans) {
+    std::vector<std::pair<std::string, std::string>> build, std::shared_ptr<Spans> spans,
+    std::shared_ptr<admin::ReloadRequests> reloads) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .listen_fd = listen_fd,
                             .admin_fd = admin_fd,
@@ -184,6 +191,7 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .reserve_bytes = reserve_bytes,
                             .access_log = access_log,
                             .plugins = board_of(watch),
+                            .reloads = std::move(reloads),
                             .build = std::move(build),
                             .spans = std::move(spans)};
     if (admin) config.admin = value_or_throw(receiver::parse_address(*admin));
@@ -228,14 +236,15 @@ Source:  docs/architecture.md, Pull, not push.)")
             py::arg("metrics") = py::none(), py::arg("metrics_fd") = py::none(),
             py::arg("admin_hosts") = std::vector<std::string>{}, py::arg("access_log") = 0.0,
             py::arg("build") = std::vector<std::pair<std::string, std::string>>{},
-            py::arg("spans") = py::none(),
+            py::arg("spans") = py::none(), py::arg("reloads") = py::none(),
             "listen, admin and metrics: HOST:PORT. inbox: a URL such as sqlite:PATH. clients: the "
             "rules of the alert listener. retention: seconds, 0: no limit. listen_fd, admin_fd and "
             "metrics_fd: listening sockets to serve instead of binding; the caller keeps them. "
             "watch: has the status of the plugins, for the admin listener. admin_hosts: host names "
             "by which admin and metrics may be addressed. access_log: the share of requests that "
             "get a line in the log. build: names and versions of the parts, for the admin "
-            "listener. spans: gets the spans of requests.\n\n"
+            "listener. spans: gets the spans of requests. reloads: where the admin API asks for a "
+            "reload.\n\n"
             "Errors:  ConfigError for an address that cannot be read.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen.\n\n"
@@ -279,14 +288,18 @@ Source:  docs/architecture.md, Pull, not push.)")
              "Return what the server knows about itself, and how it tells plugins.")
         .def("give_back", &ReceiverView::give_back, WithoutGil(), py::arg("deliveries"),
              "Give back deliveries that were not attempted: they are due again at once.")
-        .def("set_endpoints", &ReceiverView::set_endpoints, WithoutGil(), py::arg("endpoints"),
-             "Replace the endpoints for requests from now on.\n\n"
-             "Errors:  ConfigError; the old endpoints stay then.")
-        .def(
-            "reload_tls", [](ReceiverView& self) { value_or_throw(self.native().reload_tls()); },
-            WithoutGil(),
-            "Read certificate and key again, for connections from now on.\n\n"
-            "Errors:  ConfigError; the old ones stay then.")
+        .def("reload", &ReceiverView::reload, WithoutGil(), py::arg("endpoints"), py::arg("routes"),
+             "Use these endpoints and routes for requests from now on, in one step, and read "
+             "certificate and key again.\n\n"
+             "Errors:  ConfigError, InboxError; everything stays as it was then.")
+        .def("hurry", &ReceiverView::hurry, WithoutGil(), py::arg("plugin"),
+             "Make every waiting fetch() of a plugin return now, and every later one return at "
+             "once, until resume().")
+        .def("resume", &ReceiverView::resume, WithoutGil(), py::arg("plugin"), py::arg("by_device"),
+             "Let fetch() of a plugin wait again, and deliver one device's alerts in order, or "
+             "not, from now on.\n\n"
+             "Errors:  ConfigError while a delivery is under way and the order is another one; "
+             "InboxError.")
         .def(
             "look", [](ReceiverView& self) { self.native().look(); }, WithoutGil(),
             "Sample what the admin listener shows of the last minute. Call it at least once a "
@@ -316,8 +329,6 @@ Source:  docs/architecture.md, Pull, not push.)")
         .def_property_readonly(
             "failed", [](ReceiverView& self) { return self.native().inbox().failed(); },
             "Whether writing to the disk failed: no alert is taken, and the process should end.")
-        .def("wake_fetchers", &ReceiverView::wake_fetchers, WithoutGil(),
-             "Make every waiting fetch() return now.")
         .def("stop_listening", &ReceiverView::stop_listening, WithoutGil(), py::arg("grace"),
              "Become not ready, and finish the answers under way within grace seconds.")
         .def("stop", &ReceiverView::stop, WithoutGil(),

@@ -10,6 +10,7 @@
 #include "bindings.h"
 #include <pybind11/stl.h>
 
+#include "incm/admin/reload_requests.h"
 #include "incm/receiver/stop_guard.h"
 
 namespace incm::bindings {
@@ -76,7 +77,27 @@ Threads: any. A process has one guard, until its end.)")
                                [](const GuardView& self) { return self.guard.stop_is_asked(); })
         .def(
             "take_reload", [](const GuardView& self) { return self.guard.take_reload(); },
-            "Return whether a reload was requested since the last call.");
+            "Return whether a reload was requested since the last call.")
+        .def(
+            "ask_for_reload", [](const GuardView& self) { self.guard.ask_for_reload(); },
+            "Request a reload, as SIGHUP does.");
+}
+
+void bind_reloads(py::module_& module) {
+    py::class_<admin::ReloadRequests, std::shared_ptr<admin::ReloadRequests>>(
+        module, "ReloadRequests",
+        R"(Passes requests for a reload from the admin listener to the thread that reloads, and the results back.
+
+Each request makes the guard report a reload. Requests that arrive while a reload runs share the next one.
+Threads: any; begin() and finish() in turns.)")
+        .def(py::init([](const GuardView& guard) {
+                 return std::make_shared<admin::ReloadRequests>(
+                     [&one = guard.guard] { one.ask_for_reload(); });
+             }),
+             py::arg("guard"))
+        .def("begin", &admin::ReloadRequests::begin, "Return a ticket for all requests so far.")
+        .def("finish", &admin::ReloadRequests::finish, py::arg("ticket"), py::arg("result"),
+             "Answer the requests of a ticket with a JSON text.");
 }
 
 }  // namespace
@@ -120,6 +141,10 @@ Threads: any.)")
             "Record the state of a plugin, one of plugin_states, and the reason for a person to "
             "read.")
         .def(
+            "forget_plugin",
+            [](WatchView& self, const std::string& plugin) { self.watch.board().forget(plugin); },
+            py::arg("plugin"), "Forget the state of a plugin that is no longer configured.")
+        .def(
             "set_plugin_figures",
             [](WatchView& self, const std::string& plugin, bool breaker_open, std::int64_t hanging,
                const std::map<std::string, std::int64_t>& restarts) {
@@ -135,6 +160,7 @@ Threads: any.)")
             "Record numbers about a plugin whose state is recorded. restarts: how often its own "
             "process ended without having been asked to, by the reason: timeout, memory or died.");
     bind_guard(module);
+    bind_reloads(module);
     py::list states;
     for (const char* const state : admin::kPluginStates) states.append(state);
     module.attr("plugin_states") = py::tuple(states);

@@ -141,6 +141,8 @@ def format_log_levels(levels: LogLevels) -> str:
 def apply(levels: LogLevels) -> None:
     """Set the levels of the loggers."""
     global _current
+    for name in _current.others.keys() - levels.others.keys():
+        logging.getLogger(name).setLevel(logging.NOTSET)
     _current = levels
     logging.getLogger().setLevel(levels.own)
     logging.getLogger(LOGGER_NAME).setLevel(levels.own)

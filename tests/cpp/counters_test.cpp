@@ -73,14 +73,14 @@ TEST(CountersTest, AnAttemptIsCountedByItsOutcomeAndOnlyADeliveryHasALatency) {
     ASSERT_NE(activity.of("pager"), nullptr);
     activity.of("pager")->ended(Outcome::kRetry, 1500, 0);
     activity.of("pager")->ended(Outcome::kDelivered, 500, 60'000);
-    const auto& pager = activity.plugins().at("pager");
-    EXPECT_EQ(pager.attempts(0), 1);
-    EXPECT_EQ(pager.attempts(1), 1);
-    EXPECT_EQ(pager.durations_us().total(), 2);
-    EXPECT_EQ(pager.durations_us().sum, 2000);
-    EXPECT_EQ(pager.latencies_ms().total(), 1);
-    EXPECT_EQ(pager.latencies_ms().sum, 60'000);
-    EXPECT_EQ(activity.plugins().at("mail").durations_us().total(), 0);
+    const auto pager = activity.plugins().at("pager");
+    EXPECT_EQ(pager->attempts(0), 1);
+    EXPECT_EQ(pager->attempts(1), 1);
+    EXPECT_EQ(pager->durations_us().total(), 2);
+    EXPECT_EQ(pager->durations_us().sum, 2000);
+    EXPECT_EQ(pager->latencies_ms().total(), 1);
+    EXPECT_EQ(pager->latencies_ms().sum, 60'000);
+    EXPECT_EQ(activity.plugins().at("mail")->durations_us().total(), 0);
 }
 
 TEST(CountersTest, ACommitWithoutAlertsHasATimeAndNoSize) {

@@ -47,7 +47,7 @@ class QuarantineApiTest : public incm::inbox::sqlite::test::SqliteInboxTest {
     void serve(const incm::base::Secret& secret) {
         const std::vector<Endpoint> endpoints = {{"/webhook", {secret}}, {"/open", {}}};
         const std::vector<Route> routes = {{"a", {}}};
-        if (ingest_) return ingest_->set_endpoints(endpoints);
+        if (ingest_) return ingest_->serve(Ingest::prepared(endpoints, routes));
         ingest_ = std::make_unique<Ingest>(*inbox_, endpoints, routes, counters_);
         api_ = std::make_unique<AdminApi>(*inbox_, routes, ingest_.get());
     }
@@ -164,9 +164,9 @@ TEST_F(QuarantineApiTest, WhatIsAuthenticButNoJsonStaysAsThat) {
 TEST_F(QuarantineApiTest, NothingIsAcceptedForAnEndpointThatIsGone) {
     refuse(kBody);
     flush();
-    ingest_->set_endpoints({{"/open", {}}});
+    ingest_->serve(Ingest::prepared({{"/open", {}}}, {}));
     EXPECT_NE(post("/retry", R"({"all": true})").find(R"("type":"not-found")"), std::string::npos);
-    ingest_->set_endpoints({{"/webhook", {}}});
+    ingest_->serve(Ingest::prepared({{"/webhook", {}}}, {{"a", {}}}));
     EXPECT_NE(post("/retry", R"({"all": true})").find(R"("accepted":1)"), std::string::npos);
 }
 

@@ -431,10 +431,11 @@ TEST_F(ReceiverTest, SecretsCanBeRotatedWhileServing) {
     const std::string signed_with_next =
         post(kBody, "X-Signature: " + incm::auth::sign(kBody, next) + "\r\n");
     expect_problem(exchange(signed_with_next), 401, "wrong-signature");
-    receiver_->set_endpoints({{"/webhook", {next, kSecret}}});
+    ASSERT_TRUE(receiver_->reload({{"/webhook", {next, kSecret}}}, {{"a", {}}}).ok());
     EXPECT_EQ(exchange(signed_with_next).body, R"({"status": "accepted", "id": 1})");
     EXPECT_EQ(exchange(signed_post(kBody)).body, R"({"status": "duplicate", "id": 1})");
-    EXPECT_THROW(receiver_->set_endpoints({{"/a", {}}, {"/a", {}}}), incm::base::Failure);
+    EXPECT_THROW(static_cast<void>(receiver_->reload({{"/a", {}}, {"/a", {}}}, {})),
+                 incm::base::Failure);
     EXPECT_EQ(exchange(signed_post(kBody)).status, 200);
 }
 
@@ -540,8 +541,9 @@ TEST_F(ReceiverTest, WithoutAnInboxItRefusesAndGoesOnOnTheSameConnections) {
     }
     expect_problem(get(admin, "/other"), 404, "not-found");
     expect_problem(ask(admin_port(), "GET /readyz", "evil.example"), 403, "forbidden");
-    EXPECT_THROW(receiver_->set_endpoints({{"/a", {}}, {"/a", {}}}), incm::base::Failure);
-    receiver_->set_endpoints({{"/webhook", {kSecret}}, {"/later", {}}});
+    EXPECT_THROW(static_cast<void>(receiver_->reload({{"/a", {}}, {"/a", {}}}, {})),
+                 incm::base::Failure);
+    ASSERT_TRUE(receiver_->reload({{"/webhook", {kSecret}}, {"/later", {}}}, {{"a", {}}}).ok());
     ASSERT_TRUE(receiver_->start().ok());
     alerts.send(signed_post(kBody));
     EXPECT_EQ(alerts.receive().status, 200);

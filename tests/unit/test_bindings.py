@@ -213,9 +213,12 @@ def test_take_waits_without_the_gil_and_wakes(tmp_path: Path) -> None:
     taken: list[list[_core.Delivery]] = []
     fetcher = threading.Thread(target=lambda: taken.append(one.fetch("all", 1, 1000.0)))
     fetcher.start()
-    one.wake_fetchers()  # reached only when the waiting thread does not hold the GIL
+    one.hurry("all")  # reached only when the waiting thread does not hold the GIL
     fetcher.join()
     assert taken == [[]]
+    with pytest.raises(ConfigError, match="no plugin none"):
+        one.resume("none", False)
+    one.resume("all", True)
     one.stop()
     with pytest.raises(incm_webhook.errors.ClosedError):
         one.fetch("all", 1, 0.0)

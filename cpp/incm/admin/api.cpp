@@ -120,6 +120,7 @@ const std::vector<AdminApi::Call>& AdminApi::calls() {
         {"GET", "/api/v1/backup/progress", &AdminApi::show_backup},
         {"POST", "/api/v1/backup", &AdminApi::start_backup},
         {"POST", "/api/v1/backup/cancel", &AdminApi::cancel_backup},
+        {"POST", "/api/v1/reload", &AdminApi::reload},
     };
     return kCalls;
 }
@@ -196,8 +197,8 @@ AdminApi::Text AdminApi::show_alert(Parameters& given) const {
     return history_json(
         *history.value(), [this](const std::string& plugin) { return configured(plugin); },
         [&](const inbox::PluginHistory& plugin) -> std::optional<Reason> {
-            if (!routes_) return std::nullopt;
-            return reason_for(route(plugin.plugin), plugin, stored);
+            if (!routes()) return std::nullopt;
+            return reason_for(route(plugin.plugin).get(), plugin, stored);
         },
         [this](const std::string& plugin) { return status(plugin); });
 }
@@ -298,10 +299,11 @@ AdminApi::Text AdminApi::replay(Parameters& given) const {
     what.dry_run = given.flag("dry_run");
     if (const auto error = given.finish()) return *error;
     if (!begins) return bad("say where to begin: since, or after");
-    if (!routes_) {
+    const auto known = routes();
+    if (!known) {
         return bad("a replay needs the filters of the plugins, and no configuration was given");
     }
-    for (const ingest::Route& one : *routes_) {
+    for (const ingest::Route& one : *known) {
         if (!plugin || one.plugin == *plugin) what.routes.push_back(one);
     }
     if (plugin && what.routes.empty()) return bad("no plugin " + *plugin + " is configured");
@@ -314,14 +316,28 @@ AdminApi::Text AdminApi::list_states(Parameters& given) const {
     return state_.list(given, [this](const std::string& plugin) { return configured(plugin); });
 }
 
-const ingest::Route* AdminApi::route(const std::string& plugin) const {
-    const auto found = std::ranges::find_if(
-        *routes_, [&](const ingest::Route& one) { return one.plugin == plugin; });
-    return found == routes_->end() ? nullptr : &*found;
+AdminApi::Text AdminApi::reload(Parameters& given) const {
+    if (!reloads_) return bad("nothing runs that could be reloaded");
+    return reloads_->call(given);
+}
+
+/// Return the routes in use; null when they are not known.
+std::shared_ptr<const std::vector<ingest::Route>> AdminApi::routes() const {
+    if (!ingest_) return {std::shared_ptr<void>(), routes_ ? &*routes_ : nullptr};
+    const auto now = ingest_->serving();
+    return {now, &now->routes};
+}
+
+/// Return the route of a plugin; null when there is none. The routes must be known.
+std::shared_ptr<const ingest::Route> AdminApi::route(const std::string& plugin) const {
+    const auto all = routes();
+    const auto found =
+        std::ranges::find_if(*all, [&](const auto& one) { return one.plugin == plugin; });
+    return {all, found == all->end() ? nullptr : &*found};
 }
 
 std::optional<bool> AdminApi::configured(const std::string& plugin) const {
-    if (!routes_) return std::nullopt;
+    if (!routes()) return std::nullopt;
     return route(plugin) != nullptr;
 }
 

@@ -10,6 +10,7 @@
 #include "incm/admin/parameters.h"
 #include "incm/admin/plugin_board.h"
 #include "incm/admin/quarantine_api.h"
+#include "incm/admin/reload_requests.h"
 #include "incm/admin/state_api.h"
 #include "incm/inbox/catalog.h"
 #include "incm/inbox/inbox.h"
@@ -43,21 +44,24 @@ inline constexpr std::size_t kApiBodyBytes = 64 * 1024;
 ///
 /// Shape:   GET /api/v1/alerts, /alerts/{id}, /stats, /dead, /quarantine, /quarantine/{id},
 ///          /state, /state/keys, /backup/progress; POST /api/v1/dead/retry, /dead/drop, /replay,
-///          /quarantine/retry, /quarantine/drop, /state/drop, /backup, /backup/cancel with a JSON
-///          object. Errors are problem documents. See docs/http-api.md.
+///          /quarantine/retry, /quarantine/drop, /state/drop, /backup, /backup/cancel, /reload
+///          with a JSON object. Errors are problem documents. See docs/http-api.md.
 /// Threads: call() from any.
 /// Source:  docs/http-api.md, The admin API.
 class AdminApi {
  public:
-    /// routes: the configured plugins; empty when the configuration is not known. ingest: see
-    /// QuarantineApi. plugins: the status of the plugins; null when none run. The inbox, ingest and
-    /// plugins must outlive this object.
+    /// routes: the configured plugins, unless ingest has them; empty when the configuration is not
+    /// known. ingest: see QuarantineApi. plugins: the status of the plugins; null when none run.
+    /// reloads: null when nothing can be reloaded. What is passed must outlive this object.
     AdminApi(inbox::Inbox& inbox, std::optional<std::vector<ingest::Route>> routes,
-             ingest::Ingest* ingest = nullptr, const PluginBoard* plugins = nullptr)
+             ingest::Ingest* ingest = nullptr, const PluginBoard* plugins = nullptr,
+             ReloadRequests* reloads = nullptr)
         : inbox_(&inbox),
           catalog_(inbox.catalog()),
           routes_(std::move(routes)),
+          ingest_(ingest),
           plugins_(plugins),
+          reloads_(reloads),
           quarantine_(catalog_, inbox_, ingest),
           state_(catalog_, inbox_),
           backup_(inbox_) {}
@@ -66,7 +70,9 @@ class AdminApi {
         : inbox_(nullptr),
           catalog_(catalog),
           routes_(std::move(routes)),
+          ingest_(nullptr),
           plugins_(nullptr),
+          reloads_(nullptr),
           quarantine_(catalog_, nullptr, nullptr),
           state_(catalog_, nullptr),
           backup_(nullptr) {}
@@ -101,19 +107,23 @@ class AdminApi {
     [[nodiscard]] Text start_backup(Parameters& given) const { return backup_.start(given); }
     [[nodiscard]] Text cancel_backup(Parameters& given) const { return backup_.cancel(given); }
 
+    [[nodiscard]] Text reload(Parameters& given) const;
     [[nodiscard]] Text change_dead(Parameters& given, inbox::OperatorAction how,
                                    const char* word) const;
     [[nodiscard]] base::Result<std::int64_t> change_ids(
         inbox::OperatorAction how, const std::vector<std::int64_t>& ids,
         const std::optional<std::string>& name) const;
-    [[nodiscard]] const ingest::Route* route(const std::string& plugin) const;
+    [[nodiscard]] std::shared_ptr<const std::vector<ingest::Route>> routes() const;
+    [[nodiscard]] std::shared_ptr<const ingest::Route> route(const std::string& plugin) const;
     [[nodiscard]] std::optional<bool> configured(const std::string& plugin) const;
     [[nodiscard]] std::optional<PluginStatus> status(const std::string& plugin) const;
 
     inbox::Inbox* inbox_;  ///< null: the API only reads
     inbox::Catalog& catalog_;
     const std::optional<std::vector<ingest::Route>> routes_;
+    const ingest::Ingest* const ingest_;  ///< null: routes_ has the routes
     const PluginBoard* const plugins_;
+    ReloadRequests* const reloads_;
     const QuarantineApi quarantine_;
     const StateApi state_;
     const BackupApi backup_;

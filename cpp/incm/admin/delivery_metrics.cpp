@@ -4,23 +4,24 @@ namespace incm::admin {
 
 void write_delivery_metrics(Exposition& page, const inbox::Activity& activity,
                             const std::optional<inbox::Statistics>& statistics) {
+    const auto plugins = activity.plugins();
     page.family("delivery_attempts_total", "counter",
                 "Attempts to make a delivery, by their outcome.");
-    for (const auto& [plugin, counted] : activity.plugins()) {
+    for (const auto& [plugin, counted] : plugins) {
         for (std::size_t i = 0; i < inbox::kOutcomeNames.size(); ++i) {
             page.sample({{"plugin", plugin}, {"outcome", inbox::kOutcomeNames[i]}},
-                        counted.attempts(i));
+                        counted->attempts(i));
         }
     }
     page.family("delivery_attempt_duration_seconds", "histogram",
                 "Time of an attempt, for each delivery of its call.");
-    for (const auto& [plugin, counted] : activity.plugins()) {
-        page.histogram({{"plugin", plugin}}, counted.durations_us(), 1e6);
+    for (const auto& [plugin, counted] : plugins) {
+        page.histogram({{"plugin", plugin}}, counted->durations_us(), 1e6);
     }
     page.family("delivery_latency_seconds", "histogram",
                 "Time from the alert, its replay or its retry by hand until it was delivered.");
-    for (const auto& [plugin, counted] : activity.plugins()) {
-        page.histogram({{"plugin", plugin}}, counted.latencies_ms(), 1e3);
+    for (const auto& [plugin, counted] : plugins) {
+        page.histogram({{"plugin", plugin}}, counted->latencies_ms(), 1e3);
     }
     if (!statistics) return;
     page.family("deliveries", "gauge",

@@ -59,6 +59,12 @@ class PluginBoard {
     /// Record the numbers about a plugin whose state is recorded.
     void set_figures(const std::string& plugin, const PluginFigures& figures);
 
+    /// Forget the state of a plugin that is no longer configured.
+    void forget(const std::string& plugin) {
+        const std::lock_guard lock(mutex_);
+        reported_.erase(plugin);
+    }
+
     void stalled(Stall stall);
     void runs_again();
     /// Record that a plugin kept Python from running for so long.

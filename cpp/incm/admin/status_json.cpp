@@ -141,12 +141,12 @@ Object plugin_json(const inbox::PluginTotals& totals, const MetricsSources& from
     object.set("dead", totals.dead);
     object.set("more", totals.more);
     object.set("oldest_open_ms", totals.oldest_open_ms ? Var(*totals.oldest_open_ms) : Var());
-    const auto counted = from.activity.plugins().find(totals.plugin);
-    object.set("configured", counted != from.activity.plugins().end());
+    const auto counted = from.activity.of(totals.plugin);
+    object.set("configured", counted != nullptr);
     Object attempts = ordered();
-    if (counted != from.activity.plugins().end()) {
+    if (counted) {
         for (std::size_t i = 0; i < inbox::kOutcomeNames.size(); ++i) {
-            attempts.set(std::string(inbox::kOutcomeNames[i]), counted->second.attempts(i));
+            attempts.set(std::string(inbox::kOutcomeNames[i]), counted->attempts(i));
         }
     }
     object.set("attempts", attempts);

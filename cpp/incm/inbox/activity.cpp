@@ -1,5 +1,7 @@
 #include "incm/inbox/activity.h"
 
+#include <utility>
+
 #include "incm/base/histogram_bounds.h"
 
 namespace incm::inbox {
@@ -16,7 +18,9 @@ void PluginActivity::ended(Outcome outcome, std::int64_t duration_us,
 
 Activity::Activity(const std::vector<PluginOptions>& plugins)
     : commits_us_(base::kShortTimesUs), commit_alerts_(base::kBatchSizes) {
-    for (const PluginOptions& plugin : plugins) plugins_.try_emplace(plugin.name);
+    for (const PluginOptions& plugin : plugins) {
+        plugins_.try_emplace(plugin.name, std::make_shared<PluginActivity>());
+    }
 }
 
 void Activity::committed(std::int64_t duration_us, std::int64_t alerts) noexcept {
@@ -24,9 +28,26 @@ void Activity::committed(std::int64_t duration_us, std::int64_t alerts) noexcept
     if (alerts > 0) commit_alerts_.observe(alerts);
 }
 
-PluginActivity* Activity::of(const std::string& plugin) noexcept {
+std::shared_ptr<PluginActivity> Activity::of(const std::string& plugin) const {
+    const std::lock_guard lock(mutex_);
     const auto found = plugins_.find(plugin);
-    return found == plugins_.end() ? nullptr : &found->second;
+    return found == plugins_.end() ? nullptr : found->second;
+}
+
+void Activity::keep(const std::vector<std::string>& plugins) {
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, std::shared_ptr<PluginActivity>> kept;
+    for (const std::string& plugin : plugins) {
+        const auto found = plugins_.find(plugin);
+        kept.emplace(plugin,
+                     found == plugins_.end() ? std::make_shared<PluginActivity>() : found->second);
+    }
+    plugins_ = std::move(kept);
+}
+
+std::map<std::string, std::shared_ptr<const PluginActivity>> Activity::plugins() const {
+    const std::lock_guard lock(mutex_);
+    return {plugins_.begin(), plugins_.end()};
 }
 
 }  // namespace incm::inbox

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,7 +62,9 @@ class Activity {
         pruned_.fetch_add(alerts, std::memory_order_relaxed);
     }
     /// Return the counts of a plugin; null for one that is not configured.
-    [[nodiscard]] PluginActivity* of(const std::string& plugin) noexcept;
+    [[nodiscard]] std::shared_ptr<PluginActivity> of(const std::string& plugin) const;
+    /// Count for these plugins and no others; those that were counted before go on.
+    void keep(const std::vector<std::string>& plugins);
 
     [[nodiscard]] base::HistogramCounts commits_us() const { return commits_us_.counts(); }
     /// The alerts of each commit that stored any.
@@ -68,16 +72,15 @@ class Activity {
     [[nodiscard]] std::int64_t pruned() const noexcept {
         return pruned_.load(std::memory_order_relaxed);
     }
-    /// By name; which plugins there are does not change.
-    [[nodiscard]] const std::map<std::string, PluginActivity>& plugins() const noexcept {
-        return plugins_;
-    }
+    /// By name.
+    [[nodiscard]] std::map<std::string, std::shared_ptr<const PluginActivity>> plugins() const;
 
  private:
     base::Histogram commits_us_;
     base::Histogram commit_alerts_;
     std::atomic<std::int64_t> pruned_{0};
-    std::map<std::string, PluginActivity> plugins_;
+    mutable std::mutex mutex_;  // protects plugins_
+    std::map<std::string, std::shared_ptr<PluginActivity>> plugins_;
 };
 
 }  // namespace incm::inbox

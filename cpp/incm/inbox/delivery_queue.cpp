@@ -1,7 +1,9 @@
 #include "incm/inbox/delivery_queue.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <new>
+#include <unordered_map>
 #include <utility>
 
 namespace incm::inbox {
@@ -30,6 +32,17 @@ void DeliveryQueue::begin_selection() {
 bool DeliveryQueue::is_fetched(std::int64_t alert_id) const {
     const std::lock_guard lock(mutex_);
     return flights_.contains(alert_id);
+}
+
+bool DeliveryQueue::is_busy() const {
+    const std::lock_guard lock(mutex_);
+    return busy();
+}
+
+/// The caller holds mutex_.
+bool DeliveryQueue::busy() const {
+    return std::ranges::any_of(flights_,
+                               [](const auto& one) { return one.second.end == End::kNone; });
 }
 
 std::size_t DeliveryQueue::retries_fetched() const {
@@ -218,6 +231,29 @@ void DeliveryQueue::wake(bool closed) {
         closed_ = closed_ || closed;
     }
     arrival_.notify_all();
+}
+
+void DeliveryQueue::rest() {
+    const std::lock_guard lock(mutex_);
+    woken_ = closed_;
+}
+
+bool DeliveryQueue::reorder(bool by_device) {
+    {
+        const std::scoped_lock lock(selecting_, mutex_);
+        if (busy()) return false;
+        // Those set apart stay marked as fetched; their rows are found again and skipped.
+        std::erase_if(flights_, [](const auto& one) { return one.second.end != End::kApart; });
+        ended_ = nullptr;
+        offered_.clear();
+        looking_at_.clear();
+        lanes_ = DeviceLanes();
+        lanes_hold_ = false;
+        cursor_ = 0;
+        by_device_ = by_device;
+    }
+    arrived(true);
+    return true;
 }
 
 std::uint64_t DeliveryQueue::version() const {

@@ -63,6 +63,8 @@ class DeliveryQueue final : public RoomWaiter {
     /// Whether a retry has the next turn when only one delivery can be fetched.
     [[nodiscard]] bool retry_first() const noexcept { return retry_first_; }
     [[nodiscard]] bool is_fetched(std::int64_t alert_id) const;
+    /// Whether a delivery is fetched, and its end is not committed.
+    [[nodiscard]] bool is_busy() const;
     /// How many retries are fetched now.
     [[nodiscard]] std::size_t retries_fetched() const;
 
@@ -115,6 +117,11 @@ class DeliveryQueue final : public RoomWaiter {
     void arrived(bool all);
     /// Wake all threads, and let later waits end at once. closed: fetch() fails from now on.
     void wake(bool closed);
+    /// Let later waits wait again, unless the queue is closed.
+    void rest();
+    /// Deliver by device or not from now on, and look at all rows anew. False when a delivery is
+    /// under way; nothing has changed then.
+    [[nodiscard]] bool reorder(bool by_device);
     [[nodiscard]] std::uint64_t version() const;
     [[nodiscard]] bool woken() const;
     [[nodiscard]] bool closed() const;
@@ -135,13 +142,14 @@ class DeliveryQueue final : public RoomWaiter {
         Flight* next_ended = nullptr;
     };
 
+    [[nodiscard]] bool busy() const;
     [[nodiscard]] std::int64_t end(std::int64_t alert_id, End how, const Turn& turn) noexcept;
     [[nodiscard]] std::int64_t mark_claimed(Flight& flight) noexcept;
     void freed(std::int64_t bytes);
 
     const std::string name_;
     const std::int64_t id_;
-    const bool by_device_;
+    std::atomic<bool> by_device_;
     FetchedBytes& all_;
     Outages outages_;
 

@@ -26,6 +26,7 @@ bool FetchedBytes::try_add(std::int64_t bytes, std::int64_t own, std::size_t del
 void FetchedBytes::free(std::int64_t bytes) {
     total_ -= bytes;
     if (awaited_ && awaited_.exchange(false)) {
+        const std::lock_guard lock(mutex_);
         for (RoomWaiter* waiter : waiters_) {
             waiter->room_freed();
         }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 namespace incm::inbox {
@@ -24,7 +25,7 @@ class RoomWaiter {
 /// One plugin may have kMaxOfOne, all plugins together kMaxOfAll. Each plugin may always have
 /// kAlwaysOfOne, and one delivery of any size, so that a plugin that holds much does not delay the
 /// others.
-/// Threads: any, once the waiters are added.
+/// Threads: any.
 /// Source:  docs/security.md.
 class FetchedBytes {
  public:
@@ -37,7 +38,10 @@ class FetchedBytes {
     FetchedBytes& operator=(const FetchedBytes&) = delete;
 
     /// Also call room_freed() of this waiter when awaited bytes are freed. Errors: bad_alloc.
-    void add(RoomWaiter& waiter) { waiters_.push_back(&waiter); }
+    void add(RoomWaiter& waiter) {
+        const std::lock_guard lock(mutex_);
+        waiters_.push_back(&waiter);
+    }
 
     /// Return how many more bytes a plugin that has `own` bytes may fetch; 0 or less: none.
     [[nodiscard]] std::int64_t room(std::int64_t own) const noexcept;
@@ -55,6 +59,7 @@ class FetchedBytes {
  private:
     std::atomic<std::int64_t> total_{0};
     std::atomic<bool> awaited_{false};
+    std::mutex mutex_;  // protects waiters_
     std::vector<RoomWaiter*> waiters_;
 };
 

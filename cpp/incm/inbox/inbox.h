@@ -19,6 +19,7 @@ namespace incm::inbox {
 
 class Backup;
 class Catalog;
+class PluginRoll;
 class Quarantine;
 
 /// The durable store of alerts and the queue of their deliveries.
@@ -39,7 +40,7 @@ class Inbox {
     ///
     /// Blocks until the alert is durable, so that the answer may be 200.
     /// Errors:  kStoreFailed: nothing was stored. kDiskLow. kClosed. kBadConfig for a plugin that
-    ///          the inbox was not opened with.
+    ///          the inbox was not opened with and that was not added.
     [[nodiscard]] virtual base::Result<Stored> append(NewAlert alert) = 0;
 
     /// Do the same without waiting: the callback gets what append() would have returned.
@@ -65,8 +66,8 @@ class Inbox {
     ///          calls.
     /// Units:   waits up to timeout_ms, at least 0, for the first delivery. The list is empty after
     ///          that, and after wake_fetchers().
-    /// Errors:  kClosed. kBadConfig for a plugin that the inbox was not opened with. kStoreFailed.
-    ///          bad_alloc. Nothing is leased then.
+    /// Errors:  kClosed. kBadConfig for a plugin that the inbox was not opened with and that was
+    ///          not added. kStoreFailed. bad_alloc. Nothing is leased then.
     ///
     /// The lease is durable before this returns, so a crash counts as an attempt.
     [[nodiscard]] virtual base::Result<std::vector<Delivery>> fetch(const std::string& plugin,
@@ -129,10 +130,13 @@ class Inbox {
     ///
     /// Shape:   at most kMaxOperatorActions deliveries. One that is not in the state for this
     ///          action stays as it is.
-    /// Errors:  kStoreFailed. kClosed. kBadConfig for kDropOpen of a plugin that the inbox was
-    ///          opened with. Nothing is changed then.
+    /// Errors:  kStoreFailed. kClosed. kBadConfig for kDropOpen of a plugin that is configured,
+    ///          or whose deliveries are still under way. Nothing is changed then.
     [[nodiscard]] virtual base::Result<std::int64_t> change(
         OperatorAction action, std::vector<DeliveryName> deliveries) = 0;
+
+    /// Which plugins get deliveries.
+    [[nodiscard]] virtual PluginRoll& plugins() noexcept = 0;
 
     /// What the plugins keep between their calls.
     [[nodiscard]] virtual KeptState& kept_state() noexcept = 0;

@@ -70,6 +70,7 @@ base::Digest identity_of(const inbox::QuarantinedRequest& rejected) {
 
 /// A request between its verification and the inbox.
 struct Ingest::VerifiedRequest {
+    const std::vector<Route>& routes;
     const std::string& path;
     const char* form;
     std::string text;
@@ -82,40 +83,42 @@ struct Ingest::VerifiedRequest {
 
 Ingest::Ingest(inbox::Inbox& inbox, const std::vector<Endpoint>& endpoints,
                std::vector<Route> routes, Counters& counters)
-    : inbox_(inbox), routes_(std::move(routes)), counters_(counters) {
-    set_endpoints(endpoints);
+    : inbox_(inbox), counters_(counters) {
+    serve(prepared(endpoints, std::move(routes)));
 }
 
 Ingest::~Ingest() = default;
 
-void Ingest::set_endpoints(const std::vector<Endpoint>& endpoints) {
-    auto next = std::make_shared<const Endpoints>(endpoints);
+std::shared_ptr<const Ingest::Serving> Ingest::prepared(const std::vector<Endpoint>& endpoints,
+                                                        std::vector<Route> routes) {
     std::vector<std::string> paths;
     paths.reserve(endpoints.size());
     for (const Endpoint& one : endpoints) paths.push_back(one.path);
-    counters_.set_endpoints(std::move(paths));
-    const std::lock_guard lock(mutex_);
-    endpoints_ = std::move(next);
+    return std::make_shared<const Serving>(
+        Serving{Endpoints(endpoints), std::move(routes), std::move(paths)});
 }
 
-std::shared_ptr<const Endpoints> Ingest::endpoints() const {
+void Ingest::serve(std::shared_ptr<const Serving> next) {
+    counters_.set_endpoints(next->paths);
     const std::lock_guard lock(mutex_);
-    return endpoints_;
+    serving_ = std::move(next);
 }
 
-std::shared_ptr<const EndpointState> Ingest::find(std::string_view path) const {
-    return endpoints()->find(path);
+std::shared_ptr<const Ingest::Serving> Ingest::serving() const {
+    const std::lock_guard lock(mutex_);
+    return serving_;
 }
 
 bool Ingest::knows(std::string_view path) const {
-    return find(path) != nullptr;
+    return serving()->endpoints.find(path) != nullptr;
 }
 
 void Ingest::accept(std::string_view path, Request request,
                     std::unique_ptr<AlertCallback> callback) {
-    const std::shared_ptr<const EndpointState> endpoint = find(path);
+    const std::shared_ptr<const Serving> now = serving();
+    const std::shared_ptr<const EndpointState> endpoint = now->endpoints.find(path);
     if (!endpoint) return callback->on_complete(no_endpoint());
-    base::Result<inbox::NewAlert> alert = verify(*endpoint, request, 0);
+    base::Result<inbox::NewAlert> alert = verify(*now, *endpoint, request, 0);
     if (!alert.ok())
         return callback->on_complete(refused(*endpoint, std::move(request), alert.error()));
     if (alert.value().type == model::kCanaryType) {
@@ -169,7 +172,7 @@ Error Ingest::keep_misdirected(std::string_view path, Request request, Error err
     std::string reason = error.text;
     if (unknown) {
         const std::string nearest =
-            "the nearest is " + base::printable(endpoints()->nearest(path), kMaxLoggedPath);
+            "the nearest is " + base::printable(serving()->endpoints.nearest(path), kMaxLoggedPath);
         reason += "; " + nearest;
         error.log_note += ", " + nearest;
     }
@@ -181,7 +184,8 @@ Error Ingest::keep_misdirected(std::string_view path, Request request, Error err
 
 base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Instant received_at) {
     inbox::QuarantinedRequest& was = kept.request;
-    const std::shared_ptr<const EndpointState> endpoint = find(was.endpoint);
+    const std::shared_ptr<const Serving> now = serving();
+    const std::shared_ptr<const EndpointState> endpoint = now->endpoints.find(was.endpoint);
     if (!endpoint) return no_endpoint();
     Request request{.body = std::move(was.body),
                     .signature = std::move(was.signature),
@@ -189,22 +193,24 @@ base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Inst
                     .received_at = received_at,
                     .peer = kept_peer(was.peer)};
     base::Result<inbox::NewAlert> alert = was.kind == QuarantineKind::kNotJson
-                                              ? read({.path = endpoint->path,
+                                              ? read({.routes = now->routes,
+                                                      .path = endpoint->path,
                                                       .form = "raw",
                                                       .text = std::move(request.body),
                                                       .request = request,
                                                       .authentic = true,
                                                       .from_quarantine = kept.id,
                                                       .is_not_json = true})
-                                              : verify(*endpoint, request, kept.id);
+                                              : verify(*now, *endpoint, request, kept.id);
     if (!alert.ok()) return alert.error();
     return inbox_.append(std::move(alert).value());
 }
 
 /// Does not change a request whose signature is refused.
-base::Result<inbox::NewAlert> Ingest::verify(const EndpointState& endpoint, Request& request,
-                                             std::int64_t from_quarantine) {
-    VerifiedRequest verified{.path = endpoint.path,
+base::Result<inbox::NewAlert> Ingest::verify(const Serving& serving, const EndpointState& endpoint,
+                                             Request& request, std::int64_t from_quarantine) {
+    VerifiedRequest verified{.routes = serving.routes,
+                             .path = endpoint.path,
                              .form = "unsigned",
                              .text = {},
                              .request = request,
@@ -300,7 +306,7 @@ base::Result<inbox::NewAlert> Ingest::read(VerifiedRequest verified) {
     record.type = alert.type.value_or("");
     record.device = alert.device_id.value_or(alert.serial_number.value_or(""));
     record.from_quarantine = verified.from_quarantine;
-    for (const Route& route : routes_) {
+    for (const Route& route : verified.routes) {
         if (route.filter.matches(alert, verified.path)) record.plugins.push_back(route.plugin);
     }
     record.text = std::move(alert.raw);

@@ -93,7 +93,7 @@ inline constexpr std::size_t kMaxKeptBody = 256 * 1024;
 /// Turns an untrusted request into a stored alert: signature, parse, dedupe key, routes, inbox, in
 /// that order.
 ///
-/// Threads: accept() from any number of threads; set_endpoints() from any, at any time.
+/// Threads: accept() from any number of threads; serve() from any, at any time.
 /// Source:  docs/architecture.md, The way of an alert; docs/http-api.md, Answers to alerts.
 class Ingest {
  public:
@@ -158,16 +158,24 @@ class Ingest {
     /// Set the text by which the canaries of this process are recognised: they contain it.
     void set_canary_mark(std::string mark);
 
-    /// Replace the endpoints for requests that arrive from now on; requests in progress keep
-    /// theirs.
-    /// Errors:  those of the constructor; the old endpoints then stay.
-    void set_endpoints(const std::vector<Endpoint>& endpoints);
+    /// Endpoints and routes that belong together. Threads: immutable.
+    struct Serving {
+        Endpoints endpoints;
+        std::vector<Route> routes;
+        std::vector<std::string> paths;  ///< of the endpoints, as configured
+    };
+    /// Prepare endpoints and routes for serve(). Errors: those of the constructor.
+    [[nodiscard]] static std::shared_ptr<const Serving> prepared(
+        const std::vector<Endpoint>& endpoints, std::vector<Route> routes);
+    /// Use these for requests that arrive from now on; requests in progress keep theirs.
+    void serve(std::shared_ptr<const Serving> next);
+    /// Return what is used for requests that arrive now.
+    [[nodiscard]] std::shared_ptr<const Serving> serving() const;
 
  private:
-    [[nodiscard]] std::shared_ptr<const Endpoints> endpoints() const;
-    [[nodiscard]] std::shared_ptr<const EndpointState> find(std::string_view path) const;
     struct VerifiedRequest;
-    [[nodiscard]] base::Result<inbox::NewAlert> verify(const EndpointState& endpoint,
+    [[nodiscard]] base::Result<inbox::NewAlert> verify(const Serving& serving,
+                                                       const EndpointState& endpoint,
                                                        Request& request,
                                                        std::int64_t from_quarantine);
     [[nodiscard]] base::Result<inbox::NewAlert> read(VerifiedRequest verified);
@@ -182,12 +190,11 @@ class Ingest {
                                                         std::int64_t timeout_ms);
 
     inbox::Inbox& inbox_;
-    const std::vector<Route> routes_;
     Counters& counters_;
     PeerLimits limits_;
     mutable std::mutex mutex_;  // protects all below
     std::string canary_mark_;   // "": this process makes no canaries
-    std::shared_ptr<const Endpoints> endpoints_;
+    std::shared_ptr<const Serving> serving_;
 };
 
 }  // namespace incm::ingest

@@ -27,10 +27,11 @@ void Ingest::accept_canary(inbox::NewAlert canary, std::unique_ptr<AlertCallback
 /// Find out whether an alert could be stored now, with its fsync, without storing one.
 base::Result<inbox::Stored> Ingest::commit_nothing() {
     if (const std::optional<base::Error> why = inbox_.why_not_stored()) return *why;
-    if (!routes_.empty()) {
+    const std::shared_ptr<const Serving> now = serving();
+    if (!now->routes.empty()) {
         // No plugin can have this key, so the transaction changes no state.
         const auto done =
-            inbox_.kept_state().write(routes_.front().plugin, {{.key = "", .value = {}}});
+            inbox_.kept_state().write(now->routes.front().plugin, {{.key = "", .value = {}}});
         if (!done.ok()) return done.error();
     }
     return inbox::Stored{.id = 0, .duplicate = false};
@@ -43,7 +44,8 @@ base::Result<std::int64_t> Ingest::raise(std::string text, const std::string& ab
     if (!parsed.ok()) return parsed.error();
     model::Alert& alert = parsed.value();
     inbox::NewAlert record;
-    for (const Route& route : routes_) {
+    const std::shared_ptr<const Serving> now = serving();
+    for (const Route& route : now->routes) {
         if (route.plugin != about && route.filter.matches(alert, kOwnEndpoint)) {
             record.plugins.push_back(route.plugin);
         }

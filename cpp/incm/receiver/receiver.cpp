@@ -7,6 +7,7 @@
 
 #include "incm/admin/readiness.h"
 #include "incm/base/clock.h"
+#include "incm/inbox/plugin_roll.h"
 #include "incm/receiver/closed_answers.h"
 #include "incm/receiver/open_inbox.h"
 #include "incm/receiver/webhook_handler.h"
@@ -61,6 +62,7 @@ Address bound(const Address& wanted, const http::Server& server) {
 Receiver::Receiver(Config config, base::LogSink& log)
     : config_(std::move(config)),
       endpoints_(config_.endpoints),
+      routes_(config_.routes),
       log_(log),
       inbox_log_(log),
       activity_(plugins_of(config_.routes)),
@@ -78,7 +80,7 @@ Receiver::~Receiver() {
 
 base::Status Receiver::start() {
     auto opened = open_inbox(config_.inbox_url,
-                             {.plugins = plugins_of(config_.routes),
+                             {.plugins = plugins_of(routes_),
                               .retention_ms = config_.retention_ms,
                               .reserve_bytes = config_.reserve_bytes,
                               .activity = &activity_},
@@ -105,14 +107,14 @@ base::Status Receiver::listen_closed(const base::Error& why) {
 /// Answer with the inbox from now on, on the listeners that are open already, or open them.
 base::Status Receiver::open_to_alerts() {
     try {
-        ingest_ = std::make_unique<ingest::Ingest>(*inbox_, endpoints_, config_.routes, counters_);
+        ingest_ = std::make_unique<ingest::Ingest>(*inbox_, endpoints_, routes_, counters_);
     } catch (const base::Failure& failure) {
         return Error{failure.code(), failure.what()};
     }
     watch_silence(endpoints_);
     backlog_ = std::make_unique<admin::Backlog>(inbox_->catalog());
-    api_ = std::make_unique<admin::AdminApi>(*inbox_, config_.routes, ingest_.get(),
-                                             config_.plugins.get());
+    api_ = std::make_unique<admin::AdminApi>(*inbox_, routes_, ingest_.get(), config_.plugins.get(),
+                                             config_.reloads.get());
     alerts_answer_ = webhook_answer(
         *ingest_, counters_, refusals_, log_, config_.rules, [this] { return takes_alerts(); },
         config_.spans.get());
@@ -127,7 +129,9 @@ base::Status Receiver::open_to_alerts() {
 }
 
 base::Status Receiver::listen() {
-    if (base::Status loaded = reload_tls(); !loaded.ok()) return loaded;
+    const auto loaded = loaded_tls();
+    if (!loaded.ok()) return loaded.error();
+    use(loaded.value());
     server_ = std::make_unique<http::Server>(
         alerts_listener(),
         open_or_closed(closed_alerts_answer(counters_, refusals_, config_.rules), alerts_answer_));
@@ -234,13 +238,15 @@ http::Refused Receiver::refused(bool counted) {
     };
 }
 
-base::Status Receiver::reload_tls() {
-    if (!config_.tls) return base::success();
-    auto loaded = net::TlsContext::load(*config_.tls, tls().get());
-    if (!loaded.ok()) return loaded.error();
+/// Read the TLS files; null without TLS.
+base::Result<std::shared_ptr<const net::TlsContext>> Receiver::loaded_tls() const {
+    if (!config_.tls) return std::shared_ptr<const net::TlsContext>();
+    return net::TlsContext::load(*config_.tls, tls().get());
+}
+
+void Receiver::use(std::shared_ptr<const net::TlsContext> tls) {
     const std::lock_guard lock(tls_mutex_);
-    tls_ = std::move(loaded).value();
-    return base::success();
+    tls_ = std::move(tls);
 }
 
 std::shared_ptr<const net::TlsContext> Receiver::tls() const {
@@ -280,19 +286,34 @@ inbox::Inbox& Receiver::inbox() {
     return *inbox_;
 }
 
-void Receiver::set_endpoints(const std::vector<ingest::Endpoint>& endpoints) {
+base::Status Receiver::reload(const std::vector<ingest::Endpoint>& endpoints,
+                              std::vector<ingest::Route> routes) {
+    auto next = ingest::Ingest::prepared(endpoints, routes);
+    const auto tls = loaded_tls();
+    if (!tls.ok()) return tls.error();
+    std::vector<std::string> names;
+    names.reserve(routes.size());
+    for (const ingest::Route& route : routes) names.push_back(route.plugin);
     if (ingest_) {
-        ingest_->set_endpoints(endpoints);
-        return watch_silence(endpoints);
+        // The inbox knows each plugin before an alert is routed to it, and afterwards too.
+        base::Status added = inbox_->plugins().add(plugins_of(routes));
+        if (!added.ok()) return added;
+        ingest_->serve(std::move(next));
+        inbox_->plugins().keep(names);
+        watch_silence(endpoints);
     }
-    static_cast<void>(ingest::Endpoints(endpoints));  // throws for endpoints that cannot work
+    activity_.keep(names);
+    use(tls.value());
     endpoints_ = endpoints;
+    routes_ = std::move(routes);
+    return base::success();
 }
 
 void Receiver::stop_listening(std::int64_t grace_ms) {
     ready_ = false;
     if (!server_) return;
     server_->drain(grace_ms);
+    if (config_.reloads) config_.reloads->close();
     // Answers that wait for plugins are given now, because nothing else would end that wait soon.
     if (inbox_) inbox_->end_waits();
     server_->stop(kLastAnswersMs);

@@ -55,6 +55,8 @@ struct Config {
     double access_log = 0.0;           ///< the share of requests that get a line in the log
     /// Status of the plugins; null when none run.
     std::shared_ptr<const admin::PluginBoard> plugins;
+    /// Where the admin API asks for a reload; null: it cannot.
+    std::shared_ptr<admin::ReloadRequests> reloads;
     /// The versions of the parts, by name, for the admin pages.
     std::vector<std::pair<std::string, std::string>> build;
     /// Gets the spans of requests; null: there are no traces.
@@ -66,8 +68,8 @@ struct Config {
 /// constructed (nothing is open) -> start() -> stop_listening() -> stop(). A receiver is started
 /// only once, but a start() that failed may be repeated, and listen_closed() listens until it
 /// succeeds.
-/// Threads: every method from any thread; start(), listen_closed(), set_endpoints() before the
-///          start, stop_listening() and stop() one after the other.
+/// Threads: every method from any thread; start(), listen_closed(), reload() before the start,
+///           stop_listening() and stop() one after the other.
 class Receiver {
  public:
     Receiver(Config config, base::LogSink& log);
@@ -100,20 +102,16 @@ class Receiver {
     /// Errors:  Failure(kClosed) otherwise.
     [[nodiscard]] inbox::Inbox& inbox();
 
-    /// Replace the endpoints.
-    /// Errors:  Failure(kBadConfig); nothing changes then.
-    void set_endpoints(const std::vector<ingest::Endpoint>& endpoints);
+    /// Use these endpoints and routes for requests from now on, in one step, and read the TLS files
+    /// again, for connections from now on. Blocks until the inbox knows new plugins.
+    /// Errors:  Failure(kBadConfig); as TlsContext::load(), PluginRoll::add(): nothing has changed.
+    [[nodiscard]] base::Status reload(const std::vector<ingest::Endpoint>& endpoints,
+                                      std::vector<ingest::Route> routes);
 
-    /// Read the TLS files again, for connections from now on. Does nothing without TLS.
-    /// Errors:  those of TlsContext::load(); the old files stay in use then.
-    [[nodiscard]] base::Status reload_tls();
-
-    /// Note, for the admin pages, that the configuration was read again. error: why it could not be
-    /// used; "" when it is used now.
+    /// Note, for the admin pages, a reload. error: why it changed nothing; "" when it succeeded.
     void note_reload(std::string error);
 
-    /// Sample the counts for the admin pages, and note whether alerts are taken. Call it at least
-    /// once a second between start() and stop().
+    /// Sample for the admin pages; call it at least once a second between start() and stop().
     void look();
 
     /// As admin::findings_of(). Errors: kStoreFailed, kClosed.
@@ -126,8 +124,7 @@ class Receiver {
     void watch_canary(std::string mark, std::int64_t overdue_after_ms);
     [[nodiscard]] admin::CanaryBoard& canary() noexcept { return canary_; }
 
-    /// The last time at which the thread that watches the clients was active, in steady
-    /// milliseconds.
+    /// When the thread that watches the clients was last active, in steady milliseconds.
     [[nodiscard]] std::int64_t beat_ms() const { return server_->beat_ms(); }
 
     /// Become not ready: accept no connection, and finish the answers under way within grace_ms.
@@ -150,6 +147,8 @@ class Receiver {
     [[nodiscard]] bool takes_alerts() const;
     [[nodiscard]] base::Status open_to_alerts();
     [[nodiscard]] base::Status listen();
+    [[nodiscard]] base::Result<std::shared_ptr<const net::TlsContext>> loaded_tls() const;
+    void use(std::shared_ptr<const net::TlsContext> tls);
     void close_all();
     [[nodiscard]] http::Answer open_or_closed(http::Answer closed, const http::Answer& open) const;
     [[nodiscard]] http::ServerOptions alerts_listener();
@@ -166,7 +165,8 @@ class Receiver {
     void watch_silence(const std::vector<ingest::Endpoint>& endpoints);
 
     const Config config_;
-    std::vector<ingest::Endpoint> endpoints_;  ///< used by start()
+    std::vector<ingest::Endpoint> endpoints_;  ///< used by start(), like routes_
+    std::vector<ingest::Route> routes_;
     base::LogSink& log_;
     StartLog inbox_log_;
     ingest::Counters counters_;

@@ -46,6 +46,15 @@ class StopGuard {
     /// requested.
     bool wait(std::int64_t timeout_ms);
     [[nodiscard]] bool stop_is_asked() const noexcept { return stops_ > 0; }
+    /// Request a reload, as SIGHUP does.
+    void ask_for_reload() {
+        reload_ = true;
+        {
+            // So that wait() has not checked yet, or sleeps already.
+            const std::lock_guard lock(mutex_);
+        }
+        asked_.notify_all();
+    }
     /// Return whether a reload was requested since the last call.
     [[nodiscard]] bool take_reload() noexcept { return reload_.exchange(false); }
 

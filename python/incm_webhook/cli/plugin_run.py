@@ -186,7 +186,7 @@ def _run(settings: "PluginSettings", base: Path, alerts: "Iterator[Alert]") -> i
     from incm_webhook.hosting.trial import wanted_by
     from incm_webhook.log import describe, printable, set_up_logging
     from incm_webhook.log_levels import LogLevels
-    from incm_webhook.service.run import load_plugin
+    from incm_webhook.service.loading import load_plugin
 
     set_up_logging(levels=LogLevels(logging.DEBUG))
     plugin = load_plugin(settings, base)

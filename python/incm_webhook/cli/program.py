@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from incm_webhook.cli.plugin_run import plugin_group
 from incm_webhook.cli.plugin_state import state
 from incm_webhook.cli.plugins import plugins
 from incm_webhook.cli.quarantine import quarantine
+from incm_webhook.cli.reload import reload
 from incm_webhook.cli.sections import GroupInSections
 from incm_webhook.cli.simulate import simulate
 from incm_webhook.cli.status import status
@@ -81,13 +82,21 @@ def commands(context: click.Context) -> None:
     envvar="INCM_WEBHOOK_DEV",
     help="Reload plugin files that change, and log every outcome.  [env: INCM_WEBHOOK_DEV]",
 )
-def serve(*, supervise: bool, dev: bool, **overrides: Any) -> int:
+@click.option(
+    "--watch",
+    is_flag=True,
+    envvar="INCM_WEBHOOK_WATCH",
+    help="Reload when configuration, secrets or plugins change.  [env: INCM_WEBHOOK_WATCH]",
+)
+def serve(*, supervise: bool, dev: bool, watch: bool, **overrides: Any) -> int:
     """Receive alerts until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     A flag overrides its environment variable, which overrides the configuration file.
     INCM_WEBHOOK_PLUGIN may name several plugins, separated by blanks. With --supervise a small
     parent process holds the sockets, and SIGHUP starts a new server that takes over. --dev does
     the same when the file of a plugin changes: with a mistake in it, the old server goes on.
+    --watch reloads within the server when a file of the configuration has changed: the file
+    itself, a secret, a certificate, or the file of a plugin.
 
     Example: incm-webhook serve --secret-file ./secret --plugin ./noc.py --dev
     """
@@ -114,17 +123,14 @@ def serve(*, supervise: bool, dev: bool, **overrides: Any) -> int:
 
     from incm_webhook.config.loading import Settings, load_settings
     from incm_webhook.config.server import is_loopback
-    from incm_webhook.log_levels import LogLevels
     from incm_webhook.process.stray_errors import catch_stray_errors
+    from incm_webhook.service.log_settings import apply_log_settings
 
     def load() -> Settings:
         return load_settings(overrides, os.environ, cwd)
 
     settings = load()
-    levels = settings.log.all_levels
-    if is_debug() or (dev and levels == LogLevels()):
-        levels = replace(levels, own=logging.DEBUG)
-    set_up_logging(levels=levels, style=settings.log.format)
+    apply_log_settings(settings.log, dev=dev)
     catch_stray_errors()
     logger = logging.getLogger("incm_webhook.config")
     for warning in settings.warnings:
@@ -138,7 +144,7 @@ def serve(*, supervise: bool, dev: bool, **overrides: Any) -> int:
 
     from incm_webhook.service import run
 
-    return run.run(settings, load, signals, dev=dev)
+    return run.run(settings, load, signals, dev=dev, watch=watch)
 
 
 def _become_supervisor(style: str, level: int) -> None:
@@ -189,6 +195,7 @@ commands.add_command(sign)
 commands.add_command(verify)
 commands.add_command(doctor)
 commands.add_command(status)
+commands.add_command(reload)
 commands.add_command(simulate)
 commands.add_command(bench)
 inbox.add_command(backup)

@@ -14,15 +14,19 @@ REFRESH_S = 2.0
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
-@click.command(short_help="Show how a running server does.")
-@click.option(
+config_option = click.option(
     "--config",
     metavar="FILE",
     help="Configuration file; ./incm-webhook.toml when it exists.  [env: INCM_WEBHOOK_CONFIG]",
 )
-@click.option(
+admin_option = click.option(
     "--admin", metavar="HOST:PORT", help="Admin listener of the server.  [env: INCM_WEBHOOK_ADMIN]"
 )
+
+
+@click.command(short_help="Show how a running server does.")
+@config_option
+@admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
 @click.option("--watch", is_flag=True, help="Refresh every 2 s, until Ctrl-C.")
 def status(*, config: str | None, admin: str | None, as_json: bool, watch: bool) -> int:

@@ -1,5 +1,6 @@
 """The model of `[[endpoint]]`: a path that takes alerts, and its secrets."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, StrictStr, model_validator
@@ -127,6 +128,11 @@ class EndpointSettings(Table):
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets themselves, in the order in which they are tried; empty when unsigned."""
         return tuple(self._found.secrets)
+
+    @property
+    def secret_paths(self) -> list[Path]:
+        """The files from which the secrets were read."""
+        return self._found.paths
 
     @property
     def secret_warnings(self) -> list[str]:

@@ -25,7 +25,8 @@ OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
     "unsigned": (("endpoint", "unsigned"), "--unsigned"),
     "plugin": (("plugin",), "--plugin"),
 }
-_OTHERS = ("CONFIG", "SUPERVISE", "DEV", "DEBUG")  # variables that do not set a key of the file
+# Variables that do not set a key of the file.
+_OTHERS = ("CONFIG", "SUPERVISE", "DEV", "WATCH", "DEBUG")
 _OURS = ("SUPERVISOR", "TAKEOVER")  # passed from one process of this program to another
 # Kubernetes sets variables for each service in all pods; a service may be named incm-webhook.
 _KUBERNETES = re.compile(

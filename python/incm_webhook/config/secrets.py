@@ -149,9 +149,11 @@ class FoundSecrets:
     Attributes:
         secrets: the secrets, in the order in which they are tried.
         warnings: a sentence each, without secrets.
+        paths: the files that were read.
     """
 
     secrets: list[Secret] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def add(self, secret: Secret, path: Path | None, called: str) -> None:
@@ -166,6 +168,8 @@ class FoundSecrets:
         if secret in self.secrets:
             self.warnings.append(f"{called} holds the same secret as one before it: leave it out")
         self.secrets.append(secret)
+        if path is not None:
+            self.paths.append(path)
         odd = oddity(secret.reveal(), called)
         if odd:
             self.warnings.append(odd)

@@ -105,6 +105,10 @@ class Calls:
         late = (one for one in self._attempts.all() if one.duration > self._limit)
         return [one for one in late if self._attempts.claim(one)]
 
+    def claim_all(self) -> list[Attempt]:
+        """Claim every call that is under way; the caller must give each up."""
+        return [one for one in self._attempts.all() if self._attempts.claim(one)]
+
     def give_up(self, attempt: Attempt, describe: Callable[[Attempt], Failure]) -> None:
         """Settle a claimed call as failed, as `describe` describes it."""
         self._share.ended(retry=attempt.retry, seconds=attempt.duration)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from incm_webhook.delivery.handover import Handover
 from incm_webhook.delivery.runner import PluginRunner
 from incm_webhook.delivery.source import Deliveries
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
@@ -26,45 +27,124 @@ _log = logging.getLogger("incm_webhook.dispatcher")
 class Dispatcher:
     """Holds the runners of all plugins, and the watchdog that enforces their time-outs.
 
-    Threads: call start() and stop() from the same thread.
+    Threads: call start(), replace() and stop() from the same thread.
     Source: docs/architecture.md, The way of a delivery.
     """
 
     def __init__(
         self, receiver: Deliveries, plugins: Sequence[LoadedPlugin], watch: "PythonWatch"
     ) -> None:
-        rng = random.Random()  # noqa: S311 - jitter, no secret
-        self._runners = [PluginRunner(receiver, plugin, rng, watch) for plugin in plugins]
-        self._period_s = min((plugin.settings.timeout for plugin in plugins), default=1.0) / 4
+        self._receiver = receiver
+        self._python = watch
+        self._rng = random.Random()  # noqa: S311 - jitter, no secret
+        self._lock = threading.Lock()  # guards all below, and is held during a round of _watch
+        self._runners = {plugin.name: self._runner_of(plugin) for plugin in plugins}
+        self._timeouts = {plugin.name: plugin.settings.timeout for plugin in plugins}
+        self._handovers: dict[str, Handover] = {}
+        self._started = False
         self._stopping = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
         """Start every plugin; no plugin waits for another."""
-        for runner in self._runners:
-            runner.start()
+        with self._lock:
+            self._started = True
+            for runner in self._runners.values():
+                runner.start()
         self._watchdog.start()
+
+    def replace(
+        self, plugins: Sequence[LoadedPlugin], removed: Sequence[str], deadline: float
+    ) -> None:
+        """Let plugins take over from those of the same names, and end others, without waiting.
+
+        The old one of a name begins no call any more. When its calls have ended, at `deadline` at
+        the latest, it is closed, and the new one is set up and gets the deliveries.
+
+        Args:
+            plugins: loaded, not set up; one whose name is new just starts.
+            removed: names of plugins without a successor. Their open deliveries stay.
+            deadline: in monotonic seconds.
+        """
+        following = {plugin.name: plugin for plugin in plugins}
+        for name in (*following, *removed):
+            with self._lock:
+                self._hand_over(name, following.get(name), deadline)
 
     def stop(self, deadline: float) -> bool:
         """Stop every plugin by `deadline` (monotonic seconds); False when one is still busy."""
         self._stopping.set()
         self._watchdog.join()
-        for runner in self._runners:
+        with self._lock:
+            runners, handovers = list(self._runners.values()), list(self._handovers.values())
+        for handover in handovers:
+            handover.stop()
+        for runner in runners:
             runner.ask_to_stop()
-        stops = [_Stop(runner, deadline) for runner in self._runners]
+        stops = [_Stop(runner, deadline) for runner in runners]
         stopped = [stop.wait(deadline + _LAST_WORD_S) for stop in stops]
+        for handover in handovers:
+            limit = deadline + _LAST_WORD_S - time.monotonic()
+            stopped.append(handover.join(max(0.0, limit)))
         if not all(stopped):
             return False
         plain_loop.stop()
         return True
 
+    def _runner_of(self, plugin: LoadedPlugin) -> PluginRunner:
+        return PluginRunner(self._receiver, plugin, self._rng, self._python)
+
+    def _hand_over(self, name: str, following: LoadedPlugin | None, deadline: float) -> None:
+        """The caller holds the lock."""
+        if (under_way := self._handovers.get(name)) is not None:
+            under_way.redirect(following)
+            return
+        old = self._runners.pop(name, None)
+        if not self._started:
+            if old is not None:
+                old.discard()
+            if following is not None:
+                self._add(following)
+            return
+        handover = Handover(name, old, following, self._receiver, self._take_over)
+        self._handovers[name] = handover
+        handover.start(deadline)
+
+    def _add(self, plugin: LoadedPlugin) -> PluginRunner:
+        runner = self._runners[plugin.name] = self._runner_of(plugin)
+        self._timeouts[plugin.name] = plugin.settings.timeout
+        return runner
+
+    def _take_over(self, handover: Handover, following: LoadedPlugin | None) -> bool:
+        """End a handover with the start of this plugin; False when it is not the last one named."""
+        with self._lock:
+            if handover.next is not following:
+                return False
+            del self._handovers[handover.name]
+            if following is None:
+                self._timeouts.pop(handover.name, None)
+                self._python.forget_plugin(handover.name)
+            elif self._stopping.is_set():
+                following.discard()
+            else:
+                self._add(following).start()
+            return True
+
+    def _period_s(self) -> float:
+        return min(1.0, min(self._timeouts.copy().values(), default=4.0) / 4)
+
     def _watch(self) -> None:
-        while not self._stopping.wait(min(1.0, self._period_s)):
-            for runner in self._runners:
-                try:
-                    runner.expire()
-                except Exception as error:  # the watchdog must go on, for this runner and others
-                    _log.critical("plugin %s: watching failed: %s", runner.name, describe(error))
+        while not self._stopping.wait(self._period_s()):
+            with self._lock:
+                for runner in self._runners.values():
+                    _expire(runner)
+
+
+def _expire(runner: PluginRunner) -> None:
+    try:
+        runner.expire()
+    except Exception as error:  # the watchdog must go on, for this runner and others
+        _log.critical("plugin %s: watching failed: %s", runner.name, describe(error))
 
 
 class _Stop:

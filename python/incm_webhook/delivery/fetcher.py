@@ -85,7 +85,7 @@ class Fetcher:
         self._stopping.set()
         self._woken.set()
         self._asked.set()
-        self._receiver.wake_fetchers()
+        self._receiver.hurry(self._plugin.name)
 
     def wake(self) -> None:
         """Make the thread that waits for the pace check it again, because an attempt ended."""

@@ -35,6 +35,9 @@ class Pool(Protocol):
     def watch(self) -> None:
         """Settle the calls that are too late, and give back what waits behind slow calls."""
 
+    def abandon(self) -> None:
+        """Settle every call that still runs as failed, after a stop; its result is ignored."""
+
     def join(self, deadline: float) -> bool:
         """Wait for the end of all calls until `deadline` (monotonic seconds), after a stop.
 

@@ -120,6 +120,30 @@ class PluginRunner:
         self._loop.stop()
         return True
 
+    def end(self, deadline: float) -> None:
+        """Stop for good while the server goes on, so that another runner can take over.
+
+        At the deadline (monotonic seconds) what still runs is settled as failed, so that it is
+        tried again, and left behind. Afterwards this runner settles no delivery any more.
+        """
+        if self.stop(deadline):
+            self._plugin.forget()
+            return
+        self._pool.abandon()
+        self._fetcher.give_back_ready()
+        self._settlements.flush()
+        self._settlements.close()
+        self._dead_letters.stop(deadline)
+        _log.warning(
+            "plugin %s: what still runs of the one before the reload is left behind, without a "
+            "call of its close",
+            self.name,
+        )
+
+    def discard(self) -> None:
+        """Give the plugin up before start()."""
+        self._plugin.discard()
+
 
 def _pool_of(
     plugin: LoadedPlugin, fetcher: Fetcher, calls: Calls, loop: EventLoop, watch: PythonWatch

@@ -58,5 +58,11 @@ class Deliveries(Protocol):
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Return deliveries that were not attempted."""
 
-    def wake_fetchers(self) -> None:
-        """Make every waiting fetch() return."""
+    def hurry(self, plugin: str) -> None:
+        """Make every fetch() of a plugin return at once, now and until resume()."""
+
+    def resume(self, plugin: str, by_device: bool) -> None:  # noqa: FBT001 - as in the core
+        """Let fetch() of a plugin wait again; by_device: one device's deliveries in order.
+
+        Errors: ConfigError when the order is another one and a delivery is under way.
+        """

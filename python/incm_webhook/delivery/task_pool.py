@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from incm_webhook.delivery.fetcher import PAUSE_S
 from incm_webhook.delivery.worker_threads import WorkerThreads
 from incm_webhook.errors import ClosedError
-from incm_webhook.hosting.attempt import Failure, failure_of, time_out
+from incm_webhook.hosting.attempt import Failure, failure_of, left_behind, time_out
 from incm_webhook.http.answer import all_awaited
 from incm_webhook.log import describe
 from incm_webhook.process.forked import end_in_child
@@ -109,6 +109,15 @@ class TaskPool:
                 return False
             self.watch()  # the watchdog has ended
         return True
+
+    def abandon(self) -> None:
+        """Cancel every call that still runs, after a stop, and settle it as failed."""
+        with self._lock:
+            running = self._calls.claim_all()
+            self._hanging += len(running)
+        for attempt in running:
+            self._calls.give_up(attempt, self._left_behind)
+            self._loop.post(self._on_loop_cancel, attempt)
 
     def watch(self) -> None:
         """Cancel the calls that exceed the plugin's time-out, and settle them as failed.
@@ -270,6 +279,9 @@ class TaskPool:
 
     def _note_defect(self, error: Exception) -> None:
         _log.critical("plugin %s: a worker failed: %s", self._plugin.name, describe(error))
+
+    def _left_behind(self, attempt: Attempt) -> Failure:
+        return left_behind(attempt, self._plugin.code, self._loop)
 
     def _time_out(self, attempt: Attempt) -> Failure:
         return time_out(attempt, self._plugin.settings.timeout, self._plugin.code, self._loop)

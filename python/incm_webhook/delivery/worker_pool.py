@@ -10,7 +10,7 @@ from incm_webhook.delivery.fetcher import PAUSE_S
 from incm_webhook.delivery.retry_share import LASTS_S
 from incm_webhook.delivery.worker_threads import WorkerThreads
 from incm_webhook.errors import ClosedError
-from incm_webhook.hosting.attempt import Failure, failure_of, time_out
+from incm_webhook.hosting.attempt import Failure, failure_of, left_behind, time_out
 from incm_webhook.log import describe
 
 if TYPE_CHECKING:
@@ -97,6 +97,11 @@ class WorkerPool:
                 self.hanging,
             )
 
+    def abandon(self) -> None:
+        """Settle every attempt that still runs as failed, after a stop; its result is ignored."""
+        for attempt in self._threads.give_up(self._calls.claim_all):
+            self._calls.give_up(attempt, self._left_behind)
+
     def run_burst(self, burst: Burst, place: PluginThread | None = None) -> bool:
         """Handle a burst and settle it.
 
@@ -168,6 +173,9 @@ class WorkerPool:
             if place is not None:
                 place.leave()  # the coroutine runs on the event loop, which has its own place
             self._loop.run(result, plugin.settings.timeout)
+
+    def _left_behind(self, attempt: Attempt) -> Failure:
+        return left_behind(attempt, self._plugin.code, self._loop)
 
     def _time_out(self, attempt: Attempt) -> Failure:
         return time_out(attempt, self._plugin.settings.timeout, self._plugin.code, self._loop)

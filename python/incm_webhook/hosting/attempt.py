@@ -105,7 +105,18 @@ def failure_of(error: BaseException, code: OwnCode) -> Failure:
 
 def time_out(attempt: Attempt, limit: float, code: OwnCode, loop: EventLoop) -> Failure:
     """Describe an attempt that exceeds `limit` (seconds), with the plugin's line that it is at."""
-    error = TimeoutError(f"no result within {limit:g} s")
+    return _cut_off(attempt, f"no result within {limit:g} s", code, loop)
+
+
+def left_behind(attempt: Attempt, code: OwnCode, loop: EventLoop) -> Failure:
+    """Describe an attempt that still runs when its plugin has been replaced, as `time_out` does."""
+    seconds = f"{attempt.duration:.1f}"
+    text = f"no result after {seconds} s, and a reload has replaced the plugin"
+    return _cut_off(attempt, text, code, loop)
+
+
+def _cut_off(attempt: Attempt, text: str, code: OwnCode, loop: EventLoop) -> Failure:
+    error = TimeoutError(text)
     where = _where_it_waits(attempt, loop) or trace_of_thread(attempt.thread)
     if any(code.name_of(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(where)):
         error.__traceback__ = where  # else the thread has just left the plugin's code

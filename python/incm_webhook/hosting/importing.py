@@ -20,6 +20,7 @@ from incm_webhook.text.failures import OwnCode, fit
 from incm_webhook.text.printable import printable, text_of
 
 _serial = itertools.count(1)
+_PREFIX = "incm_webhook_file_"  # of the names of modules that are files
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):
@@ -46,7 +47,7 @@ def import_file(path: Path) -> ModuleType:
             f"there is no file {path}: a relative path begins at the folder of the configuration, "
             "or for a flag at the working directory"
         )
-    name = f"incm_webhook_file_{next(_serial)}_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
+    name = f"{_PREFIX}{next(_serial)}_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
     loader = _FreshLoader(name, str(path))
     module = importlib.util.module_from_spec(
         typing.cast("Any", importlib.util.spec_from_file_location(name, path, loader=loader))
@@ -58,6 +59,12 @@ def import_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def forget_file(module: str) -> None:
+    """Let go of a module of `import_file` that is not used any more; ignore any other name."""
+    if module.startswith(_PREFIX):
+        sys.modules.pop(module, None)
 
 
 def import_module(name: str) -> ModuleType:

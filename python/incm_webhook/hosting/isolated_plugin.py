@@ -159,6 +159,10 @@ class IsolatedPlugin(LoadedPlugin):
         if worker is not None:
             worker.close(until)
 
+    def discard(self) -> None:
+        """End the process, which was never set up."""
+        self.close(time.monotonic())
+
     def _deliver(self, work: Any, context: Context) -> None:
         self._call_worker(work if self.batch else [work], context)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
+from incm_webhook.hosting.importing import forget_file
 from incm_webhook.log import plugin_logger
 from incm_webhook.plugin import CallFacts, Context, context_of
 from incm_webhook.process.forked import end_in_child
@@ -137,6 +138,14 @@ class LoadedPlugin:
         """Close the plugin, by `deadline` (monotonic seconds) if a deadline can be enforced."""
         del deadline
         return self._call("close")
+
+    def discard(self) -> None:
+        """Let go of a plugin that was loaded and never set up."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the module of a plugin file, when nothing of it runs any more."""
+        forget_file(getattr(self._handle.function, "__module__", None) or "")
 
     def trouble(self) -> str:
         """Describe why the plugin cannot be called now; "" when it can."""

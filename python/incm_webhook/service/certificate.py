@@ -1,5 +1,7 @@
 """Checks the certificate of the alert listener, and passes its files to the core."""
 
+import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +12,8 @@ from incm_webhook.log import printable
 SOON_DAYS = 14  # a certificate that expires within this time gets a warning
 
 _DAY_S = 86400
+
+_log = logging.getLogger("incm_webhook.service")
 
 
 def tls_files_of(settings: TlsSettings) -> TlsFiles:
@@ -83,6 +87,17 @@ def look_at_certificate(settings: TlsSettings, now: float) -> CertificateView:
             "to the file"
         )
     return view
+
+
+def log_certificate(settings: TlsSettings | None) -> None:
+    """Log what is wrong with the certificate; does nothing without TLS."""
+    if settings is None:
+        return
+    view = look_at_certificate(settings, time.time())
+    for fault in view.faults:
+        _log.error(fault)
+    for warning in view.warnings:
+        _log.warning(warning)
 
 
 def _note_end(view: CertificateView, called: str, end: float, now: float) -> None:

@@ -68,22 +68,25 @@ MemoryInbox::MemoryInbox(std::shared_ptr<MemoryStore> store, const Options& opti
       log_(log),
       clock_(options.clock, store_->clock_ms),
       catalog_(std::make_unique<MemoryCatalog>(*this)),
+      roll_(std::make_unique<MemoryPluginRoll>(*this)),
       kept_state_(std::make_unique<MemoryKeptState>(*this)),
       quarantine_(std::make_unique<MemoryQuarantine>(*this)),
       backup_(std::make_unique<MemoryBackup>()) {
     const Lock lock(store_->mutex);
     const std::int64_t stopped_at_ms = store_->clock_ms;
-    for (const PluginOptions& plugin : options.plugins) {
-        queues_[plugin.name].options = plugin;
-        if (!store_->plugin(plugin.name)) {
-            store_->plugins.push_back({plugin.name, store_->last_alert_id + 1, {}, {}, {}});
-        }
-    }
+    for (const PluginOptions& plugin : options.plugins) add(plugin);
     recover(stopped_at_ms, options.activity);
 }
 
 MemoryInbox::~MemoryInbox() {
     close();
+}
+
+void MemoryInbox::add(const PluginOptions& plugin) {
+    queues_[plugin.name].options = plugin;
+    if (!store_->plugin(plugin.name)) {
+        store_->plugins.push_back({plugin.name, store_->last_alert_id + 1, {}, {}, {}});
+    }
 }
 
 /// What the inbox before had leased when it ended was interrupted.
@@ -124,7 +127,7 @@ void MemoryInbox::recover(std::int64_t stopped_at_ms, Activity* activity) {
             delivery.leased_at_ms.reset();
             again += delivery.dead ? 0 : 1;
             if (delivery.dead && activity != nullptr) {
-                if (PluginActivity* const counted = activity->of(plugin.name)) counted->given_up();
+                if (const auto counted = activity->of(plugin.name)) counted->given_up();
             }
         }
     }
@@ -322,7 +325,7 @@ base::Result<std::vector<Delivery>> MemoryInbox::fetch(const std::string& plugin
         if (!picked.deliveries.empty()) {
             touch();
         }
-        if (!picked.deliveries.empty() || last || fetchers_hurry_) {
+        if (!picked.deliveries.empty() || last || fetchers_hurry_ || queue->hurries) {
             return std::move(picked.deliveries);
         }
         auto until = deadline;
@@ -476,7 +479,9 @@ base::Result<std::int64_t> MemoryInbox::change(OperatorAction action,
                                                std::vector<DeliveryName> deliveries) {
     const Lock lock(store_->mutex);
     for (const DeliveryName& delivery : deliveries) {
-        if (action == OperatorAction::kDropOpen && find(delivery.plugin)) {
+        const Queue* const queue = find(delivery.plugin);
+        if (action == OperatorAction::kDropOpen && queue &&
+            (queue->configured || !queue->leased.empty())) {
             return base::Error{base::ErrorCode::kBadConfig,
                                "plugin " + delivery.plugin +
                                    " is configured: its open deliveries are not dropped"};
@@ -489,6 +494,10 @@ base::Result<std::int64_t> MemoryInbox::change(OperatorAction action,
         deliveries, [&](const DeliveryName& one) { return apply(action, one); });
     touch();
     return static_cast<std::int64_t>(changed);
+}
+
+PluginRoll& MemoryInbox::plugins() noexcept {
+    return *roll_;
 }
 
 KeptState& MemoryInbox::kept_state() noexcept {

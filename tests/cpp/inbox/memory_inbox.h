@@ -49,6 +49,7 @@ class MemoryInbox final : public Inbox {
     [[nodiscard]] std::optional<base::Error> why_not_stored() const override { return {}; }
     [[nodiscard]] base::Result<std::int64_t> change(OperatorAction action,
                                                     std::vector<DeliveryName> deliveries) override;
+    [[nodiscard]] PluginRoll& plugins() noexcept override;
     [[nodiscard]] KeptState& kept_state() noexcept override;
     [[nodiscard]] Quarantine& quarantine() noexcept override;
     [[nodiscard]] Catalog& catalog() noexcept override;
@@ -60,6 +61,7 @@ class MemoryInbox final : public Inbox {
  private:
     class MemoryCatalog;
     class MemoryKeptState;
+    class MemoryPluginRoll;
     class MemoryQuarantine;
     class MemoryBackup;
     /// A configured plugin, and what is known of its leases.
@@ -67,6 +69,8 @@ class MemoryInbox final : public Inbox {
         PluginOptions options;
         std::map<std::int64_t, std::int64_t> leased;  ///< bytes of text by alert
         bool retry_first = true;
+        bool hurries = false;
+        bool configured = true;
 
         [[nodiscard]] std::int64_t bytes() const;
     };
@@ -77,6 +81,7 @@ class MemoryInbox final : public Inbox {
 
     MemoryInbox(std::shared_ptr<MemoryStore> store, const Options& options, base::LogSink& log);
     void recover(std::int64_t stopped_at_ms, Activity* activity);
+    void add(const PluginOptions& plugin);
     [[nodiscard]] Queue* find(const std::string& plugin);
     [[nodiscard]] MemoryStore::OpenDelivery* find_leased(const std::string& plugin,
                                                          std::int64_t alert_id, const char* what);
@@ -98,6 +103,7 @@ class MemoryInbox final : public Inbox {
     bool fetchers_hurry_ = false;
     bool closed_ = false;
     std::unique_ptr<MemoryCatalog> catalog_;
+    std::unique_ptr<MemoryPluginRoll> roll_;
     std::unique_ptr<MemoryKeptState> kept_state_;
     std::unique_ptr<MemoryQuarantine> quarantine_;
     std::unique_ptr<MemoryBackup> backup_;

@@ -2,6 +2,8 @@
 
 #include "memory_inbox.h"
 
+#include "incm/inbox/plugin_roll.h"
+
 namespace incm::inbox::test {
 
 /// Answers questions by looking at every row of the store.
@@ -42,6 +44,19 @@ class MemoryInbox::MemoryKeptState final : public KeptState {
     [[nodiscard]] base::Result<std::int64_t> count(const std::string& plugin) override;
     [[nodiscard]] base::Result<std::int64_t> write(const std::string& plugin,
                                                    std::vector<StateChange> changes) override;
+
+ private:
+    MemoryInbox& inbox_;
+    MemoryStore& store_;
+};
+
+class MemoryInbox::MemoryPluginRoll final : public PluginRoll {
+ public:
+    explicit MemoryPluginRoll(MemoryInbox& inbox) : inbox_(inbox), store_(*inbox.store_) {}
+    [[nodiscard]] base::Status add(const std::vector<PluginOptions>& plugins) override;
+    void keep(const std::vector<std::string>& names) override;
+    void hurry(const std::string& plugin) override;
+    [[nodiscard]] base::Status resume(const std::string& plugin, bool by_device) override;
 
  private:
     MemoryInbox& inbox_;

@@ -47,7 +47,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Stand in for the service: keep what `serve` hands it; an exception put first is raised."""
     calls: list[Any] = []
 
-    def run_service(settings: Any, load: Any, signals: Any, *, dev: bool) -> int:
+    def run_service(settings: Any, load: Any, signals: Any, *, dev: bool, watch: bool) -> int:
         if calls and isinstance(calls[0], BaseException):
             raise calls[0]
         calls.append((settings, load))
@@ -59,6 +59,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr("incm_webhook.service.run", module, raising=False)
     monkeypatch.setattr("incm_webhook.log.set_up_logging", lambda **_: None)
     monkeypatch.setattr("incm_webhook.cli.program.set_up_logging", lambda **_: None)
+    monkeypatch.setattr("incm_webhook.service.log_settings.set_up_logging", lambda **_: None)
     return calls
 
 

@@ -56,7 +56,8 @@ class FakeReceiver:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._due: dict[str, deque[FakeDelivery]] = {}
-        self._woken = False
+        self._woken: set[str] = set()
+        self.orders: dict[str, bool] = {}
         self._retries: set[int] = set()  # fetched, by alert
         self.settled: list[tuple[str, int, Any]] = []
         self.returned: list[int] = []
@@ -75,7 +76,7 @@ class FakeReceiver:
 
         def found() -> bool:
             taken.extend(self._select(plugin, max_items, max_retries))
-            return bool(taken) or self._woken
+            return bool(taken) or plugin in self._woken
 
         with self._changed:
             self._changed.wait_for(found, timeout)
@@ -130,10 +131,15 @@ class FakeReceiver:
                 self._due.setdefault(one.plugin, deque()).appendleft(one)
             self._changed.notify_all()
 
-    def wake_fetchers(self) -> None:
+    def hurry(self, plugin: str) -> None:
         with self._changed:
-            self._woken = True
+            self._woken.add(plugin)
             self._changed.notify_all()
+
+    def resume(self, plugin: str, by_device: bool) -> None:
+        with self._changed:
+            self._woken.discard(plugin)
+            self.orders[plugin] = by_device
 
     def wait_settled(self, count: int) -> list[tuple[str, int, Any]]:
         with self._changed:
@@ -812,7 +818,7 @@ def test_one_plugin_s_trouble_does_not_end_the_watch_over_the_others() -> None:
 
     receiver = FakeReceiver()
     dispatcher = dispatcher_of(receiver, broken, hanging, timeout=0.05)
-    dispatcher._runners[0].expire = trouble  # type: ignore[method-assign]
+    next(iter(dispatcher._runners.values())).expire = trouble  # type: ignore[method-assign]
     for number in (1, 2):
         receiver.offer(FakeDelivery(number, "hanging"))
         assert receiver.wait_settled(number)[-1][0] == "retry"

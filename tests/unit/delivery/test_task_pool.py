@@ -50,7 +50,7 @@ def stopped(dispatcher: Dispatcher) -> bool:
 
 
 def runner_of(dispatcher: Dispatcher) -> PluginRunner:
-    return dispatcher._runners[0]
+    return next(iter(dispatcher._runners.values()))
 
 
 def until_watched(dispatcher: Dispatcher, holds: Callable[[], bool]) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from incm_webhook._core import Receiver
-from incm_webhook.service import run
+from incm_webhook.service import beat
 from incm_webhook.supervise.sd_notify import Notifier
 
 
@@ -61,7 +61,7 @@ def test_without_a_moving_alert_listener_no_beat_is_sent(
     notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"})
     looks: list[str] = []
     receiver = SimpleNamespace(beat_age=age, look=lambda: looks.append("look"))
-    run.beat(cast("Receiver", receiver), notifier)
+    beat.beat(cast("Receiver", receiver), notifier)
     assert looks == ["look"]
     notifier.send("END=1")
     assert notifier._socket

@@ -131,9 +131,7 @@ void count_dead(Database& database, const Recovered& recovered, Activity& activi
     for (const std::int64_t plugin_id : recovered.dead_of) {
         Rows rows = name.query(plugin_id);
         if (!rows.next()) continue;
-        if (PluginActivity* const plugin = activity.of(std::string(rows.bytes(0)))) {
-            plugin->given_up();
-        }
+        if (const auto plugin = activity.of(std::string(rows.bytes(0)))) plugin->given_up();
     }
 }
 

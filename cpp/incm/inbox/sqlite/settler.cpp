@@ -24,7 +24,7 @@ void Settler::settle(std::vector<Settlement> settlements, std::vector<StateChang
     const std::int64_t now_ms = clock_.now_ms();
     const std::int64_t wall_ms = clock_.wall_ms();
     for (Settlement& settlement : settlements) {
-        DeliveryQueue* queue = find(settlement.plugin);
+        DeliveryQueue* queue = queues_.find(settlement.plugin);
         const auto fetched = queue ? queue->claim(settlement.alert_id) : std::nullopt;
         if (!fetched) {
             ignored("settlement", settlement.plugin, settlement.alert_id);
@@ -42,7 +42,7 @@ void Settler::settle(std::vector<Settlement> settlements, std::vector<StateChang
 
 void Settler::give_back(const std::string& plugin,
                         std::span<const std::int64_t> alert_ids) noexcept {
-    DeliveryQueue* queue = find(plugin);
+    DeliveryQueue* queue = queues_.find(plugin);
     Operation::List posted;
     std::vector<std::int64_t> returned;
     GiveBack* ends = nullptr;
@@ -77,11 +77,6 @@ void Settler::give_back(const std::string& plugin,
     if (queue) {
         queue->arrived(true);
     }
-}
-
-DeliveryQueue* Settler::find(const std::string& plugin) noexcept {
-    const auto found = queues_.find(plugin);
-    return found == queues_.end() ? nullptr : &found->second;
 }
 
 void Settler::ignored(const char* what, const std::string& plugin, std::int64_t alert_id) noexcept {

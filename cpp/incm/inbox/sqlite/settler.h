@@ -3,12 +3,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "incm/base/log.h"
 #include "incm/inbox/completion_waiters.h"
-#include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/delivery_queues.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/sqlite/pending_state.h"
 #include "incm/inbox/sqlite/writer.h"
@@ -20,10 +19,9 @@ namespace incm::inbox::sqlite {
 /// Threads: any.
 class Settler {
  public:
-    /// The references must outlive this object; no queue is added or removed from now on.
-    Settler(std::unordered_map<std::string, DeliveryQueue>& queues, const InboxClock& clock,
-            CompletionWaiters& watches, base::LogSink& log, Writer& writer,
-            PendingState& pending_state)
+    /// The references must outlive this object.
+    Settler(DeliveryQueues& queues, const InboxClock& clock, CompletionWaiters& watches,
+            base::LogSink& log, Writer& writer, PendingState& pending_state)
         : queues_(queues),
           clock_(clock),
           watches_(watches),
@@ -37,10 +35,9 @@ class Settler {
     void give_back(const std::string& plugin, std::span<const std::int64_t> alert_ids) noexcept;
 
  private:
-    [[nodiscard]] DeliveryQueue* find(const std::string& plugin) noexcept;
     void ignored(const char* what, const std::string& plugin, std::int64_t alert_id) noexcept;
 
-    std::unordered_map<std::string, DeliveryQueue>& queues_;
+    DeliveryQueues& queues_;
     const InboxClock& clock_;
     CompletionWaiters& watches_;
     base::LogSink& log_;

@@ -5,12 +5,11 @@
 #include <exception>
 #include <filesystem>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "incm/base/kept_from_children.h"
 #include "incm/inbox/completion_waiters.h"
-#include "incm/inbox/delivery_queue.h"
+#include "incm/inbox/delivery_queues.h"
 #include "incm/inbox/errors.h"
 #include "incm/inbox/inbox_clock.h"
 #include "incm/inbox/sqlite/database_file.h"
@@ -26,13 +25,13 @@
 #include "incm/inbox/sqlite/open_error.h"
 #include "incm/inbox/sqlite/operations.h"
 #include "incm/inbox/sqlite/operator_change.h"
-#include "incm/inbox/sqlite/outage_table.h"
 #include "incm/inbox/sqlite/recovery.h"
 #include "incm/inbox/sqlite/session.h"
 #include "incm/inbox/sqlite/settler.h"
 #include "incm/inbox/sqlite/sqlite_backup.h"
 #include "incm/inbox/sqlite/sqlite_catalog.h"
 #include "incm/inbox/sqlite/sqlite_kept_state.h"
+#include "incm/inbox/sqlite/sqlite_plugin_roll.h"
 #include "incm/inbox/sqlite/sqlite_quarantine.h"
 #include "incm/inbox/sqlite/store_state.h"
 #include "incm/inbox/sqlite/writer.h"
@@ -53,8 +52,8 @@ struct SqliteInbox::Parts {
                   log_sink),
           catalog(path, clock),
           log_length(path) {
-        recover_leases(*database, enrol(options.plugins), clock.now_ms(), clock.wall_ms(), log,
-                       options.activity);
+        recover_leases(*database, enrol_all(*database, options.plugins, queues, fetched_bytes),
+                       clock.now_ms(), clock.wall_ms(), log, options.activity);
         index_left_over(*database);
         begin_session(*database, path);
         watch.look_inside_of(*database);
@@ -64,6 +63,7 @@ struct SqliteInbox::Parts {
             options.activity);
         quarantine = std::make_unique<SqliteQuarantine>(*writer, reserve, watch, log);
         fetcher = std::make_unique<Fetcher>(path, DeliveryKeys(*database), clock, *writer, state);
+        roll = std::make_unique<SqlitePluginRoll>(queues, fetched_bytes, *writer);
         settler =
             std::make_unique<Settler>(queues, clock, completions, log, *writer, pending_state);
         kept_state = std::make_unique<SqliteKeptState>(path, *writer, pending_state);
@@ -74,25 +74,6 @@ struct SqliteInbox::Parts {
             kept.push_back(base::KeptFromChildren::file(path + suffix));
         }
         lock->keep();
-    }
-
-    RetryPolicies enrol(const std::vector<PluginOptions>& plugins) {
-        RetryPolicies policies;
-        Transaction transaction(*database, true);
-        for (const PluginOptions& plugin : plugins) {
-            const std::int64_t id = enrol_plugin(*database, plugin.name);
-            DeliveryQueue& queue =
-                queues.try_emplace(plugin.name, plugin, id, fetched_bytes).first->second;
-            queue.outages().remember(read_outages(*database, id));
-            policies.emplace(id, plugin.retry);
-        }
-        transaction.commit();
-        return policies;
-    }
-
-    [[nodiscard]] DeliveryQueue* find(const std::string& plugin) {
-        const auto found = queues.find(plugin);
-        return found == queues.end() ? nullptr : &found->second;
     }
 
     [[nodiscard]] base::Result<std::unique_ptr<Append>> prepare(NewAlert alert);
@@ -111,13 +92,14 @@ struct SqliteInbox::Parts {
     SqliteCatalog catalog;
     LogLength log_length;
     FetchedBytes fetched_bytes;
-    std::unordered_map<std::string, DeliveryQueue> queues;  ///< fixed after open()
+    DeliveryQueues queues;
     std::unique_ptr<SqliteQuarantine>
         quarantine;              ///< before the writer, whose operations update its counts
     PendingState pending_state;  ///< before the writer, whose operations refer to it
     std::unique_ptr<CommitNote> note;
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Fetcher> fetcher;
+    std::unique_ptr<SqlitePluginRoll> roll;
     std::unique_ptr<Settler> settler;
     std::unique_ptr<SqliteKeptState> kept_state;
     std::unique_ptr<SqliteBackup> backup;
@@ -131,9 +113,7 @@ void SqliteInbox::Parts::close() {
     if (std::exchange(is_closed, true)) {
         return;
     }
-    for (auto& [name, queue] : queues) {
-        queue.wake(true);
-    }
+    queues.each([](DeliveryQueue& queue) { queue.wake(true); });
     completions.close();
     housekeeper->stop();
     writer->stop();
@@ -186,7 +166,7 @@ base::Result<std::unique_ptr<Append>> SqliteInbox::Parts::prepare(NewAlert alert
     std::vector<DeliveryQueue*> queues_of_it;
     queues_of_it.reserve(alert.plugins.size());
     for (const std::string& plugin : alert.plugins) {
-        DeliveryQueue* queue = find(plugin);
+        DeliveryQueue* queue = queues.find(plugin);
         if (!queue) {
             return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
         }
@@ -224,11 +204,7 @@ void SqliteInbox::append_later(NewAlert alert, std::unique_ptr<AppendCallback> c
 }
 
 base::Result<Progress> SqliteInbox::wait_processed(std::int64_t alert_id, std::int64_t timeout_ms) {
-    std::vector<std::int64_t> plugin_ids;
-    plugin_ids.reserve(parts_->queues.size());
-    for (const auto& [name, queue] : parts_->queues) {
-        plugin_ids.push_back(queue.id());
-    }
+    const std::vector<std::int64_t> plugin_ids = parts_->queues.configured_ids();
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
     CompletionWaiters::Watch watch(parts_->completions, alert_id);
     for (bool waiting = true;;) {
@@ -249,7 +225,7 @@ base::Result<std::vector<Delivery>> SqliteInbox::fetch(const std::string& plugin
                                                        std::size_t max_items,
                                                        std::int64_t timeout_ms,
                                                        std::size_t max_retries) {
-    DeliveryQueue* queue = parts_->find(plugin);
+    DeliveryQueue* queue = parts_->queues.find(plugin);
     if (!queue) {
         return base::Error{base::ErrorCode::kBadConfig, "no plugin " + plugin};
     }
@@ -266,9 +242,7 @@ void SqliteInbox::give_back(const std::string& plugin,
 }
 
 void SqliteInbox::wake_fetchers() {
-    for (auto& [name, queue] : parts_->queues) {
-        queue.wake(false);
-    }
+    parts_->queues.each([](DeliveryQueue& queue) { queue.wake(false); });
 }
 
 std::int64_t SqliteInbox::tidy() {
@@ -295,8 +269,9 @@ base::Result<std::int64_t> SqliteInbox::change(OperatorAction action,
     std::vector<OperatorChange::Item> items;
     items.reserve(deliveries.size());
     for (DeliveryName& delivery : deliveries) {
-        DeliveryQueue* queue = parts_->find(delivery.plugin);
-        if (queue && action == OperatorAction::kDropOpen) {
+        DeliveryQueue* queue = parts_->queues.find(delivery.plugin);
+        if (queue && action == OperatorAction::kDropOpen &&
+            (queue->is_busy() || parts_->queues.is_configured(delivery.plugin))) {
             return base::Error{base::ErrorCode::kBadConfig,
                                "plugin " + delivery.plugin +
                                    " is configured: its open deliveries "
@@ -310,6 +285,10 @@ base::Result<std::int64_t> SqliteInbox::change(OperatorAction action,
         return done.error();
     }
     return operation.changed();
+}
+
+PluginRoll& SqliteInbox::plugins() noexcept {
+    return *parts_->roll;
 }
 
 KeptState& SqliteInbox::kept_state() noexcept {

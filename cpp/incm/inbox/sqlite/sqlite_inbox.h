@@ -57,6 +57,7 @@ class SqliteInbox final : public Inbox {
     [[nodiscard]] std::optional<base::Error> why_not_stored() const override;
     [[nodiscard]] base::Result<std::int64_t> change(OperatorAction action,
                                                     std::vector<DeliveryName> deliveries) override;
+    [[nodiscard]] PluginRoll& plugins() noexcept override;
     [[nodiscard]] KeptState& kept_state() noexcept override;
     [[nodiscard]] Quarantine& quarantine() noexcept override;
     [[nodiscard]] Catalog& catalog() noexcept override;

@@ -49,9 +49,9 @@ class Transport(Protocol):
 class HttpTransport:
     """Keeps one connection to an admin listener open. Errors: OSError, HTTPException."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, timeout: float = TIMEOUT_S) -> None:
         host, port = split_address(address)
-        self._connection = client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+        self._connection = client.HTTPConnection(host, port, timeout=timeout)
         self._connection.connect()
 
     def call(self, method: str, target: str, body: str = "") -> tuple[int, str]:
@@ -200,12 +200,13 @@ def connect(
     return online
 
 
-def connect_to_server(where: Where) -> AdminClient:
+def connect_to_server(where: Where, timeout: float = TIMEOUT_S) -> AdminClient:
     """Connect to the server, which must run.
 
     Args:
         where: the flags; the inbox is not used. The configuration file is read only when neither
             the flag nor the environment names the server.
+        timeout: how long an answer may take, in seconds.
 
     Returns:
         A client, which the caller closes.
@@ -217,9 +218,9 @@ def connect_to_server(where: Where) -> AdminClient:
     address = _named_address(where) or _settings_for(where, None).server.admin
     if address is None:
         raise click.ClickException(
-            "the configuration has no admin listener, which status asks: set admin in [server]"
+            "the configuration has no admin listener, which is asked: set admin in [server]"
         )
-    online = _online(address)
+    online = _online(address, timeout)
     if online is None:
         raise click.ClickException(
             f"nothing answers at {address}: no server runs, or --admin HOST:PORT names another"
@@ -263,9 +264,9 @@ def _settings(where: Where, *, secrets: bool = False) -> Settings:
     return load_settings(overrides, os.environ, Path.cwd(), endpoints=secrets)
 
 
-def _online(address: str) -> AdminClient | None:
+def _online(address: str, timeout: float = TIMEOUT_S) -> AdminClient | None:
     try:
-        return AdminClient(HttpTransport(address), address, offline=False)
+        return AdminClient(HttpTransport(address, timeout), address, offline=False)
     except ConnectionRefusedError:
         return None
     except TimeoutError:

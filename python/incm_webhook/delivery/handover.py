@@ -1,0 +1,107 @@
+"""Lets one plugin's runner end while the server goes on, and the next one begin after it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from incm_webhook.log import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from incm_webhook.delivery.runner import PluginRunner
+    from incm_webhook.delivery.source import Deliveries
+    from incm_webhook.hosting.loaded_plugin import LoadedPlugin
+
+_PAUSE_S = 1.0  # before the inbox is asked again
+
+_log = logging.getLogger("incm_webhook.dispatcher")
+
+
+class Handover:
+    """Ends the runner of a plugin in a thread of its own, then has its successor started.
+
+    The successor starts only when no call of the old runner is unsettled: no delivery is made by
+    both, and the deliveries of a device keep their order.
+    Threads: start() and redirect() by one at a time; any may call join().
+
+    Attributes:
+        next: the plugin that is started afterwards; None when the plugin is removed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        old: PluginRunner | None,
+        following: LoadedPlugin | None,
+        receiver: Deliveries,
+        ended: Callable[[Handover, LoadedPlugin | None], bool],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            name: the plugin's name.
+            old: the runner that ends; None when there was none.
+            following: see `next`.
+            receiver: gets ready for the successor.
+            ended: starts the successor; it returns False when another one was named meanwhile.
+        """
+        self.name = name
+        self.next = following
+        self._old = old
+        self._receiver = receiver
+        self._ended = ended
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"{name}-reload", daemon=True)
+        self._deadline = 0.0
+
+    def start(self, deadline: float) -> None:
+        """Begin; the old runner has to end by `deadline` (monotonic seconds)."""
+        self._deadline = deadline
+        if self._old is not None:
+            self._old.ask_to_stop()
+        self._thread.start()
+
+    def redirect(self, following: LoadedPlugin | None) -> None:
+        """Name another successor, before one was started."""
+        before, self.next = self.next, following
+        if before is not None:
+            before.discard()
+
+    def stop(self) -> None:
+        """Have no successor started any more."""
+        self._stopping.set()
+
+    def join(self, limit: float) -> bool:
+        """Wait up to `limit` seconds for the end of the old runner; False when it still runs."""
+        self._thread.join(limit)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            if self._old is not None:
+                self._old.end(self._deadline)
+        except Exception as error:  # a defect: the successor must start nevertheless
+            _log.critical("plugin %s: ending it failed: %s", self.name, describe(error))
+        while True:
+            following = self.next
+            if following is not None and not self._resumed(following):
+                continue
+            if self._ended(self, following):
+                return
+
+    def _resumed(self, following: LoadedPlugin) -> bool:
+        """Let fetch() wait again; False when that failed, and another try makes sense."""
+        if self._stopping.is_set():
+            return True
+        try:
+            self._receiver.resume(self.name, following.settings.order == "device")
+        except Exception as error:  # the disk fails, or a call could not be settled
+            _log.error(
+                "plugin %s: it cannot take its deliveries over yet: %s", self.name, describe(error)
+            )
+            self._stopping.wait(_PAUSE_S)
+            return False
+        return True
