@@ -124,7 +124,7 @@ class Syslog:
 
     @contextmanager
     def _connection(self, limit: "_Limit") -> Iterator[socket.socket]:
-        with socket.create_connection(self._address, timeout=limit.left()) as plain:
+        with _connect(self._address, limit) as plain:
             if self._tls is None:
                 yield plain
                 return
@@ -183,6 +183,39 @@ class _Limit:
     def apply(self, connection: socket.socket) -> None:
         """Give the next step on a connection what is left."""
         connection.settimeout(self.left())
+
+
+def _connect(address: tuple[str, int], limit: _Limit) -> socket.socket:
+    """Connect to the first address of a host that answers.
+
+    Args:
+        address: the name of the host, or its address, and the port.
+        limit: of the whole batch. Each address gets an equal part of what is left, so that one
+            that does not answer leaves time for the others.
+
+    Raises:
+        OSError: the name is not known, or why the first address cannot be reached.
+    """
+    first: OSError | None = None
+    places = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    for number, (family, kind, protocol, _, place) in enumerate(places):
+        seconds = limit.left() / (len(places) - number)
+        try:
+            connection = socket.socket(family, kind, protocol)
+        except OSError as error:  # this machine has no IPv6, for example
+            first = first or error
+            continue
+        try:
+            connection.settimeout(seconds)
+            connection.connect(place)
+        except BaseException as error:
+            connection.close()
+            if not isinstance(error, OSError):
+                raise
+            first = first or error
+        else:
+            return connection
+    raise first or OSError(f"the name {address[0]} has no address")
 
 
 def _wait_until_read(connection: socket.socket, limit: _Limit) -> None:

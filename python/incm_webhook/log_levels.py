@@ -23,11 +23,13 @@ _OURS = {
     "config",
     "core",
     "dispatcher",
+    "egress",
     "isolation",
     "plugin",
     "service",
     "stray",
     "supervisor",
+    "tracing",
     "worker",
 }
 

@@ -3,6 +3,7 @@
 import http.client
 import re
 import socket
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,9 +86,11 @@ def metric(receiver: Receiver, result: str) -> int:
 
 
 def until(receiver: Receiver, result: str, least: int) -> None:
-    """Wait until so many spans are counted; fails when the server ends first."""
+    """Wait until so many spans are counted; fails when the server ends first, or after 30 s."""
+    deadline = time.monotonic() + 30  # only a test that fails waits so long
     while metric(receiver, result) < least:
         assert receiver.process.poll() is None, receiver.output()
+        assert time.monotonic() < deadline, receiver.output()
 
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
@@ -286,17 +289,20 @@ def test_the_variables_of_opentelemetry_are_enough(
     collector: Collector,
     reports: Reports,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-token=from-the-variable")
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "by-variable")
-    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
-    receiver = serve(reports.plugin(tmp_path / "good.py", GOOD))
+    variables = (
+        f"OTEL_EXPORTER_OTLP_ENDPOINT={collector.url}",
+        "OTEL_EXPORTER_OTLP_HEADERS=x-token=from-the-variable",
+        "OTEL_SERVICE_NAME=by-variable",
+        "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test,host.name=noc1",
+    )
+    plugin = reports.plugin(tmp_path / "good.py", GOOD)
+    receiver = serve(plugin, wrapper=("env", *variables))
     assert post(receiver, 1) == 200
     assert {one.name for one in collector.spans(2)} == {"POST /webhook", "deliver good"}
     assert collector.resource["service.name"] == "by-variable"
     assert collector.resource["deployment.environment.name"] == "test"
+    assert collector.resource["host.name"] == "noc1"
     assert collector.headers["x-token"] == "from-the-variable"
 
 

@@ -111,6 +111,26 @@ def listener(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.join()
 
 
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def take(connection: socket.socket) -> None:
+        while connection.recv(4096):
+            pass
+
+    with contextlib.ExitStack() as opened:
+        full = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # nobody accepts them, and the kernel answers no further one
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        answers = opened.enter_context(listener(take))
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+        places = [(*kind, full.getsockname()), (*kind, ("127.0.0.1", answers))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+        assert send(1, PAIR[0], host="logs", time_limit="4s") == ["delivered"]
+
+
 def reset(connection: socket.socket) -> None:
     """Close with a reset, as a server that is killed with unread bytes does."""
     connection.recv(10)

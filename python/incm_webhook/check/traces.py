@@ -2,12 +2,12 @@
 
 from incm_webhook.check.findings import Report
 from incm_webhook.config.settings import Settings
-from incm_webhook.errors import EXIT_USAGE
+from incm_webhook.errors import EXIT_USAGE, ConfigError
 from incm_webhook.text.redaction import redacted
 
 
 def check_traces(settings: Settings, report: Report, *, connect: bool) -> None:
-    """Say where spans go; report when they cannot be sent, because a library is missing.
+    """Say where spans go; report when libraries for that are missing or refuse.
 
     Args:
         settings: the configuration.
@@ -17,21 +17,20 @@ def check_traces(settings: Settings, report: Report, *, connect: bool) -> None:
     tracing = settings.trace.tracing
     if tracing is None:
         return
-    from incm_webhook.tracing.sending import missing_extra  # most servers have no traces
+    from incm_webhook.tracing.sending import new_collector  # most servers have no traces
 
-    if missing := missing_extra():
-        place = settings.place_of("trace", "endpoint")
+    try:
+        collector = new_collector(tracing)
+    except ConfigError as error:
         if tracing.is_wanted:
-            report.error(f"{place}: {missing}", EXIT_USAGE)
+            report.error(f"{settings.place_of('trace', 'endpoint')}: {error}", EXIT_USAGE)
         else:
-            report.warn(f"there are no traces, which OTEL_* variables ask for: {missing}")
+            report.warn(f"there are no traces, which OTEL_* variables ask for: {error}")
         return
     share = f"{tracing.share:.0%} of the traces" if tracing.share < 1 else "traces"
     report.info(f"{share}: spans go to {tracing.url or 'the collector of OTEL_* variables'}")
     if connect:
-        from incm_webhook.tracing.otlp import Collector
-
-        if why := Collector(tracing).send([], []):
+        if why := collector.send([], []):
             report.warn(f"the collector takes no spans: {redacted(why)}")
         else:
             report.info("the collector answers")

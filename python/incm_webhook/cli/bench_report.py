@@ -18,6 +18,7 @@ from incm_webhook.cli.bench import is_this_machine, warn_of_real_alerts
 from incm_webhook.config.settings import Settings
 from incm_webhook.errors import EXIT_FAILED, Error
 from incm_webhook.log import printable
+from incm_webhook.text.redaction import redacted
 from incm_webhook.text.toml import toml_of
 
 DURATION_S = 3.0
@@ -133,6 +134,10 @@ def _measured(
         found |= _inbox_and_server(settings, place)
         result, receiver = _loaded(wanted, settings, folder)
     except OSError as error:
+        if error.strerror is None:  # of the receiver for the measurement, not of a file
+            raise click.ClickException(
+                f"the receiver for the measurement does not end: {redacted(str(error))}"
+            ) from None
         raise click.ClickException(
             f"the folder of the inbox, {printable(str(folder))}, cannot be used: {error.strerror}; "
             "run this as the user of the server, or name a folder of that disk with --inbox"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, PrivateAttr, StrictStr
 
@@ -27,6 +27,8 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
 _SECRET_NAME = re.compile("auth|token|key|secret", re.IGNORECASE)
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_HEADERS = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+_TIMEOUTS = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
 _SAMPLERS = {
     "always_on": (False, 1.0),
     "always_off": (False, 0.0),
@@ -203,6 +205,9 @@ class TraceSettings(Table):
         self._tracing = None
         if self.endpoint is None and not self._is_enabled_by(environ):
             return []
+        for name in _HEADERS:
+            _hide_headers(environ.get(name, ""))
+        self._warnings.extend(self._oddities_of_variables(environ))
         problems: list[str] = []
         headers = {}
         for name, source in self.headers.items():
@@ -225,6 +230,21 @@ class TraceSettings(Table):
             is_wanted=self.endpoint is not None,
         )
         return problems
+
+    def _oddities_of_variables(self, environ: Mapping[str, str]) -> Iterator[str]:
+        """Describe what the SDK will ignore, a sentence each; a key of the file counts more."""
+        name = next((one for one in _HEADERS if environ.get(one)), None)
+        if name is not None and not self.headers:
+            for number, item in enumerate(environ[name].split(","), 1):
+                header, equals, _ = item.partition("=")
+                if item.strip() and not (equals and _NAME.fullmatch(header.strip())):
+                    yield f"{name}: item {number} is not sent: it wants the form NAME=VALUE"
+        name = next((one for one in _TIMEOUTS if environ.get(one)), None)
+        if name is not None and "timeout" not in self.model_fields_set:
+            try:
+                float(environ[name])
+            except ValueError:
+                yield f"{name}: {printable(environ[name])} is no number of seconds, such as 10"
 
     def _is_enabled_by(self, environ: Mapping[str, str]) -> bool:
         if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
@@ -297,6 +317,16 @@ def _oddities_of(
             )
 
 
+def _hide_headers(text: str) -> None:
+    """Hide what a variable with headers has, also when it is mistyped."""
+    hide(text)
+    for item in text.split(","):
+        _, equals, value = item.partition("=")
+        value = (value if equals else item).strip()
+        hide(value)
+        hide(unquote(value))
+
+
 def _header_value(source: SecretSource, environ: Mapping[str, str], base: Path) -> str:
     if source.env is not None:
         value = environ.get(source.env, "")
@@ -311,4 +341,6 @@ def _header_value(source: SecretSource, environ: Mapping[str, str], base: Path) 
     hide(value)
     if not all(" " <= one <= "~" for one in value):
         raise ConfigError("its value has characters that no header may have: only printable ASCII")
+    if value != value.strip():
+        raise ConfigError("its value begins or ends with a blank, which no header may")
     return value

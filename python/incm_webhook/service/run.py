@@ -207,7 +207,9 @@ def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings, health
     handlers stop after the answers.
     """
     grace_s = settings.server.grace
-    deadline = time.monotonic() + grace_s - min(_CLOSING_S, grace_s / 10)
+    end = time.monotonic() + grace_s
+    closing_s = min(_CLOSING_S, grace_s / 10)
+    deadline = end - closing_s
     _log.info("stopping")
     health.stopping()
     if any(one.ack == "processed" for one in settings.endpoint):
@@ -220,7 +222,7 @@ def _stop(receiver: Receiver, dispatcher: Dispatcher, settings: Settings, health
     health.end()
     left = _left_open(receiver, settings)
     receiver.stop()
-    sending.stop(min(_CLOSING_S, grace_s / 10) / 2)
+    sending.stop(min(end, time.monotonic() + closing_s / 2))
     log_stop(left)
     if flushed() and finished:
         return 0

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = (sys.executable, "-m", "incm_webhook")
+_NOT_PASSED_ON = ("INCM_WEBHOOK_", "OTEL_")
 
 
 class ServerProcess:
     """A process of `incm-webhook serve`: its start, its ready file and its output.
 
     The ready file is `ready.json` in the folder, and the output `serve.log`. The process gets the
-    variables of this one without the settings of the program (`INCM_WEBHOOK_*`). Nothing ends it
-    but the caller.
+    variables of this one without the settings of the program (`INCM_WEBHOOK_*`), and without those
+    of OpenTelemetry (`OTEL_*`), because made-up alerts have no place in a real collector. Nothing
+    ends it but the caller.
     Threads: one at a time.
 
     Attributes:
@@ -48,7 +50,7 @@ class ServerProcess:
         self.ready_file = folder / "ready.json"
         self.ready_file.unlink(missing_ok=True)
         self._output = folder / "serve.log"
-        kept = {key: one for key, one in os.environ.items() if not key.startswith("INCM_WEBHOOK_")}
+        kept = {key: one for key, one in os.environ.items() if not key.startswith(_NOT_PASSED_ON)}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(  # noqa: S603 - this very program
                 [*wrapper, *program, "serve", "--ready-file", str(self.ready_file), *arguments],

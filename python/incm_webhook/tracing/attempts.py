@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["AttemptSpan", "AttemptSpans", "OpenSpan", "applied", "current"]
 
 MOST_WAITING = 4096  # spans that nobody takes; further ones are dropped
+_LONGEST_TYPE = 128  # bytes; as in the span of the request, which the core makes
 _SAMPLED = "-01"  # the end of the traceparent of a recorded trace, as the core stores it
 
 
@@ -34,7 +35,7 @@ class AttemptSpan(NamedTuple):
     """The span of an attempt that has ended.
 
     Shape: ids are hexadecimal digits. `outcome` is "delivered", "retry", "unavailable", "rejected"
-    or "dead". `error` and `error_type` are "" for a success.
+    or "dead". `alert_type` is cut to 128 bytes. `error` and `error_type` are "" for a success.
     Units: began_ns, ended_ns: Unix nanoseconds. alerts: how many alerts the call had.
     """
 
@@ -121,7 +122,7 @@ class AttemptSpans:
                 AttemptSpan(
                     plugin=plugin,
                     alert_id=one.delivery.alert_id,
-                    alert_type=one.delivery.alert.type or "",
+                    alert_type=_beginning(one.delivery.alert.type or ""),
                     endpoint=one.delivery.endpoint,
                     delivery_key=one.delivery.delivery_key,
                     attempt=one.delivery.attempt,
@@ -152,6 +153,11 @@ class AttemptSpans:
             taken, self._waiting = self._waiting, []
             dropped, self._dropped = self._dropped, 0
             return taken, dropped
+
+
+def _beginning(text: str) -> str:
+    # A type may have as many bytes as an alert, and thousands of spans may wait.
+    return text[:_LONGEST_TYPE].encode(errors="ignore")[:_LONGEST_TYPE].decode(errors="ignore")
 
 
 _current: AttemptSpans | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -26,7 +28,13 @@ if TYPE_CHECKING:
 _UNKNOWN = "unknown_service"  # how the SDK begins the name of a service that nobody named
 _DEFAULT_NAME = "incm-webhook"
 _SERVER_ERROR = 500
-_EXPORTERS = "opentelemetry.exporter"
+_SUCCESS = range(200, 300)
+_LIBRARIES = "opentelemetry"
+_MOST_OF_ANSWER = 4096  # bytes; an answer is empty, or a sentence
+_OF_THE_REQUEST = {
+    *("accept", "accept-encoding", "connection", "content-encoding", "content-length"),
+    *("content-type", "host", "transfer-encoding", "user-agent"),
+}  # headers that a request needs, whoever else names headers
 
 Attributes = Mapping[str, str | int | bool]
 
@@ -34,21 +42,22 @@ Attributes = Mapping[str, str | int | bool]
 class Collector:
     """The collector of the spans.
 
-    Threads: one calls send(); close() may be called meanwhile, and ends the pauses of its retries.
+    Threads: one calls send(); hurry() and close() may be called meanwhile.
     """
 
     def __init__(self, tracing: Tracing) -> None:
-        """Prepare to send; no connection is opened yet."""
-        logging.getLogger(_EXPORTERS).setLevel(logging.CRITICAL)  # it would log each failed request
-        self._session = _Session()
+        """Prepare to send; no connection is opened yet.
+
+        Raises:
+            Exception: a library cannot use the OTEL_* variables.
+        """
+        # They would log each failed request, and headers of variables and of senders with them.
+        logging.getLogger(_LIBRARIES).setLevel(logging.CRITICAL)
+        self._tracing = tracing
+        self._session = _Session(tracing.headers)
         self._resource = _resource_of(tracing)
         self._scope = InstrumentationScope("incm_webhook", incm_webhook.__version__)
-        self._exporter: SpanExporter = OTLPSpanExporter(
-            endpoint=tracing.url,
-            headers=dict(tracing.headers) or None,
-            timeout=tracing.timeout,
-            session=self._session,
-        )
+        self._exporter = self._new_exporter()
 
     def send(self, requests: Sequence[RequestSpan], attempts: Sequence[AttemptSpan]) -> str:
         """Send spans, and wait until they are taken or given up.
@@ -57,18 +66,32 @@ class Collector:
             Why the collector did not take them; "" when it did.
         """
         self._session.fault = ""
-        spans = [*map(self._of_request, requests), *map(self._of_attempt, attempts)]
         try:
+            spans = [*map(self._of_request, requests), *map(self._of_attempt, attempts)]
             result = self._exporter.export(spans)
         except Exception as error:  # one of its libraries: the next spans may fare better
-            return f"{type(error).__name__}: {error}"
+            return self._session.fault or f"{type(error).__name__}: {error}"
         if result is SpanExportResult.SUCCESS:
-            return ""
+            return self._session.fault  # a redirection counts as a success there
         return self._session.fault or "no reason is known"
 
+    def hurry(self) -> None:
+        """End the pause before another try; from now on each request is tried only once."""
+        self._session.tries_once = True
+        waiting, self._exporter = self._exporter, self._new_exporter()
+        waiting.shutdown()
+
     def close(self) -> None:
-        """End the request that is under way as soon as possible; further ones fail."""
+        """Close the connections; further requests fail."""
         self._exporter.shutdown()
+
+    def _new_exporter(self) -> SpanExporter:
+        return OTLPSpanExporter(
+            endpoint=self._tracing.url,
+            headers=dict(self._tracing.headers) or None,
+            timeout=self._tracing.timeout,
+            session=self._session,
+        )
 
     def _of_request(self, span: RequestSpan) -> ReadableSpan:
         attributes: dict[str, str | int | bool] = {
@@ -129,27 +152,75 @@ class Collector:
 
 
 class _Session(requests.Session):
-    """Keeps why the last request failed, which the exporter does not tell. Threads: one."""
+    """Limits a request, and keeps why the last one failed, which the exporter does not tell.
 
-    fault = ""
+    Threads: one; any may set `tries_once`.
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Send a request; the exporter calls this."""
+    Attributes:
+        fault: why the last request failed; "" when it did not.
+        tries_once: whether a request that fails is given up, whatever the reason.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        """Prepare to send.
+
+        Args:
+            headers: those of the configuration file. If there are any, those of variables, which
+                the exporter adds to them, are not sent.
+        """
+        super().__init__()
+        self.fault = ""
+        self.tries_once = False
+        self._wanted = {name.lower() for name in headers} | _OF_THE_REQUEST if headers else None
+
+    def request(self, *arguments: Any, **options: Any) -> requests.Response:
+        """Make a request and send it; the exporter calls this."""
+        self.fault = ""
         try:
-            answer = super().send(request, **options)
-        except requests.RequestException as error:
+            answer = super().request(*arguments, **options)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             self.fault = f"{type(error).__name__}: {error}"
-            raise
-        if not answer.ok:
+            if not self.tries_once:
+                raise
+        else:
+            if answer.status_code in _SUCCESS:
+                return answer
             place = urlsplit(answer.url).netloc
             self.fault = f"{place} answered {answer.status_code} {answer.reason}"
+            if not self.tries_once:
+                return answer
+        raise requests.RequestException(self.fault)  # of no kind that the exporter tries again
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send a request; read no more of the answer than may be needed."""
+        for name in list(request.headers):
+            if self._wanted is not None and name.lower() not in self._wanted:
+                del request.headers[name]
+        deadline = time.monotonic() + float(options.get("timeout") or 0)
+        answer = super().send(request, **{**options, "stream": True})
+        # The status says whether the spans are taken. The rest is read so that the connection can
+        # be used again; a byte at a time, because a longer read waits for all of its bytes.
+        body = bytearray()
+        try:
+            while len(body) < _MOST_OF_ANSWER and time.monotonic() < deadline:
+                more = answer.raw.read(1, decode_content=False)
+                if not more:
+                    break
+                body += more
+        except (urllib3.exceptions.HTTPError, OSError):
+            pass
+        answer.close()
+        answer._content, answer._content_consumed = bytes(body), True
         return answer
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        """Follow no redirection: its target may be no collector, and must not get the headers."""
+        return None
 
 
 def _resource_of(tracing: Tracing) -> Resource:
-    found = Resource.create(
-        {"service.version": incm_webhook.__version__, "host.name": socket.gethostname()}
-    )
+    ours = {"service.version": incm_webhook.__version__, "host.name": socket.gethostname()}
+    found = Resource(ours).merge(Resource.create())  # with what variables say
     name = tracing.service_name
     if name is None and str(found.attributes["service.name"]).startswith(_UNKNOWN):
         name = _DEFAULT_NAME

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from incm_webhook.tracing.attempts import AttemptSpan
     from incm_webhook.tracing.otlp import Collector
 
-__all__ = ["SpanSender", "missing_extra", "prepare", "stop"]
+__all__ = ["SpanSender", "new_collector", "prepare", "stop"]
 
 _EVERY_S = 1.0
 _MOST_AT_ONCE = 512
@@ -32,13 +32,30 @@ _NEEDED = 'the library OpenTelemetry is missing: pip install "incm-webhook[otel]
 _log = logging.getLogger("incm_webhook.tracing")
 
 
-def missing_extra() -> str:
-    """Describe how to get the libraries of the extra `otel`; "" when they are installed."""
+def new_collector(tracing: Tracing) -> Collector:
+    """Prepare to send spans; no connection is opened yet.
+
+    Raises:
+        ConfigError: the extra `otel` is missing, or its libraries cannot use the OTEL_* variables.
+    """
+    if not _is_installed():
+        raise ConfigError(_NEEDED)
     try:
-        found = all(importlib.util.find_spec(name) is not None for name in _MODULES)
+        from incm_webhook.tracing.otlp import Collector
+
+        return Collector(tracing)
+    except Exception as error:  # which ones depends on the versions of the libraries
+        why = redacted(f"{type(error).__name__}: {error}")
+        raise ConfigError(
+            f"OpenTelemetry cannot be used: {why}: look at the OTEL_* variables"
+        ) from error
+
+
+def _is_installed() -> bool:
+    try:
+        return all(importlib.util.find_spec(name) is not None for name in _MODULES)
     except ImportError:  # the package around one of them is missing
-        found = False
-    return "" if found else _NEEDED
+        return False
 
 
 def prepare(tracing: Tracing | None, requests: Callable[[bool, float], RequestSpans]) -> SpanSender:
@@ -49,18 +66,18 @@ def prepare(tracing: Tracing | None, requests: Callable[[bool, float], RequestSp
         requests: makes what records the spans of requests, of `follows` and `share`.
 
     Raises:
-        ConfigError: the configuration file wants traces, and the extra `otel` is missing. When only
-            a variable wants them, that is a warning, because it may be meant for other programs.
+        ConfigError: the configuration file wants traces, and `new_collector` fails. When only a
+            variable wants them, that is a warning, because it may be meant for other programs.
     """
     global _current
     _current = _prepared(tracing, requests)
     return _current
 
 
-def stop(seconds: float) -> None:
-    """Send the last spans within so many seconds, if anything was prepared."""
+def stop(deadline: float) -> None:
+    """Send the last spans by `deadline` (monotonic seconds), if anything was prepared."""
     if _current is not None:
-        _current.stop(time.monotonic() + seconds)
+        _current.stop(deadline)
 
 
 def _prepared(
@@ -69,16 +86,15 @@ def _prepared(
     applied(None)
     if tracing is None:
         return SpanSender(None, None, None)
-    if missing := missing_extra():
+    try:
+        collector = new_collector(tracing)
+    except ConfigError as error:
         if tracing.is_wanted:
-            raise ConfigError(f"[trace] endpoint: {missing}")
-        _log.warning("there are no traces, which OTEL_* variables ask for: %s", missing)
+            raise ConfigError(f"[trace] endpoint: {error}") from error
+        _log.warning("there are no traces, which OTEL_* variables ask for: %s", error)
         return SpanSender(None, None, None)
-    from incm_webhook.tracing.otlp import Collector
-
-    return SpanSender(
-        Collector(tracing), requests(tracing.follows, tracing.share), applied(AttemptSpans())
-    )
+    spans = applied(AttemptSpans())
+    return SpanSender(collector, requests(tracing.follows, tracing.share), spans)
 
 
 class SpanSender:
@@ -108,10 +124,14 @@ class SpanSender:
             self._thread.start()
 
     def stop(self, deadline: float) -> None:
-        """Send what waits, by `deadline` (monotonic seconds); drop and log the rest."""
+        """Send what waits, by `deadline` (monotonic seconds); drop and log the rest.
+
+        What the collector does not take at once is not tried again.
+        """
         if self._collector is None or not self._thread.is_alive():
             return
         self._stopping.set()
+        self._collector.hurry()
         self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
             _log.warning("traces: the collector is too slow for the stop; the last spans are lost")

@@ -109,6 +109,8 @@ def test_the_samplers_of_opentelemetry_are_known(
             "nan is no share",
             True,
         ),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10s"}, "10s is no number of seconds", True),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "a=1,b: 2"}, "HEADERS: item 2 is not sent", True),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf only", False),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"}, "wants the URL of a collector", False),
     ],
@@ -181,6 +183,20 @@ def test_headers_are_secrets_from_a_variable_a_file_or_the_text(
         assert value not in redacted(f"the collector said: {value}!")
 
 
+@pytest.mark.parametrize("name", ["HEADERS", "TRACES_HEADERS"])
+@pytest.mark.parametrize(
+    "text", ["a=1,b=Bearer%20t0ken-of-41", "b: t0ken-of-41", "t0ken-of-41", "b=t0ken-of-41,"]
+)
+def test_headers_of_variables_are_secrets_also_when_they_are_mistyped(
+    workdir: Path, write: Write, name: str, text: str
+) -> None:
+    write("incm-webhook.toml", UNSIGNED)
+    settings = load(workdir, COLLECTOR | {f"OTEL_EXPORTER_OTLP_{name}": text})
+    assert not [one for one in settings.warnings if "t0ken" in one]
+    for item in text.split(","):
+        assert "t0ken" not in redacted(f"Header format invalid: {item}")
+
+
 def test_a_token_that_others_may_read_is_warned_of(workdir: Path, write: Write) -> None:
     write("token", "hunter2")
     (workdir / "token").chmod(0o644)
@@ -202,6 +218,8 @@ def test_a_token_that_others_may_read_is_warned_of(workdir: Path, write: Write) 
         ('{ env = "TOKEN" }', {}, '"a": the environment variable TOKEN is not set, or empty'),
         ('{ file = "nothing" }', {}, '"a": cannot read the secret file'),
         ('{ env = "TOKEN" }', {"TOKEN": "hunter2\nX: y"}, '"a": its value has characters'),
+        ('" hunter2"', {}, '"a": its value begins or ends with a blank'),
+        ('{ env = "TOKEN" }', {"TOKEN": "hunter2 "}, '"a": its value begins or ends'),
         ('"hünter2"', {}, '"a": its value has characters'),
     ],
 )

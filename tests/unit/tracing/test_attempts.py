@@ -76,3 +76,12 @@ def test_spans_that_nobody_takes_are_dropped_and_counted() -> None:
         spans.end(opened, "pager", 0.0, 1)
     taken, dropped = spans.take()
     assert (len(taken), dropped) == (MOST_WAITING, 2)
+
+
+def test_a_long_type_is_cut_before_a_whole_character() -> None:
+    spans = AttemptSpans()
+    opened, _ = begin(spans, RECORDED)
+    opened[0].delivery.alert = make_alert("x" + "ä" * 1000)
+    spans.end(opened, "pager", 0.1, 1)
+    ((span,), _) = spans.take()
+    assert span.alert_type == "x" + "ä" * 63
