@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "incm/base/bytes.h"
@@ -20,6 +21,15 @@ namespace {
 
 using base::Error;
 using base::ErrorCode;
+
+constexpr std::size_t kLongestType = 128;  ///< bytes, in a span; thousands of spans may wait
+
+/// Cut a text before a whole UTF-8 character, so that the rest is still valid.
+std::string_view beginning(std::string_view text, std::size_t most) {
+    if (text.size() <= most) return text;
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+    return text.substr(0, most);
+}
 
 std::int64_t unix_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -107,7 +117,7 @@ class WebhookHandler {
                 span_->context = *context;
                 if (sent) span_->parent_id = sent->span_id;
                 span_->endpoint = alert.endpoint;
-                span_->type = alert.type;
+                span_->type = beginning(alert.type, kLongestType);
             }
             return context->text();
         }
