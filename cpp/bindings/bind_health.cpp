@@ -44,7 +44,11 @@ Source:  docs/health.md, Findings.)")
             "A sentence, or the name of a plugin's state.")
         .def_property_readonly(
             "reason", [](const Finding& self) { return self.reason; },
-            "More, which may name targets of plugins; \"\" when there is none.");
+            "More, which may name targets of plugins; \"\" when there is none.")
+        .def_property_readonly(
+            "begins", [](const Finding& self) { return self.begins; },
+            "False for what is no trouble by itself, but while it holds, trouble of this kind that "
+            "began earlier has not ended.");
 }
 
 }  // namespace
@@ -69,7 +73,7 @@ Source:  docs/health.md.)")
                 return value_or_throw(self.running()->receiver.findings());
             },
             WithoutGil(),
-            "Return everything that is wrong now, the problems first.\n\n"
+            "Return everything that is wrong now, the problems first, and what does not begin.\n\n"
             "Errors:  InboxError when the inbox cannot be asked.")
         .def(
             "raise_alert",
@@ -94,7 +98,7 @@ Source:  docs/health.md.)")
             "canary_came_back",
             [](const HealthView& self, double round_trip) {
                 self.running()->receiver.canary().came_back(std::llround(round_trip * 1e6),
-                                                            base::now().wall_ms);
+                                                            base::now());
             },
             py::arg("round_trip"), "Report that a canary was answered, after so many seconds.")
         .def(

@@ -137,14 +137,30 @@ TEST(AlertFilter, OnlyWhoNamesTheServersOwnAlertsGetsThem) {
     EXPECT_TRUE(wants({.types = {"*", "incm_webhook.*"}}, failing));
     EXPECT_TRUE(wants({.types = {"incm_webhook.plugin_failing"}}, failing));
     EXPECT_EQ(AlertFilter{}.mismatch(failing, "/a"), "types");
-    EXPECT_TRUE(wants({.types = {"incm_webhook.*"}, .orgs = {"Acme"}, .priority = {9}}, failing))
-        << "they are about no device";
+    const AlertFilter narrow{
+        .types = {"incm_webhook.*"}, .endpoints = {"/a"}, .orgs = {"Acme"}, .priority = {9}};
+    EXPECT_TRUE(narrow.matches(failing, incm::model::kOwnEndpoint)) << "they are about no device";
     AlertFilter but;
     but.types = {"incm_webhook.*"};
     but.unwanted = std::make_shared<const AlertFilter>(AlertFilter{.types = {"*_failing"}});
     EXPECT_FALSE(wants(but, failing));
     EXPECT_EQ(but.mismatch(failing, "/a"), "not types");
     EXPECT_TRUE(wants(but, own("incm_webhook.disk_filling")));
+}
+
+TEST(AlertFilter, AllListsCountForAnOwnTypeThatCameToAnEndpoint) {
+    const Alert failing = own("incm_webhook.plugin_failing");
+    const AlertFilter on_a{.types = {"incm_webhook.*"}, .endpoints = {"/a"}};
+    EXPECT_TRUE(on_a.matches(failing, "/a"));
+    EXPECT_FALSE(on_a.matches(failing, "/b"));
+    EXPECT_EQ(on_a.mismatch(failing, "/a"), "");
+    EXPECT_EQ(on_a.mismatch(failing, "/b"), "endpoints");
+    AlertFilter not_b{.types = {"incm_webhook.*"}};
+    not_b.unwanted = std::make_shared<const AlertFilter>(AlertFilter{.endpoints = {"/b"}});
+    EXPECT_TRUE(not_b.matches(failing, "/a"));
+    EXPECT_FALSE(not_b.matches(failing, "/b"));
+    EXPECT_EQ(not_b.mismatch(failing, "/b"), "not endpoints");
+    EXPECT_FALSE(AlertFilter{.endpoints = {"/a"}}.matches(failing, "/a")) << "it is not named";
 }
 
 TEST(AlertFilter, OnlyWhoNamesCanariesThemselvesGetsThem) {

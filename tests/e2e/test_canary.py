@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import os
 import shutil
+import signal
 import ssl
 import subprocess
 import time
@@ -11,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
 from e2e.conftest import DEADLINE_S, Reports
 from e2e.test_metrics import Serves, metrics, page, wait_for
 from e2e.test_proxies import free_port
+from incm_webhook.sender.client import Sender, signature_of
 from incm_webhook.testing import Receiver
 from incm_webhook.testing.server_process import ServerProcess
 from incm_webhook.text.toml import toml_text
@@ -49,6 +53,7 @@ class Twin:
         facts = self._server.wait_until_ready(DEADLINE_S)
         self.url = str(facts["url"])
         self.admin_url = str(facts["admin_url"])
+        self.metrics_url = str(facts.get("metrics_url", ""))
         self.pid = int(facts["pid"])
         self.output = self._server.output
 
@@ -157,14 +162,13 @@ def test_it_comes_back_through_a_proxy_with_tls_and_its_absence_is_noticed(
         balancer.close()
         assert metrics(receiver)["ready"] == 0
         assert not status(receiver)["healthy"]
+        assert "canary: none came back since " in page(receiver, "/readyz?verbose")[1]
         with nginx(tmp_path / "two", certificates, port, passes):
             until(lambda: page(receiver, "/readyz")[0] == 200, receiver)
             until(lambda: "they come back again" in receiver.output(), receiver)
         log = receiver.output()
         assert "ERROR" in log
         assert "none has come back through the outer URL" in log
-        shown = page(receiver, "/readyz?verbose")[1]
-        assert "canary: " in shown or status(receiver)["canary"]["failure"] == ""
 
 
 @pytest.mark.parametrize(
@@ -219,6 +223,69 @@ def test_a_url_that_leads_to_another_server_is_noticed(tmp_path: Path) -> None:
                 else:
                     until(lambda: "another server with the same secret" in failure(twin), twin)
         assert metrics(other)["inbox_alerts"] == 0, "it answered them, and kept none"
+
+
+def test_a_listener_without_the_api_does_not_show_the_outer_url(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/webhook"
+    (tmp_path / "incm-webhook.toml").write_text(
+        toml_text({"server": {"metrics": "127.0.0.1:0"}, "canary": {**FAST, "url": url}})
+        + "[[endpoint]]\nunsigned = true\n"
+    )
+    with Twin(tmp_path) as server:
+        until(lambda: page(server, "/readyz")[0] == 503, server)
+        until(lambda: url in page(server, "/readyz")[1], server)
+        server.admin_url = server.metrics_url
+        code, answer = page(server, "/readyz")
+        assert code == 503
+        problem = json.loads(answer)
+        assert problem["type"] == "urn:incm-webhook:problem:canary-overdue"
+        assert "since 20" in problem["detail"]
+        assert url not in answer
+        assert url not in page(server, "/readyz?verbose")[1]
+
+
+def configure(server: Twin, folder: Path, text: str) -> None:
+    """Give a server another configuration, and wait until it uses it."""
+    (folder / "incm-webhook.toml").write_text(text)
+    os.kill(server.pid, signal.SIGHUP)
+    until(lambda: "reloaded" in server.output(), server)
+
+
+def quarantined(server: Serves) -> float:
+    return sum(count for name, count in metrics(server).items() if name.startswith("quarantined{"))
+
+
+def test_a_canary_of_its_own_that_a_server_refuses_is_not_quarantined(tmp_path: Path) -> None:
+    endpoints = "".join(
+        f'[[endpoint]]\npath = "/{one}"\nsecret = "the secret of {one}"\n' for one in ("a", "b")
+    )
+    (tmp_path / "incm-webhook.toml").write_text(endpoints)
+    with Twin(tmp_path) as server:
+        url = f"{server.url.removesuffix('/a')}/b"
+        canary = {"every": "1s", "endpoint": "/a", "url": url}
+        configure(server, tmp_path, toml_text({"canary": canary}) + endpoints)
+        until(lambda: "it was answered 401" in failure(server), server)
+        until(lambda: "it is a canary of this server" in server.output(), server)
+        assert quarantined(server) == 0
+
+
+def test_a_new_attempt_drops_a_quarantined_canary(tmp_path: Path) -> None:
+    endpoint = '[[endpoint]]\nsecret = "the first secret"\n'
+    (tmp_path / "incm-webhook.toml").write_text(endpoint)
+    body = b'{"type":"incm_webhook.canary"}'
+    with Twin(tmp_path) as server:
+        with Sender(server.url) as sender:
+            assert sender.post(body, signature_of(body, b"the second secret")).status == 401
+        until(lambda: quarantined(server) == 1, server)
+        configure(server, tmp_path, endpoint.replace("first", "second"))
+        address = f"{server.admin_url}/api/v1/quarantine/retry"
+        fields = {"Content-Type": "application/json"}
+        with urlopen(Request(address, b'{"all": true}', fields), timeout=DEADLINE_S) as answer:
+            retried = json.load(answer)
+        assert retried["accepted"] == 0
+        assert retried["results"][0]["reason"] == "it is a canary, which is no alert: dropped"
+        until(lambda: quarantined(server) == 0, server)
+        assert metrics(server)["inbox_alerts"] == 0
 
 
 NOTES = "def on_alert(alert, ctx): report(name=ctx.plugin, type=alert.type, path=ctx.endpoint)\n"

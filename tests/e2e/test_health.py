@@ -52,7 +52,7 @@ def test_dead_letters_are_told_to_another_plugin_and_not_to_the_one_that_has_the
         assert told["type"] == "incm_webhook.dead_letters"
         assert told["about"] == "pager"
         assert told["endpoint"] == "incm_webhook"
-        assert told["content"].startswith("plugin pager: 1 more dead letter, 1 in all")
+        assert told["content"].startswith("plugin pager: 1 dead letter;")
         receiver.wait_until_settled()
         assert metrics(receiver)["inbox_alerts"] == 2
         answer = receiver._ask("alerts/2")
@@ -102,8 +102,7 @@ def test_an_endpoint_without_alerts_is_reported_until_one_comes(
 ) -> None:
     reports.plugin(tmp_path / "noc.py", NOC)
     plugin = f'[[plugin]]\nuse = "./noc.py"\ntypes = {OWN}\norder = "device"\n'
-    with silent(tmp_path, "2s", plugin) as server:
-        assert metrics(server)['endpoint_silent{endpoint="/webhook"}'] == 0
+    with silent(tmp_path, "5s", plugin) as server:
         told = reports.next()
         assert (told["type"], told["about"]) == ("incm_webhook.endpoint_silent", None)
         assert metrics(server)['endpoint_silent{endpoint="/webhook"}'] == 1
@@ -111,14 +110,14 @@ def test_an_endpoint_without_alerts_is_reported_until_one_comes(
         code, text = page(server, "/readyz?verbose")
         assert code == 200
         assert "endpoint /webhook: no alert since " in text
-        assert status(server)["endpoints"][0]["silent_after_ms"] == 2000
+        assert status(server)["endpoints"][0]["silent_after_ms"] == 5000
         assert not status(server)["healthy"]
         post(server)
-        assert metrics(server)['endpoint_silent{endpoint="/webhook"}'] == 0
+        wait_for(server, lambda now: now['endpoint_silent{endpoint="/webhook"}'] == 0)
         assert reports.next()["type"] == "incm_webhook.endpoint_active"
         log = server.output()
-        assert log.count("endpoint /webhook: it has had no alert") == 1
-        assert log.count("endpoint /webhook: it gets alerts again") == 1
+        assert "endpoint /webhook: it has had no alert" in log
+        assert "endpoint /webhook: it gets alerts again" in log
 
 
 def test_the_time_without_alerts_goes_on_over_a_restart(tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ void add_plugins(std::vector<Finding>& all, const PluginBoard& board, std::int64
     for (const PluginStatus& one : board.all()) {
         // The others are normal: one waits for its rate because its configuration wants that.
         if (one.state == "ready" || one.state == "rate-limited") continue;
-        if (one.state == "starting" && now_ms - one.since_ms < kStartMs) continue;
+        const bool passes = one.state == "starting" && now_ms - one.since_ms < kStartMs;
         all.push_back({.is_problem = one.state != "starting",
                        .kind = "plugin",
                        .subject = "plugin " + one.plugin,
                        .since_ms = one.since_ms,
                        .text = one.state,
-                       .reason = one.reason});
+                       .reason = one.reason,
+                       .begins = !passes});
     }
 }
 
@@ -59,11 +60,14 @@ void add_certificate(std::vector<Finding>& all, std::int64_t end_s, std::int64_t
 
 /// A warning before the reserve is used up: then the alert about it could not be stored either.
 void add_disk(std::vector<Finding>& all, const inbox::DiskUse& disk) {
-    if (disk.low || disk.reserve_bytes <= 0 || disk.free_bytes >= 2 * disk.reserve_bytes) return;
+    // It ends above more than it began at, so that it does not begin and end with each checkpoint.
+    if (disk.reserve_bytes <= 0) return;
+    if (!disk.low && disk.free_bytes / 5 >= disk.reserve_bytes / 2) return;
     all.push_back({.kind = "disk",
                    .subject = "disk",
                    .since_ms = {},
-                   .text = "less is free than twice the reserve, at which alerts are refused"});
+                   .text = "less is free than twice the reserve, at which alerts are refused",
+                   .begins = !disk.low && disk.free_bytes / 2 < disk.reserve_bytes});
 }
 
 void add_silence(std::vector<Finding>& all, const ingest::Counters& counters, std::int64_t now_ms) {
@@ -78,8 +82,16 @@ void add_silence(std::vector<Finding>& all, const ingest::Counters& counters, st
     }
 }
 
-void add_canary(std::vector<Finding>& all, const CanaryState& canary, std::int64_t now_ms) {
-    const auto since_ms = canary.overdue_since_ms(now_ms);
+void add_canary(std::vector<Finding>& all, const CanaryState& canary) {
+    const auto& since_ms = canary.overdue_since_ms;
+    // What began before a start has not ended until one comes back.
+    if (!since_ms && canary.last_ms == 0) {
+        all.push_back({.kind = "canary",
+                       .subject = "canary",
+                       .since_ms = {},
+                       .text = "none has come back yet",
+                       .begins = false});
+    }
     if (!since_ms && canary.failure.empty()) return;
     all.push_back({.is_problem = since_ms.has_value(),
                    .kind = since_ms ? "canary" : "canary_failed",
@@ -117,7 +129,7 @@ std::vector<Finding> findings_of(const MetricsSources& from,
     if (from.statistics) add_backlog(all, *from.statistics, now_ms);
     add_disk(all, from.disk);
     add_silence(all, from.counters, now_ms);
-    if (from.server.canary) add_canary(all, *from.server.canary, now_ms);
+    if (from.server.canary) add_canary(all, *from.server.canary);
     if (from.server.certificate_end) add_certificate(all, *from.server.certificate_end, now_ms);
     if (const LastReload& reload = from.server.reload; !reload.ok) {
         all.push_back({.kind = "reload",
@@ -134,6 +146,7 @@ std::vector<Finding> findings_of(const MetricsSources& from,
 std::string verbose_text(const std::vector<Finding>& findings, bool ready, bool with_reasons) {
     std::string text = ready ? "ready\n" : "not ready\n";
     for (const Finding& one : findings) {
+        if (!one.begins) continue;
         text += one.subject + ": " + one.text;
         if (one.since_ms) text += " since " + rfc3339(*one.since_ms);
         if (with_reasons && !one.reason.empty()) text += ": " + one.reason;

@@ -21,12 +21,14 @@ struct Finding {
     std::optional<std::int64_t> since_ms;  ///< Unix time; none when it is not known
     std::string text;                      ///< a sentence, or the name of a plugin's state
     std::string reason;  ///< more, which may name targets of plugins; "" when there is none
+    /// False for what is no trouble by itself, and is not shown; but while it holds, trouble of
+    /// this kind that began earlier has not ended.
+    bool begins = true;
 };
 
-/// Return everything that is wrong now, the problems first. not_ready: why no alert is taken; empty
-/// when they are. now_ms: Unix time.
-/// Threads: any.
-/// Source:  docs/commands.md, See how the server does.
+/// Return everything that is wrong now, the problems first, and what does not begin. not_ready: why
+/// no alert is taken; empty when they are. now_ms: Unix time. Threads: any. Source:
+/// docs/commands.md, See how the server does.
 [[nodiscard]] std::vector<Finding> findings_of(const MetricsSources& from,
                                                const std::optional<base::Error>& not_ready,
                                                std::int64_t now_ms);

@@ -58,7 +58,7 @@ struct Admin {
             return answer_verbose(counts.value(), why, response);
         if (why) return send_reason(response, *why);
         if (const auto stall = stalled()) return answer_stalled(*stall, response);
-        if (const auto overdue = overdue_canary(server())) {
+        if (const auto overdue = overdue_canary(server(), shows == Shows::kAll)) {
             response.add("Retry-After", "10");
             return response.send(503, http::kProblemType, canary_problem(*overdue));
         }
@@ -92,7 +92,8 @@ struct Admin {
     [[nodiscard]] MetricsSources sources(const inbox::Counts& counts) const {
         base::Result<inbox::Statistics> counted = backlog->statistics();
         ServerState state = server();
-        const bool is_ready = !why_not_ready(inbox, ready) && !stalled() && !overdue_canary(state);
+        const bool is_ready =
+            !why_not_ready(inbox, ready) && !stalled() && !overdue_canary(state, false);
         return {
             .counters = counters,
             .activity = activity,

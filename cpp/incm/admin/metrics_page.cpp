@@ -107,7 +107,7 @@ void write_alerts(Exposition& page, const ingest::Counters& counters) {
 
 void write_canary(Exposition& page, const CanaryState& canary) {
     page.one("canary_overdue", "gauge", "1 while no canary has come back for too long.",
-             canary.overdue_since_ms(base::now().wall_ms) ? 1 : 0);
+             canary.overdue_since_ms ? 1 : 0);
     page.family("canary_last_success_timestamp_seconds", "gauge",
                 "When the last canary came back, in Unix time; 0: none since the start.");
     page.seconds({}, canary.last_ms);

@@ -5,7 +5,6 @@
 #include <Poco/JSON/Object.h>
 
 #include "incm/admin/records_json.h"
-#include "incm/base/clock.h"
 
 namespace incm::admin {
 
@@ -15,12 +14,11 @@ std::optional<base::Error> why_not_ready(const inbox::Inbox& inbox,
     return inbox.why_not_stored();
 }
 
-std::optional<std::string> overdue_canary(const ServerState& server) {
-    if (!server.canary) return std::nullopt;
-    const auto since_ms = server.canary->overdue_since_ms(base::now().wall_ms);
-    if (!since_ms) return std::nullopt;
-    std::string text = "no canary has come back through the outer URL since " + rfc3339(*since_ms);
-    if (!server.canary->failure.empty()) text += ": " + server.canary->failure;
+std::optional<std::string> overdue_canary(const ServerState& server, bool with_reason) {
+    if (!server.canary || !server.canary->overdue_since_ms) return std::nullopt;
+    std::string text = "no canary has come back through the outer URL since " +
+                       rfc3339(*server.canary->overdue_since_ms);
+    if (with_reason && !server.canary->failure.empty()) text += ": " + server.canary->failure;
     return text;
 }
 

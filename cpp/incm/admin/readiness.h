@@ -15,9 +15,11 @@ namespace incm::admin {
 [[nodiscard]] std::optional<base::Error> why_not_ready(const inbox::Inbox& inbox,
                                                        const std::atomic<bool>& ready);
 
-/// Return a sentence with the reason when no canary has come back for too long: alerts may not get
-/// here, although they would be accepted. Empty otherwise, and without canaries. Threads: any.
-[[nodiscard]] std::optional<std::string> overdue_canary(const ServerState& server);
+/// Return a sentence when no canary has come back for too long: alerts may not get here, although
+/// they would be accepted. Empty otherwise, and without canaries. Threads: any.
+/// with_reason: say why the last one did not, which may name the outer URL.
+[[nodiscard]] std::optional<std::string> overdue_canary(const ServerState& server,
+                                                        bool with_reason);
 
 /// Return the problem document with that sentence.
 [[nodiscard]] std::string canary_problem(const std::string& sentence);

@@ -43,7 +43,7 @@ Object quantiles(const base::HistogramCounts& counts_us) {
 Array findings_json(const std::vector<Finding>& findings, bool problems) {
     Array array;
     for (const Finding& one : findings) {
-        if (one.is_problem != problems) continue;
+        if (!one.begins || one.is_problem != problems) continue;
         Object object = ordered();
         object.set("kind", std::string(one.kind));
         object.set("subject", one.subject);
@@ -103,11 +103,11 @@ Object requests_json(const ingest::Counters& counters) {
     return object;
 }
 
-Var canary_json(const std::optional<CanaryState>& canary, std::int64_t now_ms) {
+Var canary_json(const std::optional<CanaryState>& canary) {
     if (!canary) return {};
     Object object = ordered();
     const std::int64_t last_ms = canary->last_ms;
-    object.set("overdue", canary->overdue_since_ms(now_ms).has_value());
+    object.set("overdue", canary->overdue_since_ms.has_value());
     object.set("overdue_after_ms", canary->overdue_after_ms);
     object.set("came_back_at", time_or_null(last_ms ? std::optional(last_ms) : std::nullopt));
     object.set("failed", canary->failed);
@@ -193,7 +193,9 @@ Object inbox_json(const MetricsSources& from) {
 std::string status_json(const MetricsSources& from, const std::vector<Finding>& findings,
                         std::int64_t now_ms) {
     Object document = ordered();
-    document.set("healthy", std::ranges::none_of(findings, &Finding::is_problem));
+    document.set("healthy", std::ranges::none_of(findings, [](const Finding& one) {
+                     return one.begins && one.is_problem;
+                 }));
     document.set("ready", from.ready);
     document.set("problems", findings_json(findings, /*problems=*/true));
     document.set("warnings", findings_json(findings, /*problems=*/false));
@@ -202,7 +204,7 @@ std::string status_json(const MetricsSources& from, const std::vector<Finding>& 
     document.set("last_minute", last_minute_json(from.server.last_minute));
     document.set("requests", requests_json(from.counters));
     document.set("endpoints", endpoints_json(from.counters, now_ms));
-    document.set("canary", canary_json(from.server.canary, now_ms));
+    document.set("canary", canary_json(from.server.canary));
     Array plugins;
     if (from.statistics) {
         for (const auto& totals : from.statistics->plugins) plugins.add(plugin_json(totals, from));

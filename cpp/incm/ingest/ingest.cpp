@@ -203,6 +203,11 @@ base::Result<inbox::Stored> Ingest::retry(inbox::StoredRejected kept, base::Inst
                                                       .is_not_json = true})
                                               : verify(*now, *endpoint, request, kept.id);
     if (!alert.ok()) return alert.error();
+    if (alert.value().type == model::kCanaryType) {
+        const auto dropped = inbox_.quarantine().drop({kept.id});
+        if (!dropped.ok()) return dropped.error();
+        return Error{ErrorCode::kForbidden, "it is a canary, which is no alert: dropped"};
+    }
     return inbox_.append(std::move(alert).value());
 }
 
@@ -238,6 +243,9 @@ base::Result<inbox::NewAlert> Ingest::verify(const Serving& serving, const Endpo
 /// Return and count why a request of an unauthenticated sender must not be quarantined; "" when it
 /// may be.
 std::string Ingest::why_not_kept(const Request& request) {
+    if (is_own_canary(request.body)) {
+        return "not kept in the quarantine: it is a canary of this server";
+    }
     if (request.body.size() > kMaxKeptBody) {
         counters_.count_unkept(NotKept::kTooLarge);
         return "not kept in the quarantine: the body is longer than 256 KiB";

@@ -84,9 +84,6 @@ class AlertCallback : public inbox::AppendCallback {
     std::optional<bool> canary_;
 };
 
-/// The endpoint of the alerts that the server raises about itself; no path is like it.
-inline constexpr const char* kOwnEndpoint = "incm_webhook";
-
 /// The longest body that is quarantined of a request whose sender is not authenticated.
 inline constexpr std::size_t kMaxKeptBody = 256 * 1024;
 
@@ -143,7 +140,8 @@ class Ingest {
     ///          with another number. An entry of that kind was verified when it arrived, and is
     ///          only read again.
     /// Errors:  those of accept() except kNotProcessed, since this does not wait for plugins. The
-    ///          request then stays in the quarantine.
+    ///          request then stays in the quarantine. kForbidden for a canary, which proves nothing
+    ///          now: it leaves the quarantine.
     [[nodiscard]] base::Result<inbox::Stored> retry(inbox::StoredRejected kept,
                                                     base::Instant received_at);
 
@@ -183,6 +181,7 @@ class Ingest {
     [[nodiscard]] base::Result<inbox::Stored> commit_nothing();
     [[nodiscard]] base::Error refused(const EndpointState& endpoint, Request request,
                                       base::Error error);
+    [[nodiscard]] bool is_own_canary(std::string_view text) const;
     [[nodiscard]] std::string why_not_kept(const Request& request);
     [[nodiscard]] std::string keep(const std::string& path, Request request,
                                    inbox::QuarantineKind kind, const std::string& reason);

@@ -1,10 +1,12 @@
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "incm/auth/signature.h"
 #include "incm/ingest/dedupe_key.h"
 #include "incm/ingest/ingest.h"
 #include "incm/model/alert.h"
+#include "incm/model/own_type.h"
 
 namespace incm::ingest {
 
@@ -13,13 +15,13 @@ void Ingest::set_canary_mark(std::string mark) {
     canary_mark_ = std::move(mark);
 }
 
+bool Ingest::is_own_canary(std::string_view text) const {
+    const std::lock_guard lock(mutex_);
+    return !canary_mark_.empty() && text.find(canary_mark_) != std::string_view::npos;
+}
+
 void Ingest::accept_canary(inbox::NewAlert canary, std::unique_ptr<AlertCallback> callback) {
-    bool own = false;
-    {
-        const std::lock_guard lock(mutex_);
-        own = !canary_mark_.empty() && canary.text.find(canary_mark_) != std::string::npos;
-    }
-    callback->is_canary(own);
+    callback->is_canary(is_own_canary(canary.text));
     if (!canary.plugins.empty()) return inbox_.append_later(std::move(canary), std::move(callback));
     callback->on_complete(commit_nothing());
 }
@@ -39,14 +41,14 @@ base::Result<inbox::Stored> Ingest::commit_nothing() {
 
 base::Result<std::int64_t> Ingest::raise(std::string text, const std::string& about,
                                          base::Instant at) {
-    const base::Digest content = auth::digest_parts({kOwnEndpoint, text});
+    const base::Digest content = auth::digest_parts({model::kOwnEndpoint, text});
     base::Result<model::Alert> parsed = model::parse_alert(std::move(text));
     if (!parsed.ok()) return parsed.error();
     model::Alert& alert = parsed.value();
     inbox::NewAlert record;
     const std::shared_ptr<const Serving> now = serving();
     for (const Route& route : now->routes) {
-        if (route.plugin != about && route.filter.matches(alert, kOwnEndpoint)) {
+        if (route.plugin != about && route.filter.matches(alert, model::kOwnEndpoint)) {
             record.plugins.push_back(route.plugin);
         }
     }
@@ -54,7 +56,7 @@ base::Result<std::int64_t> Ingest::raise(std::string text, const std::string& ab
     record.dedupe_key = dedupe_key(content, alert.id);
     record.duplicate_for_ever = alert.id.has_value();
     record.received_at_ms = at.wall_ms;
-    record.endpoint = kOwnEndpoint;
+    record.endpoint = model::kOwnEndpoint;
     record.form = "own";
     record.type = alert.type.value_or("");
     record.device = alert.device_id.value_or("");

@@ -93,19 +93,19 @@ const char* first_list(const Filter& filter, const Alert& alert, const Text& end
 
 using AllKeys = std::make_index_sequence<kKeys.size()>;
 
-bool is_own(const Alert& alert) {
-    return alert.type && is_own_type(*alert.type);
+/// Whether the types of a filter let this type in: those of the server itself must be named.
+/// Canaries come every few minutes, so whoever wants all of the others does not get them.
+bool lets_in(const Filter& filter, const Text& type) {
+    if (!type || !is_own_type(*type)) return true;
+    return std::ranges::any_of(filter.types, [&](const std::string& pattern) {
+        return *type == kCanaryType ? pattern == *type
+                                    : is_own_type(pattern) && glob_match(pattern, *type);
+    });
 }
 
-/// Return the name of the list that an alert of the server itself does not pass; null when it
-/// passes. Canaries come every few minutes, so whoever wants all of the others does not get them.
+/// Return the name of the list that an alert which this server raised does not pass; null when it
+/// passes. Only types count: such an alert is about no device, and came to no endpoint.
 const char* own_mismatch(const Filter& filter, const Alert& alert) {
-    const std::string_view type = *alert.type;
-    const bool named = std::ranges::any_of(filter.types, [&](const std::string& pattern) {
-        return type == kCanaryType ? pattern == type
-                                   : is_own_type(pattern) && glob_match(pattern, type);
-    });
-    if (!named) return "types";
     const bool refused = filter.unwanted && matches_any(filter.unwanted->types, {&alert.type});
     return refused ? "not types" : nullptr;
 }
@@ -113,7 +113,8 @@ const char* own_mismatch(const Filter& filter, const Alert& alert) {
 }  // namespace
 
 bool AlertFilter::matches(const Alert& alert, std::string_view endpoint) const {
-    if (is_own(alert)) return own_mismatch(*this, alert) == nullptr;
+    if (!lets_in(*this, alert.type)) return false;
+    if (endpoint == kOwnEndpoint) return own_mismatch(*this, alert) == nullptr;
     const Text path(endpoint);
     if (first_list<false>(*this, alert, path, AllKeys())) return false;
     if (unwanted && first_list<true>(*unwanted, alert, path, AllKeys())) return false;
@@ -122,7 +123,8 @@ bool AlertFilter::matches(const Alert& alert, std::string_view endpoint) const {
 }
 
 std::string AlertFilter::mismatch(const Alert& alert, std::string_view endpoint) const {
-    if (is_own(alert)) {
+    if (!lets_in(*this, alert.type)) return "types";
+    if (endpoint == kOwnEndpoint) {
         const char* const list = own_mismatch(*this, alert);
         return list == nullptr ? "" : list;
     }

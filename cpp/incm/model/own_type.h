@@ -11,6 +11,8 @@ namespace incm::model {
 inline constexpr std::string_view kOwnPrefix = "incm_webhook.";
 /// The type of the alert that the server posts to itself.
 inline constexpr std::string_view kCanaryType = "incm_webhook.canary";
+/// The endpoint of the alerts that the server raises about itself; no path is like it.
+inline constexpr const char* kOwnEndpoint = "incm_webhook";
 
 /// Whether a type, or a pattern of types, is one of the server's own.
 [[nodiscard]] constexpr bool is_own_type(std::string_view type) {

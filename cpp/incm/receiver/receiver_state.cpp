@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "incm/admin/metrics_page.h"
@@ -12,16 +15,23 @@ namespace incm::receiver {
 
 namespace {
 
-/// When the inbox got its last alert on an endpoint, as far as a page of its list reaches; else
-/// now.
-std::int64_t last_stored_ms(inbox::Catalog& catalog, const std::string& endpoint,
-                            std::int64_t now_ms) {
+/// When the inbox got its last alert on each of these endpoints, as far as one page of its list
+/// reaches; an endpoint without one is missing.
+std::map<std::string, std::int64_t> last_stored_ms(inbox::Catalog& catalog,
+                                                   std::set<std::string> endpoints) {
+    std::map<std::string, std::int64_t> last_ms;
+    if (endpoints.empty()) return last_ms;
+    // One reading for all of them, since it may look at tens of thousands of alerts. The alert that
+    // is wanted is the one with which all are known.
     const auto page = catalog.alerts(
         {.descending = true, .limit = 1, .wanted = [&](const inbox::StoredAlert& alert) {
-             return alert.endpoint == endpoint && !model::is_own_type(alert.type);
+             if (model::is_own_type(alert.type) || endpoints.erase(alert.endpoint) == 0)
+                 return false;
+             last_ms.emplace(alert.endpoint, alert.received_at_ms);
+             return endpoints.empty();
          }});
-    if (!page.ok() || page.value().alerts.empty()) return now_ms;
-    return std::min(page.value().alerts.front().received_at_ms, now_ms);
+    if (!page.ok()) last_ms.clear();
+    return last_ms;
 }
 
 }  // namespace
@@ -36,7 +46,7 @@ admin::ServerState Receiver::server_state() const {
                              .metrics_address = {},
                              .last_minute = history_.last_minute(),
                              .refuses_since_ms = history_.refuses_since_ms(),
-                             .canary = canary_.state()};
+                             .canary = canary_.state(base::steady_ms())};
     if (all_listen_) {  // a listener that is open serves while the next one is made
         if (admin_) state.admin_address = admin_address()->text();
         if (metrics_) state.metrics_address = metrics_address()->text();
@@ -49,13 +59,18 @@ admin::ServerState Receiver::server_state() const {
 
 void Receiver::watch_silence(const std::vector<ingest::Endpoint>& endpoints) {
     const std::int64_t now_ms = base::now().wall_ms;
+    std::set<std::string> begin;
     for (const ingest::Endpoint& one : endpoints) {
-        ingest::EndpointCounters& counted = counters_.endpoint(one.path);
         // Looked up once: an endpoint that is watched already knows its last alert.
-        const bool begins = one.silent_after_ms > 0 && counted.silent_after_ms() == 0;
-        counted.watch_silence(
-            one.silent_after_ms,
-            begins ? last_stored_ms(inbox_->catalog(), one.path, now_ms) : now_ms);
+        if (one.silent_after_ms > 0 && counters_.endpoint(one.path).silent_after_ms() == 0) {
+            begin.insert(one.path);
+        }
+    }
+    const auto last_ms = last_stored_ms(inbox_->catalog(), std::move(begin));
+    for (const ingest::Endpoint& one : endpoints) {
+        const auto found = last_ms.find(one.path);
+        counters_.endpoint(one.path).watch_silence(
+            one.silent_after_ms, found == last_ms.end() ? now_ms : std::min(found->second, now_ms));
     }
 }
 
@@ -83,7 +98,7 @@ base::Result<std::int64_t> Receiver::raise(std::string text, const std::string& 
 
 void Receiver::watch_canary(std::string mark, std::int64_t overdue_after_ms) {
     if (ingest_) ingest_->set_canary_mark(std::move(mark));
-    canary_.watch(overdue_after_ms, base::now().wall_ms);
+    canary_.watch(overdue_after_ms, base::now());
 }
 
 }  // namespace incm::receiver

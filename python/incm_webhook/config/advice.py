@@ -153,6 +153,7 @@ def _of_endpoint(endpoint: EndpointSettings) -> Iterator[tuple[str, str]]:
 def _of_filters(plugin: PluginSettings, paths: set[str]) -> Iterator[tuple[Location, str]]:
     name = f"plugin {plugin.name}:"
     yield from (((key,), f"{name} {one}") for key, one in _of_keys(plugin, paths))
+    yield from ((("types",), f"{name} {one}") for one in _half_named(plugin.types))
     for key, sentence in _of_keys(plugin.unwanted, paths):
         yield ("not", key), f"{name} not: {sentence}"
     for key, values in plugin.filters.items():
@@ -179,6 +180,15 @@ def _of_keys(keys: FilterKeys, paths: set[str]) -> Iterator[tuple[str, str]]:
         guess = nearest(top, TOP_KEYS)
         if top not in TOP_KEYS and "did you mean" in guess:
             yield "where", f'where {path}: "{top}" is not a documented key of an alert{guess}'
+
+
+def _half_named(patterns: Iterable[str]) -> Iterator[str]:
+    """Warn about patterns that seem to name the alerts of the server itself, and do not."""
+    own = [one.name for one in alert_types(own=True) if is_own_type(one.name)]
+    for pattern in patterns:
+        meant = pattern.startswith("incm") and any(fnmatchcase(one, pattern) for one in own)
+        if meant and not is_own_type(pattern):
+            yield f'types: "{pattern}" names no alert of the server itself: write "incm_webhook.*"'
 
 
 def unknown_types(patterns: Iterable[str]) -> Iterator[str]:

@@ -25,8 +25,9 @@ class CanarySettings(Table):
         every: how often; None sends none.
         url: where to; None posts to the alert listener itself.
         endpoint: the path of the endpoint whose secret signs; None takes the first endpoint.
-        timeout: how long connecting, and each wait for the answer, may take.
-        overdue: how long none may come back; None is twice `every`, and `timeout`.
+        timeout: how long one may take in all, after the host's address is known.
+        overdue: how long none may come back; None is twice `every`, and three times
+            `timeout`.
         ca_file: the authority that signed the certificate of `url`; None trusts those of the
             system.
         others: whether the answer of another server with the same secret counts.
@@ -55,13 +56,13 @@ class CanarySettings(Table):
         without="the first endpoint",
     )
     timeout: Annotated[PositiveDuration, Field(le=300)] = key(
-        10.0, "For connecting, and for each wait for the answer; at most 5 min"
+        10.0, "For one canary in all, from the connecting to its answer; at most 5 min"
     )
     overdue: PositiveDuration | None = key(
         None,
         "When none has come back for so long, the server is not ready; longer than `every`",
         example="12m",
-        without="twice `every`, and `timeout`",
+        without="twice `every`, and three times `timeout`",
     )
     ca_file: Path | None = key(
         None,
@@ -80,7 +81,8 @@ class CanarySettings(Table):
         """How long none may come back, in seconds; 0 when none is sent."""
         if self.every is None:
             return 0.0
-        return self.overdue or 2 * self.every + self.timeout
+        # One that is lost is none; the next but one has all of its time.
+        return self.overdue or 2 * self.every + 3 * self.timeout
 
     @model_validator(mode="after")
     def _overdue_comes_after_the_next(self) -> "CanarySettings":

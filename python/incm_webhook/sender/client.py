@@ -31,7 +31,7 @@ class Answer:
     Attributes:
         status: the HTTP status.
         reason: the reason phrase.
-        body: at most 64 KiB of the body.
+        body: the beginning of the body; at most 64 KiB.
         headers: in the order received, names as received.
     """
 
@@ -119,6 +119,7 @@ class Sender:
         timeout_s: float = TIMEOUT_S,
         reposts: bool = True,
         context: ssl.SSLContext | None = None,
+        most_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         """Check the URL; nothing is sent yet.
 
@@ -129,10 +130,12 @@ class Sender:
             reposts: whether to post again at once, over a new connection, when a kept connection
                 turns out to be closed. Otherwise that is an error, unless the close was noticed
                 before posting.
+            most_bytes: how much of an answer's body is read.
         """
         self._url = url
         self._connection, self._target = open_connection(url, timeout_s, context)
         self._reposts = reposts
+        self._most_bytes = most_bytes
         self._used = False
 
     def post(self, body: bytes, signature: str | None = None) -> Answer:
@@ -166,6 +169,14 @@ class Sender:
                     continue
                 raise explained(self._url, error) from None
 
+    def interrupt(self) -> None:
+        """Make a `post` that waits for its connection fail soon. Threads: any, during a `post`."""
+        kept = self._connection.sock
+        if kept is not None:
+            with contextlib.suppress(OSError):
+                # Not that of an SSLSocket, which is not for another thread.
+                socket.socket.shutdown(kept, socket.SHUT_RDWR)
+
     def _has_ended(self) -> bool:
         """Whether the receiver has closed the kept connection: only that makes it readable."""
         kept = self._connection.sock
@@ -182,7 +193,7 @@ class Sender:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.request("POST", self._target, body, headers)
         response = self._connection.getresponse()
-        text = response.read(MAX_ANSWER_BYTES)
+        text = response.read(self._most_bytes)
         if not response.isclosed():
             self._connection.close()
         return Answer(response.status, response.reason, text, tuple(response.getheaders()))

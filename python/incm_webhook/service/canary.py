@@ -1,15 +1,18 @@
 """Posts canaries: signed alerts to this server itself, on the way that those of devices take."""
 
+import contextlib
 import http.client
 import json
 import secrets
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from incm_webhook.config.paths import endpoint_of
-from incm_webhook.errors import SendError, UrlError
+from incm_webhook.config.quantities import format_duration
+from incm_webhook.errors import ClosedError, SendError, UrlError
 from incm_webhook.log import printable
 from incm_webhook.sender.client import Answer, Sender, signature_of
 from incm_webhook.service.own_alerts import canary_alert
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from incm_webhook._core import Health
     from incm_webhook.config.canary import CanarySettings
     from incm_webhook.config.settings import Settings
+
+
+_MOST_ANSWER_BYTES = 1024  # its own answer has less than 100
 
 
 class Canary:
@@ -62,12 +68,23 @@ class Canary:
 
     def _run(self) -> None:
         settings = None
-        while (settings := self._next(settings)) is not None:
-            self._send(settings)
+        begun = 0.0
+        # The receiver may be gone while one is under way.
+        with contextlib.suppress(ClosedError):
+            while (settings := self._next(settings, begun)) is not None:
+                begun = time.monotonic()
+                self._send(settings, begun)
 
-    def _next(self, sent: "Settings | None") -> "Settings | None":
-        """Wait until a canary is due, and return its settings; None at the end."""
-        pause_s = None if sent is None else sent.canary.every
+    def _next(self, sent: "Settings | None", begun: float) -> "Settings | None":
+        """Wait until a canary is due, and return its settings; None at the end.
+
+        Args:
+            sent: the settings of the one before; None for the first.
+            begun: when that one was begun, so that one that takes long delays no other.
+        """
+        pause_s = None
+        if sent is not None and sent.canary.every is not None:
+            pause_s = max(0.0, begun + sent.canary.every - time.monotonic())
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._settings is not sent, pause_s)
             self._changed.wait_for(lambda: self._ended or self._is_wanted())
@@ -76,8 +93,7 @@ class Canary:
     def _is_wanted(self) -> bool:
         return self._settings is not None and self._settings.canary.every is not None
 
-    def _send(self, settings: "Settings") -> None:
-        begun = time.monotonic()
+    def _send(self, settings: "Settings", begun: float) -> None:
         try:
             problem = self._problem_of(post_canary(settings, self._address, self._mark), settings)
         except (SendError, UrlError) as error:
@@ -120,7 +136,7 @@ def post_canary(settings: "Settings", address: str, mark: str) -> Answer:
         The answer.
 
     Raises:
-        SendError: nothing answered; `UnreachableError` when nothing listens.
+        SendError: nothing answered in time; `UnreachableError` when nothing listens.
         UrlError: the URL cannot be requested.
     """
     canary = settings.canary
@@ -131,8 +147,48 @@ def post_canary(settings: "Settings", address: str, mark: str) -> Answer:
     body = canary_alert(mark, time.time()).encode()
     signature = signature_of(body, endpoint.secrets[0].reveal()) if endpoint.secrets else None
     context = trust_of(canary) if url.startswith("https:") else None
-    with Sender(url, timeout_s=canary.timeout, reposts=False, context=context) as sender:
-        return sender.post(body, signature)
+    with (
+        Sender(
+            url,
+            timeout_s=canary.timeout,
+            reposts=False,
+            context=context,
+            most_bytes=_MOST_ANSWER_BYTES,
+        ) as sender,
+        _ending(sender, canary.timeout) as is_late,
+    ):
+        try:
+            answer = sender.post(body, signature)
+        except SendError:
+            if not is_late.is_set():
+                raise
+        else:
+            if not is_late.is_set():
+                return answer
+        took = format_duration(canary.timeout)
+        raise SendError(f"{printable(url)} did not answer completely within {took}")
+
+
+@contextlib.contextmanager
+def _ending(sender: Sender, after_s: float) -> Iterator[threading.Event]:
+    """End what the sender does after a time: a peer that sends a byte now and then never ends.
+
+    Yields:
+        An event, which is set when that has happened.
+    """
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        sender.interrupt()
+
+    timer = threading.Timer(after_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield is_late
+    finally:
+        timer.cancel()
 
 
 def trust_of(canary: "CanarySettings") -> ssl.SSLContext:

@@ -101,7 +101,7 @@ def _run(
     on = listeners.open_listeners(passed, settings.server, notifier)
     receiver = _receiver(settings, plugins, on, python, requests)
     dispatcher = Dispatcher(receiver, plugins, python)
-    health = Health(receiver)
+    health = Health(receiver, settings.inbox.real_path)
     reloader.begin(receiver, dispatcher, plugins, health.apply)
     supervision.prepare(settings, notifier)
 

@@ -25,12 +25,10 @@ def test_no_canary_is_sent_unless_it_is_asked_for(workdir: Path, write: Write) -
     assert settings.endpoint[0].silent_after is None
 
 
-def test_a_canary_is_overdue_when_two_and_the_time_of_an_answer_are_missing(
-    workdir: Path, write: Write
-) -> None:
+def test_one_canary_that_is_lost_does_not_make_it_overdue(workdir: Path, write: Write) -> None:
     canary = 'every = "5m"\nurl = "https://alerts.example.com/hook"\nca_file = "ca.pem"\n'
     settings = load(workdir, write, f"[canary]\n{canary}{SIGNED}silent_after = '6h'\n")
-    assert settings.canary.overdue_after == 2 * 300 + 10
+    assert settings.canary.overdue_after == 2 * 300 + 3 * 10
     assert settings.canary.ca_file == workdir / "ca.pem"
     assert settings.endpoint[0].silent_after == 6 * 3600
     assert not any("canary" in one for one in settings.warnings)
@@ -88,6 +86,18 @@ def test_a_plugin_that_alone_hears_about_trouble_is_warned_about(
     )
     settings = load(workdir, write, SIGNED + plugins)
     assert any("none about itself" in one for one in settings.warnings) == warned
+
+
+@pytest.mark.parametrize(
+    ("pattern", "warned"),
+    [("incm_webhook*", True), ("incm*", True), ("incm_webhook.*", False), ("*", False)],
+)
+def test_a_pattern_that_only_seems_to_name_the_server_s_alerts_is_warned_about(
+    workdir: Path, write: Write, pattern: str, warned: bool
+) -> None:
+    plugin = f'[[plugin]]\nuse = "log"\ntypes = ["{pattern}"]\n'
+    settings = load(workdir, write, SIGNED + plugin)
+    assert any('write "incm_webhook.*"' in one for one in settings.warnings) == warned
 
 
 def test_a_misspelt_type_of_the_server_is_warned_about(workdir: Path, write: Write) -> None:

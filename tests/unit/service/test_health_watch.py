@@ -9,7 +9,7 @@ import pytest
 
 from incm_webhook import Alert, alert_types
 from incm_webhook.errors import InboxError
-from incm_webhook.service import health_watch
+from incm_webhook.service.conditions import KINDS
 from incm_webhook.service.health_watch import HealthWatch
 
 
@@ -20,6 +20,7 @@ class Found:
     text: str = "x"
     since: float | None = None
     reason: str = ""
+    begins: bool = True
 
 
 @dataclass
@@ -45,7 +46,10 @@ class Server:
         return len(self.raised)
 
     def watch(self) -> HealthWatch:
-        return HealthWatch(self, lambda: {"quarantined": self.quarantined}, lambda: self.now)
+        return HealthWatch(self, lambda: {"quarantined": self.quarantined}, self.time, self.time)
+
+    def time(self) -> float:
+        return self.now
 
 
 BROKEN = Found("plugin", "plugin noc", "failing", 1_799_999_000.0, "no route to host")
@@ -86,7 +90,7 @@ def test_an_alert_says_what_it_is_about_and_joins_with_its_end() -> None:
 
 def test_every_type_that_is_told_is_known() -> None:
     known = {one.name for one in alert_types(own=True)}
-    kinds = health_watch._KINDS.values()
+    kinds = KINDS.values()
     told = {name for one in kinds for name in (one.begins, one.ends) if name}
     assert {
         f"incm_webhook.{name}" for name in told | {"dead_letters", "quarantine_growth"}
@@ -107,6 +111,52 @@ def test_a_state_that_passes_by_itself_is_not_told() -> None:
     assert server.raised == [("plugin_failing", "noc")]
 
 
+@pytest.mark.parametrize(
+    "passing",
+    [
+        Found("plugin", "plugin noc", "replacing", 1_800_000_000.0),
+        Found("plugin", "plugin noc", "starting", 1_800_000_000.0, begins=False),
+        Found("stalled", "server", "Python does not run"),
+    ],
+)
+def test_what_passes_by_itself_does_not_end_what_was_told(passing: Found) -> None:
+    server = Server(found=[BROKEN])
+    watch = server.watch()
+    watch.look()
+    for found in (passing, BROKEN, passing, BROKEN):
+        server.found = [found]
+        watch.look()
+    assert server.raised == [("plugin_failing", "noc")]
+    server.found = []
+    watch.look()
+    assert server.raised == [("plugin_failing", "noc"), ("plugin_recovered", "noc")]
+
+
+def test_a_disk_that_fills_up_further_has_no_room_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    server = Server(found=[Found("disk", "disk")])
+    watch = server.watch()
+    watch.look()
+    server.found = [Found("disk", "disk", begins=False)]
+    watch.look()
+    assert "room again" not in caplog.text
+    assert server.raised == [("disk_filling", "")]
+    server.found = []
+    watch.look()
+    assert "disk: it has room again" in caplog.text
+    assert server.raised == [("disk_filling", ""), ("disk_ample", "")]
+
+
+def test_a_stop_tells_nothing_that_it_causes() -> None:
+    server = Server(found=[BROKEN])
+    watch = server.watch()
+    watch.look()
+    watch.stopping()
+    server.found = [*dead(1), Found("plugin", "plugin pager", "unavailable")]
+    watch.look()
+    assert server.raised == [("plugin_failing", "noc"), ("dead_letters", "noc")]
+
+
 def dead(count: int, plugin: str = "noc") -> list[Found]:
     return [Found("dead_letters", f"plugin {plugin}", f"{count} dead letters")] if count else []
 
@@ -117,6 +167,7 @@ def test_dead_letters_are_told_at_once_and_then_at_most_once_a_minute() -> None:
     server.found = dead(1)
     watch.look()
     assert server.raised == [("dead_letters", "noc")]
+    assert "plugin noc: 1 dead letter;" in server.bodies[0]["content"]
     for count in range(2, 50):
         server.found = dead(count)
         server.now += 1
@@ -131,7 +182,30 @@ def test_dead_letters_are_told_at_once_and_then_at_most_once_a_minute() -> None:
     server.found = dead(3)
     server.now += 60
     watch.look()
-    assert "3 more dead letters" in server.bodies[2]["content"]
+    assert "plugin noc: 3 dead letters;" in server.bodies[2]["content"]
+
+
+def test_dead_letters_that_go_on_are_told_less_and_less_often_up_to_once_an_hour() -> None:
+    server = Server()
+    watch = server.watch()
+    count = 0
+    for _ in range(24 * 60):  # each alert about them makes another, as with two plugins
+        count += 1
+        server.found = dead(count)
+        server.now += 60
+        watch.look()
+    assert len(server.raised) < 32
+    server.found = dead(count)
+    server.now += 2 * 3600  # none for a while
+    watch.look()
+    server.now += 3600
+    watch.look()
+    told = len(server.raised)
+    for more in (1, 2):
+        server.found = dead(count + more)
+        server.now += 7200 if more == 1 else 60
+        watch.look()
+    assert len(server.raised) == told + 2, "once a minute again"
 
 
 def test_a_stop_tells_the_dead_letters_that_would_have_waited() -> None:
