@@ -225,6 +225,33 @@ def test_watch_applies_new_secrets_and_plugins_and_a_mistake_changes_nothing(
     assert receiver.output().count("reload failed") == 1
 
 
+def test_watch_waits_for_a_file_that_the_new_configuration_misses(
+    site: Site, tmp_path: Path
+) -> None:
+    site.plugin("sink", 1)
+    site.write('use = "./sink.py"')
+    receiver = site.start("--watch")
+    site.see({"setup": 1})
+    site.write('use = "./sink.py"', 'use = "./later.py"')
+    wait_for(receiver, "reload failed, everything stays as it was: ")
+    site.plugin("later", 2)
+    site.see({"setup": 2})
+
+
+def test_a_stop_gives_a_reload_up_while_a_process_loads(site: Site) -> None:
+    site.plugin("sink", 1)
+    site.write('use = "./sink.py"')
+    receiver = site.start()
+    site.see({"setup": 1})
+    site.plugin("slow", 2, "report(loads={version!r})\nimport time\ntime.sleep(600)\n")
+    site.write('use = "./sink.py"', 'use = "./slow.py"\nisolation = "process"')
+    receiver.process.send_signal(signal.SIGHUP)
+    site.see({"loads": 2})
+    assert receiver.stop() == 0
+    site.see({"close": 1})
+    assert "given up, because the server was asked to stop" in receiver.output()
+
+
 def test_reloads_under_load_lose_nothing_and_make_nothing_twice(
     site: Site, reports: Reports, tmp_path: Path, program: Command
 ) -> None:

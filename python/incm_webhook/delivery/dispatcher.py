@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from incm_webhook.delivery.ending import Ending
 from incm_webhook.delivery.handover import Handover
 from incm_webhook.delivery.runner import PluginRunner
 from incm_webhook.delivery.source import Deliveries
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from incm_webhook._core import PythonWatch
 
 __all__ = ["Dispatcher"]
-
-_LAST_WORD_S = 0.3  # time for a runner to log at its deadline what still runs
 
 _log = logging.getLogger("incm_webhook.dispatcher")
 
@@ -81,11 +80,10 @@ class Dispatcher:
             handover.stop()
         for runner in runners:
             runner.ask_to_stop()
-        stops = [_Stop(runner, deadline) for runner in runners]
-        stopped = [stop.wait(deadline + _LAST_WORD_S) for stop in stops]
+        endings = [Ending(runner, deadline) for runner in runners]
+        stopped = [ending.wait() for ending in endings]
         for handover in handovers:
-            limit = deadline + _LAST_WORD_S - time.monotonic()
-            stopped.append(handover.join(max(0.0, limit)))
+            stopped.append(handover.join(max(0.0, deadline - time.monotonic())))
         if not all(stopped):
             return False
         plain_loop.stop()
@@ -145,22 +143,3 @@ def _expire(runner: PluginRunner) -> None:
         runner.expire()
     except Exception as error:  # the watchdog must go on, for this runner and others
         _log.critical("plugin %s: watching failed: %s", runner.name, describe(error))
-
-
-class _Stop:
-    """Stops one runner in a thread of its own, because a plugin's close may hang as well."""
-
-    def __init__(self, runner: PluginRunner, deadline: float) -> None:
-        self._runner = runner
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, args=(deadline,), daemon=True)
-        self._thread.start()
-
-    def wait(self, deadline: float) -> bool:
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-        if self._thread.is_alive():
-            _log.warning("plugin %s: its close hangs; it is left behind", self._runner.name)
-        return self._stopped
-
-    def _run(self, deadline: float) -> None:
-        self._stopped = self._runner.stop(deadline)

@@ -203,6 +203,9 @@ class Fetcher:
         attempted = self._settlements.without_expired(fetched)
         with self._handing_out:
             self._ready.extend(attempted)
+        if self._stopping.is_set():  # perhaps nobody looks any more at what is ready
+            self.give_back_ready()
+            return False
         return bool(attempted)
 
     def _fetched(self) -> list[Delivery]:

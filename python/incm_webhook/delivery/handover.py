@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from incm_webhook.delivery.ending import Ending
 from incm_webhook.log import describe
 
 if TYPE_CHECKING:
@@ -80,17 +81,23 @@ class Handover:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        try:
-            if self._old is not None:
-                self._old.end(self._deadline)
-        except Exception as error:  # a defect: the successor must start nevertheless
-            _log.critical("plugin %s: ending it failed: %s", self.name, describe(error))
+        if self._old is not None:
+            self._end(self._old)
         while True:
             following = self.next
             if following is not None and not self._resumed(following):
                 continue
             if self._ended(self, following):
                 return
+
+    def _end(self, old: PluginRunner) -> None:
+        try:
+            if Ending(old, self._deadline).wait():
+                old.forget()
+                return
+        except Exception as error:  # no thread is left, or a defect: the successor must start
+            _log.critical("plugin %s: ending it failed: %s", self.name, describe(error))
+        old.leave_behind(self._deadline)
 
     def _resumed(self, following: LoadedPlugin) -> bool:
         """Let fetch() wait again; False when that failed, and another try makes sense."""

@@ -39,6 +39,7 @@ class PluginSteps:
         self._thread: threading.Thread | None = None
         self.failure = ""  # why the last set-up failed; "" when none has failed
         self.done = False  # whether the plugin is set up
+        self.closing = False  # whether its close has been called
 
     def start(self, stopping: threading.Event, then: Callable[[], None]) -> None:
         """Begin to set the plugin up.
@@ -63,6 +64,7 @@ class PluginSteps:
 
     def close(self, deadline: float) -> None:
         """Close the plugin, by `deadline` (monotonic seconds) if a deadline can be enforced."""
+        self.closing = True
         self._guarded("close", lambda: self._plugin.close(deadline))
 
     def _set_up(self, stopping: threading.Event, then: Callable[[], None]) -> None:

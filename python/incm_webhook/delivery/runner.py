@@ -19,6 +19,7 @@ from incm_webhook.delivery.task_pool import TaskPool
 from incm_webhook.delivery.under_way import AttemptsUnderWay
 from incm_webhook.delivery.worker_pool import WorkerPool
 from incm_webhook.hosting.event_loop import EventLoop
+from incm_webhook.log import describe
 from incm_webhook.state import StateKeeper
 
 if TYPE_CHECKING:
@@ -120,25 +121,35 @@ class PluginRunner:
         self._loop.stop()
         return True
 
-    def end(self, deadline: float) -> None:
-        """Stop for good while the server goes on, so that another runner can take over.
+    def forget(self) -> None:
+        """Let go of the plugin's code, after a stop() that returned True."""
+        self._plugin.forget()
 
-        At the deadline (monotonic seconds) what still runs is settled as failed, so that it is
-        tried again, and left behind. Afterwards this runner settles no delivery any more.
+    def leave_behind(self, deadline: float) -> None:
+        """Give up what still runs after stop(), so that another runner can take over.
+
+        Calls that still run are settled as failed, so that they are tried again. Afterwards this
+        runner settles no delivery any more, whatever fails here; stop() may still wait for a close.
+
+        Args:
+            deadline: that of the stop, in monotonic seconds.
         """
-        if self.stop(deadline):
-            self._plugin.forget()
-            return
-        self._pool.abandon()
-        self._fetcher.give_back_ready()
-        self._settlements.flush()
-        self._settlements.close()
-        self._dead_letters.stop(deadline)
         _log.warning(
-            "plugin %s: what still runs of the one before the reload is left behind, without a "
-            "call of its close",
+            "plugin %s: what still runs of the one before the reload is left behind%s",
             self.name,
+            "" if self._steps.closing else ", without a call of its close",
         )
+        for step in (
+            self._pool.abandon,
+            self._fetcher.give_back_ready,
+            self._settlements.flush,
+            self._settlements.close,
+            lambda: self._dead_letters.stop(deadline),
+        ):
+            try:
+                step()
+            except Exception as error:  # the other steps do not depend on this one
+                _log.critical("plugin %s: ending it failed: %s", self.name, describe(error))
 
     def discard(self) -> None:
         """Give the plugin up before start()."""

@@ -2,7 +2,8 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from incm_webhook.supervise.sd_notify import Notifier
@@ -25,18 +26,34 @@ def beat(receiver: "Receiver", notifier: Notifier) -> None:
 
 
 @contextlib.contextmanager
-def beating(receiver: "Receiver", notifier: Notifier) -> Iterator[None]:
-    """Send beats from another thread while the main thread does something that takes long."""
+def beating(receiver: "Receiver", notifier: Notifier, limit: float) -> Iterator[Callable[[], None]]:
+    """Send beats from another thread while the main thread does something that takes long.
+
+    Args:
+        receiver: see `beat`.
+        notifier: see `beat`.
+        limit: the seconds after which a step is taken for one that never ends: then the beats end,
+            so that the service manager's watchdog acts.
+
+    Returns:
+        What to call when another step begins.
+    """
     ended = threading.Event()
+    began = time.monotonic()
+
+    def note_step() -> None:
+        nonlocal began
+        began = time.monotonic()
 
     def work() -> None:
         while not ended.wait(_PERIOD_S):
-            beat(receiver, notifier)
+            if time.monotonic() - began < limit:
+                beat(receiver, notifier)
 
     beats = threading.Thread(target=work, name="beats", daemon=True)
     beats.start()
     try:
-        yield
+        yield note_step
     finally:
         ended.set()
         beats.join()

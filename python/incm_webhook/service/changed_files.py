@@ -50,6 +50,6 @@ class ChangedFiles:
 def _signature_of(file: Path) -> _Signature | None:
     try:
         state = file.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no file can have this name
         return None
     return state.st_ino, state.st_mtime_ns, state.st_size

@@ -2,13 +2,17 @@
 
 import logging
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.hosting import registry
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.process.signals import Signals
+
+_LOOK_S = 0.1  # how often a load that is waited for is asked to go on
 
 _log = logging.getLogger("incm_webhook.service")
 
@@ -36,7 +40,10 @@ def load_plugin(spec: PluginSettings, base: Path, folder: Path | None = None) ->
 
 
 def load_plugins(
-    specs: Iterable[PluginSettings], base: Path, signals: Signals
+    specs: Iterable[PluginSettings],
+    base: Path,
+    signals: Signals,
+    go_on: Callable[[], None] | None = None,
 ) -> list[LoadedPlugin]:
     """Load plugins, and undo changes of an import that would affect the others.
 
@@ -44,6 +51,8 @@ def load_plugins(
         specs: their `[[plugin]]` tables.
         base: the folder that relative files are relative to.
         signals: the signal handling of this process.
+        go_on: called before each plugin, and again and again while the process of one loads; when
+            it raises an exception, the loading is given up with that.
 
     Raises:
         PluginError: one cannot be loaded; those before it are discarded.
@@ -52,13 +61,44 @@ def load_plugins(
     plugins: list[LoadedPlugin] = []
     try:
         for spec in specs:
-            plugins.append(load_plugin(spec, base, folder))
+            plugins.append(_loaded(spec, base, folder, go_on))
             _restore(spec.name, folder, signals)
     except BaseException:
         for plugin in plugins:
             plugin.discard()
         raise
     return plugins
+
+
+def _loaded(
+    spec: PluginSettings, base: Path, folder: Path, go_on: Callable[[], None] | None
+) -> LoadedPlugin:
+    if go_on is None:
+        return load_plugin(spec, base, folder)
+    go_on()
+    if spec.isolation != "process":  # its code must be imported by the main thread
+        return load_plugin(spec, base, folder)
+    loading: Future[LoadedPlugin] = Future()
+
+    def load() -> None:
+        try:
+            loading.set_result(load_plugin(spec, base, folder))
+        except BaseException as error:
+            loading.set_exception(error)
+
+    threading.Thread(target=load, name=f"{spec.name}-load", daemon=True).start()
+    try:
+        while not wait([loading], _LOOK_S).done:
+            go_on()
+    except BaseException:
+        loading.add_done_callback(_discard)
+        raise
+    return loading.result()
+
+
+def _discard(loading: Future[LoadedPlugin]) -> None:
+    if loading.exception() is None:
+        loading.result().discard()
 
 
 def _restore(plugin: str, folder: Path, signals: Signals) -> None:

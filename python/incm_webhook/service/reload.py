@@ -69,6 +69,7 @@ class Reloader:
         self._signals = signals
         self._dev = dev
         self._prints = _prints_of(settings.plugin, settings.base)
+        self._tried: Settings | None = None  # those of the last reload, if it failed
         self._plugins: dict[str, LoadedPlugin] = {}
         self._receiver: Receiver | None = None
         self._dispatcher: Dispatcher | None = None
@@ -81,8 +82,12 @@ class Reloader:
 
     @property
     def files(self) -> list[Path]:
-        """The files whose change a reload would apply."""
-        settings, found = self._settings, []
+        """The files whose change a reload would apply, or could mend if the last one failed."""
+        tried = [] if self._tried is None else self._files_of(self._tried)
+        return list(dict.fromkeys([*self._files_of(self._settings), *tried]))
+
+    def _files_of(self, settings: Settings) -> list[Path]:
+        found = []
         if settings.source is not None:
             found.append(settings.source)
         found += [file for one in settings.endpoint for file in one.secret_paths]
@@ -108,11 +113,18 @@ class Reloader:
         self._also = also
         self._plugins = {plugin.name: plugin for plugin in plugins}
 
-    def reload(self) -> ReloadReport:
-        """Read the configuration again and apply it; log the result and return it."""
+    def reload(self, go_on: Callable[[], None], was_read: Callable[[], None]) -> ReloadReport:
+        """Read the configuration again and apply it; log the result and return it.
+
+        Args:
+            go_on: called before each step and during long ones; with an Error that it raises, the
+                reload is given up.
+            was_read: called when the settings are read and none of the files that they name is
+                loaded; `files` has those already.
+        """
         assert self._receiver is not None  # noqa: S101 - begin() was called
         try:
-            report = self._reload(self._receiver)
+            report = self._reload(self._receiver, go_on, was_read)
         except Error as error:
             report = ReloadReport(error=str(error))
             _log.error("reload failed, everything stays as it was: %s", error)
@@ -129,15 +141,19 @@ class Reloader:
         self._receiver.note_reload(report.error)
         return report
 
-    def _reload(self, receiver: "Receiver") -> ReloadReport:
-        new = self._load()
+    def _reload(
+        self, receiver: "Receiver", go_on: Callable[[], None], was_read: Callable[[], None]
+    ) -> ReloadReport:
+        self._tried = new = self._load()
+        was_read()
         prints = _prints_of(new.plugin, new.base)
         remade = [spec for spec in new.plugin if self._is_remade(spec, prints[spec.name], new)]
         with self._tentatively(new):
-            loaded = load_plugins(remade, new.base, self._signals)
+            loaded = load_plugins(remade, new.base, self._signals, go_on)
             plugins = {**self._plugins, **{one.name: one for one in loaded}}
             try:
                 routes = [route_of(plugins[one.name].settings) for one in new.plugin]
+                go_on()
                 receiver.reload(endpoints_of(new.endpoint), routes)
             except BaseException:
                 for plugin in loaded:
@@ -196,6 +212,7 @@ class Reloader:
         started = self._started_with
         kept = {name: getattr(started, name) for name in ("server", "inbox", "trace")}
         self._settings = new.model_copy(update=kept)
+        self._tried = None
         self._also(new)
         return report
 

@@ -40,6 +40,8 @@ class FakeDelivery:
     endpoint: str = "/webhook"
     received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     expired: bool = False  # the last attempt was interrupted, after give_up
+    traceparent: str | None = None
+    tracestate: str = ""
 
     @property
     def delivery_key(self) -> str:

@@ -133,6 +133,27 @@ def test_a_call_that_does_not_end_is_settled_as_failed_and_its_result_ignored(
     assert "old close" not in steps.seen
 
 
+def test_a_close_that_hangs_is_left_behind_and_the_new_one_delivers(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps, go = Steps(), threading.Event()
+
+    class Hanging(plugin_class(steps, "old")):  # type: ignore[misc]
+        def close(self) -> None:
+            steps.note("old close")
+            go.wait(2 * DEADLINE_S)
+
+    dispatcher, receiver = start(loaded(Hanging))
+    steps.wait("old setup")
+    dispatcher.replace([loaded(plugin_class(steps, "new"))], [], time.monotonic() + 1)
+    steps.wait("old close")
+    receiver.offer(FakeDelivery(1, "p"))
+    assert receiver.wait_settled(1) == [("delivered", 1, None)]
+    assert "new ends" in steps.seen
+    assert "plugin p: its close hangs; it is left behind" in caplog.text
+    go.set()
+
+
 def test_an_asynchronous_call_that_does_not_end_is_cancelled(start: Start) -> None:
     import asyncio
 
