@@ -131,6 +131,19 @@ def test_the_time_without_alerts_goes_on_over_a_restart(tmp_path: Path) -> None:
         assert since < status(server)["server"]["started_at"]
 
 
+def test_what_ended_between_two_servers_is_told_by_the_second(
+    tmp_path: Path, reports: Reports
+) -> None:
+    reports.plugin(tmp_path / "noc.py", NOC)
+    plugin = f'[[plugin]]\nuse = "./noc.py"\ntypes = {OWN}\n'
+    with silent(tmp_path, "50ms", plugin):
+        assert reports.next()["type"] == "incm_webhook.endpoint_silent"
+    with silent(tmp_path, "1h", plugin) as server:
+        assert reports.next()["type"] == "incm_webhook.endpoint_active"
+        until(lambda: "endpoint /webhook: it gets alerts again" in server.output(), server)
+        until(lambda: not list(tmp_path.glob("*.told")), server)
+
+
 def test_nothing_is_stored_when_nobody_asks_for_it(tmp_path: Path, reports: Reports) -> None:
     reports.plugin(tmp_path / "pager.py", PAGER)
     with silent(tmp_path, "50ms", '[[plugin]]\nuse = "./pager.py"\n') as server:
