@@ -131,6 +131,29 @@ def test_the_time_without_alerts_goes_on_over_a_restart(tmp_path: Path) -> None:
         assert since < status(server)["server"]["started_at"]
 
 
+def test_each_endpoint_goes_on_from_its_own_last_alert(tmp_path: Path) -> None:
+    def configure(after: str) -> None:
+        table = "".join(
+            f'[[endpoint]]\npath = "/{one}"\nunsigned = true\nsilent_after = "{after}"\n'
+            for one in ("a", "b", "c")
+        )
+        (tmp_path / "incm-webhook.toml").write_text(table)
+
+    configure("1h")
+    with Twin(tmp_path) as server:
+        for path in ("a", "b", "a", "a"):
+            with Sender(f"{server.url.removesuffix('/a')}/{path}") as sender:
+                assert sender.post(spell(sample("reboot"))).status == 200
+        last = {one["path"]: one["last_alert_at"] for one in status(server)["endpoints"]}
+    configure("50ms")
+    with Twin(tmp_path) as server:
+        names = [f'endpoint_silent{{endpoint="/{one}"}}' for one in ("a", "b", "c")]
+        wait_for(server, lambda now: all(now[name] == 1 for name in names))
+        since = {one["path"]: one["silent_since"] for one in status(server)["endpoints"]}
+        assert {one: since[one] for one in ("/a", "/b")} == {one: last[one] for one in ("/a", "/b")}
+        assert since["/c"] > max(since["/a"], since["/b"]), "it never had one: from the start"
+
+
 def test_what_ended_between_two_servers_is_told_by_the_second(
     tmp_path: Path, reports: Reports
 ) -> None:
