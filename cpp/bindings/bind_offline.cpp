@@ -14,6 +14,7 @@
 #include "incm/inbox/sqlite/log_check.h"
 #include "incm/inbox/sqlite/restore.h"
 #include "incm/inbox/sqlite/schema.h"
+#include "incm/inbox/sqlite/upgrade_copy.h"
 #include "incm/receiver/offline_inbox.h"
 
 namespace incm::bindings {
@@ -89,6 +90,18 @@ Shape:   path: absolute; no process has this inbox open, or there is no inbox.
          Nothing is changed.
 Threads: any.
 Source:  cpp/incm/inbox/sqlite/log_check.h.)");
+    module.def("newer_inbox", &inbox::sqlite::newer_inbox_text, py::arg("path"), py::arg("version"),
+               R"(Return the sentence about an inbox whose version this program does not know yet.
+
+Shape:   it names the copy to go back to, if one is beside the inbox.
+Threads: any.)");
+    module.def(
+        "no_room_to_upgrade", &inbox::sqlite::no_room_for_upgrade_copy, py::arg("path"),
+        py::arg("version"), py::arg("reserve_bytes"),
+        R"(Return why the disk has no room for the copy that is kept before an inbox of this version is migrated.
+
+Shape:   a sentence; "" when there is room. reserve_bytes: free disk that must be left.
+Threads: any.)");
     module.def("restore_inbox", &restore_inbox, WithoutGil(), py::arg("copy"), py::arg("path"),
                R"(Replace an inbox, which no process has open, with a copy of an inbox.
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bind_clients.h"
+#include "bind_tokens.h"
 #include "bind_watch.h"
 #include "bindings.h"
 #include "running.h"
@@ -173,7 +174,8 @@ std::unique_ptr<ReceiverView> make_receiver(
     const std::optional<std::string>& metrics, std::optional<int> metrics_fd,
     std::vector<std::string> admin_hosts, double access_log,
     std::vector<std::pair<std::string, std::string>> build, std::shared_ptr<Spans> spans,
-    std::shared_ptr<admin::ReloadRequests> reloads) {
+    std::shared_ptr<admin::ReloadRequests> reloads, const std::shared_ptr<AdminTokensView>& tokens,
+    bool backup_before_migrate) {
     receiver::Config config{.listen = value_or_throw(receiver::parse_address(listen)),
                             .listen_fd = listen_fd,
                             .admin_fd = admin_fd,
@@ -181,6 +183,7 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .metrics = std::nullopt,
                             .metrics_fd = metrics_fd,
                             .admin_hosts = std::move(admin_hosts),
+                            .access = access_of(tokens),
                             .inbox_url = std::move(inbox_url),
                             .endpoints = std::move(endpoints),
                             .routes = std::move(routes),
@@ -189,6 +192,7 @@ std::unique_ptr<ReceiverView> make_receiver(
                             .tls = std::move(clients.tls),
                             .retention_ms = milliseconds(retention),
                             .reserve_bytes = reserve_bytes,
+                            .backup_before_migrate = backup_before_migrate,
                             .access_log = access_log,
                             .plugins = board_of(watch),
                             .reloads = std::move(reloads),
@@ -237,6 +241,7 @@ Source:  docs/architecture.md, Pull, not push.)")
             py::arg("admin_hosts") = std::vector<std::string>{}, py::arg("access_log") = 0.0,
             py::arg("build") = std::vector<std::pair<std::string, std::string>>{},
             py::arg("spans") = py::none(), py::arg("reloads") = py::none(),
+            py::arg("tokens") = py::none(), py::arg("backup_before_migrate") = true,
             "listen, admin and metrics: HOST:PORT. inbox: a URL such as sqlite:PATH. clients: the "
             "rules of the alert listener. retention: seconds, 0: no limit. listen_fd, admin_fd and "
             "metrics_fd: listening sockets to serve instead of binding; the caller keeps them. "
@@ -244,7 +249,8 @@ Source:  docs/architecture.md, Pull, not push.)")
             "by which admin and metrics may be addressed. access_log: the share of requests that "
             "get a line in the log. build: names and versions of the parts, for the admin "
             "listener. spans: gets the spans of requests. reloads: where the admin API asks for a "
-            "reload.\n\n"
+            "reload. tokens: who may call the API of the admin listener. backup_before_migrate: "
+            "keep a copy of an older inbox before its tables are changed.\n\n"
             "Errors:  ConfigError for an address that cannot be read.")
         .def("start", &ReceiverView::start, WithoutGil(),
              "Open the inbox and listen.\n\n"

@@ -1,3 +1,4 @@
+#include "bind_tokens.h"
 #include "bindings.h"
 
 #include "incm/receiver/library_versions.h"
@@ -21,6 +22,7 @@ PYBIND11_MODULE(_core, module) {
     incm::bindings::bind_signature(module);
     incm::bindings::bind_clients(module);
     incm::bindings::bind_watch(module);
+    incm::bindings::bind_tokens(module);
     incm::bindings::bind_routing(module);
     incm::bindings::bind_delivery(module);
     incm::bindings::bind_state(module);

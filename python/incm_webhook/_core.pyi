@@ -272,6 +272,13 @@ class CertificateFacts:
     def first_end(self) -> int: ...
 
 @final
+class AdminTokens:
+    """The tokens of the admin listener, without which everybody may call its API."""
+
+    def __init__(self) -> None: ...
+    def set(self, tokens: Sequence[tuple[str, bytes, bool]]) -> None: ...
+
+@final
 class ClientRules:
     """The limits and rules for clients of the alert listener."""
 
@@ -430,9 +437,11 @@ class Receiver:
         clients: ClientRules = ...,
         retention: float = 0.0,
         reserve_bytes: int = 0,
+        backup_before_migrate: bool = True,
         listen_fd: int | None = None,
         admin_fd: int | None = None,
         watch: PythonWatch | None = None,
+        tokens: AdminTokens | None = None,
         metrics: str | None = None,
         metrics_fd: int | None = None,
         admin_hosts: Sequence[str] = (),
@@ -486,6 +495,8 @@ class Receiver:
 
 def check_inbox_place(path: str) -> None: ...
 def look_at_inbox_log(path: str) -> tuple[str, str]: ...
+def newer_inbox(path: str, version: int) -> str: ...
+def no_room_to_upgrade(path: str, version: int, reserve_bytes: int) -> str: ...
 def restore_inbox(copy: str, path: str) -> tuple[int, int, str]: ...
 
 @final

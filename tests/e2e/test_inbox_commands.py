@@ -520,7 +520,10 @@ def test_a_replay_is_in_the_log_of_the_server(command: Command, receiver: Receiv
     assert command("replay", "--since", "1h", "--dry-run", *admin(receiver))[0] == 0
     assert "changed through" not in receiver.output()
     assert command("replay", "--since", "1h", *admin(receiver))[0] == 0
-    assert "changed through the admin API: 3 deliveries replayed\n" in receiver.output()
+    assert (
+        "changed through the admin API: 3 deliveries replayed, by the operator of this machine\n"
+        in receiver.output()
+    )
 
 
 def test_a_named_inbox_that_the_server_does_not_have_is_opened(

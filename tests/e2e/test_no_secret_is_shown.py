@@ -25,6 +25,7 @@ PLACES = (
     *("password", "path", "query", "header", "pluginvariable", "pluginfile"),  # of plugins
     *("nested", "plain", "raised", "printed", "mail", "environment"),
     *("collector", "collectorvariable"),
+    *("operator", "viewer"),  # of the admin listener
 )
 SECRETS = {place: f"pLanted{place.title()}{number:03}xyzzy" for number, place in enumerate(PLACES)}
 NOC = """\
@@ -88,6 +89,13 @@ level = "debug"
 endpoint = "http://127.0.0.1:9"
 timeout = "1s"
 headers = {{ X-Token = "{SECRETS["collector"]}", Authorization = {{ env = "PLANTED_TRACE" }} }}
+[[admin_token]]
+name = "operator"
+file = "operator"
+role = "operate"
+[[admin_token]]
+name = "viewer"
+env = "PLANTED_VIEWER"
 [egress]
 allow = ["127.0.0.0/8"]
 [[endpoint]]
@@ -127,6 +135,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "PLANTED": "variable",
         "PLANTED_PLUGIN": "pluginvariable",
         "PLANTED_TRACE": "collectorvariable",
+        "PLANTED_VIEWER": "viewer",
+        "INCM_WEBHOOK_ADMIN_TOKEN": "operator",
     }.items():
         monkeypatch.setenv(name, SECRETS[place])
     for name, place in {
@@ -134,6 +144,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "second": "second",
         "third": "third",
         "other": "pluginfile",
+        "operator": "operator",
     }.items():
         (tmp_path / name).write_text(SECRETS[place])
         (tmp_path / name).chmod(0o644)  # so that there is a warning about it
@@ -165,6 +176,7 @@ def server(folder: Path) -> Iterator[dict[str, Any]]:
             "PLANTED": SECRETS["variable"],
             "PLANTED_PLUGIN": SECRETS["pluginvariable"],
             "PLANTED_TRACE": SECRETS["collectorvariable"],
+            "PLANTED_VIEWER": SECRETS["viewer"],
             "INCM_WEBHOOK_DEBUG": "1",
         },
     )
@@ -194,10 +206,10 @@ def post(facts: Mapping[str, Any], body: bytes, signature: str) -> int:
     return status
 
 
-def get(facts: Mapping[str, Any], path: str) -> str:
+def get(facts: Mapping[str, Any], path: str, token: str = SECRETS["operator"]) -> str:
     address = urlsplit(str(facts["admin_url"])).netloc
     connection = http.client.HTTPConnection(address, timeout=DEADLINE_S)
-    connection.request("GET", path)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
     answer = connection.getresponse()
     text = answer.read().decode() + str(answer.headers)
     connection.close()
@@ -227,6 +239,10 @@ def test_no_page_log_or_command_of_a_server_shows_a_secret(
 ) -> None:
     facts, process = server["facts"], server["process"]
     pages = {path: get(facts, path) for path in GETS}
+    for name, token in {"a viewer": SECRETS["viewer"], "nobody": SECRETS["viewer"][:-1]}.items():
+        pages[f"the list for {name}"] = get(facts, "/api/v1/alerts", token)
+    dropped = get(facts, "/api/v1/state/drop", SECRETS["viewer"])
+    pages["a change with the wrong method"] = dropped
     admin = ("--admin", urlsplit(str(facts["admin_url"])).netloc)
     for words in ADMIN_COMMANDS:
         pages[words] = run(folder, *words.split(), *admin)
@@ -253,6 +269,9 @@ def test_no_command_without_a_server_shows_a_secret(
     for old, new in (
         ("[[endpoint]]", "[[endpoint]]\nunsigned = 1"),
         ("config.inner = {", "config.iner = {"),
+        ('file = "operator"\n', 'file = "operator"\nenv = "PLANTED_VIEWER"\n'),
+        ('env = "PLANTED_VIEWER"\n', 'file = "operator"\n'),
+        ('role = "operate"', 'rôle = "operate"'),
         ("config.headers = {", "config.headers = 1 # {"),
         ("secret = [", "secret = [1, "),
         ('username = "me"', "username = 1"),

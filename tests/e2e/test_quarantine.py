@@ -83,7 +83,7 @@ def test_a_mistyped_secret_costs_nothing(
     assert len({reports.next()["id"] for _ in range(5)}) == 5
     assert kept(command, 0, *place) == []
     for result in ("refused", "accepted"):
-        sentence = f"changed through the admin API: 5 quarantined requests {result}\n"
+        sentence = f": 5 quarantined requests {result}, by the operator of this machine\n"
         assert mistyped.output().count(sentence) == 1
     assert "kept in the quarantine: incm-webhook quarantine list" in mistyped.output()
     for secret in ("the right one", mistyped.secret):

@@ -61,7 +61,7 @@ def test_the_next_call_sees_what_was_dropped(
     dropped = command("plugins", "state", "drop", "keeper", "--all", "--yes", *place)
     assert dropped == (0, "4 keys dropped\n", "")
     assert send(receiver, reports) == {"seen": 0, "keys": ["alert/4", "seen"]}
-    line = "changed through the admin API: 4 keys of plugin keeper dropped\n"
+    line = "4 keys of plugin keeper dropped, by the operator of this machine\n"
     assert line in receiver.output()
     assert receiver.stop() == 0
 

@@ -36,6 +36,7 @@ struct Admin {
     const inbox::Activity& activity;
     const std::atomic<bool>& ready;
     const std::vector<std::string> hosts;
+    const std::shared_ptr<Access> access;
     base::LogSink& log;
     const std::function<ServerState()> server;
     const std::shared_ptr<Backlog> backlog = std::make_shared<Backlog>(inbox.catalog());
@@ -43,8 +44,10 @@ struct Admin {
     void handle(http::Request& request, http::Response& response) const {
         const Page page = page_of(request, response, shows, hosts);
         if (page == Page::kNone) return;
+        std::optional<std::string> caller;
+        if (page == Page::kCall && !(caller = access->caller(request, response, log))) return;
         if (page == Page::kCall && request.path() != kStatusPath) {
-            return answer_call(request, response);
+            return answer_call(request, *caller, response);
         }
         if (page == Page::kHealth) return answer_alive(response);
         const base::Result<inbox::Counts> counts = inbox.counts();
@@ -55,7 +58,7 @@ struct Admin {
         const auto why = why_not_ready(inbox, ready);
         if (page == Page::kCall) return answer_status(request, counts.value(), why, response);
         if (request.target() == "/readyz?verbose")
-            return answer_verbose(counts.value(), why, response);
+            return answer_verbose(request, counts.value(), why, response);
         if (why) return send_reason(response, *why);
         if (const auto stall = stalled()) return answer_stalled(*stall, response);
         if (const auto overdue = overdue_canary(server(), shows == Shows::kAll)) {
@@ -65,7 +68,7 @@ struct Admin {
         response.send(200, kText,
                       api.plugins() == nullptr
                           ? "ready\n"
-                          : ready_text(*api.plugins(), /*with_reasons=*/shows == Shows::kAll));
+                          : ready_text(*api.plugins(), shows_reasons(request)));
     }
 
     void answer_status(const http::Request& request, const inbox::Counts& counts,
@@ -81,12 +84,17 @@ struct Admin {
                       status_json(from, findings_of(from, why, now_ms), now_ms) + "\n");
     }
 
-    void answer_verbose(const inbox::Counts& counts, const std::optional<base::Error>& why,
-                        http::Response& response) const {
+    void answer_verbose(const http::Request& request, const inbox::Counts& counts,
+                        const std::optional<base::Error>& why, http::Response& response) const {
         const MetricsSources from = sources(counts);
         const auto findings = findings_of(from, why, base::now().wall_ms);
         response.send(from.ready ? 200 : 503, kText,
-                      verbose_text(findings, from.ready, /*with_reasons=*/shows == Shows::kAll));
+                      verbose_text(findings, from.ready, shows_reasons(request)));
+    }
+
+    /// The reasons may name what only the API shows, such as the target of a plugin.
+    [[nodiscard]] bool shows_reasons(const http::Request& request) const {
+        return shows == Shows::kAll && access->admits(request);
     }
 
     [[nodiscard]] MetricsSources sources(const inbox::Counts& counts) const {
@@ -122,14 +130,16 @@ struct Admin {
         response.send(503, http::kProblemType, stall_problem(stall, base::steady_ms()));
     }
 
-    void answer_call(http::Request& request, http::Response& response) const {
+    void answer_call(http::Request& request, const std::string& caller,
+                     http::Response& response) const {
         ApiRequest call{.method = std::string(request.method()),
                         .target = std::string(request.target()),
                         .content_type = std::string(request.field("content-type").value_or("")),
                         .body = request.take_body()};
         const ApiReply reply = api.call(call);
         if (reply.changed) {
-            log.write(base::LogLevel::kInfo, change_sentence(request.path(), reply.body));
+            log.write(base::LogLevel::kInfo,
+                      change_sentence(request.path(), reply.body) + ", by " + caller);
         }
         if (!reply.allow.empty()) response.add("Allow", reply.allow);
         if (reply.status == 503) response.add("Retry-After", "10");
@@ -142,9 +152,10 @@ struct Admin {
 http::Answer admin_answer(inbox::Inbox& inbox, const AdminApi& api, Shows shows,
                           const ingest::Counters& counters, const inbox::Activity& activity,
                           const std::atomic<bool>& ready, std::vector<std::string> hosts,
-                          base::LogSink& log, std::function<ServerState()> server) {
-    return [admin = Admin{inbox, api, shows, counters, activity, ready, std::move(hosts), log,
-                          std::move(server)},
+                          std::shared_ptr<Access> access, base::LogSink& log,
+                          std::function<ServerState()> server) {
+    return [admin = Admin{inbox, api, shows, counters, activity, ready, std::move(hosts),
+                          std::move(access), log, std::move(server)},
             &log](http::Request& request, http::Response& response) {
         try {
             admin.handle(request, response);

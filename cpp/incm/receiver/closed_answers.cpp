@@ -23,11 +23,14 @@ http::Answer closed_alerts_answer(ingest::Counters& counters, RefusalLog& refusa
     };
 }
 
-http::Answer closed_admin_answer(admin::Shows shows, std::vector<std::string> hosts, Why why) {
-    return [shows, hosts = std::move(hosts), why = std::move(why)](http::Request& request,
-                                                                   http::Response& response) {
+http::Answer closed_admin_answer(admin::Shows shows, std::vector<std::string> hosts,
+                                 std::shared_ptr<admin::Access> access, base::LogSink& log,
+                                 Why why) {
+    return [shows, hosts = std::move(hosts), access = std::move(access), &log,
+            why = std::move(why)](http::Request& request, http::Response& response) {
         const admin::Page page = admin::page_of(request, response, shows, hosts);
         if (page == admin::Page::kNone) return;
+        if (page == admin::Page::kCall && !access->caller(request, response, log)) return;
         if (page == admin::Page::kHealth)
             return response.send(200, "text/plain; charset=utf-8", "ok\n");
         admin::send_reason(response, why());

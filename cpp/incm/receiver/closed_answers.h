@@ -1,10 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "incm/admin/access.h"
 #include "incm/admin/pages.h"
+#include "incm/base/log.h"
 #include "incm/base/result.h"
 #include "incm/http/connection_rules.h"
 #include "incm/http/exchange.h"
@@ -24,8 +27,9 @@ using Why = std::function<base::Error()>;
                                                 const http::ConnectionRules& rules);
 
 /// Return the handler of an admin listener: 200 for /healthz, because the process works, and 503
-/// with the reason for all other pages. Threads: as admin::admin_answer().
+/// with the reason for all other pages that access allows. Threads: as admin::admin_answer().
 [[nodiscard]] http::Answer closed_admin_answer(admin::Shows shows, std::vector<std::string> hosts,
-                                               Why why);
+                                               std::shared_ptr<admin::Access> access,
+                                               base::LogSink& log, Why why);
 
 }  // namespace incm::receiver

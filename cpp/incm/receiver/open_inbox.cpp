@@ -39,13 +39,14 @@ base::Result<std::unique_ptr<Interface>> as(base::Result<std::unique_ptr<Impleme
 
 base::Result<std::unique_ptr<inbox::Inbox>> open_inbox(const std::string& url,
                                                        const inbox::Options& options,
-                                                       bool may_create, base::LogSink& log) {
+                                                       bool may_create, base::LogSink& log,
+                                                       bool keep_copy) {
     if (!url.starts_with(kSqlite)) return unknown(url);
     const std::string path = url.substr(kSqlite.size());
     if (!may_create) {
         if (base::Status there = check_exists(path); !there.ok()) return there.error();
     }
-    return as<inbox::Inbox>(inbox::sqlite::SqliteInbox::open(path, options, log));
+    return as<inbox::Inbox>(inbox::sqlite::SqliteInbox::open(path, options, log, keep_copy));
 }
 
 base::Result<std::unique_ptr<inbox::ReadOnlyInbox>> open_inbox_to_read(const std::string& url,

@@ -84,7 +84,7 @@ base::Status Receiver::start() {
                               .retention_ms = config_.retention_ms,
                               .reserve_bytes = config_.reserve_bytes,
                               .activity = &activity_},
-                             /*may_create=*/true, inbox_log_);
+                             /*may_create=*/true, inbox_log_, config_.backup_before_migrate);
     if (!opened.ok()) return opened.error();
     inbox_log_.over();
     inbox_ = std::move(opened).value();
@@ -212,15 +212,16 @@ std::unique_ptr<http::Server> Receiver::admin_listener(const Address& address,
         .limits = {.workers = kAdminWorkers, .connections = std::min(kAdminConnections, share)}};
     options.rules.max_body_bytes = admin::kApiBodyBytes;
     options.rules.refused = refused(/*counted=*/false);
-    http::Answer closed =
-        closed_admin_answer(shows, hosts_of(address), [this] { return why_closed(); });
+    http::Answer closed = closed_admin_answer(shows, hosts_of(address), config_.access, log_,
+                                              [this] { return why_closed(); });
     return std::make_unique<http::Server>(std::move(options),
                                           open_or_closed(std::move(closed), open));
 }
 
 http::Answer Receiver::admin_pages(const Address& address, admin::Shows shows) {
     return admin::admin_answer(*inbox_, *api_, shows, counters_, activity_, ready_,
-                               hosts_of(address), log_, [this] { return server_state(); });
+                               hosts_of(address), config_.access, log_,
+                               [this] { return server_state(); });
 }
 
 /// Return the host names by which an admin listener may be addressed.

@@ -11,7 +11,7 @@ from incm_webhook.check.mounts import Mount, mount_of
 from incm_webhook.config.quantities import format_size
 from incm_webhook.config.settings import Settings
 from incm_webhook.errors import EXIT_CANNOT_START, InboxError, InboxInUseError
-from incm_webhook.service.inbox_file import check_inbox, look_at_log, process_in
+from incm_webhook.service.inbox_file import check_inbox, coming_upgrade, look_at_log, process_in
 
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
 _MEMORY = {"tmpfs", "ramfs", "devtmpfs"}
@@ -42,6 +42,7 @@ def check_storage(settings: Settings, report: Report) -> int | None:
         return None
     else:
         _look_at_log(path, place, report)
+        _look_at_upgrade(settings, place, report)
     mount = mount_of(path.parent)
     try:
         _try_folder(path.parent)
@@ -66,6 +67,20 @@ def _look_at_log(path: Path, place: str, report: Report) -> None:
         report.error(f"{place}: {refusal}", EXIT_CANNOT_START)
     if warning:
         report.warn(f"{place}: {warning}")
+
+
+def _look_at_upgrade(settings: Settings, place: str, report: Report) -> None:
+    upgrade = coming_upgrade(settings.inbox)
+    if upgrade is None:
+        return
+    if upgrade.obstacle:
+        report.error(f"{place}: {upgrade.obstacle}", EXIT_CANNOT_START)
+        return
+    kept = f"keeps a copy, {upgrade.copy}" if upgrade.copy else "keeps no copy to go back to"
+    report.info(
+        f"inbox: is of version {upgrade.version}: the next start upgrades it to {upgrade.to}, and "
+        f"{kept}"
+    )
 
 
 def _try_folder(folder: Path) -> None:

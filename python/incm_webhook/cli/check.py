@@ -48,6 +48,9 @@ def run_check(
     report.info(f"listens on {server.listen}, admin on {server.admin or 'nothing'}")
     if server.metrics is not None:
         report.info(f"health and metrics alone on {server.metrics}")
+    if settings.admin_token:
+        named = ", ".join(f"{one.name} ({one.role})" for one in settings.admin_token)
+        report.info(f"tokens of the admin listener: {named}")
     if server.allow:
         report.info(f"takes alerts from {', '.join(map(str, server.allow))} only")
     for key, networks in settings.egress.model_dump().items():

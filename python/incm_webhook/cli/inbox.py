@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from incm_webhook.cli.listing import pages_of, print_json, print_list, table_of
+from incm_webhook.cli.options import token_option
 
 if TYPE_CHECKING:
     from incm_webhook.cli.admin.client import AdminClient
@@ -42,8 +43,9 @@ ALERT_NUMBER = Number("an alert number")
 
 
 def place_options(command: _Command) -> _Command:
-    """Add --config, --admin, --inbox and --json, which all commands about the inbox have."""
+    """Add --config, --admin, --token-file, --inbox and --json, as all commands about it have."""
     variable = "INCM_WEBHOOK_"
+    command = token_option(command)
     for flag, metavar, text in (
         ("--inbox", "URL", "The inbox, when no server runs: sqlite:///PATH or a path."),
         ("--admin", "HOST:PORT", "Admin listener of the server."),

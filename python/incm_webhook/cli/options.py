@@ -14,6 +14,17 @@ def option(flag: str, text: str, **settings: Any) -> Callable[[_Command], _Comma
     return click.option(flag, default=None, help=f"{text}  [env: {variable}]", **settings)
 
 
+def token_option(command: _Command) -> _Command:
+    """Add --token-file, for a command that calls an admin listener."""
+    return click.option(
+        "--token-file",
+        default=None,
+        metavar="FILE",
+        help="File with a token for the admin listener.  [env: INCM_WEBHOOK_ADMIN_TOKEN, the token "
+        "itself]",
+    )(command)
+
+
 def what_is_served(command: _Command) -> _Command:
     """Add the flags for what is served."""
     for one in reversed(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incm_webhook.cli.names import GroupWithNames
+from incm_webhook.cli.options import token_option
 from incm_webhook.errors import EXIT_PLUGIN, PluginError
 
 if TYPE_CHECKING:
@@ -32,9 +33,17 @@ _config_option = click.option(
 @click.option(
     "--admin", metavar="HOST:PORT", help="List the plugins of this server; read no configuration."
 )
+@token_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; of one plugin its schema.")
 @click.pass_context
-def plugins(context: click.Context, *, config: str | None, admin: str | None, as_json: bool) -> int:
+def plugins(
+    context: click.Context,
+    *,
+    config: str | None,
+    admin: str | None,
+    token_file: str | None,
+    as_json: bool,
+) -> int:
     """List the bundled, the installed and the configured plugins, or describe the plugin NAME.
 
     NAME is a bundled or installed plugin, ./file.py, package.module:object, or the name of a
@@ -44,7 +53,7 @@ def plugins(context: click.Context, *, config: str | None, admin: str | None, as
     Example: incm-webhook plugins jsonl
     """
     if context.invoked_subcommand is None and admin is not None:
-        return list_served(admin, as_json=as_json)
+        return list_served(admin, token_file, as_json=as_json)
     if context.invoked_subcommand is None:
         return list_plugins({"config": config}, os.environ, Path.cwd(), as_json=as_json)
     return 0
@@ -105,11 +114,12 @@ def list_plugins(
     return EXIT_PLUGIN if any(row["error"] for row in rows) else 0
 
 
-def list_served(admin: str, *, as_json: bool) -> int:
+def list_served(admin: str, token_file: str | None = None, *, as_json: bool) -> int:
     """Print the plugins of a running server, with what each is doing.
 
     Args:
         admin: HOST:PORT of its admin listener.
+        token_file: the file with a token for it; None for none.
         as_json: print JSON as `list_plugins` does; only name and status are known.
 
     Returns:
@@ -121,7 +131,7 @@ def list_served(admin: str, *, as_json: bool) -> int:
     from incm_webhook.cli.admin.client import Where, connect
 
     nothing = dict.fromkeys(("use", "version", "origin", "summary", "error"))
-    with connect(Where(admin=admin), read_only=True) as client:
+    with connect(Where(admin=admin, token_file=token_file), read_only=True) as client:
         if client.offline:
             raise click.ClickException(f"no server answers on {admin}: start it, or name another")
         rows = [

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from incm_webhook.cli.options import token_option
 from incm_webhook.cli.status import admin_option, config_option
 
 TIMEOUT_S = 600.0  # a plugin in a process of its own may take a minute to load
@@ -12,8 +13,9 @@ TIMEOUT_S = 600.0  # a plugin in a process of its own may take a minute to load
 @click.command(short_help="Have a running server apply a changed configuration.")
 @config_option
 @admin_option
+@token_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def reload(*, config: str | None, admin: str | None, as_json: bool) -> int:
+def reload(*, as_json: bool, **place: str | None) -> int:
     """Have a running server read its configuration again, and print what it applied.
 
     Endpoints, secrets, certificates, plugins with all their keys, [egress] and the log are applied
@@ -26,7 +28,7 @@ def reload(*, config: str | None, admin: str | None, as_json: bool) -> int:
     """
     from incm_webhook.cli.admin.client import Where, connect_to_server
 
-    with connect_to_server(Where(config=config, admin=admin), timeout=TIMEOUT_S) as client:
+    with connect_to_server(Where(**place), timeout=TIMEOUT_S) as client:
         answer = client.post("reload", {})
     if as_json:
         from incm_webhook.cli.listing import print_json

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from incm_webhook.cli.message import read_secret, secret_file_option
+from incm_webhook.cli.options import token_option
 from incm_webhook.config.quantities import parse_duration
 from incm_webhook.errors import EXIT_FAILED
 
@@ -132,6 +133,7 @@ def span(
     metavar="ADMIN_URL",
     help="At the end, check the inbox through this admin listener.",
 )
+@token_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def simulate(
     url: str,
@@ -139,6 +141,7 @@ def simulate(
     duration: float | None,
     count: int | None,
     admin_url: str | None,
+    token_file: str | None,
     *,
     as_json: bool,
     **options: Any,
@@ -179,7 +182,9 @@ def simulate(
     if admin_url is None:
         _run(simulation, duration, count)
         return _print_verdict(simulation.tally.verdict(), as_json=as_json)
-    with closing(InboxReader(admin_url)) as reader:
+    from incm_webhook.cli.admin.token import given_token
+
+    with closing(InboxReader(admin_url, given_token(token_file).secret)) as reader:
         last = reader.last_number()
         reader.close()
         _run(simulation, duration, count)

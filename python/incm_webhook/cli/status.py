@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from incm_webhook.cli.options import token_option
 from incm_webhook.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ admin_option = click.option(
 @click.command(short_help="Show how a running server does.")
 @config_option
 @admin_option
+@token_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
 @click.option("--watch", is_flag=True, help="Refresh every 2 s, until Ctrl-C.")
-def status(*, config: str | None, admin: str | None, as_json: bool, watch: bool) -> int:
+def status(*, as_json: bool, watch: bool, **place: str | None) -> int:
     """Show how a running server does: what comes in, what waits, and what is wrong.
 
     Rates and times are those of the last minute. A problem means that alerts are refused, late or
@@ -41,7 +43,7 @@ def status(*, config: str | None, admin: str | None, as_json: bool, watch: bool)
     """
     from incm_webhook.cli.admin.client import Where
 
-    where = Where(config=config, admin=admin)
+    where = Where(**place)
     return _watch(where, as_json=as_json) if watch else _show(_ask(where), as_json=as_json)
 
 

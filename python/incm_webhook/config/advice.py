@@ -44,15 +44,7 @@ def _warnings(settings: Settings) -> Iterator[tuple[Location, str]]:
                 "network in the clear; configure TLS, or put a proxy in front"
             ),
         )
-    if server.admin is not None and not is_loopback(server.admin):
-        yield (
-            ("server", "admin"),
-            (
-                f"the admin listener on {server.admin} has no password: anyone who reaches it can "
-                "read all alerts, and replay or drop them; keep it on loopback, and give scrapers "
-                'and health checks an address of their own, such as metrics = "0.0.0.0:9465"'
-            ),
-        )
+    yield from _of_admin(settings)
     retention = settings.inbox.retention
     if retention is not None and retention < _SHORT_RETENTION_S:
         yield (
@@ -120,6 +112,33 @@ def _of_health(settings: Settings) -> Iterator[tuple[Location, str]]:
                 "but none about itself: name them in the types of a second plugin, too"
             ),
         )
+
+
+def _of_admin(settings: Settings) -> Iterator[tuple[Location, str]]:
+    admin, tokens = settings.server.admin, settings.admin_token
+    if admin is None or is_loopback(admin):
+        if tokens and admin is None:
+            yield ("admin_token", 0), 'the tokens have no effect: [server] admin = "off"'
+    elif not tokens:
+        yield (
+            ("server", "admin"),
+            (
+                f"the admin listener on {admin} has no [[admin_token]]: anyone who reaches it can "
+                "read all alerts, and replay or drop them; add tokens, or keep it on loopback and "
+                "give scrapers and health checks an address of their own, such as "
+                'metrics = "0.0.0.0:9465"'
+            ),
+        )
+    else:
+        yield (
+            ("server", "admin"),
+            (
+                f"the admin listener on {admin} has no TLS: tokens and alerts cross the network in "
+                "the clear; put a proxy with TLS in front, or let only a private network reach it"
+            ),
+        )
+    for index, token in enumerate(tokens):
+        yield from ((("admin_token", index), sentence) for sentence in token.warnings)
 
 
 def _of_endpoints(settings: Settings) -> Iterator[tuple[Location, str]]:

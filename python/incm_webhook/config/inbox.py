@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, StrictBool
 
 from incm_webhook.config.quantities import format_duration
 from incm_webhook.config.types import DURATION, Size, Table, positive_duration
@@ -84,6 +84,11 @@ class InboxSettings(Table):
     ] = key(90 * 86400.0, "Delivered alerts are pruned after this time, undelivered ones never")
     reserve: Size = key(
         256 * 1024**2, "Free disk below which new alerts get 503 instead of filling up the disk"
+    )
+    backup_before_migrate: StrictBool = key(
+        default=True,
+        meaning="Keep a copy of the file before a newer version of this program changes its "
+        "tables; see upgrade.md",
     )
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from incm_webhook.config import advice, messages
+from incm_webhook.config.admin_token import read_tokens
 from incm_webhook.config.file import DEFAULT_FILE, read_toml
 from incm_webhook.config.lines import KeyPath
 from incm_webhook.config.log import move_log_level
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 _TABLES = ("server", "log", "trace", "inbox", "egress", "canary")
-_LISTS = ("endpoint", "plugin")
+_LISTS = ("endpoint", "plugin", "admin_token")
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ def load_settings(
             $CREDENTIALS_DIRECTORY, and the variables that `{ env = "NAME" }` names.
         cwd: the folder that relative paths in flags and variables are relative to; the file
             incm-webhook.toml in it is read when no other file is named.
-        endpoints: False ignores endpoints and their secrets, for commands that serve none.
+        endpoints: False ignores endpoints, and reads no secret, for commands that serve none.
         secretless: True allows endpoints without a secret, for commands that only compare.
         secrets: False reads no secret, for commands that only show where it is.
 
@@ -111,7 +112,7 @@ def load_settings(
         draft.raw["endpoint"] = [{"unsigned": True}]
         draft.raw["canary"].pop("endpoint", None)  # which names one of those that are ignored
     _merge_plugins(draft, given)
-    settings = _validate(draft, secrets=secrets)
+    settings = _validate(draft, secrets=secrets and endpoints)
     in_file = draft.source is not None and ("plugin",) not in draft.origins
     for index, plugin in enumerate(settings.plugin if in_file else ()):
         plugin.hold(
@@ -279,6 +280,10 @@ def _validate(draft: _Draft, *, secrets: bool) -> Settings:
             _read_secrets(draft, index, endpoint)
         for problem in settings.trace.read(draft.environ, draft.base):
             draft.add(f"[trace] {problem}", "trace", "headers")
+        found = read_tokens(settings.admin_token, draft.environ, draft.base)
+        for index, key, problem in found:
+            place = heading("admin_token", index, draft)
+            draft.add(f"{place} {key}: {problem}", "admin_token", index, key)
     if draft.problems:
         raise ConfigError(_report(draft))
     assert settings is not None  # noqa: S101 - no settings means problems

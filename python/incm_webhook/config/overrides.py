@@ -26,7 +26,7 @@ OVERRIDES: dict[str, tuple[tuple[str, ...], str]] = {
     "plugin": (("plugin",), "--plugin"),
 }
 # Variables that do not set a key of the file.
-_OTHERS = ("CONFIG", "SUPERVISE", "DEV", "WATCH", "DEBUG")
+_OTHERS = ("CONFIG", "SUPERVISE", "DEV", "WATCH", "DEBUG", "ADMIN_TOKEN")
 _OURS = ("SUPERVISOR", "TAKEOVER")  # passed from one process of this program to another
 # Kubernetes sets variables for each service in all pods; a service may be named incm-webhook.
 _KUBERNETES = re.compile(

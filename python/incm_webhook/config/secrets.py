@@ -98,11 +98,12 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def read_secret_file(path: Path) -> Secret:
+def read_secret_file(path: Path, what: str = "the webhook's secret token") -> Secret:
     """Read a secret from a file.
 
     Args:
         path: the path of the file; one line end (LF or CR LF) at its end is not part of the secret.
+        what: what the file must hold, for messages.
 
     Returns:
         The secret.
@@ -123,10 +124,10 @@ def read_secret_file(path: Path) -> Secret:
     if len(value) > MAX_SECRET_BYTES:
         raise ConfigError(
             f"the secret file {path} holds more than {MAX_SECRET_BYTES} bytes: "
-            "it must hold the secret token alone"
+            f"it must hold {what} alone"
         )
     if not value:
-        raise ConfigError(f"the secret file {path} is empty: put the webhook's secret token in it")
+        raise ConfigError(f"the secret file {path} is empty: put {what} in it")
     return Secret(value)
 
 

@@ -183,7 +183,8 @@ class ServerSettings(Table):
         "stored, else 503",
     )
     admin: OptionalAddress = key(
-        "127.0.0.1:9464", "Where health, metrics and the API of the commands are; without password"
+        "127.0.0.1:9464",
+        "Where health, metrics and the API of the commands are; see `[[admin_token]]`",
     )
     metrics: OptionalAddress = key(
         None,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import PrivateAttr, model_validator
 
+from incm_webhook.config.admin_token import AdminTokenSettings
 from incm_webhook.config.canary import CanarySettings
 from incm_webhook.config.egress import GO_ANYWHERE, EgressSettings
 from incm_webhook.config.endpoint import EndpointSettings, SecretSource
@@ -18,6 +19,7 @@ from incm_webhook.config.types import Table
 from incm_webhook.config.written import key
 
 __all__ = [
+    "AdminTokenSettings",
     "EndpointSettings",
     "InboxSettings",
     "PluginSettings",
@@ -41,6 +43,7 @@ class Settings(Table):
         inbox: `[inbox]`.
         egress: `[egress]`.
         canary: `[canary]`.
+        admin_token: `[[admin_token]]`, each with a token of its own.
         endpoint: `[[endpoint]]`, at least one, with unique paths.
         plugin: `[[plugin]]`, with unique names.
     """
@@ -52,6 +55,10 @@ class Settings(Table):
     egress: EgressSettings = key(EgressSettings(), "Where the requests of plugins may go")
     canary: CanarySettings = key(
         CanarySettings(), "An alert that the server posts to itself, to see that alerts arrive"
+    )
+    admin_token: tuple[AdminTokenSettings, ...] = key(
+        (),
+        "Tokens for the API of the admin listener; without one, all who reach it may use it",
     )
     endpoint: tuple[EndpointSettings, ...] = key(
         (), "Paths that take alerts, each with its secrets: one for each organisation, if you like"

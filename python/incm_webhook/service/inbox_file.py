@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
 from incm_webhook._core import (
@@ -11,7 +12,10 @@ from incm_webhook._core import (
     inbox_application_id,
     inbox_schema_version,
     look_at_inbox_log,
+    newer_inbox,
+    no_room_to_upgrade,
 )
+from incm_webhook.config.inbox import InboxSettings
 from incm_webhook.errors import InboxError, InboxInUseError, InboxUnavailableError
 
 _MAGIC = b"SQLite format 3\0"
@@ -106,10 +110,47 @@ def _check_identity(path: Path) -> None:
         raise InboxError(f"{path} {what}: name another path, or move the file away")
     version = max(int.from_bytes(header[_USER_VERSION]), _version_in_log(path))
     if version > inbox_schema_version:
-        raise InboxError(
-            f"the inbox {path} is of version {version}, this program knows up to "
-            f"{inbox_schema_version}: use the newer program"
-        )
+        raise InboxError(newer_inbox(str(path), version))
+
+
+@dataclass(frozen=True, slots=True)
+class ComingUpgrade:
+    """The upgrade of an inbox that a start of this program would make.
+
+    Attributes:
+        version: that of the file.
+        to: that of this program.
+        copy: the copy that is kept first; None when none is wanted.
+        obstacle: why there is no room for it; "" when there is.
+    """
+
+    version: int
+    to: int
+    copy: Path | None
+    obstacle: str
+
+
+def coming_upgrade(settings: InboxSettings) -> ComingUpgrade | None:
+    """Look what a start would do to an inbox that `check_inbox` has accepted.
+
+    Args:
+        settings: they name the inbox, and say whether a copy is wanted.
+
+    Returns:
+        None when there is no file, or it is not older than this program.
+    """
+    path = settings.real_path
+    try:
+        with path.open("rb") as file:
+            version = int.from_bytes(file.read(_HEADER_BYTES)[_USER_VERSION])
+    except OSError:
+        return None
+    version = max(version, _version_in_log(path))
+    if not 0 < version < inbox_schema_version:
+        return None
+    copy = path.with_name(f"{path.name}.v{version}") if settings.backup_before_migrate else None
+    obstacle = no_room_to_upgrade(str(path), version, settings.reserve) if copy else ""
+    return ComingUpgrade(version, inbox_schema_version, copy, obstacle)
 
 
 def _version_in_log(path: Path) -> int:

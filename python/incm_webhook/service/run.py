@@ -9,7 +9,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from incm_webhook._core import PythonWatch, Receiver, ReloadRequests, RequestSpans, StopGuard
+from incm_webhook._core import (
+    AdminTokens,
+    PythonWatch,
+    Receiver,
+    ReloadRequests,
+    RequestSpans,
+    StopGuard,
+)
 from incm_webhook.config.loading import Settings
 from incm_webhook.delivery.dispatcher import Dispatcher
 from incm_webhook.errors import EXIT_FAILED, InboxError
@@ -22,6 +29,7 @@ from incm_webhook.process.shutdown import end_by, flushed
 from incm_webhook.process.signals import Signals
 from incm_webhook.service import listeners
 from incm_webhook.service.announcement import log_start, log_stop
+from incm_webhook.service.api_tokens import ApiTokens
 from incm_webhook.service.beat import beat
 from incm_webhook.service.certificate import log_certificate
 from incm_webhook.service.changed_files import ChangedFiles
@@ -40,6 +48,7 @@ from incm_webhook.tracing import sending
 _CLOSING_S = 1.0  # the part of the grace in which the inbox is closed
 _ANSWERS_S = 2.0  # the part of the grace for answers under way, once no handler runs
 
+_Load = Callable[[], Settings]
 _log = logging.getLogger("incm_webhook.service")
 
 
@@ -79,9 +88,7 @@ def run(
         raise
 
 
-def _run(
-    settings: Settings, load: Callable[[], Settings], signals: Signals, *, dev: bool, watch: bool
-) -> int:
+def _run(settings: Settings, load: _Load, signals: Signals, *, dev: bool, watch: bool) -> int:
     check_ready_file(settings.server.ready_file, settings.place_of("server", "ready_file"))
     python = PythonWatch()
     guard = StopGuard(settings.server.grace, python)
@@ -99,14 +106,20 @@ def _run(
     plugins = load_plugins(settings.plugin, settings.base, signals)
     guard.loaded()
     on = listeners.open_listeners(passed, settings.server, notifier)
-    receiver = _receiver(settings, plugins, on, python, requests)
+    tokens = ApiTokens()
+    tokens.apply(settings)
+    receiver = _receiver(settings, plugins, on, python, requests, tokens.core)
     dispatcher = Dispatcher(receiver, plugins, python)
     health = Health(receiver, settings.inbox.real_path)
-    reloader.begin(receiver, dispatcher, plugins, health.apply)
+
+    def also(new: Settings) -> None:
+        tokens.apply(new)
+        health.apply(new)
+
+    reloader.begin(receiver, dispatcher, plugins, also)
     supervision.prepare(settings, notifier)
 
-    def start() -> bool:
-        return supervision.start(receiver, notifier, lambda: guard.stop_is_asked)
+    start = partial(supervision.start, receiver, notifier, lambda: guard.stop_is_asked)
 
     def wait(is_over: Callable[[], bool]) -> None:
         signals.wait(guard, partial(reloads.reload, receiver), is_over, look)
@@ -179,6 +192,7 @@ def _receiver(
     on: listeners.Listeners,
     python: PythonWatch,
     reloads: ReloadRequests,
+    tokens: AdminTokens,
 ) -> Receiver:
     traces = sending.prepare(settings.trace.tracing, RequestSpans)
     receiver = Receiver(
@@ -190,11 +204,13 @@ def _receiver(
         clients=clients_of(settings.server),
         retention=settings.inbox.retention or 0.0,
         reserve_bytes=settings.inbox.reserve,
+        backup_before_migrate=settings.inbox.backup_before_migrate,
         access_log=settings.log.access,
         watch=python,
         build=build_of(),
         spans=traces.requests,
         reloads=reloads,
+        tokens=tokens,
     )
     traces.start(receiver.count_spans)
     return receiver

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
 from incm_webhook.config.loading import Settings
-from incm_webhook.errors import EXIT_FAILED, InboxInUseError, InboxUnavailableError
+from incm_webhook.errors import EXIT_FAILED, InboxError, InboxInUseError, InboxUnavailableError
 from incm_webhook.service.certificate import look_at_certificate
-from incm_webhook.service.inbox_file import check_inbox
+from incm_webhook.service.inbox_file import check_inbox, coming_upgrade
 from incm_webhook.supervise.sd_notify import PREPARED, Notifier
 
 if TYPE_CHECKING:
@@ -51,13 +51,16 @@ class Supervision:
 
         Raises:
             ConfigError: the certificate or its key cannot be used.
-            InboxError: the inbox cannot be used.
+            InboxError: the inbox cannot be used, or has no room for the copy before its upgrade.
         """
         if self.before is not None:
             if settings.server.tls is not None:
                 look_at_certificate(settings.server.tls, time.time())
             with contextlib.suppress(InboxUnavailableError):
                 check_inbox(settings.inbox.path, self.before)
+                upgrade = coming_upgrade(settings.inbox)
+                if upgrade is not None and upgrade.obstacle:
+                    raise InboxError(upgrade.obstacle)
         notifier.send(f"{PREPARED}=1")
 
     def start(

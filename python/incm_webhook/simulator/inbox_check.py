@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from incm_webhook.config.secrets import Secret
 from incm_webhook.errors import SendError
 from incm_webhook.log import printable
 from incm_webhook.sender.client import explained, open_connection
@@ -14,6 +15,7 @@ from incm_webhook.sender.client import explained, open_connection
 PAGE = 1000
 SHOWN = 20
 _OK = 200
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,17 @@ class InboxReader:
     Source: docs/http-api.md, The admin API.
     """
 
-    def __init__(self, admin_url: str) -> None:
+    def __init__(self, admin_url: str, token: Secret | None = None) -> None:
         """Check the URL; nothing is requested yet.
 
         Args:
             admin_url: the URL of the admin listener, such as http://127.0.0.1:9464.
+            token: a token of it; None for none.
         """
         self._url = f"{admin_url.rstrip('/')}/api/v1/alerts"
         self._connection, self._target = open_connection(self._url)
+        bearer = None if token is None else f"Bearer {token.reveal().decode('ascii')}"
+        self._headers = {} if bearer is None else {"Authorization": bearer}
 
     def last_number(self) -> int:
         """Return the highest number of the inbox, 0 when it is empty."""
@@ -110,13 +115,20 @@ class InboxReader:
 
     def _ask(self, **query: Any) -> tuple[list[tuple[int, str, str | None]], int | None]:
         try:
-            self._connection.request("GET", f"{self._target}?{urlencode(query)}")
+            self._connection.request(
+                "GET", f"{self._target}?{urlencode(query)}", headers=self._headers
+            )
             answer = self._connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise explained(self._url, error) from None
         shown = printable(self._url)
+        if answer.status == _UNAUTHORIZED:
+            raise SendError(
+                f"{shown} answered 401: it wants a token, or another one; name its file with "
+                "--token-file FILE"
+            )
         if answer.status != _OK:
             raise SendError(
                 f"{shown} answered {answer.status}: is it the admin listener of a receiver?"

@@ -77,6 +77,16 @@ TYPES_AND_RANGES = [
     ),
     server("a certificate alone", 'tls = "cert.pem"', "tls: wants a table", "{ key = value }"),
 ]
+TOKENS = [
+    Broken(f"a token: {name}", f"[[admin_token]]{lines}\n", f"[[admin_token]] 1{says}", way_out)
+    for name, lines, says, way_out in (
+        ("no file", '\nname = "ops"\nfile = "nowhere" #!', ' "ops" file: cannot read', "nowhere"),
+        ("no variable", '\nname = "ops"\nenv = "NOWHERE" #!', ' "ops" env: the env', "not set"),
+        ("no source", ' #!\nname = "ops"', ' "ops": has neither', 'as file = "FILE"'),
+        ("no role", '\nname = "a"\nenv = "X"\nrole = "root" #!', ' "a" role: wants', "'operate'"),
+        ("a blank", '\nname = "o p" #!\nenv = "X"', ' "o p" name: wants', "letters, digits"),
+    )
+]
 KEYS = [
     server("a misspelt key", "max_bdy = 1", ': unknown key "max_bdy"', 'did you mean "max_body"'),
     server("a key in capitals", 'LISTEN = "x"', ': unknown key "LISTEN"', 'did you mean "listen"'),
@@ -253,4 +263,4 @@ FILES = [
     Broken("a key twice", '[inbox]\nurl = "a"\nurl = "b"\n', "is not TOML", "line 3"),
     Broken("deep", "x = " + "[" * 20000, "is nested too deeply", "nested"),
 ]
-CONFIGURATIONS = [*TYPES_AND_RANGES, *KEYS, *PLACES, *ENDPOINTS, *PLUGINS]
+CONFIGURATIONS = [*TYPES_AND_RANGES, *TOKENS, *KEYS, *PLACES, *ENDPOINTS, *PLUGINS]

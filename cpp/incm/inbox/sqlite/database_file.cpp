@@ -19,6 +19,7 @@
 #include "incm/inbox/sqlite/restore.h"
 #include "incm/inbox/sqlite/schema.h"
 #include "incm/inbox/sqlite/session.h"
+#include "incm/inbox/sqlite/upgrade_copy.h"
 
 namespace incm::inbox::sqlite {
 
@@ -116,6 +117,14 @@ namespace {
     throw start_failure(reason, "the inbox " + path + " is write-protected" + advice);
 }
 
+void keep_copy_if_old(Database& database, const std::string& path, const Upgrade& upgrade,
+                      base::LogSink& log) {
+    const std::int64_t version = database.integer_of("PRAGMA user_version");
+    if (upgrade.keep_copy && version > 0 && version < schema_version()) {
+        keep_upgrade_copy(database, path, version, upgrade.reserve_bytes, log);
+    }
+}
+
 /// Copy what is only in the log of an ended process into the file.
 void take_over_log(Database& database) {
     // Without its log the file is a closed inbox: it must not require the log again.
@@ -128,7 +137,8 @@ void take_over_log(Database& database) {
 }  // namespace
 
 std::unique_ptr<Database> open_writer(const std::string& path,
-                                      const std::optional<LastCommit>& last, base::LogSink& log) {
+                                      const std::optional<LastCommit>& last, base::LogSink& log,
+                                      const Upgrade& upgrade) {
     end_restore(path);
     const bool is_there = access(path.c_str(), F_OK) == 0;
     if (is_there) {
@@ -149,6 +159,7 @@ std::unique_ptr<Database> open_writer(const std::string& path,
     try {
         configure_writer(*database);
         check_if_asked(*database, path, log);
+        keep_copy_if_old(*database, path, upgrade, log);
         migrate(*database, path);
         if (had_log) {
             take_over_log(*database);

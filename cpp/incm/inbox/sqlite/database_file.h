@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,12 @@
 #include "incm/inbox/sqlite/last_commit.h"
 
 namespace incm::inbox::sqlite {
+
+/// What is done before an old inbox is migrated.
+struct Upgrade {
+    bool keep_copy = true;           ///< see keep_upgrade_copy()
+    std::int64_t reserve_bytes = 0;  ///< free disk that the copy must leave
+};
 
 /// Open the writing connection. Create the file when it is missing, and migrate it when it is old.
 ///
@@ -22,7 +29,8 @@ namespace incm::inbox::sqlite {
 ///          The bytes of an existing file are unchanged then.
 [[nodiscard]] std::unique_ptr<Database> open_writer(const std::string& path,
                                                     const std::optional<LastCommit>& last,
-                                                    base::LogSink& log);
+                                                    base::LogSink& log,
+                                                    const Upgrade& upgrade = {});
 
 /// Open a connection for reading. The writer must be open.
 [[nodiscard]] std::unique_ptr<Database> open_reader(const std::string& path);

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "incm/base/result.h"
+#include "incm/inbox/sqlite/upgrade_copy_name.h"
 
 namespace incm::inbox::sqlite {
 
@@ -214,11 +215,22 @@ std::int64_t schema_version() noexcept {
     return static_cast<std::int64_t>(kSteps.size());
 }
 
+std::string newer_inbox_text(const std::string& path, std::int64_t version) {
+    std::string text = "the inbox " + path + " is of version " + std::to_string(version) +
+                       ", this program knows up to " + std::to_string(schema_version()) +
+                       ": use the newer program";
+    const std::string copy = find_upgrade_copy(path, schema_version());
+    if (!copy.empty()) {
+        text += ", or go back with `incm-webhook inbox restore " + copy + " --inbox " + path +
+                "` to the copy that was kept before the upgrade: alerts that came since then are "
+                "only in the newer inbox, which is kept beside it, and what was delivered since "
+                "then is delivered again";
+    }
+    return text;
+}
+
 base::Failure newer_inbox(const std::string& path, std::int64_t version) {
-    return base::Failure({base::ErrorCode::kInboxNewer,
-                          "the inbox " + path + " is of version " + std::to_string(version) +
-                              ", this program knows up to " + std::to_string(schema_version()) +
-                              ": use the newer program"});
+    return base::Failure({base::ErrorCode::kInboxNewer, newer_inbox_text(path, version)});
 }
 
 void migrate(Database& database, const std::string& path) {

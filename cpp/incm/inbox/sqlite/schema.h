@@ -17,7 +17,11 @@ inline constexpr std::uint32_t kApplicationId = 0x494E434D;
 /// Return the version of the SQLite library that is loaded.
 [[nodiscard]] const char* library_version() noexcept;
 
-/// Return the failure for an inbox whose version is later than that of this program.
+/// Return the sentence about an inbox whose version is later than that of this program: what to
+/// use, and with which copy one can go back, if there is one.
+[[nodiscard]] std::string newer_inbox_text(const std::string& path, std::int64_t version);
+
+/// Return the failure with that sentence.
 [[nodiscard]] base::Failure newer_inbox(const std::string& path, std::int64_t version);
 
 /// Migrate the tables from the version of the database to the current one, in one transaction.

@@ -40,11 +40,12 @@ namespace incm::inbox::sqlite {
 
 /// Members in the order of their construction; close() and the destructor go in reverse order.
 struct SqliteInbox::Parts {
-    Parts(const Options& options, std::string resolved, base::LogSink& log_sink)
+    Parts(const Options& options, std::string resolved, bool keep_copy, base::LogSink& log_sink)
         : log(log_sink),
           path(std::move(resolved)),
           lock(std::make_unique<FileLock>(path + ".lock")),
-          database(open_writer(path, LastCommit::parse(lock->left()), log_sink)),
+          database(open_writer(path, LastCommit::parse(lock->left()), log_sink,
+                               {keep_copy, options.reserve_bytes})),
           watch(path, log_sink),
           state(path, log_sink),
           clock(options.clock, stored_clock_ms(*database)),
@@ -150,13 +151,13 @@ SqliteInbox::~SqliteInbox() {
 
 base::Result<std::unique_ptr<SqliteInbox>> SqliteInbox::open(const std::string& path,
                                                              const Options& options,
-                                                             base::LogSink& log) {
+                                                             base::LogSink& log, bool keep_copy) {
     std::string resolved = path;
     try {
         check_plugin_names(options.plugins);
         resolved = resolve(path);
         return std::unique_ptr<SqliteInbox>(
-            new SqliteInbox(std::make_unique<Parts>(options, resolved, log)));
+            new SqliteInbox(std::make_unique<Parts>(options, resolved, keep_copy, log)));
     } catch (...) {
         return open_error(resolved);
     }

@@ -23,7 +23,8 @@ namespace incm::inbox::sqlite {
 /// Source:  docs/inbox.md.
 class SqliteInbox final : public Inbox {
  public:
-    /// Open the file. Create it when it is missing, and migrate it when its version is older.
+    /// Open the file. Create it when it is missing, and migrate it when its version is older, after
+    /// a copy was made of it (keep_copy; upgrade_copy.h).
     ///
     /// Deliveries that a crash interrupted are due again; an attempt in progress counts.
     /// Shape:   path: of the file, whose folder must exist.
@@ -32,7 +33,8 @@ class SqliteInbox final : public Inbox {
     /// Threads: log must outlive the inbox.
     [[nodiscard]] static base::Result<std::unique_ptr<SqliteInbox>> open(const std::string& path,
                                                                          const Options& options,
-                                                                         base::LogSink& log);
+                                                                         base::LogSink& log,
+                                                                         bool keep_copy = true);
     SqliteInbox(const SqliteInbox&) = delete;
     SqliteInbox& operator=(const SqliteInbox&) = delete;
     ~SqliteInbox() override;

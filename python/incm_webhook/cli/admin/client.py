@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from http import client
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import click
 
+from incm_webhook.cli.admin.token import (
+    FoundToken,
+    configured_token,
+    given_token,
+    unauthorized,
+)
+from incm_webhook.cli.admin.transport import TIMEOUT_S, HttpTransport, Transport
 from incm_webhook.config.loading import Settings, load_settings
 from incm_webhook.config.server import split_address
 from incm_webhook.errors import ConfigError, InboxError, InboxInUseError
 from incm_webhook.log import printable
 
-TIMEOUT_S = 60.0
 Parameters = Sequence[tuple[str, str]]
+_NO_TOKEN = FoundToken()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,48 +36,13 @@ class Where:
         config: the configuration file.
         admin: HOST:PORT of the admin listener.
         inbox: the inbox's URL or path.
+        token_file: the file with the token for the admin listener.
     """
 
     config: str | None = None
     admin: str | None = None
     inbox: str | None = None
-
-
-class Transport(Protocol):
-    """Sends one call at a time to the admin API, and returns its answer."""
-
-    def call(self, method: str, target: str, body: str = "") -> tuple[int, str]:
-        """Return the status and the text of the answer."""
-
-    def close(self) -> None:
-        """Close the connection or the file. Idempotent."""
-
-
-class HttpTransport:
-    """Keeps one connection to an admin listener open. Errors: OSError, HTTPException."""
-
-    def __init__(self, address: str, timeout: float = TIMEOUT_S) -> None:
-        host, port = split_address(address)
-        self._connection = client.HTTPConnection(host, port, timeout=timeout)
-        self._connection.connect()
-
-    def call(self, method: str, target: str, body: str = "") -> tuple[int, str]:
-        """Send a request. A GET is sent once more when the kept connection was closed."""
-        headers = {"Content-Type": "application/json"} if method == "POST" else {}
-        for again in (True, False):
-            try:
-                self._connection.request(method, target, body or None, headers)
-                response = self._connection.getresponse()
-                return response.status, response.read().decode(errors="replace")
-            except (client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                self._connection.close()
-                if not (again and method == "GET"):  # a change may have been made
-                    raise
-        raise AssertionError
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+    token_file: str | None = None
 
 
 def _is_elsewhere(answer: dict[str, Any]) -> bool:
@@ -87,9 +59,12 @@ class AdminClient:
         offline: whether no server runs and the file itself is open.
     """
 
-    def __init__(self, transport: Transport, place: str, *, offline: bool) -> None:
+    def __init__(
+        self, transport: Transport, place: str, *, offline: bool, token: FoundToken = _NO_TOKEN
+    ) -> None:
         self._transport = transport
         self._place = place
+        self._token = token
         self.offline = offline
 
     def get(self, path: str, parameters: Parameters = ()) -> dict[str, Any]:
@@ -135,6 +110,8 @@ class AdminClient:
                 "--admin HOST:PORT"
             )
         sentence = printable(str(answer.get("detail", answer["title"])))
+        if status == 401:
+            sentence = unauthorized(self._place, self._token)
         if status == 400:
             raise click.UsageError(sentence, click.get_current_context(silent=True))
         raise click.ClickException(sentence)
@@ -178,13 +155,13 @@ def connect(
             configuration names another inbox than the server has, and no flag names the server.
     """
     named = _named_address(where)
-    online = _online(named) if named else None
+    online = _online(named, _token_for(where)) if named else None
     if online is not None and not _names_an_inbox(where):
         return online  # without the configuration file, which may be broken or for another server
     settings = _settings_for(where, named if online is None else None)
     address = settings.server.admin
     if online is None and named is None and address is not None:
-        online = _online(address)
+        online = _online(address, _token_for(where, settings))
     if online is None:
         return _offline(
             settings, where, filters=filters, secrets=secrets, read_only=read_only, another=False
@@ -215,12 +192,15 @@ def connect_to_server(where: Where, timeout: float = TIMEOUT_S) -> AdminClient:
         ConfigError: the configuration is needed, and it is wrong.
         click.ClickException: no server answers.
     """
-    address = _named_address(where) or _settings_for(where, None).server.admin
+    address, settings = _named_address(where), None
+    if address is None:
+        settings = _settings_for(where, None)
+        address = settings.server.admin
     if address is None:
         raise click.ClickException(
             "the configuration has no admin listener, which is asked: set admin in [server]"
         )
-    online = _online(address, timeout)
+    online = _online(address, _token_for(where, settings), timeout)
     if online is None:
         raise click.ClickException(
             f"nothing answers at {address}: no server runs, or --admin HOST:PORT names another"
@@ -264,9 +244,27 @@ def _settings(where: Where, *, secrets: bool = False) -> Settings:
     return load_settings(overrides, os.environ, Path.cwd(), endpoints=secrets)
 
 
-def _online(address: str, timeout: float = TIMEOUT_S) -> AdminClient | None:
+def _token_for(where: Where, settings: Settings | None = None) -> FoundToken:
+    """Find the token: that of the flag, of the variable, or of the configuration.
+
+    When a flag names the server, the configuration is read only if the operator names it, too: its
+    token belongs to no other server.
+    """
+    token = given_token(where.token_file)
+    if token.secret is not None:
+        return token
+    if settings is None and (where.config or os.environ.get("INCM_WEBHOOK_CONFIG")):
+        try:
+            settings = _settings(where)
+        except ConfigError as error:
+            return FoundToken(problem=str(error))  # the server may want no token
+    return token if settings is None else configured_token(settings)
+
+
+def _online(address: str, token: FoundToken, timeout: float = TIMEOUT_S) -> AdminClient | None:
     try:
-        return AdminClient(HttpTransport(address, timeout), address, offline=False)
+        transport = HttpTransport(address, token.secret, timeout)
+        return AdminClient(transport, address, offline=False, token=token)
     except ConnectionRefusedError:
         return None
     except TimeoutError:

@@ -49,7 +49,7 @@ def json_of(settings: Settings) -> dict[str, Any]:
         that is not set is null; `origins`, by place such as "server.listen" and
         "plugin[1].use", each with `from` (flag, environment, file or default), `name` and `line`.
     """
-    config: dict[str, Any] = {"endpoint": [], "plugin": []}
+    config: dict[str, Any] = {"admin_token": [], "endpoint": [], "plugin": []}
     origins = {}
     for _, location, table in _tables(settings):
         values = {}

@@ -51,13 +51,16 @@ def served_statuses(settings: Settings) -> dict[str, Mapping[str, Any]]:
     """
     import click
 
-    from incm_webhook.cli.admin.client import AdminClient, HttpTransport
+    from incm_webhook.cli.admin.client import AdminClient
+    from incm_webhook.cli.admin.token import configured_token
+    from incm_webhook.cli.admin.transport import HttpTransport
 
     address = settings.server.admin
     if address is None:
         return {}
     try:
-        with AdminClient(HttpTransport(address), address, offline=False) as client:
+        transport = HttpTransport(address, configured_token(settings).secret)
+        with AdminClient(transport, address, offline=False) as client:
             answer = client.get("stats")
         if answer["file"]["path"] != str(settings.inbox.real_path):
             return {}
