@@ -25,10 +25,12 @@ namespace {
 class OfflineInboxView {
  public:
     OfflineInboxView(const std::string& url, std::optional<std::vector<ingest::Route>> routes,
-                     const std::optional<std::vector<ingest::Endpoint>>& endpoints, bool read_only)
+                     const std::optional<std::vector<ingest::Endpoint>>& endpoints, bool read_only,
+                     bool keep_copy, std::int64_t reserve_bytes)
         : inbox_(value_or_throw(
               read_only ? receiver::OfflineInbox::open_to_read(url, std::move(routes), log_)
-                        : receiver::OfflineInbox::open(url, std::move(routes), endpoints, log_))) {}
+                        : receiver::OfflineInbox::open(url, std::move(routes), endpoints,
+                                                       {keep_copy, reserve_bytes}, log_))) {}
 
     std::pair<int, std::string> call(std::string method, std::string target, std::string body) {
         admin::ApiReply reply = inbox_->call({.method = std::move(method),
@@ -114,14 +116,17 @@ Threads: any.)");
 
 Shape:   url: such as `sqlite:PATH`. routes: the configured plugins; endpoints: the configured endpoints
          with their secrets; None when the configuration is not known. read_only: nothing is written, not
-         even a file beside the inbox, and calls that change something are refused.
+         even a file beside the inbox, and calls that change something are refused. keep_copy: keep a
+         copy of an older inbox before it is migrated. reserve_bytes: free disk that must be left.
 Errors:  InboxError when there is no such inbox, or another process has it open.
 Threads: any.
 Source:  docs/http-api.md, The admin API.)")
         .def(py::init<const std::string&, std::optional<std::vector<ingest::Route>>,
-                      const std::optional<std::vector<ingest::Endpoint>>&, bool>(),
+                      const std::optional<std::vector<ingest::Endpoint>>&, bool, bool,
+                      std::int64_t>(),
              WithoutGil(), py::arg("url"), py::arg("routes"), py::arg("endpoints") = std::nullopt,
-             py::arg("read_only") = false)
+             py::arg("read_only") = false, py::arg("keep_copy") = true,
+             py::arg("reserve_bytes") = 0)
         .def("call", &OfflineInboxView::call, WithoutGil(), py::arg("method"), py::arg("target"),
              py::arg("body") = "",
              "Make a call as over HTTP: target is the path and query, body is JSON. Returns the "

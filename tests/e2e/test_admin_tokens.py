@@ -1,12 +1,14 @@
 """The API of the admin listener wants a token, once one is configured."""
 
 import http.client
+import http.server
 import json
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from incm_webhook.testing import Receiver, make_alert
 
 from .conftest import DEADLINE_S, Command
+from .test_proxies import free_port
 
 Serve = Callable[..., Receiver]
 OPS, VIEWER, NEXT = (f"{name}{'0123456789abcdef' * 2}" for name in ("ops", "viewer", "next"))
@@ -71,6 +74,17 @@ def wait_for(receiver: Receiver, text: str) -> str:
     return receiver.output()
 
 
+def delivered(receiver: Receiver) -> Any:
+    """Wait until the first alert is delivered; give its deliveries."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        answer = json.loads(ask(receiver, "/api/v1/alerts/1", OPS)[2])
+        if all(one["state"] == "delivered" for one in answer["deliveries"]):
+            return answer["deliveries"]
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.02)
+
+
 def test_a_call_without_a_token_is_told_to_send_one(receiver: Receiver) -> None:
     for target in ("/api/v1/alerts", "/api/v1/status", "/api/v1/nowhere", "/api/"):
         status, headers, text = ask(receiver, target)
@@ -100,9 +114,11 @@ def test_a_token_that_reads_changes_nothing(receiver: Receiver) -> None:
     assert receiver.send(make_alert("reboot"))[0] == 200
     assert ask(receiver, "/api/v1/alerts", VIEWER)[0] == 200
     assert ask(receiver, "/api/v1/status", VIEWER)[0] == 200
+    before = delivered(receiver)
     status, _, text = ask(receiver, "/api/v1/replay", VIEWER, {"plugins": ["log"]})
     assert status == 403
     assert 'role = "operate"' in json.loads(text)["detail"]
+    assert delivered(receiver) == before
     assert "replayed" not in receiver.output()
     assert "by token viewer from 127.0.0.1 with 403" in receiver.output()
 
@@ -131,6 +147,30 @@ def test_health_and_metrics_need_no_token_and_show_no_reasons(serve: Serve, tmp_
         time.sleep(0.02)
     for target in OPEN_PAGES:
         assert "the target says no" not in ask(receiver, target)[2], target
+
+
+def test_the_reason_of_an_overdue_canary_is_shown_only_for_a_token(tmp_path: Path) -> None:
+    write_token(tmp_path / "ops.token", OPS)
+    canary = {"every": "1s", "timeout": "500ms", "overdue": "1500ms"}
+    canary["url"] = f"http://127.0.0.1:{free_port()}/of-the-proxy"
+    tables = {"canary": canary, "admin_token": [{"name": "ops", "file": "ops.token"}]}
+    with Receiver(tmp_path, config=tables, admin_token=OPS) as receiver:
+        deadline = time.monotonic() + DEADLINE_S
+        while ask(receiver, "/readyz")[0] != 503:
+            assert time.monotonic() < deadline, receiver.output()
+            time.sleep(0.02)
+        status, headers, text = ask(receiver, "/readyz")
+        assert (status, headers["Retry-After"]) == (503, "10")
+        assert json.loads(text)["type"] == "urn:incm-webhook:problem:canary-overdue"
+        assert "no canary has come back" in json.loads(text)["detail"]
+        assert "of-the-proxy" not in text
+        assert "of-the-proxy" in json.loads(ask(receiver, "/readyz", OPS)[2])["detail"]
+        receiver.wait_until_settled()
+
+
+def test_a_test_without_the_token_is_told_to_pass_it(receiver: Receiver) -> None:
+    with pytest.raises(RuntimeError, match="answered 401: pass admin_token"):
+        receiver.wait_until_settled()
 
 
 def test_refusals_are_counted_in_one_line_and_no_token_is_shown(receiver: Receiver) -> None:
@@ -205,6 +245,92 @@ def test_commands_send_a_token(
         assert status == 2
         assert sentence in err
         assert wrong.strip() not in err
+
+
+class Stranger:
+    """A listener of somebody else, which notes what commands send to it."""
+
+    def __init__(self) -> None:
+        self.sent: list[str | None] = []
+        stranger = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                stranger.sent.append(self.headers["Authorization"])
+                self.send_error(404)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration with a token, which the environment names."""
+    write_token(tmp_path / "ops.token", OPS)
+    (tmp_path / "secret").write_text("secret")
+    tokens = TOKENS.partition('[[admin_token]]\nname = "viewer"')[0]
+    (tmp_path / "site.toml").write_text(tokens + '[[endpoint]]\nsecret_file = "secret"\n')
+    monkeypatch.setenv("INCM_WEBHOOK_CONFIG", str(tmp_path / "site.toml"))
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_token_is_not_sent_to_a_server_that_the_configuration_does_not_name(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Stranger() as stranger:
+        at = ("--admin", stranger.address)
+        for words in (("inbox", "stats"), ("status",), ("plugins",)):
+            assert command(*words, *at)[0] == 1, words
+        monkeypatch.setenv("INCM_WEBHOOK_ADMIN", stranger.address)
+        assert command("inbox", "stats")[0] == 1
+        assert command("plugins")[0] == 0
+        assert command("plugins", "--config", "site.toml")[0] == 0
+        assert len(stranger.sent) >= 6
+        assert set(stranger.sent) == {None}
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_token_is_sent_where_the_operator_says_so(command: Command) -> None:
+    with Stranger() as stranger:
+        at = ("--admin", stranger.address)
+        for words in (("inbox", "stats"), ("plugins",), ("status",), ("reload",)):
+            for how in (("--config", "site.toml"), ("--token-file", "ops.token")):
+                command(*words, *at, *how)
+        assert len(stranger.sent) >= 6
+        assert set(stranger.sent) == {f"Bearer {OPS}"}
+
+
+@pytest.mark.usefixtures("configured")
+def test_plugins_asks_its_server_with_the_token_of_the_flag(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_token(tmp_path / "next.token", NEXT)
+    with Stranger() as stranger:
+        monkeypatch.setenv("INCM_WEBHOOK_ADMIN", stranger.address)
+        assert command("plugins", "--token-file", "next.token")[0] == 0
+        monkeypatch.setenv("INCM_WEBHOOK_ADMIN_TOKEN", VIEWER)
+        assert command("plugins")[0] == 0
+        assert stranger.sent == [f"Bearer {NEXT}", f"Bearer {VIEWER}"]
+
+
+def test_a_reload_that_removes_the_last_token_is_logged(receiver: Receiver, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text("")
+    receiver.process.send_signal(signal.SIGHUP)
+    wait_for(receiver, "no [[admin_token]] any more: whoever reaches the admin listener may")
+    assert ask(receiver, "/api/v1/alerts")[0] == 200
 
 
 def test_a_token_that_cannot_be_read_is_named_only_when_it_is_needed(

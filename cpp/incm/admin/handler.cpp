@@ -49,9 +49,11 @@ struct Admin {
         if (page == Page::kCall && request.path() != kStatusPath) {
             return answer_call(request, *caller, response);
         }
-        if (page == Page::kHealth) return answer_alive(response);
+        if (page == Page::kHealth) return answer_alive(request, response);
         const base::Result<inbox::Counts> counts = inbox.counts();
-        if (!counts.ok()) return send_reason(response, counts.error());
+        if (!counts.ok()) {
+            return send_reason(response, counts.error(), shows_reasons(request));
+        }
         if (page == Page::kMetrics) {
             return response.send(200, kMetricsType, metrics_page(sources(counts.value())));
         }
@@ -59,9 +61,9 @@ struct Admin {
         if (page == Page::kCall) return answer_status(request, counts.value(), why, response);
         if (request.target() == "/readyz?verbose")
             return answer_verbose(request, counts.value(), why, response);
-        if (why) return send_reason(response, *why);
-        if (const auto stall = stalled()) return answer_stalled(*stall, response);
-        if (const auto overdue = overdue_canary(server(), shows == Shows::kAll)) {
+        if (why) return send_reason(response, *why, shows_reasons(request));
+        if (const auto stall = stalled()) return answer_stalled(*stall, request, response);
+        if (const auto overdue = overdue_canary(server(), shows_reasons(request))) {
             response.add("Retry-After", "10");
             return response.send(503, http::kProblemType, canary_problem(*overdue));
         }
@@ -117,17 +119,19 @@ struct Admin {
         return api.plugins() == nullptr ? std::nullopt : api.plugins()->stall();
     }
 
-    void answer_alive(http::Response& response) const {
+    void answer_alive(const http::Request& request, http::Response& response) const {
         const auto stall = stalled();
         if (stall && base::steady_ms() - stall->since_steady_ms >= kNeverAgainMs) {
-            return answer_stalled(*stall, response);
+            return answer_stalled(*stall, request, response);
         }
         response.send(200, kText, "ok\n");
     }
 
-    static void answer_stalled(const Stall& stall, http::Response& response) {
+    void answer_stalled(const Stall& stall, const http::Request& request,
+                        http::Response& response) const {
         response.add("Retry-After", "10");
-        response.send(503, http::kProblemType, stall_problem(stall, base::steady_ms()));
+        response.send(503, http::kProblemType,
+                      stall_problem(stall, base::steady_ms(), shows_reasons(request)));
     }
 
     void answer_call(http::Request& request, const std::string& caller,

@@ -31,10 +31,11 @@ Page page_of(const http::Request& request, http::Response& response, Shows shows
     return page;
 }
 
-void send_reason(http::Response& response, const base::Error& error) {
+void send_reason(http::Response& response, const base::Error& error, bool with_reason) {
     const int status = http::problem_for(error.code).status;
     if (status == 503) response.add("Retry-After", "10");
-    response.send(status, http::kProblemType, http::problem_json(error, http::Detail::kAlways));
+    const http::Detail detail = with_reason ? http::Detail::kAlways : http::Detail::kForClients;
+    response.send(status, http::kProblemType, http::problem_json(error, detail));
 }
 
 }  // namespace incm::admin

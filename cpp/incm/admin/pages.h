@@ -25,8 +25,8 @@ enum class Page { kNone, kCall, kHealth, kReadiness, kMetrics };
 [[nodiscard]] Page page_of(const http::Request& request, http::Response& response, Shows shows,
                            const std::vector<std::string>& hosts);
 
-/// Answer with a problem document that has the reason, even with 503: only clients that an admin
-/// listener admits read it.
-void send_reason(http::Response& response, const base::Error& error);
+/// Answer with a problem document. with_reason: it has the reason, even with 503; only for a
+/// request that may see what the AdminApi shows.
+void send_reason(http::Response& response, const base::Error& error, bool with_reason);
 
 }  // namespace incm::admin

@@ -28,14 +28,14 @@ std::string ready_text(const PluginBoard& board, bool with_reasons) {
     return text;
 }
 
-std::string stall_problem(const Stall& stall, std::int64_t steady_ms) {
+std::string stall_problem(const Stall& stall, std::int64_t steady_ms, bool with_reason) {
     const std::int64_t silent_s = (steady_ms - stall.since_steady_ms) / 1000;
     Poco::JSON::Object document(Poco::JSON_PRESERVE_KEY_ORDER);
     document.set("type", "urn:incm-webhook:problem:python-stalled");
     document.set("title", "Alerts are stored, but no plugin gets any: Python does not run");
     document.set("status", 503);
-    document.set("detail",
-                 "Python has not run for " + std::to_string(silent_s) + " s: " + stall.reason);
+    document.set("detail", "Python has not run for " + std::to_string(silent_s) + " s" +
+                               (with_reason ? ": " + stall.reason : ""));
     std::ostringstream text;
     document.stringify(text);
     return text.str();

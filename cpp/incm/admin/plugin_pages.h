@@ -15,7 +15,9 @@ namespace incm::admin {
 /// metrics.
 [[nodiscard]] std::string ready_text(const PluginBoard& board, bool with_reasons);
 
-/// Return a problem document with the time since when Python has not run, and the reason.
-[[nodiscard]] std::string stall_problem(const Stall& stall, std::int64_t steady_ms);
+/// Return a problem document with the time since when Python has not run. with_reason: and the
+/// reason, as ready_text() takes it.
+[[nodiscard]] std::string stall_problem(const Stall& stall, std::int64_t steady_ms,
+                                        bool with_reason);
 
 }  // namespace incm::admin

@@ -33,7 +33,8 @@ http::Answer closed_admin_answer(admin::Shows shows, std::vector<std::string> ho
         if (page == admin::Page::kCall && !access->caller(request, response, log)) return;
         if (page == admin::Page::kHealth)
             return response.send(200, "text/plain; charset=utf-8", "ok\n");
-        admin::send_reason(response, why());
+        const bool with_reason = shows == admin::Shows::kAll && access->admits(request);
+        admin::send_reason(response, why(), with_reason);
     };
 }
 

@@ -27,7 +27,8 @@ using Why = std::function<base::Error()>;
                                                 const http::ConnectionRules& rules);
 
 /// Return the handler of an admin listener: 200 for /healthz, because the process works, and 503
-/// with the reason for all other pages that access allows. Threads: as admin::admin_answer().
+/// for all other pages, with the reason for requests that access allows on a listener that shows
+/// all. Threads: as admin::admin_answer().
 [[nodiscard]] http::Answer closed_admin_answer(admin::Shows shows, std::vector<std::string> hosts,
                                                std::shared_ptr<admin::Access> access,
                                                base::LogSink& log, Why why);

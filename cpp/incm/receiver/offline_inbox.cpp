@@ -8,13 +8,14 @@ namespace incm::receiver {
 
 base::Result<std::unique_ptr<OfflineInbox>> OfflineInbox::open(
     const std::string& url, std::optional<std::vector<ingest::Route>> routes,
-    const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log) {
-    inbox::Options options{.plugins = {}};
+    const std::optional<std::vector<ingest::Endpoint>>& endpoints, const OfflineUpgrade& upgrade,
+    base::LogSink& log) {
+    inbox::Options options{.plugins = {}, .reserve_bytes = upgrade.reserve_bytes};
     // With all configured plugins, alerts can be replayed to a plugin that no server has run yet.
     for (const ingest::Route& route : routes.value_or(std::vector<ingest::Route>())) {
         options.plugins.push_back({route.plugin, route.by_device, route.retry});
     }
-    auto opened = open_inbox(url, options, /*may_create=*/false, log);
+    auto opened = open_inbox(url, options, /*may_create=*/false, log, upgrade.keep_copy);
     if (!opened.ok()) return opened.error();
     try {
         return std::unique_ptr<OfflineInbox>(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,12 @@
 
 namespace incm::receiver {
 
+/// What is done before an older inbox is migrated; the settings of the same names in [inbox].
+struct OfflineUpgrade {
+    bool keep_copy = true;
+    std::int64_t reserve_bytes = 0;
+};
+
 /// The admin API on an inbox that no server has open, without listeners and deliveries.
 ///
 /// Threads: any.
@@ -24,12 +31,14 @@ class OfflineInbox {
     ///
     /// routes: the configured plugins; empty when the configuration is not known. endpoints: the
     /// configured endpoints; without routes and endpoints no quarantined request can be tried
-    /// again. The log must outlive the object.
+    /// again. upgrade: what is done before an older inbox is migrated; its reserve also holds for
+    /// requests that are tried again. The log must outlive the object.
     /// Errors:  those of open_inbox(); kInboxUnusable when there is no inbox; kBadConfig for
     ///          endpoints that cannot work.
     [[nodiscard]] static base::Result<std::unique_ptr<OfflineInbox>> open(
         const std::string& url, std::optional<std::vector<ingest::Route>> routes,
-        const std::optional<std::vector<ingest::Endpoint>>& endpoints, base::LogSink& log);
+        const std::optional<std::vector<ingest::Endpoint>>& endpoints,
+        const OfflineUpgrade& upgrade, base::LogSink& log);
 
     /// Open the inbox only to read it. Nothing is written, not even a file beside it. Otherwise as
     /// open().

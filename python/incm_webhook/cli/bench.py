@@ -65,6 +65,12 @@ _DURATION_S = 10.0
     metavar="HOST:PORT",
     help="With --report: admin listener of the server.  [env: INCM_WEBHOOK_ADMIN]",
 )
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="With --report: file with a token for the admin listener.  [env: INCM_WEBHOOK_ADMIN_TOKEN,"
+    " the token itself]",
+)
 def bench(
     url: str | None,
     secret_file: str | None,
@@ -112,7 +118,8 @@ def bench(
         raise _wrong("Missing argument 'URL'.")
     for name, value in place.items():
         if value is not None:
-            raise _wrong(f"--{name} belongs to --report: only a report is about an inbox")
+            flag = name.replace("_", "-")
+            raise _wrong(f"--{flag} belongs to --report: only a report is about an inbox")
     secret = read_secret(secret_file) if secret_file else None
     from incm_webhook.bench.load import Load, LoadTest
     from incm_webhook.bench.run import run

@@ -31,7 +31,9 @@ _config_option = click.option(
 )
 @_config_option
 @click.option(
-    "--admin", metavar="HOST:PORT", help="List the plugins of this server; read no configuration."
+    "--admin",
+    metavar="HOST:PORT",
+    help="List the plugins of this server; of the configuration only its token is used.",
 )
 @token_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; of one plugin its schema.")
@@ -53,9 +55,12 @@ def plugins(
     Example: incm-webhook plugins jsonl
     """
     if context.invoked_subcommand is None and admin is not None:
-        return list_served(admin, token_file, as_json=as_json)
+        source = context.get_parameter_source("config")
+        named = config if source is click.core.ParameterSource.COMMANDLINE else None
+        return list_served(admin, token_file, named, as_json=as_json)
     if context.invoked_subcommand is None:
-        return list_plugins({"config": config}, os.environ, Path.cwd(), as_json=as_json)
+        overrides = {"config": config}
+        return list_plugins(overrides, os.environ, Path.cwd(), token_file, as_json=as_json)
     return 0
 
 
@@ -76,7 +81,12 @@ def _description_of(name: str) -> click.Command:
 
 
 def list_plugins(
-    overrides: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, *, as_json: bool
+    overrides: Mapping[str, Any],
+    environ: Mapping[str, str],
+    cwd: Path,
+    token_file: str | None = None,
+    *,
+    as_json: bool,
 ) -> int:
     """Print the available and the configured plugins.
 
@@ -85,6 +95,7 @@ def list_plugins(
             only the bundled and the installed plugins are listed.
         environ: the environment.
         cwd: the working directory.
+        token_file: the file with a token for the server that runs the plugins; None for none.
         as_json: print a JSON list of objects with kind, name, use, version, origin, summary, error,
             warnings and status; status is null where no server runs the plugin.
 
@@ -103,7 +114,7 @@ def list_plugins(
     config = overrides.get("config") or environ.get("INCM_WEBHOOK_CONFIG")
     if config or (cwd / "incm-webhook.toml").exists():
         settings = load_settings(overrides, environ, cwd, endpoints=False)
-        statuses = served_statuses(settings)
+        statuses = served_statuses(settings, environ, token_file)
         for spec in settings.plugin:
             row = _row("configured", spec, settings.base)
             rows.append({**row, "status": statuses.get(spec.name)})
@@ -114,12 +125,15 @@ def list_plugins(
     return EXIT_PLUGIN if any(row["error"] for row in rows) else 0
 
 
-def list_served(admin: str, token_file: str | None = None, *, as_json: bool) -> int:
+def list_served(
+    admin: str, token_file: str | None = None, config: str | None = None, *, as_json: bool
+) -> int:
     """Print the plugins of a running server, with what each is doing.
 
     Args:
         admin: HOST:PORT of its admin listener.
         token_file: the file with a token for it; None for none.
+        config: the configuration file that --config names, for its token; None for none.
         as_json: print JSON as `list_plugins` does; only name and status are known.
 
     Returns:
@@ -131,7 +145,7 @@ def list_served(admin: str, token_file: str | None = None, *, as_json: bool) -> 
     from incm_webhook.cli.admin.client import Where, connect
 
     nothing = dict.fromkeys(("use", "version", "origin", "summary", "error"))
-    with connect(Where(admin=admin, token_file=token_file), read_only=True) as client:
+    with connect(Where(config, admin, token_file=token_file), read_only=True) as client:
         if client.offline:
             raise click.ClickException(f"no server answers on {admin}: start it, or name another")
         rows = [

@@ -59,6 +59,7 @@ class AdminTokenSettings(Table):
         "read", "read: GET, which shows all alerts; operate: changes, too"
     )
     _secret: Secret | None = PrivateAttr(default=None)
+    _path: Path | None = PrivateAttr(default=None)
     _warnings: list[str] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="after")
@@ -86,7 +87,7 @@ class AdminTokenSettings(Table):
             self._secret = checked_token(secret, f"the variable {self.env}")
             return
         assert self.file is not None  # noqa: S101 - one of both is set
-        path = locate_secret_file(self.file, base, environ)
+        self._path = path = locate_secret_file(self.file, base, environ)
         self._secret = checked_token(read_secret_file(path, "the token"), f"the file {path}")
         if is_readable_by_others(path):
             self._warnings.append(
@@ -98,6 +99,11 @@ class AdminTokenSettings(Table):
     def secret(self) -> Secret | None:
         """The token itself; None unless `read` was called."""
         return self._secret
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the token; None for a variable, or unless `read` was called."""
+        return self._path
 
     @property
     def warnings(self) -> list[str]:

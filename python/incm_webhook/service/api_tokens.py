@@ -1,9 +1,12 @@
 """Gives the tokens of the configuration to the admin listener."""
 
 import logging
+from typing import TYPE_CHECKING
 
-from incm_webhook._core import AdminTokens
 from incm_webhook.config.settings import Settings
+
+if TYPE_CHECKING:
+    from incm_webhook._core import AdminTokens
 
 _log = logging.getLogger("incm_webhook.service")
 
@@ -15,8 +18,8 @@ class ApiTokens:
         core: what the receiver asks.
     """
 
-    def __init__(self) -> None:
-        self.core = AdminTokens()
+    def __init__(self, core: "AdminTokens") -> None:
+        self.core = core
         self._were_wanted = False
 
     def apply(self, settings: Settings) -> None:

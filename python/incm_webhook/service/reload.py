@@ -91,6 +91,7 @@ class Reloader:
         if settings.source is not None:
             found.append(settings.source)
         found += [file for one in settings.endpoint for file in one.secret_paths]
+        found += [one.path for one in settings.admin_token if one.path is not None]
         if (tls := self._started_with.server.tls) is not None:
             ca = tls.client_ca_file
             files = (tls.certificate_file, tls.private_key_file, ca)

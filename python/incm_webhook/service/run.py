@@ -106,7 +106,7 @@ def _run(settings: Settings, load: _Load, signals: Signals, *, dev: bool, watch:
     plugins = load_plugins(settings.plugin, settings.base, signals)
     guard.loaded()
     on = listeners.open_listeners(passed, settings.server, notifier)
-    tokens = ApiTokens()
+    tokens = ApiTokens(AdminTokens())
     tokens.apply(settings)
     receiver = _receiver(settings, plugins, on, python, requests, tokens.core)
     dispatcher = Dispatcher(receiver, plugins, python)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -51,6 +52,7 @@ class Receiver:
         config: Mapping[str, Any] | None = None,
         arguments: Sequence[str] = (),
         wrapper: Sequence[str] = (),
+        admin_token: str = "",
     ) -> None:
         """Start the server and wait until it serves.
 
@@ -65,8 +67,11 @@ class Receiver:
                 incm-webhook.toml in the folder, is used as it is: plugins are then values of
                 `use`, and there are no further tables.
             wrapper: a command that replaces itself with the server, such as `nice`.
+            admin_token: a token that the configuration has in `[[admin_token]]`, with which
+                `wait_until_settled` asks the server; "" for none.
         """
         self.folder = folder
+        self._headers = {"Authorization": f"Bearer {admin_token}"} if admin_token else {}
         self.secret = os.urandom(16).hex()
         (folder / "secret").write_text(self.secret)
         (folder / "secret").chmod(0o600)
@@ -142,12 +147,17 @@ class Receiver:
             raise RuntimeError("the server has no admin listener to ask")
         connection = HTTPConnection(str(address.hostname), address.port, timeout=READY_TIMEOUT_S)
         try:
-            connection.request("GET", f"/api/v1/{path}")
-            answer: dict[str, Any] = json.loads(connection.getresponse().read())
+            connection.request("GET", f"/api/v1/{path}", headers=self._headers)
+            response = connection.getresponse()
+            text = response.read()
         except OSError as error:
             raise RuntimeError(f"the server is gone ({error}):\n{self.output()}") from None
         finally:
             connection.close()
+        if response.status != HTTPStatus.OK:
+            hint = ": pass admin_token" if response.status == HTTPStatus.UNAUTHORIZED else ""
+            raise RuntimeError(f"the admin listener answered {response.status}{hint}: {text!r}")
+        answer: dict[str, Any] = json.loads(text)
         return answer
 
     def stop(self) -> int:

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "incm/inbox/sqlite/database.h"
@@ -72,6 +73,22 @@ void keep_aside(const std::string& path, const std::string& name) {
         if (exists(from) && (!is_whole || link(from.c_str(), (name + suffix).c_str()) != 0)) {
             rename_or_fail(from, name + suffix);
         }
+    }
+}
+
+/// Give a file that root made to the owner of another one, because the server must open it. Opens
+/// it in a way that leaves the locks that this process has on it.
+void give_to_owner_of(const std::string& other, const std::string& file) {
+    struct stat owner {};
+    struct stat facts {};
+    if (geteuid() != 0 || stat(other.c_str(), &owner) != 0) {
+        return;
+    }
+    const Descriptor made(file, O_PATH | O_NOFOLLOW);
+    if (made.get() < 0 || fstat(made.get(), &facts) != 0 || !S_ISREG(facts.st_mode) ||
+        facts.st_nlink != 1 ||  // which no user may have planted as a link to a file of root
+        fchownat(made.get(), "", owner.st_uid, owner.st_gid, AT_EMPTY_PATH) != 0) {
+        fail("cannot give " + file + " to the owner of " + other + ": " + std::strerror(errno));
     }
 }
 
@@ -145,12 +162,15 @@ base::Result<Restored> restore(const std::string& copy, const std::string& path,
             fail(copy + " is the inbox itself: name a copy of it");
         }
         FileLock lock(target + ".lock");
+        const std::string owned = exists(target) ? target : fs::path(target).parent_path().string();
+        give_to_owner_of(owned, target + ".lock");
         end_restore(target);
         check_place(target);
         check_identity(source);
         unfinished = target + ".new";
         const std::int64_t last_id = exists(target) ? last_alert_id(target) : 0;
         Restored restored = prepare(source, unfinished, last_id, log);
+        give_to_owner_of(owned, unfinished);
         put(unfinished, target, restored);
         lock.keep();
         return restored;

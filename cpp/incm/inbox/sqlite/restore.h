@@ -20,9 +20,10 @@ struct Restored {
 /// Replace an inbox that no process has open with a copy of an inbox.
 ///
 /// The copy is checked page by page, with its log when one is beside it, and stays as it is. The
-/// old inbox is kept under another name. After a crash during a restore, end_restore() leaves
-/// either the old inbox or the restored one at `path`. On a file system without hard links neither
-/// may be there; then no server starts until an inbox is put there.
+/// old inbox is kept under another name. When root restores, the inbox belongs to the owner and the
+/// group of the old one, or of the folder when there is no old one. After a crash during a restore,
+/// end_restore() leaves either the old inbox or the restored one at `path`. On a file system
+/// without hard links neither may be there; then no server starts until an inbox is put there.
 /// Errors:  kInboxInUse; kInboxForeign, kInboxNewer, kInboxUnusable: the copy cannot be used.
 ///          Nothing is changed then.
 [[nodiscard]] base::Result<Restored> restore(const std::string& copy, const std::string& path,

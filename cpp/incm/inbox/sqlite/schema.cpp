@@ -219,12 +219,15 @@ std::string newer_inbox_text(const std::string& path, std::int64_t version) {
     std::string text = "the inbox " + path + " is of version " + std::to_string(version) +
                        ", this program knows up to " + std::to_string(schema_version()) +
                        ": use the newer program";
-    const std::string copy = find_upgrade_copy(path, schema_version());
-    if (!copy.empty()) {
-        text += ", or go back with `incm-webhook inbox restore " + copy + " --inbox " + path +
-                "` to the copy that was kept before the upgrade: alerts that came since then are "
-                "only in the newer inbox, which is kept beside it, and what was delivered since "
-                "then is delivered again";
+    if (const auto copy = find_upgrade_copy(path, schema_version())) {
+        text +=
+            ", or go back with `" + restore_command(copy->path, path) + "` to the copy of " +
+            copy->day +
+            (copy->version == schema_version() ? ", which was kept before the upgrade"
+                                               : ", which is from an earlier upgrade, of version " +
+                                                     std::to_string(copy->version)) +
+            ": alerts that came since then are only in the newer inbox, which is kept beside "
+            "it, and what was delivered since then is delivered again";
     }
     return text;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "incm/base/kept_from_children.h"
@@ -16,8 +17,13 @@ class UnfinishedFile {
  public:
     static constexpr const char* kSuffix = ".incm-partial";
 
-    /// Create it for `file`, empty and not readable for everybody. Files of this kind whose process
-    /// was killed are removed from that folder, which is logged.
+    /// Remove the files of this kind whose process was killed from the folder of `file`, and log
+    /// that.
+    static void remove_left_over(const std::string& file, base::LogSink& log);
+    /// Return the bytes of disk that remove_left_over() would free.
+    [[nodiscard]] static std::int64_t left_over_bytes(const std::string& file);
+
+    /// Create it for `file`, empty and not readable for everybody, after remove_left_over().
     ///
     /// Errors:  base::Failure kMalformedRequest: it cannot be created, or another process is
     ///          creating the same one.
@@ -36,7 +42,16 @@ class UnfinishedFile {
     ///          write the folder.
     void publish();
 
+    /// Sync it to disk, and give it the name `file` instead of the closed database that may have
+    /// it.
+    ///
+    /// Errors:  base::Failure kMalformedRequest; `file` is the old or the new one, and complete.
+    void replace();
+
  private:
+    void sync_to_disk() const;
+    void sync_folder() const;
+
     const std::string file_;
     const std::string path_;
     const Descriptor made_;

@@ -247,13 +247,13 @@ def _settings(where: Where, *, secrets: bool = False) -> Settings:
 def _token_for(where: Where, settings: Settings | None = None) -> FoundToken:
     """Find the token: that of the flag, of the variable, or of the configuration.
 
-    When a flag names the server, the configuration is read only if the operator names it, too: its
-    token belongs to no other server.
+    settings: that name the server. When a flag or a variable names it instead, the configuration is
+    read only if the flag --config names it, too: otherwise its token may belong to another server.
     """
     token = given_token(where.token_file)
     if token.secret is not None:
         return token
-    if settings is None and (where.config or os.environ.get("INCM_WEBHOOK_CONFIG")):
+    if settings is None and where.config:
         try:
             settings = _settings(where)
         except ConfigError as error:

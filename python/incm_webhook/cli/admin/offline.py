@@ -47,4 +47,11 @@ def open_offline(
                 warn(f"{error}; its filter is taken from the configuration alone")
         routes.append(route_of(wants))
     served = endpoints_of(endpoints) or None
-    return OfflineInbox(settings.inbox.core_url, routes or None, served, read_only)
+    return OfflineInbox(
+        settings.inbox.core_url,
+        routes or None,
+        served,
+        read_only,
+        keep_copy=settings.inbox.backup_before_migrate,
+        reserve_bytes=settings.inbox.reserve,
+    )

@@ -40,26 +40,37 @@ def status_sentence(status: Mapping[str, Any] | None, day_of: str | None = None)
     return f"{sentence}: {reason}" if reason else sentence
 
 
-def served_statuses(settings: Settings) -> dict[str, Mapping[str, Any]]:
+def served_statuses(
+    settings: Settings, environ: Mapping[str, str], token_file: str | None = None
+) -> dict[str, Mapping[str, Any]]:
     """Get the statuses of the plugins from the server that has this inbox.
 
     Args:
         settings: the configuration, which names the server's admin listener.
+        environ: the environment. When it names another listener, that one gets no token of the
+            configuration.
+        token_file: the file with a token for it; None for none.
 
     Returns:
         The statuses by the plugins' names; empty when no such server answers.
+
+    Raises:
+        ConfigError: the token that the flag or the environment gives cannot be used.
     """
     import click
 
     from incm_webhook.cli.admin.client import AdminClient
-    from incm_webhook.cli.admin.token import configured_token
+    from incm_webhook.cli.admin.token import configured_token, given_token
     from incm_webhook.cli.admin.transport import HttpTransport
 
     address = settings.server.admin
     if address is None:
         return {}
+    token = given_token(token_file)
+    if token.secret is None and not environ.get("INCM_WEBHOOK_ADMIN"):
+        token = configured_token(settings)
     try:
-        transport = HttpTransport(address, configured_token(settings).secret)
+        transport = HttpTransport(address, token.secret)
         with AdminClient(transport, address, offline=False) as client:
             answer = client.get("stats")
         if answer["file"]["path"] != str(settings.inbox.real_path):
