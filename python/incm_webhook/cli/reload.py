@@ -35,7 +35,8 @@ def reload(*, as_json: bool, **place: str | None) -> int:
 
         print_json(answer)
     elif not answer["reloaded"]:
-        raise click.ClickException(f"nothing was changed: {answer['error']}")
+        result = "only a part was applied" if answer.get("partly") else "nothing was changed"
+        raise click.ClickException(f"{result}: {answer['error']}")
     else:
         for line in report_lines(answer):
             click.echo(line)

@@ -40,6 +40,7 @@ class Dispatcher:
         self._runners = {plugin.name: self._runner_of(plugin) for plugin in plugins}
         self._timeouts = {plugin.name: plugin.settings.timeout for plugin in plugins}
         self._handovers: dict[str, Handover] = {}
+        self._left_behind: list[PluginRunner] = []  # of which something may still run
         self._started = False
         self._stopping = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -54,7 +55,7 @@ class Dispatcher:
 
     def replace(
         self, plugins: Sequence[LoadedPlugin], removed: Sequence[str], deadline: float
-    ) -> None:
+    ) -> list[str]:
         """Let plugins take over from those of the same names, and end others, without waiting.
 
         The old one of a name begins no call any more. When its calls have ended, at `deadline` at
@@ -64,11 +65,23 @@ class Dispatcher:
             plugins: loaded, not set up; one whose name is new just starts.
             removed: names of plugins without a successor. Their open deliveries stay.
             deadline: in monotonic seconds.
+
+        Returns:
+            The names of those that go on as before, because the system had no room for the thread
+            that replaces them; a new one of the name is discarded.
         """
+        failed = []
         following = {plugin.name: plugin for plugin in plugins}
         for name in (*following, *removed):
-            with self._lock:
-                self._hand_over(name, following.get(name), deadline)
+            try:
+                with self._lock:
+                    self._hand_over(name, following.get(name), deadline)
+            except RuntimeError as error:
+                _log.error("plugin %s: it cannot be replaced now: %s", name, describe(error))
+                failed.append(name)
+                if name in following:
+                    following[name].discard()
+        return failed
 
     def stop(self, deadline: float) -> bool:
         """Stop every plugin by `deadline` (monotonic seconds); False when one is still busy."""
@@ -84,6 +97,8 @@ class Dispatcher:
         stopped = [ending.wait() for ending in endings]
         for handover in handovers:
             stopped.append(handover.join(max(0.0, deadline - time.monotonic())))
+        with self._lock:
+            stopped += [not runner.still_runs for runner in self._left_behind]
         if not all(stopped):
             return False
         plain_loop.stop()
@@ -97,16 +112,18 @@ class Dispatcher:
         if (under_way := self._handovers.get(name)) is not None:
             under_way.redirect(following)
             return
-        old = self._runners.pop(name, None)
+        old = self._runners.get(name)
         if not self._started:
+            self._runners.pop(name, None)
             if old is not None:
                 old.discard()
             if following is not None:
                 self._add(following)
             return
         handover = Handover(name, old, following, self._receiver, self._take_over)
+        handover.start(deadline)  # it needs the lock for the next step
         self._handovers[name] = handover
-        handover.start(deadline)
+        self._runners.pop(name, None)
 
     def _add(self, plugin: LoadedPlugin) -> PluginRunner:
         runner = self._runners[plugin.name] = self._runner_of(plugin)
@@ -118,15 +135,27 @@ class Dispatcher:
         with self._lock:
             if handover.next is not following:
                 return False
+            stopping = self._stopping.is_set()
+            if following is not None and not stopping:
+                self._start(following)  # only when this succeeds has the handover ended
             del self._handovers[handover.name]
+            if (left := handover.left_behind) is not None:
+                self._left_behind = [one for one in self._left_behind if one.still_runs]
+                self._left_behind.append(left)
             if following is None:
                 self._timeouts.pop(handover.name, None)
                 self._python.forget_plugin(handover.name)
-            elif self._stopping.is_set():
+            elif stopping:
                 following.discard()
-            else:
-                self._add(following).start()
             return True
+
+    def _start(self, plugin: LoadedPlugin) -> None:
+        runner = self._add(plugin)
+        try:
+            runner.start()
+        except BaseException:
+            del self._runners[plugin.name]
+            raise
 
     def _period_s(self) -> float:
         return min(1.0, min(self._timeouts.copy().values(), default=4.0) / 4)
@@ -136,10 +165,12 @@ class Dispatcher:
             with self._lock:
                 for runner in self._runners.values():
                     _expire(runner)
+                for handover in self._handovers.values():
+                    _expire(handover)
 
 
-def _expire(runner: PluginRunner) -> None:
+def _expire(one: PluginRunner | Handover) -> None:
     try:
-        runner.expire()
+        one.expire()
     except Exception as error:  # the watchdog must go on, for this runner and others
-        _log.critical("plugin %s: watching failed: %s", runner.name, describe(error))
+        _log.critical("plugin %s: watching failed: %s", one.name, describe(error))

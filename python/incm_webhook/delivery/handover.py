@@ -47,7 +47,8 @@ class Handover:
             old: the runner that ends; None when there was none.
             following: see `next`.
             receiver: gets ready for the successor.
-            ended: starts the successor; it returns False when another one was named meanwhile.
+            ended: starts the successor; it returns False when another one was named meanwhile, and
+                is called again after an exception.
         """
         self.name = name
         self.next = following
@@ -57,13 +58,30 @@ class Handover:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{name}-reload", daemon=True)
         self._deadline = 0.0
+        self._left_behind: PluginRunner | None = None
 
     def start(self, deadline: float) -> None:
-        """Begin; the old runner has to end by `deadline` (monotonic seconds)."""
+        """Begin; the old runner has to end by `deadline` (monotonic seconds).
+
+        Raises:
+            RuntimeError: the system has no room for another thread; the old runner goes on.
+        """
         self._deadline = deadline
-        if self._old is not None:
-            self._old.ask_to_stop()
+        old = self._old
         self._thread.start()
+        if old is not None:
+            old.ask_to_stop()
+
+    def expire(self) -> None:
+        """Settle calls of the old runner that exceed the time-out while it ends."""
+        old = self._old
+        if old is not None:
+            old.expire_calls()
+
+    @property
+    def left_behind(self) -> PluginRunner | None:
+        """The old runner, if something of it may still run; known once the successor starts."""
+        return self._left_behind
 
     def redirect(self, following: LoadedPlugin | None) -> None:
         """Name another successor, before one was started."""
@@ -83,12 +101,17 @@ class Handover:
     def _run(self) -> None:
         if self._old is not None:
             self._end(self._old)
+            self._old = None
         while True:
             following = self.next
             if following is not None and not self._resumed(following):
                 continue
-            if self._ended(self, following):
-                return
+            try:
+                if self._ended(self, following):
+                    return
+            except Exception as error:  # no thread is left for the successor
+                _log.error("plugin %s: it cannot be started yet: %s", self.name, describe(error))
+                self._stopping.wait(_PAUSE_S)
 
     def _end(self, old: PluginRunner) -> None:
         try:
@@ -97,6 +120,7 @@ class Handover:
                 return
         except Exception as error:  # no thread is left, or a defect: the successor must start
             _log.critical("plugin %s: ending it failed: %s", self.name, describe(error))
+        self._left_behind = old
         old.leave_behind(self._deadline)
 
     def _resumed(self, following: LoadedPlugin) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from incm_webhook.delivery.retry import delay
@@ -39,7 +40,8 @@ class PluginSteps:
         self._thread: threading.Thread | None = None
         self.failure = ""  # why the last set-up failed; "" when none has failed
         self.done = False  # whether the plugin is set up
-        self.closing = False  # whether its close has been called
+        self._lock = threading.Lock()  # guards _abandoned, and `done` until then
+        self._abandoned = False
 
     def start(self, stopping: threading.Event, then: Callable[[], None]) -> None:
         """Begin to set the plugin up.
@@ -64,8 +66,12 @@ class PluginSteps:
 
     def close(self, deadline: float) -> None:
         """Close the plugin, by `deadline` (monotonic seconds) if a deadline can be enforced."""
-        self.closing = True
         self._guarded("close", lambda: self._plugin.close(deadline))
+
+    def abandon(self) -> None:
+        """Have the plugin closed as soon as its set-up ends, if that still runs, and not used."""
+        with self._lock:
+            self._abandoned = True
 
     def _set_up(self, stopping: threading.Event, then: Callable[[], None]) -> None:
         attempt = 1
@@ -74,8 +80,15 @@ class PluginSteps:
             if stopping.wait(delay(self._plugin.settings.retry, attempt, self._rng)):
                 return
             attempt += 1
-        self.done = True
-        then()
+        with self._lock:
+            self.done = not self._abandoned
+        if self.done:
+            then()
+            return
+        _log.warning(
+            "plugin %s: the set-up that was left behind has ended: closing it", self._plugin.name
+        )
+        self.close(time.monotonic() + self._plugin.settings.timeout)
 
     def _guarded(self, step: str, action: Callable[[], Awaitable[None] | None]) -> str:
         """Run a step; return a description of its failure, "" when it succeeded."""

@@ -49,6 +49,8 @@ class PluginRunner:
         settings = plugin.settings
         plugin.states = StateKeeper(receiver.state(plugin.name))
         self._plugin = plugin
+        self._is_closing = False  # whether no call runs any more, and the last steps do
+        self._has_ended = False
         self._loop = EventLoop(plugin.name, watch)
         self._steps = PluginSteps(plugin, self._loop, watch, rng)
         self._breaker = Breaker(settings.breaker, settings.retry, rng, time.monotonic)
@@ -112,6 +114,7 @@ class PluginRunner:
             self._settlements.flush()  # the successes that the busy worker had before
             _log.warning("plugin %s: still busy; its alert is delivered again", self._plugin.name)
             return False
+        self._is_closing = True
         self._fetcher.give_back_ready()
         self._settlements.flush()
         self._settlements.close()
@@ -119,7 +122,21 @@ class PluginRunner:
         if not self._plugin.limits_itself:
             self._steps.close(deadline)
         self._loop.stop()
+        self._has_ended = True
         return True
+
+    def expire_calls(self) -> None:
+        """Settle attempts that exceed the time-out, while stop() waits for them in its thread."""
+        if not self._is_closing:  # then no attempt is under way
+            self._settlements.flush()
+            self._pool.watch()
+
+    @property
+    def still_runs(self) -> bool:
+        """Whether code of the plugin still runs after leave_behind()."""
+        if self._is_closing:
+            return not self._has_ended
+        return not (self._steps.join(0.0) and self._pool.join(time.monotonic()))
 
     def forget(self) -> None:
         """Let go of the plugin's code, after a stop() that returned True."""
@@ -137,9 +154,10 @@ class PluginRunner:
         _log.warning(
             "plugin %s: what still runs of the one before the reload is left behind%s",
             self.name,
-            "" if self._steps.closing else ", without a call of its close",
+            "" if self._is_closing else ", without a call of its close",
         )
         for step in (
+            self._steps.abandon,
             self._pool.abandon,
             self._fetcher.give_back_ready,
             self._settlements.flush,

@@ -16,7 +16,7 @@ from incm_webhook import __version__
 from incm_webhook.config.messages import nearest, sentences
 from incm_webhook.config.settings import PluginSettings
 from incm_webhook.errors import PluginError
-from incm_webhook.hosting.importing import import_file, import_module
+from incm_webhook.hosting.importing import forget_file, import_file, import_module
 from incm_webhook.hosting.loaded_plugin import LoadedPlugin, Origin
 from incm_webhook.hosting.plugin_config import config_of, label, model_of
 from incm_webhook.hosting.plugin_hooks import (
@@ -140,10 +140,13 @@ def load(spec: PluginSettings, base: Path) -> LoadedPlugin:
     Threads: one at a time.
     Source: docs/contract.md, Python.
     """
+    found: object = None
     try:
         found, origin = _find(spec.use, base)
         return load_object(found, spec, origin, base)
     except PluginError as error:
+        key = "__name__" if isinstance(found, ModuleType) else "__module__"
+        forget_file(str(getattr(found, key, "")))  # else each reload that fails keeps one more
         where = "" if spec.place and spec.place in str(error) else spec.place_at("use")
         raise PluginError(f'plugin "{spec.name}": {error}{where}') from None
 
@@ -233,7 +236,11 @@ def _find(use: str, base: Path) -> tuple[object, Origin]:
     if file:
         path = base / file["path"]
         module = import_file(path)
-        return _member(module, file["name"]), _origin_of(str(path), module)
+        try:
+            return _member(module, file["name"]), _origin_of(str(path), module)
+        except PluginError:
+            forget_file(module.__name__)
+            raise
     dotted = _MODULE.fullmatch(use)
     if dotted:
         module = import_module(dotted["module"])

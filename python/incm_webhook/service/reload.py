@@ -22,6 +22,7 @@ from incm_webhook.hosting.loaded_plugin import LoadedPlugin
 from incm_webhook.hosting.registry import file_of
 from incm_webhook.http import egress
 from incm_webhook.log import describe
+from incm_webhook.log_levels import LogLevels
 from incm_webhook.process.signals import Signals
 from incm_webhook.service.certificate import log_certificate
 from incm_webhook.service.loading import load_plugins
@@ -132,7 +133,9 @@ class Reloader:
         except Exception as error:  # no failure of a reload may end the server
             report = ReloadReport(error=describe(error))
             _log.error("reload failed: %s", report.error)
-        else:
+        if report.partly:
+            _log.error("reload applied in part: %s", report.error)
+        elif not report.error:
             for warning in report.warnings:
                 _log.warning(warning)
             log_certificate(self._started_with.server.tls)
@@ -168,7 +171,7 @@ class Reloader:
         if before is None or now.settings != before.settings:
             return True
         if spec.isolation == "process":  # its process was told these when it was started
-            others = new.egress != self._settings.egress or new.log != self._settings.log
+            others = new.egress != self._settings.egress or _logs(new) != _logs(self._settings)
             return others or now.code != before.code
         return now.code != before.code and _runs_again(spec, new.base)
 
@@ -195,27 +198,45 @@ class Reloader:
         remade = [plugin.name for plugin in loaded]
         removed = [name for name in self._plugins if name not in names]
         grace_s = self._started_with.server.grace * _SHARE_OF_GRACE
-        self._dispatcher.replace(loaded, removed, time.monotonic() + grace_s)
+        failed = self._dispatcher.replace(loaded, removed, time.monotonic() + grace_s)
+        remade = [name for name in remade if name not in failed]
         later = keys_for_the_next_start(self._started_with, new)
         report = ReloadReport(
+            error=_not_replaced(failed),
+            partly=bool(failed),
             changed=tuple(name for name in remade if name in self._plugins),
             added=tuple(name for name in remade if name not in self._plugins),
-            removed=tuple(removed),
-            unchanged=tuple(name for name in names if name not in remade),
+            removed=tuple(name for name in removed if name not in failed),
+            unchanged=tuple(name for name in names if name not in remade and name not in failed),
             next_start=(*later, *self._stale(new, prints)),
             warnings=tuple(new.warnings),
         )
-        plugins = {**self._plugins, **{one.name: one for one in loaded}}
-        self._plugins = {name: plugins[name] for name in names}
-        self._prints = {
-            spec.name: self._loaded_print(spec, prints[spec.name], new.base) for spec in new.plugin
-        }
+        self._note_plugins(new, prints, loaded, failed)
         started = self._started_with
         kept = {name: getattr(started, name) for name in ("server", "inbox", "trace")}
         self._settings = new.model_copy(update=kept)
         self._tried = None
         self._also(new)
         return report
+
+    def _note_plugins(
+        self,
+        new: Settings,
+        prints: dict[str, Fingerprint],
+        loaded: Sequence[LoadedPlugin],
+        failed: Sequence[str],
+    ) -> None:
+        """Remember what runs now; the next reload tries again what has failed."""
+        old = {name: one for name, one in self._plugins.items() if name in failed}
+        names = [spec.name for spec in new.plugin]
+        plugins = {**self._plugins, **{one.name: one for one in loaded}}
+        self._plugins = {name: plugins[name] for name in names if name not in failed} | old
+        before = {name: one for name, one in self._prints.items() if name in old}
+        self._prints = {
+            spec.name: self._loaded_print(spec, prints[spec.name], new.base)
+            for spec in new.plugin
+            if spec.name not in failed
+        } | before
 
     def _stale(self, new: Settings, prints: dict[str, Fingerprint]) -> list[str]:
         """Name the plugins whose module has changed and cannot be loaded again in this process."""
@@ -236,6 +257,20 @@ class Reloader:
 
 def _prints_of(specs: Sequence[PluginSettings], base: Path) -> dict[str, Fingerprint]:
     return {spec.name: fingerprint_of(spec, base) for spec in specs}
+
+
+def _logs(settings: Settings) -> tuple[LogLevels, str]:
+    """Return what the processes of plugins are told of `[log]`."""
+    return settings.log.all_levels, settings.log.format
+
+
+def _not_replaced(failed: Sequence[str]) -> str:
+    if not failed:
+        return ""
+    return (
+        f"the system had no room for the thread that replaces {', '.join(failed)}: the one before "
+        "goes on; reload again when there are fewer processes and threads"
+    )
 
 
 def _runs_again(spec: PluginSettings, base: Path) -> bool:

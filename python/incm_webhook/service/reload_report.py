@@ -1,4 +1,4 @@
-"""The result of a reload: what was applied, what takes effect later, or why nothing changed."""
+"""The result of a reload: what was applied, what takes effect later, or why not all of it was."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,7 +9,9 @@ class ReloadReport:
     """The result of a reload.
 
     Attributes:
-        error: why nothing was changed; "" when the new configuration is used.
+        error: why nothing was changed, or with `partly` not all; "" when the new configuration is
+            used.
+        partly: whether the failure came when a part was in use already.
         changed: the plugins that were loaded again and take over from those before them.
         added: the plugins that are new.
         removed: the plugins that are gone; their open deliveries stay.
@@ -19,6 +21,7 @@ class ReloadReport:
     """
 
     error: str = ""
+    partly: bool = False
     changed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

@@ -154,6 +154,78 @@ def test_a_close_that_hangs_is_left_behind_and_the_new_one_delivers(
     go.set()
 
 
+def test_a_stop_reports_a_call_that_a_reload_left_behind(start: Start) -> None:
+    steps, go = Steps(), threading.Event()
+    dispatcher, receiver = start(loaded(plugin_class(steps, "old", go)))
+    receiver.offer(FakeDelivery(1, "p"))
+    steps.wait("old begins")
+    dispatcher.replace([loaded(plugin_class(steps, "new"))], [], time.monotonic())
+    steps.wait("new setup")
+    assert not dispatcher.stop(later())
+    assert "new close" in steps.seen
+    go.set()
+
+
+def test_a_set_up_that_was_left_behind_is_closed_when_it_ends(start: Start) -> None:
+    steps, go = Steps(), threading.Event()
+
+    class Slow(plugin_class(steps, "old")):  # type: ignore[misc]
+        def setup(self) -> None:
+            steps.note("old setup")
+            go.wait(DEADLINE_S)
+
+    dispatcher, receiver = start(loaded(Slow))
+    steps.wait("old setup")
+    dispatcher.replace([loaded(plugin_class(steps, "new"))], [], time.monotonic())
+    steps.wait("new setup")
+    go.set()
+    steps.wait("old close")
+    receiver.offer(FakeDelivery(1, "p"))
+    assert receiver.wait_settled(1) == [("delivered", 1, None)]
+    assert "old begins" not in steps.seen
+
+
+def without_thread(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Have the system refuse the next thread of a name."""
+    start_thread = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == name:
+            monkeypatch.undo()
+            raise RuntimeError("can't start new thread")
+        start_thread(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_without_a_thread_for_the_exchange_the_old_one_goes_on(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Steps()
+    dispatcher, receiver = start(loaded(plugin_class(steps, "old")))
+    steps.wait("old setup")
+    without_thread(monkeypatch, "p-reload")
+    assert dispatcher.replace([loaded(plugin_class(steps, "new"))], [], later()) == ["p"]
+    receiver.offer(FakeDelivery(1, "p"))
+    assert receiver.wait_settled(1) == [("delivered", 1, None)]
+    assert "old ends" in steps.seen
+    assert dispatcher.replace([loaded(plugin_class(steps, "again"))], [], later()) == []
+    steps.wait("again setup")
+
+
+def test_without_a_thread_for_the_new_one_it_is_started_later(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Steps()
+    dispatcher, receiver = start(loaded(plugin_class(steps, "old")))
+    steps.wait("old setup")
+    without_thread(monkeypatch, "p-setup")
+    dispatcher.replace([loaded(plugin_class(steps, "new"))], [], later())
+    receiver.offer(FakeDelivery(1, "p"))
+    assert receiver.wait_settled(1) == [("delivered", 1, None)]
+    assert "new ends" in steps.seen
+
+
 def test_an_asynchronous_call_that_does_not_end_is_cancelled(start: Start) -> None:
     import asyncio
 

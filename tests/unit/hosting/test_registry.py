@@ -240,6 +240,15 @@ def test_a_missing_file_and_a_missing_name(workdir: Path, write: Write) -> None:
     assert "neither a function nor a class" in refused("json:__name__", workdir)
 
 
+def test_a_file_that_holds_no_plugin_leaves_no_module(workdir: Path, write: Write) -> None:
+    write("bad.py", "on = 1\nclass Sink:\n    def __init__(self, config): pass\n")
+    before = set(sys.modules)
+    refused("./bad.py", workdir)
+    refused("./bad.py:none", workdir)
+    refused("./bad.py:Sink", workdir)
+    assert {one for one in set(sys.modules) - before if "file" in one} == set()
+
+
 def test_a_dotted_object_is_loaded(
     workdir: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
