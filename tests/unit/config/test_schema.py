@@ -63,6 +63,8 @@ def test_every_example_of_a_key_is_valid(validator: Any) -> None:
             line = f"{key.name} = {key.example}"
             if heading == "[[plugin]]" and key.name != "use":
                 line += '\nuse = "./noc.py"'
+            if heading == "[[admin_token]]" and key.name != "name":
+                line += '\nname = "ops"'
             if key.name.startswith("tls."):
                 line += '\ntls.certificate_file = "c"' * (key.name != "tls.certificate_file")
                 line += '\ntls.private_key_file = "k"' * (key.name != "tls.private_key_file")
