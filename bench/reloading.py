@@ -50,7 +50,8 @@ def delivered(folder: Path, name: str) -> tuple[int, int]:
 def measure(folder: Path, seconds: int, rate: int) -> dict[str, Any]:
     """Run the server, the simulator and the reloads in a folder."""
     write(folder, 0)
-    with Receiver(folder, plugins=(), arguments=("--config", str(folder / "site.toml"))) as receiver:
+    arguments = ("--config", str(folder / "site.toml"))
+    with Receiver(folder, plugins=(), arguments=arguments) as receiver:
         command = [sys.executable, "-m", "incm_webhook", "simulate", receiver.url, "--json"]
         command += ["--secret-file", str(folder / "secret"), "--rate", str(rate)]
         command += ["--duration", f"{seconds}s", "--verify-inbox", receiver.admin_url]
