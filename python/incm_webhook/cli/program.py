@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,9 +110,7 @@ def serve(*, supervise: bool, dev: bool, watch: bool, **overrides: Any) -> int:
     if (supervise or dev) and "INCM_WEBHOOK_SUPERVISOR" not in os.environ:
         _become_supervisor(style, levels.own)
     set_up_logging(levels=levels, style=style)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # What a plugin prints is seen at once, also in a file or in the journal.
-        sys.stdout.reconfigure(line_buffering=True)
+    _show_prints()
 
     from incm_webhook.process.orphans import stand_in_front
     from incm_webhook.process.signals import Signals
@@ -145,6 +144,17 @@ def serve(*, supervise: bool, dev: bool, watch: bool, **overrides: Any) -> int:
     from incm_webhook.service import run
 
     return run.run(settings, load, signals, dev=dev, watch=watch)
+
+
+def _show_prints() -> None:
+    """Let what a plugin prints be seen at once, also in a file or in the journal.
+
+    Not in a pipe: nobody may read it, and a handler would wait at its first print.
+    """
+    out = sys.stdout
+    with contextlib.suppress(OSError):  # there may be no file, or a closed one
+        if isinstance(out, io.TextIOWrapper) and not stat.S_ISFIFO(os.fstat(out.fileno()).st_mode):
+            out.reconfigure(line_buffering=True)
 
 
 def _become_supervisor(style: str, level: int) -> None:
