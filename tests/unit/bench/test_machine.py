@@ -89,5 +89,6 @@ def test_syncs_are_limited_in_time_and_number(
     monkeypatch.setattr(disk, "MOST_SYNC_S", 0.0)
     found = disk.sync_times(tmp_path)
     assert found["count"] == 1
-    assert found["p50_ms"] == found["max_ms"]
+    bucket = pytest.approx(found["max_ms"], rel=0.02, abs=0.002)
+    assert found["p50_ms"] == bucket
     assert list(tmp_path.iterdir()) == []
